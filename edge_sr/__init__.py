@@ -1,0 +1,1 @@
+"""Edge SR: arbitrary-scale super-resolution, from a checkpoint to a device."""

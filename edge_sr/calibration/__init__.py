@@ -1,0 +1,1 @@
+"""From frames to ranges to graphs with quantise and dequantise nodes."""

@@ -1,0 +1,1 @@
+"""Graphs to TensorRT engines: target profiles, builders and the engine cache."""

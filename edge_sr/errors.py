@@ -1,0 +1,128 @@
+"""Every error a user can meet, drawn as one tree.
+
+Each class carries the exit code of the command that it ends, and derives from the fitting builtin too, so
+that ``except FileNotFoundError`` and its like work in a program that uses the library. A message says what
+was expected, what was found, and what to run next, in one line.
+
+    EdgeSRError
+    ├── OptionError (2)             bad or contradictory options
+    │   ├── OutputExistsError       the output is already there
+    │   ├── OutputFolderError       the output folder is absent or not writable
+    │   ├── UnknownNameError        a model, target or backend nobody knows
+    │   └── ShapeError              an array or a size that does not fit the request
+    ├── MissingError (3)            a package, compiler or device library to install
+    ├── InputError (4)              something given is missing, unreadable or wrong
+    │   ├── InputNotFoundError      no such file or folder
+    │   ├── MediaError              a film or picture that cannot be read
+    │   │   └── HdrError            high dynamic range, refused until done right
+    │   ├── BundleError             a bundle that is damaged or lacks what was asked for
+    │   ├── CheckpointError         a checkpoint with missing, extra or mis-shaped tensors
+    │   ├── ConfigError             a TOML file with unknown keys or wrong values
+    │   ├── ParityError             an export that strays from its reference
+    │   ├── BudgetError             no assignment of precisions meets the budget
+    │   └── UnreachableError        a host or capture device that does not answer
+    ├── ResourceError (5)           the machine gave out
+    │   ├── DiskFullError           no space left
+    │   ├── MemoryLimitError        more memory than there is
+    │   ├── DeviceError             a GPU that is lost or out of memory
+    │   └── EngineError             an engine that cannot be built or must not be loaded
+    └── InterruptedRun (130)        stopped by the user; what was made is kept
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EdgeSRError(Exception):
+    """Base of all; ``exit_code`` is what the command ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class OptionError(EdgeSRError, ValueError):
+    exit_code = 2
+
+
+class OutputExistsError(OptionError, FileExistsError):
+    pass
+
+
+class OutputFolderError(OptionError, PermissionError):
+    pass
+
+
+class UnknownNameError(OptionError, LookupError):
+    pass
+
+
+class ShapeError(OptionError):
+    pass
+
+
+class MissingError(EdgeSRError, ImportError):
+    exit_code = 3
+
+
+class InputError(EdgeSRError, ValueError):
+    exit_code = 4
+
+
+class InputNotFoundError(InputError, FileNotFoundError):
+    pass
+
+
+class MediaError(InputError):
+    pass
+
+
+class HdrError(MediaError):
+    pass
+
+
+class BundleError(InputError):
+    pass
+
+
+class CheckpointError(InputError):
+    pass
+
+
+class ConfigError(InputError):
+    pass
+
+
+class ParityError(InputError):
+    pass
+
+
+class BudgetError(InputError):
+    pass
+
+
+class UnreachableError(InputError, ConnectionError):
+    pass
+
+
+class ResourceError(EdgeSRError, RuntimeError):
+    exit_code = 5
+
+
+class DiskFullError(ResourceError, OSError):
+    pass
+
+
+class MemoryLimitError(ResourceError, MemoryError):
+    pass
+
+
+class DeviceError(ResourceError):
+    pass
+
+
+class EngineError(ResourceError):
+    pass
+
+
+class InterruptedRun(EdgeSRError):
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""From a network in PyTorch to a bundle of encoder and decoder graphs."""

@@ -1,0 +1,1 @@
+"""Cameras and streams at a deadline, and the page that shows them."""

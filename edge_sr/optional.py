@@ -1,0 +1,43 @@
+"""Packages that only some commands need, imported where they are used."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from edge_sr.errors import MissingError
+
+# Which extra of this package brings which import.
+EXTRAS: dict[str, str] = {
+    "torch": "export",
+    "onnx": "export",
+    "onnxsim": "export",
+    "safetensors": "export",
+    "openvino": "openvino",
+    "tensorrt": "tensorrt",
+    "tensorrt_rtx": "tensorrt-rtx",
+    "pycuda": "cuda",
+    "cuda": "cuda",
+    "aiohttp": "live",
+    "gi": "gst",
+    "matplotlib": "report",
+    "imageio_ffmpeg": "report",
+}
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """The imported module, or ``MissingError`` naming the extra that brings it.
+
+    ``purpose`` completes the sentence "PURPOSE needs MODULE", for instance "edge-sr export".
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingError(_explain(module, purpose, error)) from error
+
+
+def _explain(module: str, purpose: str, error: ImportError) -> str:
+    package = module.partition(".")[0]
+    extra = EXTRAS.get(package, "all")
+    reason = "" if isinstance(error, ModuleNotFoundError) and error.name == package else f" ({error})"
+    return f"{purpose} needs {package}, which cannot be imported here{reason}: pip install 'edge-sr[{extra}]'"

@@ -1,0 +1,1 @@
+"""Running a bundle's graphs: runners, tiles, phases, strips, and the ``Upscaler``."""

@@ -1,0 +1,1 @@
+"""Training of the project's own networks: data, loop and checkpoints."""

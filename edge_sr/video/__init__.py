@@ -1,0 +1,1 @@
+"""Sources and sinks of pictures: films, streams, image files and folders."""
