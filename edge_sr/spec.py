@@ -1,0 +1,216 @@
+"""Network descriptions, and the reading of TOML and JSON into frozen dataclasses.
+
+A description says all that is needed to rebuild a network from its tensors. It lies beside a checkpoint as
+``NAME.json``, in a model spec as TOML, and inside ``bundle.json``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edge_sr.errors import ConfigError, InputNotFoundError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+ENCODER_KINDS = ("residual", "edsr", "rdn")
+DECODER_MODES = (1, 2, 3, 4)
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderSpec:
+    """What turns a picture into features ``F``, ``channels x h x w``.
+
+    ``blocks``: residual blocks (``residual``, ``edsr``) or dense blocks (``rdn``). ``layers`` and ``growth``
+    describe an RDN's dense blocks (He et al.'s configuration B: 16 blocks, 8 layers, growth 64) and stay 0
+    elsewhere.
+    """
+
+    kind: str
+    channels: int
+    blocks: int
+    layers: int = 0
+    growth: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ENCODER_KINDS:
+            raise ConfigError(f"encoder.kind must be one of {', '.join(ENCODER_KINDS)}, found {self.kind!r}")
+        dense = self.kind == "rdn"
+        _require_positive("encoder", channels=self.channels, blocks=self.blocks)
+        if dense:
+            _require_positive("encoder", layers=self.layers, growth=self.growth)
+        elif self.layers or self.growth:
+            raise ConfigError(f"encoder.layers and encoder.growth belong to rdn only, found in {self.kind}")
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderSpec:
+    """DIINN's decoder: ``mode`` 1 to 4, the widths of its layers, and what surrounds them."""
+
+    mode: int
+    init_q: bool
+    widths: tuple[int, ...]
+    bilinear_base: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mode not in DECODER_MODES:
+            raise ConfigError(f"decoder.mode must be 1, 2, 3 or 4, found {self.mode!r}")
+        if not self.widths:
+            raise ConfigError("decoder.widths must name at least one layer, found none")
+        _require_positive("decoder", **{f"widths[{i}]": width for i, width in enumerate(self.widths)})
+
+    @property
+    def modulated_by_synthesis(self) -> bool:
+        """Whether ``k_i`` takes ``q_{i-1}`` as an input (modes 3 and 4)."""
+        return self.mode >= 3
+
+    @property
+    def splits(self) -> bool:
+        """Whether content terms can move to LR: never with ``init_q``, where content varies per output pixel."""
+        return not self.init_q
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSpec:
+    """One whole network."""
+
+    name: str
+    encoder: EncoderSpec
+    decoder: DecoderSpec
+    network: str = "diinn"
+    parameters: int = 0
+
+    def __post_init__(self) -> None:
+        if self.network != "diinn":
+            raise ConfigError(f"network must be 'diinn', found {self.network!r}")
+
+    @property
+    def map_channels(self) -> int:
+        """Channels that the encoder graph hands over: one for each modulation unit, or ``F`` itself."""
+        return sum(self.decoder.widths) if self.decoder.splits else self.encoder.channels
+
+
+def to_mapping(value: Any) -> dict[str, Any]:
+    """The plain form of a dataclass, for JSON."""
+    return dataclasses.asdict(value)
+
+
+def load_toml(path: Path, cls: type[T]) -> T:
+    """A TOML file as ``cls``; ``ConfigError`` names an unknown key, a missing one or a wrong type."""
+    try:
+        table = tomllib.loads(_read(path))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    return from_mapping(cls, table, str(path))
+
+
+def load_json(path: Path, cls: type[T]) -> T:
+    """A JSON file as ``cls``; errors as ``load_toml``'s."""
+    try:
+        table = json.loads(_read(path))
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path} is not valid JSON: {error}") from error
+    return from_mapping(cls, table, str(path))
+
+
+def from_mapping(cls: type[T], table: Any, where: str) -> T:
+    """Build the frozen dataclass ``cls`` from plain data, nested ones included.
+
+    Raises ``ConfigError`` for unknown keys, missing keys and values of a wrong type; ``where`` opens the message.
+    """
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where}: expected a table of {cls.__name__}, found {table!r}")
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(table) - set(fields))
+    if unknown:
+        raise ConfigError(f"{where}: unknown key {unknown[0]!r}; known keys: {', '.join(fields)}")
+    missing = [name for name, field in fields.items() if name not in table and _is_required(field)]
+    if missing:
+        raise ConfigError(f"{where}: missing key {missing[0]!r}")
+    hints = typing.get_type_hints(cls)
+    values = {name: _convert(hints[name], value, f"{where}: {name}") for name, value in table.items()}
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputNotFoundError(f"no such file: {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return from_mapping(typing.cast(type, hint), value, where)
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_optional(hint, value, where)
+    if origin is tuple:
+        return _convert_tuple(hint, value, where)
+    if origin is dict:
+        return _convert_dict(hint, value, where)
+    if hint is Any:
+        return value
+    return _checked(hint, value, where)
+
+
+def _convert_optional(hint: Any, value: Any, where: str) -> Any:
+    if value is None:
+        return None
+    inner = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+    return _convert(inner[0], value, where)
+
+
+def _convert_tuple(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(f"{where} must be a list, found {value!r}")
+    arguments = typing.get_args(hint)
+    if arguments[-1] is Ellipsis:
+        return tuple(_convert(arguments[0], item, where) for item in value)
+    if len(arguments) != len(value):
+        raise ConfigError(f"{where} must have {len(arguments)} entries, found {len(value)}")
+    return tuple(_convert(kind, item, where) for kind, item in zip(arguments, value, strict=True))
+
+
+def _convert_dict(hint: Any, value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must be a table, found {value!r}")
+    kind = typing.get_args(hint)[1]
+    return {str(key): _convert(kind, item, f"{where}.{key}") for key, item in value.items()}
+
+
+def _checked(hint: type, value: Any, where: str) -> Any:
+    # bool is an int to Python; a description that says `channels = true` is still wrong.
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(f"{where} must be {hint.__name__}, found {value!r}")
+    return value
+
+
+def _require_positive(table: str, **values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise ConfigError(f"{table}.{name} must be at least 1, found {value}")
