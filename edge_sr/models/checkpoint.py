@@ -1,0 +1,221 @@
+"""Import of trained networks: the authors' Lightning files, bare state dicts, and safetensors.
+
+A checkpoint is foreign data: PyTorch files are read with ``weights_only=True``, so nothing in them is ever run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_sr.errors import CheckpointError, InputNotFoundError
+from edge_sr.models.diinn import Diinn
+from edge_sr.models.infer import infer_spec
+from edge_sr.optional import require
+from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec, load_json
+
+PREFIXES = ("net.", "module.", "model.")
+NORMALISATION = ("sub", "div")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """Tensors under the project's keys, float32, with the description that fits them."""
+
+    spec: NetworkSpec
+    tensors: dict[str, Tensor]
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+    def network(self) -> Diinn:
+        """The reference network with these weights, in evaluation mode."""
+        network = Diinn(self.spec)
+        network.load_state_dict(self.tensors)
+        return network.eval()
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderStatement:
+    """What a file says of its decoder beside its tensors; None where it says nothing."""
+
+    mode: int | None = None
+    init_q: bool | None = None
+    bilinear_base: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """``NAME.json`` beside a checkpoint."""
+
+    name: str
+    encoder: EncoderSpec
+    decoder: DecoderSpec
+    network: str = "diinn"
+    parameters: int = 0
+
+    def spec(self) -> NetworkSpec:
+        return NetworkSpec(self.name, self.encoder, self.decoder, self.network, self.parameters)
+
+
+def load_checkpoint(path: Path, stated: NetworkSpec | None = None) -> Checkpoint:
+    """Read ``path`` and check every tensor's name and shape.
+
+    The description is inferred from names and shapes, then held against ``stated``, against the file's own
+    hyperparameters, and against ``NAME.json`` beside it. Raises ``InputNotFoundError``, or ``CheckpointError``
+    naming the first tensor that is missing, extra or mis-shaped, or the statement that the tensors contradict.
+    """
+    if not path.is_file():
+        raise InputNotFoundError(f"no such checkpoint: {path}")
+    raw, statement = _read(path)
+    tensors = _without_normalisation(_under_project_keys(raw))
+    stated = stated or _description_beside(path)
+    if stated is not None:
+        statement = _agreed(statement, stated.decoder)
+    spec, notes = infer_spec(
+        path.stem.split(".")[0],
+        {key: tuple(tensor.shape) for key, tensor in tensors.items()},
+        statement.mode,
+        statement.init_q,
+        bool(statement.bilinear_base),
+    )
+    if stated is not None:
+        spec = _checked_against(spec, stated)
+    check_tensors(spec, tensors)
+    count = sum(tensor.numel() for tensor in tensors.values())
+    if spec.parameters and spec.parameters != count:
+        raise CheckpointError(f"the description states {spec.parameters} parameters, the file holds {count}")
+    return Checkpoint(dataclasses.replace(spec, parameters=count), tensors, _sha256(path), tuple(notes))
+
+
+def check_tensors(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ``CheckpointError`` for the first tensor that does not belong to the network of ``spec``."""
+    with torch.device("meta"):
+        expected = {key: tuple(tensor.shape) for key, tensor in Diinn(spec).state_dict().items()}
+    for key, shape in expected.items():
+        if key not in tensors:
+            raise CheckpointError(f"tensor {key} is missing; expected one of shape {_by(shape)}")
+        if tuple(tensors[key].shape) != shape:
+            raise CheckpointError(f"tensor {key}: expected shape {_by(shape)}, found {_by(tensors[key].shape)}")
+    for key, tensor in tensors.items():
+        if key not in expected:
+            raise CheckpointError(f"tensor {key} ({_by(tensor.shape)}) is no part of a {spec.encoder.kind} network")
+        if not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"tensor {key} holds values that are not finite")
+
+
+def _by(shape: Any) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def _read(path: Path) -> tuple[dict[str, Any], DecoderStatement]:
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path), DecoderStatement()
+    content = _read_pickled(path)
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path}: expected a checkpoint or a state dict, found {type(content).__name__}")
+    if "state_dict" not in content:
+        return dict(content), DecoderStatement()
+    state, hyperparameters = content["state_dict"], content.get("hyper_parameters", {})
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"{path}: state_dict must be a mapping, found {type(state).__name__}")
+    return dict(state), _statement(path, hyperparameters)
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    safetensors = require("safetensors.torch", "reading .safetensors")
+    try:
+        tensors: dict[str, Any] = safetensors.load_file(path)
+    except Exception as error:  # safetensors raises its own type, which has no public name in older releases
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+    return tensors
+
+
+def _read_pickled(path: Path) -> Any:
+    try:
+        # A Namespace is plain data; Lightning stores hyperparameters in one when a script passes its arguments on.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path} holds more than plain tensors and was not loaded: {reason}") from error
+    except (RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {reason}") from error
+
+
+def _statement(path: Path, hyperparameters: Any) -> DecoderStatement:
+    if isinstance(hyperparameters, argparse.Namespace):
+        hyperparameters = vars(hyperparameters)
+    if not isinstance(hyperparameters, Mapping):
+        raise CheckpointError(f"{path}: hyper_parameters must be a mapping")
+    arch = hyperparameters.get("arch", "diinn")
+    if not isinstance(arch, str) or arch.lower() != "diinn":
+        raise CheckpointError(f"{path}: expected a network of arch 'diinn', found {arch!r}")
+    mode, init_q = hyperparameters.get("mode"), hyperparameters.get("init_q")
+    return DecoderStatement(None if mode is None else int(mode), None if init_q is None else bool(init_q))
+
+
+def _under_project_keys(raw: Mapping[str, Any]) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for key, value in raw.items():
+        if not isinstance(value, Tensor):
+            raise CheckpointError(f"expected tensors only, found {key} of type {type(value).__name__}")
+        name = _stripped(str(key))
+        if name in tensors:
+            raise CheckpointError(f"tensor {name} stands twice, once under a prefix")
+        tensors[name] = value.detach().to(torch.float32).contiguous()
+    if not tensors:
+        raise CheckpointError("the checkpoint holds no tensors")
+    return tensors
+
+
+def _stripped(key: str) -> str:
+    for prefix in PREFIXES:
+        key = key.removeprefix(prefix)
+    return key
+
+
+def _without_normalisation(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Drop the buffers ``sub`` and ``div`` after checking that they are the 0.5 that the graphs are built with."""
+    for key in [key for key in tensors if key.rpartition(".")[2] in NORMALISATION]:
+        buffer = tensors.pop(key)
+        if not bool((buffer == 0.5).all()):
+            raise CheckpointError(f"buffer {key}: expected 0.5 throughout, found {buffer.flatten().tolist()}")
+    return tensors
+
+
+def _description_beside(path: Path) -> NetworkSpec | None:
+    beside = path.with_suffix(".json")
+    return load_json(beside, Description).spec() if beside.is_file() else None
+
+
+def _agreed(statement: DecoderStatement, decoder: DecoderSpec) -> DecoderStatement:
+    for name in ("mode", "init_q"):
+        found, expected = getattr(statement, name), getattr(decoder, name)
+        if found is not None and found != expected:
+            raise CheckpointError(f"the checkpoint states {name} {found}, its description {expected}")
+    return DecoderStatement(decoder.mode, decoder.init_q, decoder.bilinear_base)
+
+
+def _checked_against(inferred: NetworkSpec, stated: NetworkSpec) -> NetworkSpec:
+    for part in ("encoder", "decoder"):
+        found, expected = getattr(inferred, part), getattr(stated, part)
+        if found != expected:
+            raise CheckpointError(f"the tensors make {found}, the description states {expected}")
+    return stated
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
