@@ -9,6 +9,7 @@ stays at about 200 bytes.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import TensorProto, helper
@@ -19,7 +20,7 @@ FOLDER = Path(__file__).parent.parent / "edge_sr" / "runtime" / "graphs"
 
 
 def graph(
-    operator: str, weight: list[int], shape: list[int | str], **attributes: list[int]
+    operator: str, weight: list[int], shape: list[int | str], **attributes: Any
 ) -> onnx.ModelProto:
     """``y = operator(x, constant)`` for an ``x`` of ``shape``, opset 19."""
     value = helper.make_tensor("value", TensorProto.FLOAT, [1], [0.01])
