@@ -101,6 +101,27 @@ class NetworkSpec:
         return sum(self.decoder.widths) if self.decoder.splits else self.encoder.channels
 
 
+@dataclasses.dataclass(frozen=True)
+class ModelSpec:
+    """A model spec, ``export/models/*.toml``: a network, its weights, and how it is trained.
+
+    ``weights`` is relative to the spec's own folder. ``default_for`` names the uses it is the default of.
+    ``training`` is read by the trainer, which knows its keys.
+    """
+
+    name: str
+    encoder: EncoderSpec
+    decoder: DecoderSpec
+    version: str = "1"
+    weights: str = ""
+    default_for: tuple[str, ...] = ()
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def network(self) -> NetworkSpec:
+        """The network that the spec describes."""
+        return NetworkSpec(self.name, self.encoder, self.decoder)
+
+
 def to_mapping(value: Any) -> dict[str, Any]:
     """The plain form of a dataclass, for JSON."""
     return dataclasses.asdict(value)

@@ -1,0 +1,236 @@
+"""Bundles: folders of graphs that ``bundle.json`` describes, portable and free of any device.
+
+    NAME/bundle.json                what it is, where its weights came from, every file with its SHA-256
+    NAME/encoder.fp32.onnx          uint8 pair: ``image`` to ``maps`` ...
+    NAME/decoder.fp32.onnx          ... ``maps`` to ``frame``
+    NAME/encoder.fp32.float.onnx    the float pair, for video deeper than 8 bits
+    NAME/decoder-sampled.fp32.onnx  the decoder without its gathers, for runners that sample the maps themselves
+    NAME/decoder.npz                the decoder's float32 weights, for decoders that are no graph
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from edge_sr.errors import BundleError, ConfigError, OutputExistsError, OutputFolderError, UnknownNameError
+from edge_sr.spec import NetworkSpec, load_json, to_mapping
+
+SCHEMA = 1
+DESCRIPTION = "bundle.json"
+DEFAULT_MODEL = "diinn-edge"
+
+
+@dataclasses.dataclass(frozen=True)
+class Port:
+    """One input or output of a graph; a dynamic axis is given by its name."""
+
+    name: str
+    dtype: str
+    shape: tuple[Any, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """One graph file. ``io`` is ``uint8`` or ``float``; ``psnr_db`` and ``levels`` compare with FP32."""
+
+    file: str
+    role: str
+    precision: str
+    io: str
+    sha256: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    psnr_db: float | None = None
+    levels: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where the weights came from: file name and SHA-256 of the checkpoint."""
+
+    file: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """The decoder's weights as plain arrays, ``decoder.npz``."""
+
+    file: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """The content of ``bundle.json``.
+
+    ``radius``: LR pixels around an output's nearest LR pixel that can change it, computed from the graph.
+    ``parity``: the figures that the export measured. ``extra``: what later stages add (scale tables, recipes).
+    """
+
+    schema: int
+    kind: str
+    name: str
+    version: str
+    network: NetworkSpec
+    parameters: int
+    radius: int
+    source: Source
+    graphs: tuple[Graph, ...]
+    weights: Weights | None = None
+    default_for: tuple[str, ...] = ()
+    parity: dict[str, Any] = dataclasses.field(default_factory=dict)
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.schema != SCHEMA:
+            raise ConfigError(f"schema {self.schema} is not the {SCHEMA} that this version reads; export it again")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk. Reading a file checks its hash first."""
+
+    path: Path
+    description: Description
+
+    @property
+    def name(self) -> str:
+        return self.description.name
+
+    @property
+    def network(self) -> NetworkSpec:
+        return self.description.network
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """Precisions that an encoder graph is there for, in the order of the file."""
+        return tuple(dict.fromkeys(g.precision for g in self.description.graphs if g.role == "encoder"))
+
+    def find(self, role: str, precision: str, io: str = "uint8") -> Graph | None:
+        """The graph of that role, or None."""
+        for graph in self.description.graphs:
+            if (graph.role, graph.precision, graph.io) == (role, precision, io):
+                return graph
+        return None
+
+    def graph(self, role: str, precision: str, io: str = "uint8") -> Path:
+        """The file of that graph, its hash checked; ``BundleError`` when it is absent or damaged."""
+        graph = self.find(role, precision, io)
+        if graph is None:
+            raise BundleError(
+                f"bundle {self.name} has no {io} {role} in {precision}; it has {', '.join(self.precisions)}"
+            )
+        return self._checked(graph.file, graph.sha256)
+
+    def decoder_weights(self) -> Path | None:
+        """``decoder.npz``, its hash checked, or None where the bundle has none."""
+        weights = self.description.weights
+        return None if weights is None else self._checked(weights.file, weights.sha256)
+
+    def verify(self) -> None:
+        """Check every file's hash; ``BundleError`` names the first that differs."""
+        for graph in self.description.graphs:
+            self._checked(graph.file, graph.sha256)
+        self.decoder_weights()
+
+    def _checked(self, file: str, sha256: str) -> Path:
+        path = self.path / file
+        if Path(file).name != file or not path.is_file():
+            raise BundleError(f"bundle {self.path}: {file} is missing; export or copy it again")
+        found = file_sha256(path)
+        if found != sha256:
+            raise BundleError(f"bundle {self.path}: {file} is damaged (SHA-256 {found[:12]}, not {sha256[:12]})")
+        return path
+
+
+def file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def shipped_folder() -> Path:
+    """Where the installed package keeps its bundles."""
+    return Path(str(resources.files("edge_sr"))) / "bundles"
+
+
+def shipped_bundles() -> list[Bundle]:
+    """The bundles that come with the package, the default first."""
+    folders = sorted(path.parent for path in shipped_folder().glob(f"*/{DESCRIPTION}"))
+    bundles = [read_bundle(folder) for folder in folders]
+    return sorted(bundles, key=lambda bundle: (bundle.name != DEFAULT_MODEL, bundle.name))
+
+
+def open_bundle(name: str | Path) -> Bundle:
+    """A shipped model by its name, or the bundle in a folder.
+
+    Raises ``UnknownNameError`` when it is neither, ``BundleError`` when the folder holds no sound bundle.
+    """
+    shipped = shipped_folder() / str(name)
+    if Path(str(name)).name == str(name) and (shipped / DESCRIPTION).is_file():
+        return read_bundle(shipped)
+    folder = Path(name)
+    if folder.exists():
+        return read_bundle(folder)
+    known = ", ".join(bundle.name for bundle in shipped_bundles())
+    raise UnknownNameError(f"no model or bundle {str(name)!r}; shipped models: {known}; see: edge-sr models")
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """The bundle in ``folder``; ``BundleError`` when ``bundle.json`` is missing or unsound."""
+    if not (folder / DESCRIPTION).is_file():
+        raise BundleError(f"{folder} is no bundle: it holds no {DESCRIPTION}; make one with: edge-sr export")
+    try:
+        return Bundle(folder, load_json(folder / DESCRIPTION, Description))
+    except ConfigError as error:
+        raise BundleError(str(error)) from error
+
+
+def write_description(folder: Path, description: Description) -> None:
+    """Write ``bundle.json`` into a folder that is still being made."""
+    table = _pruned(to_mapping(description))
+    (folder / DESCRIPTION).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+def _pruned(table: Any) -> Any:
+    if isinstance(table, Mapping):
+        return {key: _pruned(value) for key, value in table.items() if value not in (None, {}, ())}
+    if isinstance(table, (list, tuple)):
+        return [_pruned(item) for item in table]
+    return table
+
+
+@contextlib.contextmanager
+def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A temporary folder beside ``target`` that becomes ``target`` when the block ends, and vanishes if it fails.
+
+    Raises ``OutputExistsError`` when ``target`` is there, ``OutputFolderError`` when its parent is not writable.
+    """
+    if target.exists() and not overwrite:
+        raise OutputExistsError(f"{target} exists; name another folder or remove it first")
+    parent = target.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise OutputFolderError(f"{parent} is not a folder one can write to")
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
+    draft.chmod(0o755)
+    try:
+        yield draft
+        if target.exists():
+            shutil.rmtree(target)
+        draft.rename(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
