@@ -1,0 +1,166 @@
+"""The report: one HTML page with everything inside it, from one evaluation or several merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from itertools import chain
+from string import Template
+
+from edge_sr.errors import OptionError
+from edge_sr.evaluation.chart import SHAPES, Level, Point, scatter
+from edge_sr.evaluation.crops import AMPLIFIED, CROP_NAMES
+from edge_sr.evaluation.machine import package_version
+from edge_sr.evaluation.results import Evaluation, Row, Score, Speed, Worst
+
+MEASURES = (("psnr_y", "PSNR-Y dB", 2), ("ssim_y", "SSIM-Y", 4), ("psnr_rgb", "PSNR-RGB dB", 2))
+SIMPLE = ("bicubic", "lanczos")
+
+
+def page(evaluations: Sequence[Evaluation]) -> str:
+    """The whole page. Raises ``OptionError`` when runs under unlike protocols are to share it."""
+    protocols = {evaluation.protocol for evaluation in evaluations}
+    if len(protocols) != 1:
+        raise OptionError(
+            f"expected evaluations of one protocol to merge, found {len(protocols)}: measure again"
+        )
+    sets = list(dict.fromkeys(evaluation.set for evaluation in evaluations))
+    sections = [_section(name, [e for e in evaluations if e.set == name], i) for i, name in enumerate(sets)]
+    links = [f'<li><a href="#set-{i}">{escape(name)}</a></li>' for i, name in enumerate(sets)]
+    return Template(_resource("report.html")).substitute(
+        title=f"Picture quality and speed: {escape(', '.join(sets))}",
+        style=_resource("report.css") + SHAPES,
+        version=package_version("edge-sr") or "",
+        links="".join([*links, '<li><a href="#method">How this was measured</a></li>']),
+        sections="\n".join(sections),
+        protocol=escape(protocols.pop()),
+        amplified=AMPLIFIED,
+        machines="\n".join(_machine(evaluation) for evaluation in evaluations),
+    )
+
+
+def _resource(name: str) -> str:
+    return files("edge_sr.evaluation").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _section(name: str, runs: Sequence[Evaluation], index: int) -> str:
+    images = max(row.images for run in runs for row in run.results)
+    scales = sorted({row.scale for run in runs for row in run.results})
+    charts = [_chart(runs, scale) for scale in scales]
+    parts = [
+        f'<section id="set-{index}"><h2>{escape(name)} <span class="faint">{images} pictures</span></h2>',
+        _table(runs, scales),
+        "<h3>Quality against time</h3>",
+        f'<div class="charts">{"".join(charts)}</div>',
+        _worst(list(chain.from_iterable(run.worst for run in runs))),
+        "</section>",
+    ]
+    return "\n".join(parts)
+
+
+def _table(runs: Sequence[Evaluation], scales: Sequence[float]) -> str:
+    head = "".join(f'<th scope="col">{title} x{scale:g}</th>' for scale in scales for _, title, _ in MEASURES)
+    rows = list(_labelled(runs))
+    labels = list(dict.fromkeys(label for label, _, _ in rows))
+    body = "".join(_table_row(label, rows, scales) for label in labels)
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Figures"><table><thead><tr>'
+        f'<th scope="col">Network</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _labelled(runs: Sequence[Evaluation]) -> Iterable[tuple[str, Row, bool]]:
+    """Every row with its label and whether it is a rival; equal rivals of several runs fall together."""
+    for run in runs:
+        yield from ((_rival_label(row), row, True) for row in run.rivals)
+    for run in runs:
+        yield from ((_label(row, run, runs), row, False) for row in run.results)
+
+
+def _rival_label(row: Row) -> str:
+    return row.bundle if row.bundle in SIMPLE else f"{row.bundle} {row.precision}"
+
+
+def _label(row: Row | Speed, run: Evaluation, runs: Sequence[Evaluation]) -> str:
+    name = f"{row.bundle} {row.precision}"
+    return f"{name} ({run.machine.get('cpu', 'unknown')})" if len(runs) > 1 else name
+
+
+def _table_row(label: str, rows: Sequence[tuple[str, Row, bool]], scales: Sequence[float]) -> str:
+    rival = next(is_rival for name, _, is_rival in rows if name == label)
+    cells = []
+    for scale in scales:
+        here = [(name, row) for name, row, _ in rows if row.scale == scale]
+        own = next((row for name, row in here if name == label), None)
+        for key, _, digits in MEASURES:
+            best = max((_sortable(getattr(row, key)) for _, row in here), default=0.0)
+            cells.append(_cell(getattr(own, key), digits, best) if own else "<td></td>")
+    kind = ' class="rival"' if rival else ""
+    return f'<tr{kind}><th scope="row">{escape(label)}</th>{"".join(cells)}</tr>'
+
+
+def _cell(value: Score, digits: int, best: float) -> str:
+    mark = ' class="best"' if _sortable(value) >= best else ""
+    return f"<td{mark}>{_text(value, digits)}</td>"
+
+
+def _text(value: Score, digits: int = 2) -> str:
+    return "equal" if value is None else f"{value:.{digits}f}"
+
+
+def _sortable(value: Score) -> float:
+    return float("inf") if value is None else value
+
+
+def _chart(runs: Sequence[Evaluation], scale: float) -> str:
+    points = list(_points(runs, scale))
+    if not points:
+        return ""
+    rivals = {row.bundle: row.psnr_y for run in runs for row in run.rivals if row.scale == scale}
+    levels = [Level(value, name) for name, value in rivals.items() if name in SIMPLE and value is not None]
+    title = f"Quality against time at x{scale:g}"
+    svg = scatter(title, points, levels, "ms for 10^6 output pixels", "PSNR-Y dB")
+    return f"<figure>{svg}<figcaption>x{scale:g}: up and to the left is better.</figcaption></figure>"
+
+
+def _points(runs: Sequence[Evaluation], scale: float) -> Iterable[Point]:
+    names = list(dict.fromkeys(row.bundle for run in runs for row in run.results))
+    for run in runs:
+        quality = {(row.bundle, row.precision): row.psnr_y for row in run.results if row.scale == scale}
+        for speed in run.speed:
+            value = quality.get((speed.bundle, speed.precision))
+            if speed.scale == scale and value is not None:
+                yield Point(speed.total_ms, value, _label(speed, run, runs), names.index(speed.bundle))
+
+
+def _worst(entries: Sequence[Worst]) -> str:
+    shown = [entry for entry in entries if entry.crops]
+    if not shown:
+        return ""
+    return (
+        "<h3>Where it does worst</h3><p>The lowest pictures of each row, where they err most. "
+        "Focus or click a crop to enlarge it.</p>" + "".join(_worst_entry(entry) for entry in shown)
+    )
+
+
+def _worst_entry(entry: Worst) -> str:
+    title = f"{entry.bundle} {entry.precision} x{entry.scale:g}: {entry.picture}, {_text(entry.psnr_y)} dB"
+    x, y, width, height = entry.box
+    crops = "".join(
+        f'<figure><img tabindex="0" src="{entry.crops[name]}" alt="{name} of {escape(entry.picture)}">'
+        f"<figcaption>{name}</figcaption></figure>"
+        for name in CROP_NAMES
+    )
+    place = f'<span class="faint">at {x}, {y}, {width} x {height} pixels</span>'
+    return f'<h4>{escape(title)} {place}</h4><div class="crops">{crops}</div>'
+
+
+def _machine(evaluation: Evaluation) -> str:
+    facts = {
+        "Measured": f"{evaluation.set}, {', '.join(sorted({row.bundle for row in evaluation.results}))}",
+        "Backends": ", ".join(sorted({speed.backend for speed in evaluation.speed})) or "none timed",
+        **{key: str(value) for key, value in evaluation.machine.items()},
+    }
+    items = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
+    return f"<h3>Machine</h3><dl>{items}</dl>"

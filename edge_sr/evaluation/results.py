@@ -1,0 +1,120 @@
+"""What an evaluation found, as data: written as JSON, read back to be merged into one report."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.quality import Quality
+from edge_sr.spec import load_json
+
+PROTOCOL = (
+    "LR pictures by antialiased bicubic (a = -0.5, as imresize), rounded to 8 bits, from originals cut at "
+    "the bottom and right to fit the scale; psnr_y and ssim_y on BT.601 luma (16 to 235) less a border of "
+    "ceil(scale) pixels, SSIM with an 11 x 11 Gaussian of sigma 1.5; psnr_rgb over three channels less "
+    "ceil(scale) + 6 pixels; each figure the mean over the set's pictures."
+)
+
+Score = float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """Means over a set: dB, SSIM, dB. ``None`` stands for an infinite PSNR: every pixel right."""
+
+    bundle: str
+    precision: str
+    scale: float
+    psnr_y: Score
+    ssim_y: Score
+    psnr_rgb: Score
+    images: int
+    placement: str | None = None
+
+    def mapping(self) -> dict[str, Any]:
+        """The JSON form; ``placement`` only where a precision has several."""
+        values = dataclasses.asdict(self)
+        return (
+            values if self.placement else {key: value for key, value in values.items() if key != "placement"}
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """Time a row's pictures took: milliseconds for 10^6 output pixels, encoder and decoder apart."""
+
+    bundle: str
+    precision: str
+    scale: float
+    backend: str
+    encoder_ms: float
+    decoder_ms: float
+
+    @property
+    def total_ms(self) -> float:
+        return self.encoder_ms + self.decoder_ms
+
+
+@dataclasses.dataclass(frozen=True)
+class Worst:
+    """One of a row's lowest pictures; ``box`` (x, y, width, height) is where it errs most, in output pixels.
+
+    ``crops``: that box out of ``original``, ``network``, ``bicubic`` and the amplified ``difference``, as
+    ``data:`` addresses of PNG files; empty in a run without a report.
+    """
+
+    bundle: str
+    precision: str
+    scale: float
+    picture: str
+    psnr_y: Score
+    box: tuple[int, ...]
+    crops: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """One run over one set of originals on one machine."""
+
+    set: str
+    protocol: str
+    machine: dict[str, Any]
+    results: tuple[Row, ...]
+    rivals: tuple[Row, ...]
+    speed: tuple[Speed, ...]
+    worst: tuple[Worst, ...]
+
+    def mapping(self) -> dict[str, Any]:
+        """The JSON form, which ``load`` reads."""
+        plain = dataclasses.asdict(self)
+        return {
+            **plain,
+            "results": [row.mapping() for row in self.results],
+            "rivals": [row.mapping() for row in self.rivals],
+        }
+
+
+def load(path: Path) -> Evaluation:
+    """An evaluation written by ``edge-sr evaluate --json``; ``ConfigError`` when it is anything else."""
+    return load_json(path, Evaluation)
+
+
+def mean_row(
+    bundle: str, precision: str, scale: Fraction, values: list[Quality], placement: str | None = None
+) -> Row:
+    """The means of ``values``, one entry a picture."""
+    psnr_y, ssim_y, psnr_rgb = (finite(sum(column) / len(column)) for column in zip(*values, strict=True))
+    return Row(bundle, precision, number(scale), psnr_y, ssim_y, psnr_rgb, len(values), placement)
+
+
+def finite(value: float) -> Score:
+    """``value``, or ``None`` for infinity, which JSON has no word for."""
+    return value if math.isfinite(value) else None
+
+
+def number(scale: Fraction) -> float:
+    """A scale as people write it: 2, not 2.0."""
+    return int(scale) if scale.denominator == 1 else float(scale)
