@@ -44,7 +44,7 @@ def to_unit(frame: Frame) -> NDArray[np.float32]:
     return frame.astype(np.float32, copy=False)
 
 
-def test_card(width: int, height: int) -> NDArray[np.uint8]:
+def reference_card(width: int, height: int) -> NDArray[np.uint8]:
     """A built-in picture with what networks stumble over: gradients, hard edges, fine lines, saturated colour.
 
     uint8 ``height x width x 3``, the same on every machine. Exports and engines are proven on it.

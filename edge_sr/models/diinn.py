@@ -159,9 +159,9 @@ def bilinear(picture: Tensor, positions: Positions) -> Tensor:
     """Bilinear samples with half-pixel centres and clamped edges, ``n x c x Ht x Wt``, not antialiased."""
     rows = _neighbours(positions.rows, positions.offset_y, picture.shape[2])
     cols = _neighbours(positions.cols, positions.offset_x, picture.shape[3])
-    near, far = picture[:, :, positions.rows], picture[:, :, rows]
+    near, far = picture.index_select(2, positions.rows), picture.index_select(2, rows)
     vertical = near + (far - near) * (positions.offset_y.abs() / 2)
-    near, far = vertical[..., positions.cols], vertical[..., cols]
+    near, far = vertical.index_select(3, positions.cols), vertical.index_select(3, cols)
     return near + (far - near) * (positions.offset_x.abs() / 2)
 
 

@@ -1,0 +1,108 @@
+"""A module of the split form as an ONNX graph: exported, simplified, checked."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from edge_sr.errors import ParityError
+from edge_sr.export.operators import check_operators
+from edge_sr.optional import require
+
+# ONNX Runtime 1.23, the newest for Python 3.10, and TensorRT 10.3 read these.
+OPSET = 19
+IR_VERSION = 9
+
+# One example size for all; the axes are dynamic, the values never matter.
+LR, TILE = (24, 28), (12, 20)
+
+Axes = Mapping[int, str]
+
+
+def build_graph(
+    module: nn.Module, inputs: Mapping[str, tuple[Tensor, Axes]], output: tuple[str, Sequence[Any]]
+) -> onnx.ModelProto:
+    """Export ``module`` with named inputs, each an example and its dynamic axes, and one named output.
+
+    The result is simplified by onnx-simplifier and checked by ONNX and against the operator list. Raises
+    ``ParityError`` when simplification changed the graph's results.
+    """
+    name, shape = output
+    with _quiet():
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(example for example, _ in inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=[name],
+            dynamic_shapes=_dynamic_shapes(inputs),
+        )
+    assert program is not None
+    model = _simplified(program.model_proto)
+    model.ir_version = IR_VERSION
+    _strip_notes(model)
+    _name_output_axes(model, shape)
+    onnx.checker.check_model(model, full_check=True)
+    check_operators(model)
+    return model
+
+
+def _dynamic_shapes(inputs: Mapping[str, tuple[Tensor, Axes]]) -> tuple[dict[int, Any], ...]:
+    names = {name for _, axes in inputs.values() for name in axes.values()}
+    dims = {name: torch.export.Dim(name, min=2, max=65536) for name in sorted(names)}
+    return tuple({axis: dims[name] for axis, name in axes.items()} for _, axes in inputs.values())
+
+
+def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
+    onnxsim = require("onnxsim", "edge-sr export")
+    simplified, sound = onnxsim.simplify(model)
+    if not sound:
+        raise ParityError("onnx-simplifier changed the graph's results; export with another release of onnxsim")
+    result: onnx.ModelProto = simplified
+    return result
+
+
+def _strip_notes(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes for debugging: paths of the machine it ran on, and a third of the file."""
+    model.doc_string = ""
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in [*model.graph.input, *model.graph.output, *model.graph.value_info]:
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+
+
+def _name_output_axes(model: onnx.ModelProto, shape: Sequence[Any]) -> None:
+    dims = model.graph.output[0].type.tensor_type.shape.dim
+    for dim, size in zip(dims, shape, strict=True):
+        dim.Clear()
+        if isinstance(size, str):
+            dim.dim_param = size
+        else:
+            dim.dim_value = size
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter narrates on stdout and warns of torchvision; a result that fails raises all the same."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
