@@ -1,0 +1,146 @@
+"""The shared library of the native decoder: found, loaded, and its C interface declared.
+
+It lies beside this file as ``_native.so`` when it was built; without it everything else still works and
+``why_not`` says what is missing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import MemoryLimitError, MissingError, ShapeError, UnknownNameError
+
+ABI_VERSION = 1
+BUILD_HINT = "install a C++17 compiler and reinstall edge-sr, or see docs/native.md"
+
+Array = NDArray[Any]
+
+
+class Network(ctypes.Structure):
+    _fields_ = [
+        ("mode", ctypes.c_int32),
+        ("layers", ctypes.c_int32),
+        ("widths", ctypes.c_void_p),
+        ("synthesis_weight", ctypes.c_void_p),
+        ("synthesis_bias", ctypes.c_void_p),
+        ("modulation_weight", ctypes.c_void_p),
+        ("last_weight", ctypes.c_void_p),
+        ("last_bias", ctypes.c_void_p),
+        ("bilinear_base", ctypes.c_int32),
+    ]
+
+
+class Request(ctypes.Structure):
+    _fields_ = [
+        ("maps", ctypes.c_void_p),
+        ("channels", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("image", ctypes.c_void_p),
+        ("rows", ctypes.c_void_p),
+        ("cols", ctypes.c_void_p),
+        ("offset_y", ctypes.c_void_p),
+        ("offset_x", ctypes.c_void_p),
+        ("ratio", ctypes.c_float),
+        ("out_height", ctypes.c_int32),
+        ("out_width", ctypes.c_int32),
+        ("out", ctypes.c_void_p),
+        ("float_pictures", ctypes.c_int32),
+        ("threads", ctypes.c_int32),
+    ]
+
+
+def library_path() -> Path:
+    """Where the built library is looked for."""
+    return Path(__file__).with_name("_native.dll" if sys.platform == "win32" else "_native.so")
+
+
+@functools.cache
+def _load() -> ctypes.CDLL | str:
+    """The library, or one line saying why there is none."""
+    path = library_path()
+    if not path.is_file():
+        return f"the native decoder was not built: {BUILD_HINT}"
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        return f"the native decoder cannot be loaded ({error}): {BUILD_HINT}"
+    if library.esr_abi_version() != ABI_VERSION:
+        return f"the native decoder is of another version than this package: {BUILD_HINT}"
+    _declare(library)
+    return library
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    library.esr_kernels.restype = ctypes.c_char_p
+    library.esr_decoder_kernel.restype = ctypes.c_char_p
+    library.esr_decoder_kernel.argtypes = [ctypes.c_void_p]
+    library.esr_decoder_destroy.restype = None
+    library.esr_decoder_destroy.argtypes = [ctypes.c_void_p]
+    library.esr_decoder_create.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    library.esr_decode.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    library.esr_sines.argtypes = [ctypes.c_char_p, *[ctypes.c_void_p] * 3, ctypes.c_int32]
+
+
+def loaded() -> ctypes.CDLL:
+    library = _load()
+    if isinstance(library, str):
+        raise MissingError(library)
+    return library
+
+
+def available() -> bool:
+    """Whether the library was built and loads on this machine."""
+    return not isinstance(_load(), str)
+
+
+def why_not() -> str:
+    """Why ``available`` is false, in one line; empty when it is true."""
+    library = _load()
+    return library if isinstance(library, str) else ""
+
+
+def kernels() -> list[str]:
+    """Kernels this processor runs, the fastest exact one first; empty without the library."""
+    library = _load()
+    return [] if isinstance(library, str) else library.esr_kernels().decode().split()
+
+
+def sines(kernel: str, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Sine and cosine as ``kernel`` computes them; ``x`` float32, its length a multiple of 16.
+
+    Raises ``UnknownNameError`` for a kernel this processor does not run, ``ShapeError`` for another length.
+    """
+    need_kernel(kernel)
+    argument = np.ascontiguousarray(x, dtype=np.float32)
+    sine, cosine = np.empty_like(argument), np.empty_like(argument)
+    if argument.size % 16:
+        raise ShapeError(f"expected a multiple of 16 arguments, found {argument.size}: pad them")
+    loaded().esr_sines(kernel.encode(), address(argument), address(sine), address(cosine), argument.size)
+    return sine, cosine
+
+
+def need_kernel(name: str) -> None:
+    loaded()
+    if name != "auto" and name not in kernels():
+        raise UnknownNameError(f"expected a native kernel among auto, {', '.join(kernels())}, found {name}")
+
+
+def address(array: Array | None) -> int | None:
+    return None if array is None else int(array.ctypes.data)
+
+
+def check(status: int) -> None:
+    """Raises what a status of the C interface stands for."""
+    if status == 0:
+        return
+    if status == 4:
+        raise MemoryLimitError("the native decoder needs more memory than there is: use smaller tiles")
+    raise ShapeError(f"the native decoder refused its arguments (status {status}): check sizes and indices")

@@ -1,0 +1,17 @@
+#include "vector_avx2.h"
+
+#include "float_words.h"
+
+namespace {
+// Sixteen registers hold a tile of 4 rows by 3 vectors, the 3 values and 1 weight.
+constexpr int kModulatedRows = 2;
+constexpr int kPlainRows = 4;
+}  // namespace
+
+#include "kernel_body.h"
+#include "processor.h"
+
+namespace esr {
+extern const Kernel kAvx2;
+const Kernel kAvx2 = make_kernel("avx2", has_avx2);
+}  // namespace esr
