@@ -47,7 +47,7 @@ class BuildSettings:
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output of a graph: -1 in ``shape`` marks a dynamic axis; ``dtype`` as TensorRT spells it."""
+    """An input or output of a graph: -1 in ``shape`` is a dynamic axis; ``dtype`` as TensorRT spells it."""
 
     name: str
     shape: Shape

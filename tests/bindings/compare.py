@@ -50,7 +50,7 @@ def parameters(signature: str) -> list[str]:
 
 
 def overloads(name: str, doc: str) -> Iterator[tuple[int, int]]:
-    """Fewest and most positional arguments of each overload that a pybind11 docstring lists, self left out."""
+    """Fewest and most positional arguments of each overload that a docstring of pybind11 lists."""
     for line in doc.splitlines():
         match = re.match(rf"\s*(?:\d+\. )?{name}\((?!\*args)", line)
         if match:
@@ -86,7 +86,7 @@ def misfits(module: ModuleType, protocols: dict[type, str]) -> Iterator[str]:
             if found is None:
                 yield f"{class_name}.{name} is missing"
             elif count is not None and not accepts(name, found, count):
-                yield f"{class_name}.{name} does not take {count} arguments: {(found.__doc__ or '').strip()[:200]}"
+                yield f"{class_name}.{name} does not take {count} arguments: {found.__doc__}"
 
 
 def compare(module: ModuleType, rtx: bool) -> Iterator[str]:

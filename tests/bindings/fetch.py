@@ -1,4 +1,4 @@
-"""Fetch the real Python bindings of eight TensorRT releases, without TensorRT itself, and link stubs for them.
+"""Fetch the real Python bindings of eight TensorRT releases, without TensorRT, and link stubs for them.
 
     python tests/bindings/fetch.py [FOLDER]
 

@@ -1,0 +1,123 @@
+"""``edge-sr engines``: what the engine cache holds, whether it is sound, and making room in it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge_sr.errors import EngineError, OptionError, UnknownNameError
+
+if TYPE_CHECKING:
+    from edge_sr.engines.cache import Engine, EngineCache
+
+app = typer.Typer(no_args_is_help=True, help="List, show, verify and prune built engines.")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+NameArgument = Annotated[str, typer.Argument(help="An engine's name or an unambiguous part of it.")]
+DaysOption = Annotated[float | None, typer.Option(help="Remove what was not used for this many days.")]
+SizeOption = Annotated[int | None, typer.Option(help="Remove the least used until this many MiB are left.")]
+KeepStaleOption = Annotated[
+    bool, typer.Option("--keep-stale", help="Keep engines of another TensorRT or GPU.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
+
+
+@app.command("list")
+def list_(json_: JsonOption = False) -> None:
+    """List every sound engine; damaged ones are named on stderr."""
+    from edge_sr.engines.report import row
+
+    rows = [row(engine) for engine in _sound(_open())]
+    if json_:
+        print(json.dumps({"engines": rows}))
+    for item in [] if json_ else rows:
+        print(f"{item['name']}  {item['bytes']:,} bytes  {item['path']}")
+
+
+@app.command()
+def show(name: NameArgument, json_: JsonOption = False) -> None:
+    """Show one engine's manifest: every input of its build, its shapes, and its first run's proof."""
+    from dataclasses import asdict
+
+    engine = _find(_open(), name)
+    manifest = asdict(engine.manifest)
+    if json_:
+        print(json.dumps({"path": str(engine.path), "manifest": manifest}))
+        return
+    print(engine.path)
+    for key, value in {**manifest.pop("key"), **manifest}.items():
+        print(f"  {key}: {value}")
+
+
+@app.command()
+def verify(json_: JsonOption = False) -> None:
+    """Check every engine's hash, manifest and name; exit 5 when one does not hold."""
+    checked = [(path, reason) for path, _, reason in _open().check()]
+    damaged = [{"path": str(path), "reason": reason} for path, reason in checked if reason]
+    if json_:
+        print(json.dumps({"checked": len(checked), "damaged": damaged}))
+    else:
+        print(f"{len(checked)} engines checked, {len(damaged)} damaged")
+    for item in damaged:
+        print(item["reason"], file=sys.stderr)
+    if damaged:
+        raise EngineError(
+            f"{len(damaged)} of {len(checked)} engines are damaged: edge-sr engines prune removes them"
+        )
+
+
+@app.command()
+def prune(
+    older_than: DaysOption = None,
+    keep_mib: SizeOption = None,
+    keep_stale: KeepStaleOption = False,
+    dry_run: DryRunOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """Remove damaged and stale engines, and by age or size what else is asked for."""
+    from edge_sr.engines import prune as pruning
+
+    if any(value is not None and value < 0 for value in (older_than, keep_mib)):
+        raise OptionError("--older-than and --keep-mib are 0 or more")
+    keep = None if keep_mib is None else keep_mib << 20
+    removed = pruning.prune(_open(), pruning.Limits(older_than, keep, not keep_stale), dry_run)
+    _report_removals(removed, dry_run, json_)
+
+
+def _report_removals(removed: list[Any], dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        rows = [{"path": str(r.path), "reason": r.reason, "bytes": r.bytes} for r in removed]
+        print(json.dumps({"removed": rows, "bytes": sum(r.bytes for r in removed), "dry_run": dry_run}))
+        return
+    for removal in removed:
+        print(f"{'would remove' if dry_run else 'removed'} {removal.path.name}: {removal.reason}")
+    print(f"{sum(r.bytes for r in removed):,} bytes {'would be ' if dry_run else ''}freed")
+
+
+def _open() -> EngineCache:
+    from edge_sr.engines.cache import EngineCache
+
+    return EngineCache()
+
+
+def _sound(cache: EngineCache) -> list[Engine]:
+    sound = []
+    for _, engine, reason in cache.check():
+        if engine is None:
+            print(reason, file=sys.stderr)
+        else:
+            sound.append(engine)
+    return sound
+
+
+def _find(cache: EngineCache, name: str) -> Engine:
+    paths: list[Path] = [path for path in cache.paths() if name in path.stem]
+    exact = [path for path in paths if path.stem == name]
+    if len(exact or paths) != 1:
+        found = f"{len(paths)} engines have" if paths else "no engine has"
+        raise UnknownNameError(f"{found} {name!r} in the name; see: edge-sr engines list")
+    return cache.open((exact or paths)[0])

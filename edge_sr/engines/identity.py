@@ -1,0 +1,86 @@
+"""What an engine is: everything its bytes depend on, and the name made from all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge_sr.engines.network import BuildSettings, ShapeRange, Tensor
+
+
+@dataclass(frozen=True)
+class EngineKey:
+    """All inputs of one build; ``gpu`` is empty for TensorRT for RTX, which builds for capabilities.
+
+    ``part`` is ``encoder`` or ``decoder``; ``io`` says whether pictures are ``uint8`` or ``float``;
+    ``profiles`` are the shapes of every input, one entry for each optimisation profile.
+    """
+
+    bundle: str
+    part: str
+    io: str
+    precision: str
+    graph_sha256: str
+    target: str
+    flavour: str
+    version: str
+    gpu: str
+    compute_capabilities: tuple[str, ...]
+    profiles: tuple[dict[str, ShapeRange], ...]
+    settings: BuildSettings
+
+    @property
+    def name(self) -> str:
+        """A file name: the readable inputs, then a digest of them all."""
+        device = "_".join(self.compute_capabilities)
+        dla = "" if self.settings.dla_core is None else f"-dla{self.settings.dla_core}"
+        words = (
+            self.bundle,
+            self.part,
+            self.io,
+            self.precision,
+            self.target + dla,
+            self.flavour + self.version,
+        )
+        readable = ".".join(re.sub(r"[^A-Za-z0-9_-]+", "_", word) for word in (*words, f"sm{device}"))
+        return f"{readable}.{digest(asdict(self))[:20]}"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The first run on a device, against ONNX Runtime on the built-in picture; ``psnr_db`` over the frame."""
+
+    psnr_db: float
+    largest_level: int
+    milliseconds: float
+    device: str
+    driver: str
+    flavour: str
+    version: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class EngineManifest:
+    """What lies beside an engine; ``sha256`` and ``bytes`` of the engine file, ``seconds`` of the build."""
+
+    schema: int
+    key: EngineKey
+    sha256: str
+    bytes: int
+    seconds: float
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    built_at: str
+    proof: Proof | None = None
+
+
+def canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest(value: Any) -> str:
+    return hashlib.sha256(canonical(value)).hexdigest()

@@ -1,0 +1,144 @@
+"""Target profiles: what is known of a device before an engine is built for it.
+
+A profile is a TOML file. The project's own lie in ``engines/targets`` of a checkout and in
+``edge_sr/engines/targets`` of an installed package; a user's may lie anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_sr.engines.device import Gpu
+from edge_sr.errors import ConfigError, OptionError, UnknownNameError
+from edge_sr.spec import load_toml
+from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour
+
+Size = tuple[int, int]
+
+
+def parse_size(text: str, what: str = "a size") -> Size:
+    """``"640x360"`` as (width, height); ``OptionError`` for anything else."""
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if match is None:
+        raise OptionError(f"{what} is WIDTHxHEIGHT in pixels, for instance 1280x720; found {text!r}")
+    return int(match[1]), int(match[2])
+
+
+@dataclass(frozen=True)
+class TargetProfile:
+    """One device, or one family of them.
+
+    ``memory_mib`` and ``bandwidth_gb_s`` (10**9 bytes a second) are the maker's figures, from ``sources``.
+    ``integrated``: the GPU shares the host's memory. ``sizes``: input sizes, WxH, that engines are built for
+    when none are asked for. ``tile``: the largest piece of output, WxH pixels, of one decoder call.
+    ``encoders`` and ``decoders``: video formats that the hardware handles. ``device_names``: parts of the
+    names by which the driver or the board calls such a device. ``name`` and ``given_as`` (what stands after
+    ``--target``) follow from the file's own name.
+    """
+
+    title: str
+    flavour: str
+    compute_capabilities: tuple[str, ...]
+    memory_mib: int
+    bandwidth_gb_s: int
+    integrated: bool
+    dla_cores: int
+    precision: str
+    sizes: tuple[str, ...]
+    tile: str
+    encoders: tuple[str, ...]
+    decoders: tuple[str, ...]
+    device_names: tuple[str, ...]
+    sources: tuple[str, ...]
+    optimization_level: int = 3
+    workspace_mib: int = 1024
+    name: str = ""
+    given_as: str = ""
+
+    def __post_init__(self) -> None:
+        flavours = [flavour.value for flavour in Flavour]
+        if self.flavour not in flavours:
+            raise ConfigError(f"flavour must be one of {', '.join(flavours)}, found {self.flavour!r}")
+        if not self.compute_capabilities or not all(map(_is_capability, self.compute_capabilities)):
+            raise ConfigError(f"compute_capabilities must be like ['8.7'], found {self.compute_capabilities}")
+        try:
+            _ = self.tile_size, self.input_sizes
+        except OptionError as error:
+            raise ConfigError(str(error)) from error
+
+    @property
+    def tile_size(self) -> Size:
+        return parse_size(self.tile, "tile")
+
+    @property
+    def input_sizes(self) -> tuple[Size, ...]:
+        return tuple(parse_size(text, "an entry of sizes") for text in self.sizes)
+
+
+def _is_capability(text: str) -> bool:
+    return re.fullmatch(r"\d{1,2}\.\d", text) is not None
+
+
+def targets_folder() -> Path:
+    installed = Path(__file__).with_name("targets")
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "engines" / "targets"
+
+
+def target_names() -> list[str]:
+    return sorted(path.stem for path in targets_folder().glob("*.toml"))
+
+
+def load_target(name: str, gpu: Gpu | None = None) -> TargetProfile:
+    """A profile by name, by path (ending in .toml), or ``auto`` for the one that fits ``gpu``.
+
+    ``UnknownNameError`` for a name nobody knows; ``ConfigError`` for a file with wrong entries.
+    """
+    if name == "auto":
+        return _fitting(gpu)
+    if name.endswith(".toml"):
+        return _load(Path(name))
+    if name not in target_names():
+        raise UnknownNameError(
+            f"unknown target {name!r}; known: auto, {', '.join(target_names())}, or a .toml file"
+        )
+    return _load(targets_folder() / f"{name}.toml")
+
+
+def _load(path: Path) -> TargetProfile:
+    given_as = path.stem if path.parent == targets_folder() else str(path)
+    return replace(load_toml(path, TargetProfile), name=path.stem, given_as=given_as)
+
+
+def _fitting(gpu: Gpu | None) -> TargetProfile:
+    if gpu is None:
+        raise OptionError("--target auto needs the device's GPU; name a target instead of auto")
+    profiles = [_load(targets_folder() / f"{name}.toml") for name in target_names()]
+    scored = [(_match(profile, gpu), profile) for profile in profiles]
+    best, profile = max(scored, key=lambda pair: pair[0])
+    if best == 0:
+        raise UnknownNameError(
+            f"no target profile fits {gpu.name} (compute capability {gpu.compute_capability}); write one "
+            f"like those in {targets_folder()} and give its path as --target"
+        )
+    return profile
+
+
+def _match(profile: TargetProfile, gpu: Gpu) -> int:
+    """Length of the longest device name found; "NVIDIA L40S" so wins over "NVIDIA L4"."""
+    if gpu.compute_capability not in profile.compute_capabilities:
+        return 0
+    return max((len(part) for part in profile.device_names if part in gpu.name), default=0)
+
+
+def require_supported(profile: TargetProfile, flavour: Flavour) -> None:
+    """``OptionError`` when no release of the flavour can ever build for the target."""
+    if flavour is Flavour.TENSORRT:
+        return
+    outside = [text for text in profile.compute_capabilities if text not in RTX_COMPUTE_CAPABILITIES]
+    if outside:
+        raise OptionError(
+            f"TensorRT for RTX cannot build for {profile.name} (compute capability {', '.join(outside)}), "
+            f"only for {', '.join(RTX_COMPUTE_CAPABILITIES)}; use TensorRT on the device itself (--flavour tensorrt)"
+        )
