@@ -1,0 +1,295 @@
+"""The video encoders, what each can hold, and our options in each one's own words."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import Any
+
+from edge_sr.errors import MissingError, OptionError, UnknownNameError
+from edge_sr.video.pixels import SUBSAMPLING, PixelLayout
+
+# The encoder may hold this much in frames that wait for its lookahead.
+LOOKAHEAD_BYTES = 1 << 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Codec:
+    """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``piece`` holds its segments."""
+
+    name: str
+    encoder: str
+    title: str
+    containers: frozenset[str]
+    chroma: tuple[str, ...] = ("420", "422", "444")
+    depths: tuple[int, ...] = (8, 10)
+    crf: int | None = None
+    crf_limit: int = 51
+    crf_key: str = "crf"
+    preset: str | None = None
+    preset_key: str | None = "preset"
+    fixed: tuple[tuple[str, str], ...] = ()
+    piece: str = "mp4"
+    largest_side: int = 65535
+
+    @property
+    def is_hardware(self) -> bool:
+        return "nvenc" in self.name
+
+
+_ALL = frozenset({"mp4", "mkv", "mov"})
+_NVENC: dict[str, Any] = {
+    "chroma": ("420", "444"),
+    "crf": 23,
+    "crf_key": "cq",
+    "preset": "p5",
+    "fixed": (("rc", "vbr"), ("b", "0")),
+}
+
+CODECS = {
+    codec.name: codec
+    for codec in (
+        Codec("x264", "libx264", "H.264", _ALL, crf=18, preset="medium", largest_side=16384),
+        Codec(
+            "x265",
+            "libx265",
+            "H.265",
+            _ALL,
+            crf=20,
+            preset="medium",
+            fixed=(("x265-params", "log-level=error"),),
+        ),
+        Codec(
+            "svt-av1",
+            "libsvtav1",
+            "AV1",
+            frozenset({"mp4", "mkv", "webm"}),
+            chroma=("420",),
+            crf=26,
+            crf_limit=63,
+            preset="8",
+            largest_side=16384,
+        ),
+        Codec(
+            "vp9",
+            "libvpx-vp9",
+            "VP9",
+            frozenset({"mp4", "mkv", "webm"}),
+            depths=(8,),
+            crf=24,
+            crf_limit=63,
+            preset="4",
+            preset_key="cpu-used",
+            fixed=(("b", "0"), ("row-mt", "1"), ("deadline", "good")),
+        ),
+        Codec(
+            "prores",
+            "prores_ks",
+            "ProRes",
+            frozenset({"mov", "mkv"}),
+            chroma=("422", "444"),
+            depths=(10,),
+            preset="hq",
+            preset_key="profile",
+            fixed=(("vendor", "apl0"),),
+            piece="mov",
+        ),
+        Codec(
+            "ffv1",
+            "ffv1",
+            "FFV1",
+            frozenset({"mkv"}),
+            preset_key=None,
+            fixed=(("level", "3"), ("slicecrc", "1"), ("g", "1")),
+            piece="nut",
+        ),
+        Codec("h264_nvenc", "h264_nvenc", "H.264", _ALL, depths=(8,), **{**_NVENC, "largest_side": 4096}),
+        Codec("hevc_nvenc", "hevc_nvenc", "H.265", _ALL, **{**_NVENC, "largest_side": 8192}),
+        Codec(
+            "av1_nvenc",
+            "av1_nvenc",
+            "AV1",
+            frozenset({"mp4", "mkv", "webm"}),
+            **{**_NVENC, "chroma": ("420",), "largest_side": 8192},
+        ),
+    )
+}
+ALIASES = {
+    "h264": "x264",
+    "libx264": "x264",
+    "h265": "x265",
+    "hevc": "x265",
+    "libx265": "x265",
+    "av1": "svt-av1",
+    "svtav1": "svt-av1",
+    "libsvtav1": "svt-av1",
+    "libvpx-vp9": "vp9",
+    "prores_ks": "prores",
+}
+
+
+def find_codec(name: str | None, container: str) -> Codec:
+    """The codec called ``name``, by default the container's own.
+
+    Raises ``UnknownNameError`` for a name nobody knows and ``OptionError`` when the container cannot hold it.
+    """
+    if name is None:
+        return CODECS["vp9" if container == "webm" else "x264"]
+    codec = CODECS.get(ALIASES.get(name.lower(), name.lower()))
+    if codec is None:
+        raise UnknownNameError(f"unknown codec {name!r}, expected one of {', '.join(CODECS)}")
+    if container not in codec.containers:
+        holders = ", ".join(sorted(codec.containers))
+        raise OptionError(
+            f"{container.upper()} cannot hold {codec.title} from {codec.name}: write one of {holders}"
+        )
+    return codec
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """Everything the encoder is told, apart from the frames; equal settings give equal bytes."""
+
+    codec: Codec
+    layout: PixelLayout
+    size: tuple[int, int]
+    rate: Fraction
+    options: tuple[tuple[str, str], ...]
+    threads: int
+
+
+def fitting_layout(codec: Codec, source: PixelLayout, explicit: bool, size: tuple[int, int]) -> PixelLayout:
+    """The pixel layout to encode: the source's own where the codec takes it, else the nearest it does take.
+
+    Films that ran through the float pair are kept at 10 bits. Raises ``OptionError`` for an ``explicit`` size
+    that the chroma layout cannot hold, naming the even neighbours.
+    """
+    depth = 8 if source.fits_uint8 else 10
+    depth = depth if depth in codec.depths else codec.depths[-1]
+    richer = [chroma for chroma in codec.chroma if chroma >= source.chroma]
+    chroma = richer[0] if richer else codec.chroma[-1]
+    if explicit:
+        _refuse_odd(size, chroma)
+    return PixelLayout(depth, chroma)
+
+
+def _refuse_odd(size: tuple[int, int], chroma: str) -> None:
+    across, down = SUBSAMPLING[chroma]
+    if size[0] % across == 0 and size[1] % down == 0:
+        return
+    low = (size[0] // across * across, size[1] // down * down)
+    high = (-(-size[0] // across) * across, -(-size[1] // down) * down)
+    raise OptionError(
+        f"video with {':'.join(chroma)} chroma cannot be {size[0]}x{size[1]}: "
+        f"use --size {low[0]}x{low[1]} or {high[0]}x{high[1]}"
+    )
+
+
+def plan_encoding(
+    codec: Codec,
+    layout: PixelLayout,
+    size: tuple[int, int],
+    rate: Fraction,
+    *,
+    crf: int | None,
+    preset: str | None,
+    threads: int,
+) -> Encoding:
+    """The encoder's settings; ``OptionError`` for an option that this codec does not have or take."""
+    if max(size) > codec.largest_side:
+        raise OptionError(
+            f"{codec.title} takes at most {codec.largest_side} pixels a side, found {size[0]}x{size[1]}: "
+            "use another --codec or a smaller scale"
+        )
+    options = dict(codec.fixed)
+    options.update(_quality(codec, crf))
+    options.update(_speed(codec, preset))
+    options.update(_lookahead(codec, layout, size))
+    return Encoding(codec, layout, size, rate, tuple(sorted(options.items())), threads)
+
+
+def _quality(codec: Codec, crf: int | None) -> dict[str, str]:
+    if codec.crf is None:
+        if crf is not None:
+            raise OptionError(f"{codec.name} has no --crf: leave it out")
+        return {}
+    value = codec.crf if crf is None else crf
+    if not 0 <= value <= codec.crf_limit:
+        raise OptionError(f"--crf of {codec.name} must lie between 0 and {codec.crf_limit}, found {value}")
+    return {codec.crf_key: str(value)}
+
+
+def _speed(codec: Codec, preset: str | None) -> dict[str, str]:
+    if codec.preset_key is None:
+        if preset is not None:
+            raise OptionError(f"{codec.name} has no --preset: leave it out")
+        return {}
+    value = preset or codec.preset
+    return {} if value is None else {codec.preset_key: value}
+
+
+def _lookahead(codec: Codec, layout: PixelLayout, size: tuple[int, int]) -> dict[str, str]:
+    """A shorter lookahead for large pictures, which would otherwise hold gigabytes of frames."""
+    if codec.name not in ("x264", "x265", "svt-av1"):
+        return {}
+    frames = max(4, LOOKAHEAD_BYTES // (frame_bytes(layout, size)))
+    if frames >= 40:
+        return {}
+    if codec.name == "x264":
+        return {"rc-lookahead": str(frames), "refs": "2"}
+    if codec.name == "x265":
+        return {"x265-params": f"log-level=error:rc-lookahead={frames}:frame-threads=1:ref=2"}
+    return {"svtav1-params": f"lookahead={frames}"}
+
+
+def frame_bytes(layout: PixelLayout, size: tuple[int, int]) -> int:
+    """Bytes of one frame in memory."""
+    across, down = SUBSAMPLING[layout.chroma]
+    samples = size[0] * size[1] * (1 + 2 / (across * down))
+    return max(1, round(samples * (1 if layout.depth == 8 else 2)))
+
+
+def configure(context: Any, encoding: Encoding, aspect: Fraction, colour: Any) -> None:
+    """Sets an encoder up; its time base counts frames, the true times are put on its packets."""
+    context.width, context.height = encoding.size
+    context.pix_fmt = encoding.layout.name
+    context.framerate = encoding.rate
+    context.time_base = 1 / encoding.rate
+    context.sample_aspect_ratio = aspect
+    context.colorspace = colour.matrix
+    context.color_range = colour.range_code
+    context.color_primaries = colour.primaries
+    context.color_trc = colour.transfer
+    context.thread_count = encoding.threads
+    context.options = dict(encoding.options)
+
+
+def probe(encoding: Encoding) -> None:
+    """Opens the encoder once, so that a bad preset or an absent device shows before the work begins."""
+    import av
+    import av.codec
+
+    try:
+        context = av.CodecContext.create(encoding.codec.encoder, "w")
+    except av.codec.codec.UnknownCodecError as error:
+        raise MissingError(
+            f"this FFmpeg has no encoder {encoding.codec.encoder} for --codec {encoding.codec.name}: "
+            "pip install --upgrade av, or use --codec x264"
+        ) from error
+    try:
+        from edge_sr.video.colour import Colour
+
+        configure(context, encoding, Fraction(1), Colour(1, False, 1, 1))
+        context.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _unusable(encoding, error) from error
+
+
+def _unusable(encoding: Encoding, error: Exception) -> Exception:
+    codec = encoding.codec
+    if codec.is_hardware:
+        return MissingError(
+            f"--codec {codec.name} needs an NVIDIA GPU with its driver, and it does not open here: use --codec x264"
+        )
+    options = ", ".join(f"{key}={value}" for key, value in encoding.options)
+    return OptionError(f"{codec.name} refuses {encoding.size[0]}x{encoding.size[1]} with {options}: {error}")

@@ -1,0 +1,95 @@
+"""What a film says about its colours, and what is assumed where it says nothing.
+
+The numbers are those of ITU-T H.273, which FFmpeg's enumerations share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from edge_sr.errors import HdrError, MediaError
+
+if TYPE_CHECKING:
+    import av
+
+UNSPECIFIED = 2
+RGB = 0
+BT709 = 1
+SMPTE170M = 6
+
+# H.273 matrix -> the number by which swscale knows its coefficients.
+SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
+
+# H.273 matrix -> (Kr, Kb), the weights of red and blue in luma.
+LUMA_WEIGHTS = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+
+HDR_TRANSFERS = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Colour:
+    """Matrix, primaries and transfer as H.273 numbers, and whether luma spans the whole range of codes."""
+
+    matrix: int
+    full_range: bool
+    primaries: int
+    transfer: int
+
+    @property
+    def range_code(self) -> int:
+        """FFmpeg's number for the range: 1 limited, 2 full."""
+        return 2 if self.full_range else 1
+
+    @property
+    def swscale(self) -> int:
+        return SWSCALE_MATRIX[self.matrix]
+
+    @property
+    def luma_weights(self) -> tuple[float, float]:
+        return LUMA_WEIGHTS[self.matrix]
+
+
+def guessed_matrix(width: int, height: int) -> int:
+    """The matrix a player assumes for untagged video: BT.709 from HD sizes on, BT.601 below."""
+    return BT709 if width >= 1280 or height > 576 else SMPTE170M
+
+
+def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
+    """The frame's colour description, with a sentence for each thing that had to be assumed.
+
+    Raises ``HdrError`` for PQ and HLG, ``MediaError`` for a matrix that cannot be converted.
+    """
+    notes: list[str] = []
+    name = frame.format.name
+    matrix = int(frame.colorspace)
+    if frame.format.is_rgb:
+        # The output is YUV: BT.709 is what players expect of a film that began as RGB.
+        matrix = BT709
+    elif matrix in (UNSPECIFIED, RGB, 3):
+        matrix = guessed_matrix(frame.width, frame.height)
+        label = "BT.709" if matrix == BT709 else "BT.601"
+        notes.append(f"the film names no colour matrix: {label} assumed from its size, as players do")
+    _refuse_unsupported(matrix, int(frame.color_trc))
+    full = int(frame.color_range) == 2 or name.startswith("yuvj")
+    if frame.format.is_rgb:
+        full = False
+    return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc)), notes
+
+
+def _refuse_unsupported(matrix: int, transfer: int) -> None:
+    if transfer in HDR_TRANSFERS:
+        raise HdrError(
+            f"the film is HDR, {HDR_TRANSFERS[transfer]}, and the networks are trained on SDR: "
+            "tone-map it to SDR first, for instance with FFmpeg's zscale and tonemap filters"
+        )
+    if matrix not in SWSCALE_MATRIX:
+        known = ", ".join(str(number) for number in sorted(SWSCALE_MATRIX))
+        raise MediaError(f"colour matrix {matrix} of ITU-T H.273 is not supported, only {known}")

@@ -1,0 +1,66 @@
+"""The film containers that are written, and which file extension means which."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from fractions import Fraction
+from pathlib import Path
+
+from edge_sr.errors import OptionError
+
+
+@dataclasses.dataclass(frozen=True)
+class Container:
+    """``name`` as users know it, ``muxer`` as FFmpeg does."""
+
+    name: str
+    muxer: str
+    extensions: tuple[str, ...]
+
+
+CONTAINERS = (
+    Container("mp4", "mp4", (".mp4", ".m4v")),
+    Container("mkv", "matroska", (".mkv",)),
+    Container("mov", "mov", (".mov",)),
+    Container("webm", "webm", (".webm",)),
+)
+
+
+def container_for(path: Path) -> Container:
+    """The container of a file name; ``OptionError`` lists those there are."""
+    found = known_container(path)
+    if found is None:
+        extensions = ", ".join(extension for container in CONTAINERS for extension in container.extensions)
+        raise OptionError(f"a film is written as one of {extensions}, found {path.name}")
+    return found
+
+
+def known_container(path: Path) -> Container | None:
+    suffix = path.suffix.lower()
+    return next((container for container in CONTAINERS if suffix in container.extensions), None)
+
+
+# What MP4's own table of tags has room for; anything else needs QuickTime's free-form keys.
+MP4_TAGS = {
+    *("title", "artist", "album", "album_artist", "composer", "date", "genre", "comment", "description"),
+    *("synopsis", "show", "episode_id", "network", "lyrics", "copyright", "grouping", "track", "disc"),
+    *("location", "location-eng", "creation_time", "timecode", "encoder"),
+}
+
+
+def muxer_options(
+    container: Container, time_base: Fraction, first_pts: int, metadata: Collection[str]
+) -> dict[str, str]:
+    """Options of the muxer that keep timestamps exact and every metadata key.
+
+    MP4 and MOV give a late start in the unit of the whole film, a millisecond by default: too coarse for it.
+    """
+    options: dict[str, str] = {}
+    if container.name not in ("mp4", "mov"):
+        return options
+    if first_pts and time_base.denominator <= 1_000_000:
+        options["movie_timescale"] = str(time_base.denominator)
+    if not MP4_TAGS.issuperset(metadata):
+        options["movflags"] = "+use_metadata_tags"
+    return options

@@ -1,0 +1,273 @@
+"""A film as a source of frames: every frame that decodes, with its exact timestamp and displayed size."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from edge_sr.errors import MediaError
+from edge_sr.video.colour import Colour, read_colour
+from edge_sr.video.deinterlace import Deinterlacer
+from edge_sr.video.opening import open_input
+from edge_sr.video.orientation import Orientation, frame_orientation
+from edge_sr.video.pixels import PixelLayout, layout_of
+
+if TYPE_CHECKING:
+    import av
+    import av.container
+    import av.video.stream
+
+# This many failures in a row and the rest of the file is given up.
+HOPELESS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Excerpt:
+    """The part of a film to read, in seconds from its beginning; ``duration`` None reads to the end."""
+
+    start: Fraction = Fraction(0)
+    duration: Fraction | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.start == 0 and self.duration is None
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmInfo:
+    """What the first frame and the headers say. Sizes are ``(width, height)`` in pixels."""
+
+    name: str
+    container: str
+    coded_size: tuple[int, int]
+    size: tuple[int, int]
+    time_base: Fraction
+    rate: Fraction
+    frames: int
+    aspect: Fraction
+    colour: Colour
+    layout: PixelLayout
+    orientation: Orientation
+    notes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmFrame:
+    """A decoded frame: its place in the film from 0, and its time in units of the film's time base."""
+
+    index: int
+    pts: int
+    duration: int
+    frame: av.VideoFrame
+
+
+class Film:
+    """An opened film. ``frames`` may be read once; ``bad_frames`` and ``warnings`` count as it is read.
+
+    Raises ``MediaError`` when there is no picture in it, ``HdrError`` when it is HDR.
+    """
+
+    def __init__(
+        self, name: str, excerpt: Excerpt = Excerpt(), *, hwaccel: str = "none", threads: int = 1
+    ) -> None:
+        self.name = name
+        self.excerpt = excerpt
+        self.bad_frames = 0
+        self.warnings: list[str] = []
+        self._container = open_input(name, hwaccel)
+        try:
+            self._stream: Any = _picture_stream(name, self._container)
+            self._stream.codec_context.thread_count = threads
+            self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
+            self._deinterlacer = Deinterlacer()
+            self._begin()
+            self._decoded = self._decode()
+            self._first = next(self._decoded, None)
+            if self._first is None:
+                raise MediaError(f"{name} holds no frame that can be decoded" + self._excerpt_hint())
+            self.info = self._describe(self._first)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> Film:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._container.close()
+
+    @property
+    def deinterlaced(self) -> bool:
+        return self._deinterlacer.active
+
+    @property
+    def offset(self) -> Fraction:
+        """Seconds to take off every timestamp of the file, so that an excerpt begins at 0."""
+        return self._origin + self.excerpt.start if self.excerpt.start else Fraction(0)
+
+    def frames(self, first: int = 0) -> Iterator[FilmFrame]:
+        """The frames from number ``first`` on, their times strictly rising."""
+        shift = round(self.offset / self.info.time_base)
+        last: int | None = None
+        tick = max(1, round(1 / (self.info.rate * self.info.time_base)))
+        for index, frame in enumerate(self._with_first()):
+            pts = frame.pts
+            if pts is None:
+                pts = shift if last is None else last + tick
+            elif last is not None and pts <= last:
+                self._warn("some frames do not follow the one before in time: moved to just after it")
+                pts = last + 1
+            last = pts
+            if index >= first:
+                yield FilmFrame(index, pts - shift, frame.duration or tick, frame)
+
+    def _with_first(self) -> Iterator[av.VideoFrame]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        yield from self._decoded
+
+    def _begin(self) -> None:
+        self._origin = Fraction(self._container.start_time or 0, 1_000_000)
+        start = self._origin + self.excerpt.start
+        self._end: Fraction | None = None
+        self._from = start if self.excerpt.start else None
+        self._until = None if self.excerpt.duration is None else start + self.excerpt.duration
+        if self.excerpt.start:
+            target = int(start / Fraction(self._stream.time_base or 1))
+            self._container.seek(target, stream=self._stream, backward=True)
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        for frame in self._progressive():
+            time = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 1)
+            if time is not None and self._from is not None and time < self._from:
+                continue
+            if time is not None and self._until is not None and time >= self._until:
+                return
+            if frame.is_corrupt:
+                self.bad_frames += 1
+            self._end = time
+            yield frame
+
+    def _progressive(self) -> Iterator[av.VideoFrame]:
+        for packet in self._packets():
+            for frame in self._decode_packet(packet):
+                yield from self._deinterlacer.push(frame)
+        yield from self._deinterlacer.flush()
+        self._check_end()
+
+    def _packets(self) -> Iterator[Any]:
+        """Every packet that can be read; damage in the container is skipped."""
+        import av
+
+        failures = 0
+        while failures < HOPELESS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    yield packet
+                return
+            except av.error.FFmpegError as error:
+                failures += 1
+                self._warn(f"the file is damaged: {error.strerror}")
+
+    def _decode_packet(self, packet: Any) -> list[av.VideoFrame]:
+        import av
+
+        if packet.is_corrupt:
+            self._warn("the file is damaged: it ends in the middle of a frame")
+        try:
+            frames: list[av.VideoFrame] = packet.decode()
+            return frames
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError as error:
+            self.bad_frames += 1
+            self._warn(f"frames that cannot be decoded: {error.strerror}")
+            return []
+
+    def _check_end(self) -> None:
+        """Warns when the frames end well before the time that the header gives."""
+        length = self._stream.duration
+        if not self.excerpt.is_whole or self._end is None:
+            return
+        if length is not None:
+            promised = (length + (self._stream.start_time or 0)) * Fraction(self._stream.time_base or 1)
+        else:
+            promised = Fraction(self._container.duration or 0, 1_000_000) + self._origin
+        missing = promised - self._end
+        if missing > max(1, 3 / _frame_rate(self._stream)):
+            self._warn(f"the film ends {float(missing):.1f} s before the end that its header gives")
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def _excerpt_hint(self) -> str:
+        return "" if self.excerpt.is_whole else " between --start and the end of --duration"
+
+    def _describe(self, frame: av.VideoFrame) -> FilmInfo:
+        colour, notes = read_colour(frame)
+        layout = layout_of(frame.format)
+        if layout.has_alpha:
+            notes.append("the film's transparency is left out: only pictures keep theirs")
+        if self.deinterlaced:
+            notes.append("the film is interlaced: deinterlaced with bwdif, one frame for each")
+        orientation = frame_orientation(frame)
+        return FilmInfo(
+            name=self.name,
+            container=self._container.format.name,
+            coded_size=(frame.width, frame.height),
+            size=orientation.displayed(frame.width, frame.height),
+            time_base=Fraction(frame.time_base or self._stream.time_base or Fraction(1, 1000)),
+            rate=_frame_rate(self._stream),
+            frames=self._expected_frames(),
+            aspect=_aspect(self._stream, orientation),
+            colour=colour,
+            layout=layout,
+            orientation=orientation,
+            notes=tuple(notes),
+        )
+
+    def _expected_frames(self) -> int:
+        """How many frames the headers promise for the excerpt; 0 when they do not say."""
+        duration = Fraction(self._container.duration or 0, 1_000_000)
+        if self.excerpt.is_whole and self._stream.frames:
+            return int(self._stream.frames)
+        rest = max(duration - self.excerpt.start, Fraction(0))
+        if self.excerpt.duration is not None:
+            rest = min(rest, self.excerpt.duration) if duration else self.excerpt.duration
+        return round(rest * _frame_rate(self._stream))
+
+
+def _picture_stream(name: str, container: av.container.InputContainer) -> av.video.stream.VideoStream:
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
+            return stream
+    kinds = sorted({stream.type for stream in container.streams})
+    found = " and ".join(kinds) if kinds else "nothing"
+    raise MediaError(f"{os.path.basename(name)} has no picture, only {found}: expected a film or a picture")
+
+
+def _frame_rate(stream: av.video.stream.VideoStream) -> Fraction:
+    """Frames a second, for progress and rate control only: timestamps never come from it."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 1 <= rate <= 240:
+            return Fraction(rate).limit_denominator(1_000_000)
+    return Fraction(25)
+
+
+def _aspect(stream: av.video.stream.VideoStream, orientation: Orientation) -> Fraction:
+    ratio = Fraction(stream.sample_aspect_ratio or 1)
+    return 1 / ratio if orientation.transpose else ratio

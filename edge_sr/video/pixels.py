@@ -1,0 +1,212 @@
+"""Decoded frames to RGB arrays and back, by the matrix and range that the film states.
+
+Eight-bit 4:2:0 goes through swscale as uint8. Everything deeper or with more chroma becomes float32 by our own
+arithmetic: swscale puts the white of a limited-range 10-bit film at 65,280 of 65,535.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.video.colour import Colour
+
+if TYPE_CHECKING:
+    import av
+
+# Chroma layout -> by how much width and height are divided in its planes.
+SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelLayout:
+    """What matters about a pixel format: bits a component, chroma layout, RGB or not, alpha or not."""
+
+    depth: int
+    chroma: str
+    is_rgb: bool = False
+    has_alpha: bool = False
+
+    @property
+    def fits_uint8(self) -> bool:
+        """Whether frames run through the uint8 graphs; all others run through the float pair."""
+        return self.depth == 8 and self.chroma == "420"
+
+    @property
+    def name(self) -> str:
+        """FFmpeg's name for the planar YUV format of this depth and chroma."""
+        return f"yuv{self.chroma}p" + ("" if self.depth == 8 else f"{self.depth}le")
+
+
+def layout_of(pixel_format: av.VideoFormat) -> PixelLayout:
+    """The layout of a decoded frame; grey counts as 4:2:0, unusual chroma as the next richer layout."""
+    components = pixel_format.components
+    alpha = any(component.is_alpha for component in components)
+    depth = max(component.bits for component in components)
+    if pixel_format.is_rgb:
+        return PixelLayout(depth, "444", is_rgb=True, has_alpha=alpha)
+    if len(components) < 3:
+        return PixelLayout(depth, "420", has_alpha=alpha)
+    divided = (16 // pixel_format.chroma_width(16), 16 // pixel_format.chroma_height(16))
+    chroma = {(1, 1): "444", (1, 2): "444", (2, 1): "422"}.get(divided, "420")
+    return PixelLayout(depth, chroma, has_alpha=alpha)
+
+
+def even_neighbours(size: tuple[int, int], chroma: str) -> tuple[int, int]:
+    """The size with each axis that the chroma layout halves rounded up to even."""
+    across, down = SUBSAMPLING[chroma]
+    return (-(-size[0] // across) * across, -(-size[1] // down) * down)
+
+
+def _interpolation() -> int:
+    from av.video.reformatter import Interpolation
+
+    # Without these flags swscale repeats chroma and errs by up to three levels.
+    accurate = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
+    return int(Interpolation.BICUBIC | accurate)
+
+
+class Converter:
+    """swscale with matrix, range and rounding always given explicitly; one object a stream."""
+
+    def __init__(self, colour: Colour) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._scaler = VideoReformatter()
+        self._colour = colour
+        self._interpolation = _interpolation()
+
+    def __call__(
+        self,
+        frame: av.VideoFrame,
+        pixel_format: str,
+        *,
+        from_full: bool | None = None,
+        to_full: bool | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> av.VideoFrame:
+        """The frame in another format; ``from_full`` and ``to_full`` default to the film's own range."""
+        own = self._colour.range_code
+        return self._scaler.reformat(
+            frame,
+            width=size[0] if size else None,
+            height=size[1] if size else None,
+            format=pixel_format,
+            src_colorspace=self._colour.swscale,
+            dst_colorspace=self._colour.swscale,
+            src_color_range=own if from_full is None else 1 + from_full,
+            dst_color_range=own if to_full is None else 1 + to_full,
+            interpolation=self._interpolation,
+            threads=1,
+        )
+
+
+class ToRgb:
+    """Decoded frames to RGB: uint8 ``H x W x 3`` for 8-bit 4:2:0, else float32 in [0, 1]."""
+
+    def __init__(self, colour: Colour, layout: PixelLayout) -> None:
+        self._convert = Converter(colour)
+        self._colour = colour
+        self._layout = layout
+
+    def __call__(self, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> NDArray[Any]:
+        """The frame's pixels, scaled to ``size`` by swscale if that is given."""
+        if self._layout.fits_uint8:
+            return self._convert(frame, "rgb24", to_full=True, size=size).to_ndarray()
+        if self._layout.is_rgb:
+            deep = self._convert(frame, "rgb48le", from_full=True, to_full=True, size=size).to_ndarray()
+            return deep.astype(np.float32) / np.float32(65535)
+        depth = self._layout.depth
+        planes = read_planes(self._convert(frame, PixelLayout(depth, "444").name, size=size))
+        return yuv_to_rgb(planes, self._colour, depth)
+
+
+class FromRgb:
+    """RGB arrays, uint8 or float32, to frames of ``layout`` tagged with the film's colours."""
+
+    def __init__(self, colour: Colour, layout: PixelLayout) -> None:
+        self._convert = Converter(colour)
+        self._colour = colour
+        self._layout = layout
+
+    def __call__(self, picture: NDArray[Any]) -> av.VideoFrame:
+        import av
+
+        if picture.dtype == np.uint8:
+            source = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            frame = self._convert(source, self._layout.name, from_full=True)
+        else:
+            depth = self._layout.depth
+            source = write_planes(rgb_to_yuv(picture, self._colour, depth), PixelLayout(depth, "444").name)
+            frame = self._convert(source, self._layout.name)
+        return self._tagged(frame)
+
+    def _tagged(self, frame: av.VideoFrame) -> av.VideoFrame:
+        frame.colorspace = self._colour.matrix
+        frame.color_range = self._colour.range_code
+        frame.color_primaries = self._colour.primaries
+        frame.color_trc = self._colour.transfer
+        return frame
+
+
+def _levels(depth: int, full_range: bool) -> tuple[float, float, float, float]:
+    """Luma's black and span, chroma's neutral and span, in codes of ``depth`` bits (ITU-R BT.709, part 6.10)."""
+    unit = float(1 << (depth - 8))
+    top = float((1 << depth) - 1)
+    return (0.0, top, 128 * unit, top) if full_range else (16 * unit, 219 * unit, 128 * unit, 224 * unit)
+
+
+def yuv_to_rgb(planes: NDArray[Any], colour: Colour, depth: int) -> NDArray[np.float32]:
+    """``3 x H x W`` codes of ``depth`` bits to RGB, float32 ``H x W x 3`` in [0, 1]."""
+    black, luma_span, neutral, chroma_span = _levels(depth, colour.full_range)
+    red, blue = colour.luma_weights
+    green = 1 - red - blue
+    y = (planes[0] - np.float32(black)) / np.float32(luma_span)
+    u = (planes[1] - np.float32(neutral)) / np.float32(chroma_span)
+    v = (planes[2] - np.float32(neutral)) / np.float32(chroma_span)
+    picture = np.empty((*y.shape, 3), np.float32)
+    picture[..., 0] = y + np.float32(2 * (1 - red)) * v
+    picture[..., 1] = (
+        y - np.float32(2 * (1 - blue) * blue / green) * u - np.float32(2 * (1 - red) * red / green) * v
+    )
+    picture[..., 2] = y + np.float32(2 * (1 - blue)) * u
+    return np.clip(picture, 0, 1, out=picture)
+
+
+def rgb_to_yuv(picture: NDArray[Any], colour: Colour, depth: int) -> NDArray[Any]:
+    """RGB float32 ``H x W x 3`` in [0, 1] to ``3 x H x W`` codes, uint8 or uint16 by depth."""
+    black, luma_span, neutral, chroma_span = _levels(depth, colour.full_range)
+    red, blue = colour.luma_weights
+    r, g, b = picture[..., 0], picture[..., 1], picture[..., 2]
+    y = np.float32(red) * r + np.float32(1 - red - blue) * g + np.float32(blue) * b
+    u = (b - y) / np.float32(2 * (1 - blue))
+    v = (r - y) / np.float32(2 * (1 - red))
+    codes = np.stack((y * luma_span + black, u * chroma_span + neutral, v * chroma_span + neutral))
+    codes = np.clip(np.rint(codes), 0, (1 << depth) - 1)
+    return codes.astype(np.uint8 if depth == 8 else np.uint16)
+
+
+def read_planes(frame: av.VideoFrame) -> NDArray[Any]:
+    """The first three planes of a 4:4:4 frame as one ``3 x H x W`` array of float32 codes."""
+    planes = np.empty((3, frame.height, frame.width), np.float32)
+    dtype = np.uint8 if frame.format.components[0].bits == 8 else np.dtype("<u2")
+    for target, plane in zip(planes, frame.planes):
+        rows = np.frombuffer(memoryview(plane), dtype).reshape(frame.height, -1)
+        target[...] = rows[:, : frame.width]
+    return planes
+
+
+def write_planes(codes: NDArray[Any], pixel_format: str) -> av.VideoFrame:
+    """A 4:4:4 frame from ``3 x H x W`` codes."""
+    import av
+
+    _, height, width = codes.shape
+    frame = av.VideoFrame(width, height, pixel_format)
+    for plane, values in zip(frame.planes, codes):
+        padded = np.zeros((height, plane.line_size // codes.itemsize), codes.dtype)
+        padded[:, :width] = values
+        plane.update(padded.tobytes())
+    return frame
