@@ -1,0 +1,144 @@
+"""Exported graphs against the reference: the largest difference in FP32, dB and levels in FP16."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from edge_sr.errors import ParityError
+from edge_sr.export.rounding import rounding_twin
+from edge_sr.grid import SamplingGrid, sampling_grid
+from edge_sr.models.diinn import Diinn
+from edge_sr.optional import require
+from edge_sr.tensors import reference_card
+
+# Sizes as (width, height); odd and unequal ones among them.
+CASES: tuple[tuple[str, tuple[int, int], tuple[int, int]], ...] = (
+    ("1", (23, 17), (23, 17)),
+    ("2", (23, 17), (46, 34)),
+    ("3", (17, 22), (51, 66)),
+    ("4", (16, 13), (64, 52)),
+    ("1.5", (21, 16), (32, 24)),
+    ("2.7", (19, 15), (51, 41)),
+    ("pi", (17, 19), (53, 60)),
+    ("8", (9, 11), (72, 88)),
+    ("2.2 x 3.7", (15, 13), (33, 48)),
+)
+
+LARGE_NETWORK = 20_000_000
+FP16_LEAST_DB = 55.0
+FP16_MOST_LEVELS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class CaseResult:
+    """One scale: FP32's largest difference from the reference in [0, 1], FP16's dB and levels from FP32."""
+
+    scale: str
+    fp32_difference: float
+    fp16_db: float | None = None
+    fp16_levels: int | None = None
+
+
+class GraphPair:
+    """An encoder and a decoder graph run on ONNX Runtime, one frame at a time."""
+
+    def __init__(self, encoder: onnx.ModelProto, decoder: onnx.ModelProto) -> None:
+        self._encoder, self._decoder = _session(encoder), _session(decoder)
+        self._wanted = {value.name for value in self._decoder.get_inputs()}
+
+    def run(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        """``1 x h x w x 3`` to ``1 x Ht x Wt x 3``."""
+        maps = self._encoder.run(None, {"image": image})[0]
+        feeds = {"maps": maps, "image": image, **vars(grid)}
+        result: NDArray[Any] = self._decoder.run(None, {k: v for k, v in feeds.items() if k in self._wanted})[0]
+        return result
+
+
+def _session(model: onnx.ModelProto) -> Any:
+    ort = require("onnxruntime", "edge-sr export")
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+Graphs = Mapping[tuple[str, str, str], onnx.ModelProto]
+
+
+def measure_parity(network: Diinn, graphs: Graphs) -> list[CaseResult]:
+    """Run every case; ``graphs`` maps (role, precision, io) to a graph.
+
+    Raises ``ParityError`` for FP32 differences above 1e-5 (1e-4 from 20 million parameters on), and for FP16
+    below 55 dB or off by more than 2 levels.
+    """
+    pairs = {
+        (precision, io): GraphPair(_runnable(graphs, "encoder", precision, io), _runnable(graphs, "decoder", precision, io))
+        for role, precision, io in graphs
+        if role == "encoder"
+    }
+    results = [_case(network, pairs, *case) for case in CASES]
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    _check(results, 1e-4 if parameters >= LARGE_NETWORK else 1e-5)
+    return results
+
+
+def _runnable(graphs: Graphs, role: str, precision: str, io: str) -> onnx.ModelProto:
+    model = graphs[role, precision, io]
+    return rounding_twin(model) if precision == "fp16" else model
+
+
+def _case(
+    network: Diinn,
+    pairs: Mapping[tuple[str, str], GraphPair],
+    scale: str,
+    before: tuple[int, int],
+    after: tuple[int, int],
+) -> CaseResult:
+    levels = reference_card(*before)[None]
+    unit = levels.astype(np.float32) / np.float32(255)
+    grid = sampling_grid(before, after, halo=network.halo)
+    reference = _reference(network, unit, after)
+    exact = pairs["fp32", "float"].run(unit, grid)
+    difference = float(np.abs(exact - reference).max())
+    if ("fp16", "float") not in pairs:
+        return CaseResult(scale, difference)
+    rough = pairs["fp16", "float"].run(unit, grid)
+    steps = pairs["fp16", "uint8"].run(levels, grid).astype(int) - pairs["fp32", "uint8"].run(levels, grid)
+    return CaseResult(scale, difference, _decibels(exact, rough), int(np.abs(steps).max()))
+
+
+def _reference(network: Diinn, unit: NDArray[np.float32], after: tuple[int, int]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        picture = torch.from_numpy(unit).permute(0, 3, 1, 2)
+        result = network(picture, (after[1], after[0])).clamp(0, 1).permute(0, 2, 3, 1)
+    array: NDArray[np.float32] = result.numpy()
+    return array
+
+
+def _decibels(exact: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    error = float(np.mean((exact.astype(np.float64) - other) ** 2))
+    return math.inf if error == 0 else -10 * math.log10(error)
+
+
+def _check(results: list[CaseResult], tolerance: float) -> None:
+    for result in results:
+        if not result.fp32_difference <= tolerance:
+            raise ParityError(
+                f"FP32 at scale {result.scale} differs from the reference by {result.fp32_difference:.1e}, "
+                f"at most {tolerance:.0e} is allowed; the bundle was not written"
+            )
+        if result.fp16_db is None or result.fp16_levels is None:
+            continue
+        if not result.fp16_db >= FP16_LEAST_DB or result.fp16_levels > FP16_MOST_LEVELS:
+            raise ParityError(
+                f"FP16 at scale {result.scale}: {result.fp16_db:.1f} dB and {result.fp16_levels} levels from FP32, "
+                f"at least {FP16_LEAST_DB:.0f} dB and at most {FP16_MOST_LEVELS} levels are allowed; "
+                "the bundle was not written; export with --precision fp32"
+            )
