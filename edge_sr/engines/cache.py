@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
@@ -77,6 +78,7 @@ class EngineCache:
             engine.read()
         except EngineError:
             return None
+        os.utime(path)
         return engine if engine.manifest.key == key else None
 
     def open(self, path: Path) -> Engine:

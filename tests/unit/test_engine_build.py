@@ -1,0 +1,196 @@
+"""Real engines, built by TensorRT for RTX without a GPU."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_sr.engines.build import build
+from edge_sr.engines.cache import EngineCache
+from edge_sr.engines.dla import off_dla
+from edge_sr.engines.network import BuildSettings, ParsedGraph, ShapeRange
+from edge_sr.engines.request import BuildRequest, engine_keys, find_workplace
+from edge_sr.engines.target import load_target
+from edge_sr.errors import BundleError, EngineError, OptionError
+from edge_sr.manifest import Bundle
+from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour, load
+
+pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
+pytest.importorskip("onnx", reason="the small test bundle is written with onnx")
+
+import tiny_bundle  # noqa: E402
+
+SIZE = ((64, 48),)
+SILENT = {"say": lambda text: None}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return tiny_bundle.write_bundle(tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> EngineCache:
+    return EngineCache(tmp_path / "engines")
+
+
+def request_for(
+    bundle: Bundle, target: str = "rtx-40", precision: str = "fp16", **more: object
+) -> BuildRequest:
+    return BuildRequest(bundle, load_target(target), precision, **{"sizes": SIZE, **more})  # type: ignore[arg-type]
+
+
+def test_a_request_becomes_an_encoder_and_a_decoder(bundle: Bundle, cache: EngineCache) -> None:
+    request = request_for(bundle)
+    built = build(request, find_workplace(request, ""), cache, **SILENT)
+    parts = [item.engine.manifest.key.part for item in built]
+    assert parts == ["encoder", "decoder"] and all(item.fresh for item in built)
+    for item in built:
+        assert len(item.engine.read()) == item.engine.manifest.bytes
+    names = [tensor.name for tensor in built[1].engine.manifest.inputs]
+    assert names == ["maps", "rows", "cols", "offset_y", "offset_x", "ratio"]
+
+
+def test_the_second_time_everything_is_there(bundle: Bundle, cache: EngineCache) -> None:
+    request = request_for(bundle)
+    first = build(request, find_workplace(request, ""), cache, **SILENT)
+    second = build(request, find_workplace(request, ""), cache, **SILENT)
+    assert [item.engine for item in first] == [item.engine for item in second]
+    assert not any(item.fresh for item in second)
+
+
+def test_a_damaged_engine_is_built_again(bundle: Bundle, cache: EngineCache) -> None:
+    request = request_for(bundle)
+    first = build(request, find_workplace(request, ""), cache, **SILENT)[0].engine
+    sound = first.read()
+    first.path.write_bytes(sound[:-1])
+    again = build(request, find_workplace(request, ""), cache, **SILENT)
+    assert [item.fresh for item in again] == [True, False]
+    assert again[0].engine.read() == sound
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+@pytest.mark.parametrize("capability", [*RTX_COMPUTE_CAPABILITIES, "portable"])
+def test_every_capability_builds(bundle: Bundle, cache: EngineCache, capability: str, precision: str) -> None:
+    target = load_target("rtx-portable")
+    if capability != "portable":
+        target = replace(target, name="one", compute_capabilities=(capability,))
+    request = BuildRequest(bundle, target, precision, SIZE)
+    built = build(request, find_workplace(request, ""), cache, **SILENT)
+    assert {item.engine.manifest.key.compute_capabilities for item in built} == {target.compute_capabilities}
+
+
+def test_a_range_of_sizes_and_the_float_pair(bundle: Bundle, cache: EngineCache) -> None:
+    request = request_for(bundle, sizes=(), max_size=(320, 240), depth=10)
+    built = build(request, find_workplace(request, ""), cache, **SILENT)
+    assert [item.engine.manifest.key.io for item in built] == ["uint8", "uint8", "float", "float"]
+    image = built[0].engine.manifest.key.profiles[0]["image"]
+    assert (image.minimum, image.maximum) == ((1, 16, 16, 3), (1, 240, 320, 3))
+
+
+def test_one_profile_for_each_size(bundle: Bundle, cache: EngineCache) -> None:
+    request = request_for(bundle, sizes=((64, 48), (96, 64)))
+    built = build(request, find_workplace(request, ""), cache, **SILENT)
+    assert [profile["image"].maximum for profile in built[0].engine.manifest.key.profiles] == [
+        (1, 48, 64, 3),
+        (1, 64, 96, 3),
+    ]
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_two_builds_of_one_graph_are_the_same_bytes(bundle: Bundle, part: str) -> None:
+    request = request_for(bundle)
+    key = next(k for k in engine_keys(request, find_workplace(request, "")) if k.part == part)
+    model = bundle.graph(part, "fp16").read_bytes()
+    first, second = (
+        ParsedGraph(load(Flavour.RTX), model).build(key.profiles, key.settings) for _ in range(2)
+    )
+    assert first.data == second.data
+
+
+def test_a_precision_that_the_bundle_lacks_names_the_command(bundle: Bundle, cache: EngineCache) -> None:
+    request = request_for(bundle, precision="int8")
+    with pytest.raises(BundleError, match="edge-sr calibrate"):
+        build(request, find_workplace(request, ""), cache, **SILENT)
+
+
+def test_a_file_that_is_no_graph_is_named_by_tensorrt() -> None:
+    with pytest.raises(EngineError, match="cannot read it"):
+        ParsedGraph(load(Flavour.RTX), b"no graph")
+
+
+def test_shapes_that_do_not_fit_are_refused_with_tensorrts_reason(bundle: Bundle) -> None:
+    graph = ParsedGraph(load(Flavour.RTX), bundle.graph("encoder", "fp16").read_bytes())
+    wrong = {"image": ShapeRange((1, 8, 8, 4), (1, 8, 8, 4), (1, 8, 8, 4))}
+    with pytest.raises(EngineError, match=r"(?s)TensorRT (could not build|refused).+"):
+        graph.build([wrong], BuildSettings(("8.9",)))
+
+
+def test_a_capability_that_rtx_does_not_know_is_refused(bundle: Bundle) -> None:
+    graph = ParsedGraph(load(Flavour.RTX), bundle.graph("encoder", "fp16").read_bytes())
+    with pytest.raises(OptionError, match="not for 8.7"):
+        graph.build([], BuildSettings(("8.7",)))
+
+
+def test_the_layers_that_dla_cannot_run_are_named(bundle: Bundle) -> None:
+    graph = ParsedGraph(load(Flavour.RTX), bundle.graph("encoder", "fp16").read_bytes())
+    left = off_dla(graph.layers)
+    assert any("planes" in name for name in left)
+    assert not any(name in ("features", "active", "maps") for name in left)
+
+
+BUILD = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from edge_sr.engines.build import build
+from edge_sr.engines.cache import EngineCache
+from edge_sr.engines.request import BuildRequest, find_workplace
+from edge_sr.engines.target import load_target
+from edge_sr.manifest import read_bundle
+request = BuildRequest(read_bundle(Path(sys.argv[2])), load_target("rtx-40"), "fp16", ((64, 48),))
+built = build(request, find_workplace(request, ""), EngineCache(Path(sys.argv[3])), lambda text: print(text, flush=True))
+print([item.fresh for item in built])
+"""
+
+
+def start(bundle: Bundle, cache: EngineCache) -> subprocess.Popen[str]:
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", BUILD, root, str(bundle.path), str(cache.folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_of_two_builders_one_builds_and_the_other_uses_it(bundle: Bundle, cache: EngineCache) -> None:
+    outputs = [process.communicate()[0] for process in [start(bundle, cache), start(bundle, cache)]]
+    built = [line for output in outputs for line in output.splitlines() if line.endswith(": building")]
+    assert len(built) == len(set(built)) == 2
+    assert all(reason == "" for _, _, reason in cache.check())
+
+
+@pytest.mark.parametrize("trials", [2, pytest.param(40, marks=pytest.mark.full)])
+def test_a_builder_that_is_killed_leaves_nothing_that_loads_wrongly(
+    bundle: Bundle, cache: EngineCache, trials: int
+) -> None:
+    request, dice = request_for(bundle), random.Random(trials)
+    keys = engine_keys(request, find_workplace(request, ""))
+    for _ in range(trials):
+        process = start(bundle, cache)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(dice.random() * 0.4)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        found = [cache.find(key) for key in keys]
+        assert all(engine is None or len(engine.read()) == engine.manifest.bytes for engine in found)
+        for path in cache.paths():
+            cache.remove(path)
+    built = build(request, find_workplace(request, ""), cache, **SILENT)
+    assert all(item.fresh for item in built)

@@ -1,0 +1,211 @@
+"""The engine cache hands out the bytes that were built, or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_sr.engines.cache import SCHEMA, Engine, EngineCache
+from edge_sr.engines.identity import EngineKey, EngineManifest, Proof
+from edge_sr.engines.network import BuildSettings, ShapeRange, Tensor
+from edge_sr.engines.prune import Limits, prune
+from edge_sr.errors import EngineError, OutputFolderError
+
+DATA = random.Random(7).randbytes(3000)
+SHAPE = ShapeRange((1, 8, 8, 3), (1, 16, 16, 3), (1, 16, 16, 3))
+KEY = EngineKey(
+    bundle="tiny",
+    part="encoder",
+    io="uint8",
+    precision="fp16",
+    graph_sha256="ab" * 32,
+    target="rtx-40",
+    flavour="tensorrt-rtx",
+    version="1.0",
+    gpu="",
+    compute_capabilities=("8.9",),
+    profiles=({"image": SHAPE},),
+    settings=BuildSettings(compute_capabilities=("8.9",)),
+)
+
+
+def manifest(key: EngineKey = KEY, data: bytes = DATA) -> EngineManifest:
+    tensors = (Tensor("image", (1, -1, -1, 3), "uint8"),)
+    checksum = hashlib.sha256(data).hexdigest()
+    return EngineManifest(
+        SCHEMA, key, checksum, len(data), 0.5, tensors, tensors, "2026-01-01T00:00:00+00:00"
+    )
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> EngineCache:
+    return EngineCache(tmp_path / "engines")
+
+
+@pytest.fixture
+def engine(cache: EngineCache) -> Engine:
+    return cache.store(manifest(), DATA, "log\n")
+
+
+def test_what_was_stored_is_found(cache: EngineCache, engine: Engine) -> None:
+    found = cache.find(KEY)
+    assert found == engine
+    assert found is not None and found.read() == DATA
+    assert engine.path.with_suffix(".log").read_text() == "log\n"
+
+
+@pytest.mark.parametrize("suffix", [".engine", ".json"])
+def test_a_thousand_flipped_bits_never_load_a_wrong_engine(
+    cache: EngineCache, engine: Engine, suffix: str
+) -> None:
+    file, dice = engine.path.with_suffix(suffix), random.Random(suffix)
+    sound = file.read_bytes()
+    for _ in range(500):
+        torn = bytearray(sound)
+        torn[dice.randrange(len(torn))] ^= 1 << dice.randrange(8)
+        file.write_bytes(torn)
+        found = cache.find(KEY)
+        assert found is None or found.read() == DATA
+
+
+@pytest.mark.parametrize("suffix", [".engine", ".json"])
+def test_cuts_and_additions_are_found(cache: EngineCache, engine: Engine, suffix: str) -> None:
+    file = engine.path.with_suffix(suffix)
+    sound = file.read_bytes()
+    for length in random.Random(suffix).sample(range(len(sound)), 100):
+        file.write_bytes(sound[:length])
+        assert cache.find(KEY) is None
+    file.write_bytes(sound + b"\0")
+    assert cache.find(KEY) is None
+
+
+def test_another_engine_under_this_name_is_found_out(cache: EngineCache, engine: Engine) -> None:
+    other = dataclasses.replace(KEY, precision="fp32")
+    foreign = cache.store(manifest(other, b"foreign"), b"foreign", "")
+    for suffix in (".engine", ".json"):
+        shutil.copy(foreign.path.with_suffix(suffix), engine.path.with_suffix(suffix))
+    assert cache.find(KEY) is None
+    with pytest.raises(EngineError, match="carries the manifest of"):
+        cache.open(engine.path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"graph_sha256": "cd" * 32},
+        {"version": "1.1"},
+        {"flavour": "tensorrt"},
+        {"gpu": "NVIDIA L4"},
+        {"compute_capabilities": ("8.6",)},
+        {"profiles": ({"image": dataclasses.replace(SHAPE, maximum=(1, 32, 32, 3))},)},
+        {"settings": BuildSettings(optimization_level=5)},
+        {"io": "float"},
+        {"part": "decoder"},
+        {"bundle": "other"},
+        {"target": "rtx-30"},
+    ],
+)
+def test_every_input_of_a_build_is_in_the_name(
+    cache: EngineCache, engine: Engine, change: dict[str, object]
+) -> None:
+    other = dataclasses.replace(KEY, **change)  # type: ignore[arg-type]
+    assert other.name != KEY.name
+    assert cache.find(other) is None
+
+
+def test_an_engine_without_its_manifest_is_not_used(cache: EngineCache, engine: Engine) -> None:
+    engine.path.with_suffix(".json").unlink()
+    assert cache.find(KEY) is None
+    assert [reason for _, _, reason in cache.check()] != [""]
+
+
+def test_a_manifest_of_another_schema_says_so(cache: EngineCache, engine: Engine) -> None:
+    newer = dataclasses.replace(manifest(), schema=SCHEMA + 1)
+    cache.store(newer, DATA, "")
+    with pytest.raises(EngineError, match="schema"):
+        cache.open(engine.path)
+
+
+def test_the_proof_is_kept_in_the_manifest(cache: EngineCache, engine: Engine) -> None:
+    proof = Proof(61.5, 1, 2.5, "GPU", "13.0", "tensorrt-rtx", "1.0", True)
+    cache.prove(engine, proof)
+    found = cache.find(KEY)
+    assert found is not None and found.manifest.proof == proof and found.read() == DATA
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o702])
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(EngineError, match="others can write"):
+        EngineCache(folder)
+
+
+def test_a_folder_opened_to_others_later_is_refused_too(cache: EngineCache, engine: Engine) -> None:
+    cache.folder.chmod(0o777)
+    assert cache.find(KEY) is None
+    with pytest.raises(EngineError, match="others can write"):
+        cache.open(engine.path)
+
+
+def test_a_folder_below_one_that_anybody_can_write_to_is_refused(tmp_path: Path) -> None:
+    above = tmp_path / "above"
+    (above / "cache").mkdir(parents=True, mode=0o700)
+    above.chmod(0o777)
+    with pytest.raises(EngineError, match="anyone can write"):
+        EngineCache(above / "cache")
+
+
+def test_a_new_folder_is_the_users_alone(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path / "deep" / "engines")
+    assert cache.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "engines").write_text("")
+    with pytest.raises(OutputFolderError, match="cannot be made"):
+        EngineCache(tmp_path / "engines")
+
+
+def test_prune_removes_the_damaged_and_frees_their_bytes(cache: EngineCache, engine: Engine) -> None:
+    engine.path.write_bytes(b"torn")
+    removed = prune(cache, Limits(stale=False))
+    assert [removal.path for removal in removed] == [engine.path]
+    assert sum(removal.bytes for removal in removed) > 4
+    assert list(cache.folder.glob("tiny*")) == []
+
+
+def test_prune_leaves_what_is_being_built(cache: EngineCache, engine: Engine) -> None:
+    engine.path.with_suffix(".json").unlink()
+    with cache.lock(KEY.name):
+        assert prune(cache, Limits()) == []
+    assert len(prune(cache, Limits())) == 1
+
+
+def test_prune_by_age_and_by_size(cache: EngineCache, engine: Engine) -> None:
+    newer = dataclasses.replace(KEY, precision="fp32")
+    cache.store(manifest(newer), DATA, "")
+    os.utime(engine.path, (0, 0))
+    assert [r.path for r in prune(cache, Limits(keep_bytes=3000, stale=False), dry_run=True)] == [engine.path]
+    assert [r.path for r in prune(cache, Limits(older_than_days=30, stale=False))] == [engine.path]
+    assert cache.find(newer) is not None
+
+
+def test_prune_removes_engines_of_another_release(
+    cache: EngineCache, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_sr.trt.installed_version", lambda flavour: "2.0")
+    assert [r.reason for r in prune(cache, Limits())] == ["built by tensorrt-rtx 1.0, installed is 2.0"]
+
+
+def test_the_manifest_is_readable_json(engine: Engine) -> None:
+    document = json.loads(engine.path.with_suffix(".json").read_text())
+    assert document["manifest"]["key"]["precision"] == "fp16"
