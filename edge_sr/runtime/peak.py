@@ -37,10 +37,10 @@ class Peak(NamedTuple):
 
 def measure(threads: int, seconds: float = SECONDS) -> Peak:
     """The three kernels on ``threads`` threads, about ``seconds`` each, on a machine otherwise idle."""
-    gemm = _onnx_gflops("gemm", (ROWS, WIDTH), 2 * ROWS * WIDTH**2, threads, seconds)
+    gemm = onnx_gflops("gemm", (ROWS, WIDTH), 2 * ROWS * WIDTH**2, threads, seconds)
     height, width = PICTURE
     work = 2 * 9 * CHANNELS**2 * height * width
-    conv = _onnx_gflops("conv", (1, CHANNELS, height, width), work, threads, seconds)
+    conv = onnx_gflops("conv", (1, CHANNELS, height, width), work, threads, seconds)
     return Peak(_numpy_on(threads, seconds), gemm, conv)
 
 
@@ -63,7 +63,8 @@ def _numpy_on(threads: int, seconds: float) -> float:
     return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
-def _onnx_gflops(name: str, shape: tuple[int, ...], work: float, threads: int, seconds: float) -> float:
+def onnx_gflops(name: str, shape: tuple[int, ...], work: float, threads: int, seconds: float) -> float:
+    """One of the packaged graphs, ``gemm`` or ``conv``, on float32 of ``shape``; ``work`` in operations."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

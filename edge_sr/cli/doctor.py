@@ -1,0 +1,46 @@
+"""``edge-sr doctor``: what this machine has, which backends work, and what to install for the others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_sr.evaluation.health import Finding
+
+MARKS = {"ready": "ok", "absent": "--", "broken": "!!"}
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Try every part of Edge SR on this machine, a line each."""
+    from dataclasses import asdict
+
+    from edge_sr.evaluation.health import examine
+    from edge_sr.evaluation.machine import describe, package_version
+
+    machine, version = describe(), package_version("edge-sr")
+    if as_json:
+        findings = list(examine())
+        backends = [f.name for f in findings if f.kind == "backend" and f.state == "ready"]
+        typer.echo(
+            json.dumps(
+                {
+                    "version": version,
+                    "machine": machine,
+                    "backends": backends,
+                    "checks": [asdict(finding) for finding in findings],
+                }
+            )
+        )
+        return
+    here = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+    typer.echo(f"Edge SR {version or 'from a checkout'} on {here}")
+    for finding in examine():
+        typer.echo(_line(finding))
+
+
+def _line(finding: Finding) -> str:
+    advice = f"; {finding.install}" if finding.install else ""
+    return f"{MARKS[finding.state]}  {finding.name:<13} {finding.detail}{advice}"

@@ -1,0 +1,111 @@
+"""``edge-sr evaluate``: picture quality by the papers' protocol, beside the rivals that need no network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_sr.errors import OptionError
+
+if TYPE_CHECKING:
+    from edge_sr.evaluation.measure import Request
+    from edge_sr.evaluation.results import Evaluation, Row
+
+
+def evaluate(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="BUNDLE...|JSON...", help="Networks, or with --merge their JSON files."),
+    ],
+    hr: Annotated[Path | None, typer.Option("--hr", help="Folder of originals, a picture or a film.")] = None,
+    scales: Annotated[str, typer.Option("--scales", help="Scales, such as 2,2.5,3.")] = "2,3,4",
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision", help="fp32, bf16, fp16, int8: one or several. [default: the backend's own]"
+        ),
+    ] = "",
+    backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
+    frames: Annotated[int, typer.Option("--frames", help="Frames taken from a film, evenly spread.")] = 16,
+    report: Annotated[Path | None, typer.Option("--report", help="Write an HTML page too.")] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Make one report of several runs' JSON files.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure networks against bicubic, Lanczos and their own whole scales."""
+    if merge:
+        _merge(inputs, hr, report, as_json)
+        return
+    if hr is None:
+        raise OptionError("edge-sr evaluate needs originals to measure against: add --hr FOLDER or --hr FILM")
+    _check_report(report)
+    from edge_sr.evaluation.measure import evaluate as run
+
+    request = _request(inputs, hr, scales, precision, backend, frames, report is not None)
+    found = run(request, lambda text: typer.echo(text, err=True))
+    if report is not None:
+        _write_report(report, [found])
+    typer.echo(json.dumps(found.mapping(), allow_nan=False) if as_json else table(found))
+
+
+def table(found: Evaluation) -> str:
+    """The figures as text: a line for each rival and each row, in the order of scales."""
+    head = f"{'':<34} {'scale':>6} {'PSNR-Y':>8} {'SSIM-Y':>8} {'PSNR-RGB':>9}   {found.set}"
+    rows = sorted([*found.rivals, *found.results], key=lambda row: row.scale)
+    return "\n".join([head, *(_line(row) for row in rows), "", found.protocol])
+
+
+def _line(row: Row) -> str:
+    scores = (
+        f"{'equal':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
+        for value, width, digits in ((row.psnr_y, 8, 2), (row.ssim_y, 8, 4), (row.psnr_rgb, 9, 2))
+    )
+    return f"{row.bundle + ' ' + row.precision:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}"
+
+
+def _request(
+    bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int, with_crops: bool
+) -> Request:
+    from edge_sr.evaluation.measure import Request
+    from edge_sr.evaluation.originals import find_originals
+    from edge_sr.grid import parse_scale
+
+    return Request(
+        bundles=tuple(bundles),
+        originals=find_originals(hr, frames),
+        scales=tuple(parse_scale(scale) for scale in scales.split(",")),
+        precisions=tuple(precision.split(",")) if precision else (),
+        backend=backend,
+        with_crops=with_crops,
+    )
+
+
+def _merge(inputs: list[str], hr: Path | None, report: Path | None, as_json: bool) -> None:
+    if report is None or hr is not None or as_json:
+        raise OptionError(
+            "edge-sr evaluate --merge takes JSON files and --report FILE.html, and no --hr or --json"
+        )
+    _check_report(report)
+    from edge_sr.evaluation.results import load
+
+    _write_report(report, [load(Path(name)) for name in inputs])
+    typer.echo(str(report))
+
+
+def _check_report(report: Path | None) -> None:
+    if report is not None and not report.absolute().parent.is_dir():
+        raise OptionError(
+            f"--report goes into a folder that is there, found none at {report.absolute().parent}"
+        )
+
+
+def _write_report(path: Path, found: list[Evaluation]) -> None:
+    from edge_sr.evaluation.files import write_whole
+    from edge_sr.evaluation.report import page
+
+    write_whole(path, page(found).encode("utf-8"))
+    typer.echo(f"report: {path}", err=True)

@@ -1,0 +1,215 @@
+"""Networks and their rivals over a set of originals: the protocol of ``edge_sr.quality`` applied."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import MediaError, OptionError, ShapeError
+from edge_sr.evaluation.crops import crops, worst_box
+from edge_sr.evaluation.machine import describe
+from edge_sr.evaluation.originals import Originals
+from edge_sr.evaluation.results import PROTOCOL, Evaluation, Row, Speed, Worst, finite, mean_row, number
+from edge_sr.manifest import Bundle, open_bundle
+from edge_sr.quality import Quality, compare, pair_sizes
+from edge_sr.resample import Kernel, resize
+from edge_sr.runtime import Upscaler
+
+Picture = NDArray[np.uint8]
+Notify = Callable[[str], None]
+
+RIVALS: dict[str, Kernel] = {"bicubic": "bicubic", "lanczos": "lanczos3"}
+RIVAL_PRECISION = "fp32"  # what the resampler computes in
+WORST = 2  # pictures kept for each row
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to measure. No precision means the one that the backend takes by itself."""
+
+    bundles: tuple[str, ...]
+    originals: Originals
+    scales: tuple[Fraction, ...]
+    precisions: tuple[str, ...]
+    backend: str
+    with_crops: bool
+
+    def __post_init__(self) -> None:
+        for what, values in (
+            ("bundle", self.bundles),
+            ("precision", self.precisions),
+            ("scale", self.scales),
+        ):
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                raise OptionError(f"the {what} {twice} is asked for twice; name it once")
+
+
+class Pair(NamedTuple):
+    """A low-resolution picture, the original cut to fit, and the name of both."""
+
+    name: str
+    low: Picture
+    high: Picture
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.high.shape[1], self.high.shape[0]
+
+
+@dataclasses.dataclass
+class Tally:
+    """Qualities picture by picture, the time they took, and the worst of them so far."""
+
+    values: list[Quality] = dataclasses.field(default_factory=list)
+    encoder_seconds: float = 0.0
+    decoder_seconds: float = 0.0
+    pixels: int = 0
+    worst: list[tuple[float, Pair, Picture]] = dataclasses.field(default_factory=list)
+
+    def add(self, pair: Pair, picture: Picture, scale: Fraction) -> None:
+        quality = compare(picture, pair.high, scale)
+        self.values.append(quality)
+        self.pixels += picture.shape[0] * picture.shape[1]
+        self.worst = sorted([*self.worst, (quality.psnr_y, pair, picture)], key=lambda entry: entry[0])[
+            :WORST
+        ]
+
+
+def evaluate(request: Request, notify: Notify) -> Evaluation:
+    """Every row asked for and the rivals beside them; ``notify`` hears what is being measured.
+
+    Raises what ``open_bundle``, ``Upscaler`` and the originals raise, and ``MediaError`` for a picture that
+    is too small to be measured.
+    """
+    found = _Found(request, notify)
+    bundles = [open_bundle(name) for name in request.bundles]
+    for bundle, name in zip(bundles, unique_names(bundles), strict=True):
+        for precision in request.precisions or ("auto",):
+            found.add_network(bundle, name, precision)
+    rivals = [_rival(request.originals, name, scale) for scale in request.scales for name in RIVALS]
+    return Evaluation(
+        set=request.originals.name,
+        protocol=PROTOCOL,
+        machine=dict(describe()),
+        results=tuple(found.results),
+        rivals=(*rivals, *found.rivals),
+        speed=tuple(found.speed),
+        worst=tuple(found.worst),
+    )
+
+
+class _Found:
+    """Collects rows while networks are gone through."""
+
+    def __init__(self, request: Request, notify: Notify) -> None:
+        self.request, self.notify = request, notify
+        self.results: list[Row] = []
+        self.rivals: list[Row] = []
+        self.speed: list[Speed] = []
+        self.worst: list[Worst] = []
+
+    def add_network(self, bundle: Bundle, name: str, asked: str) -> None:
+        with Upscaler(str(bundle.path), backend=self.request.backend, precision=asked) as upscaler:
+            for scale in self.request.scales:
+                self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
+                self._add_scale(name, upscaler, scale)
+
+    def _add_scale(self, name: str, upscaler: Upscaler, scale: Fraction) -> None:
+        tally = measure(upscaler, self.request.originals, scale)
+        precision = upscaler.precision
+        self.results.append(mean_row(name, precision, scale, tally.values))
+        self.speed.append(_speed(name, upscaler, scale, tally))
+        self.worst += [
+            _worst(name, precision, scale, entry, self.request.with_crops) for entry in tally.worst
+        ]
+        if scale.denominator != 1:
+            for whole in (math.floor(scale), math.ceil(scale)):
+                values = list(_resized(upscaler, self.request.originals, scale, whole))
+                self.rivals.append(mean_row(f"{name} x{whole} + lanczos", precision, scale, values))
+
+
+def pairs(originals: Originals, scale: Fraction) -> Iterator[Pair]:
+    """Each original cut to fit ``scale`` with its low-resolution picture."""
+    for original in originals:
+        height, width = original.pixels.shape[:2]
+        try:
+            sizes = pair_sizes((width, height), scale)
+        except ShapeError as error:
+            raise MediaError(f"{original.name}: {error}") from error
+        high = np.ascontiguousarray(original.pixels[: sizes.high[1], : sizes.high[0]])
+        yield Pair(original.name, resize(high, sizes.low), high)
+
+
+def measure(upscaler: Upscaler, originals: Originals, scale: Fraction) -> Tally:
+    """The network over the set. The first picture goes through once untimed, to warm up."""
+    tally = Tally()
+    for pair in pairs(originals, scale):
+        if not tally.values:
+            upscaler(pair.low, size=pair.size)
+        start = time.perf_counter()
+        encoded = upscaler.encode(pair.low)
+        between = time.perf_counter()
+        picture = upscaler.decode(encoded, size=pair.size)
+        tally.encoder_seconds += between - start
+        tally.decoder_seconds += time.perf_counter() - between
+        _add(tally, pair, picture, scale)
+    return tally
+
+
+def _add(tally: Tally, pair: Pair, picture: Picture, scale: Fraction) -> None:
+    try:
+        tally.add(pair, picture, scale)
+    except ShapeError as error:
+        raise MediaError(f"{pair.name} is too small to be measured at x{number(scale):g}: {error}") from error
+
+
+def _rival(originals: Originals, name: str, scale: Fraction) -> Row:
+    values = [
+        compare(resize(pair.low, pair.size, RIVALS[name]), pair.high, scale)
+        for pair in pairs(originals, scale)
+    ]
+    return mean_row(name, RIVAL_PRECISION, scale, values)
+
+
+def _resized(upscaler: Upscaler, originals: Originals, scale: Fraction, whole: int) -> Iterator[Quality]:
+    """The network at a whole scale, its output brought to size by Lanczos."""
+    for pair in pairs(originals, scale):
+        picture = upscaler(pair.low, scale=whole)
+        yield compare(resize(picture, pair.size, "lanczos3"), pair.high, scale)
+
+
+def _speed(name: str, upscaler: Upscaler, scale: Fraction, tally: Tally) -> Speed:
+    unit = 1000 * 1e6 / tally.pixels
+    return Speed(
+        bundle=name,
+        precision=upscaler.precision,
+        scale=number(scale),
+        backend=upscaler.backend,
+        encoder_ms=round(tally.encoder_seconds * unit, 3),
+        decoder_ms=round(tally.decoder_seconds * unit, 3),
+    )
+
+
+def _worst(
+    name: str, precision: str, scale: Fraction, entry: tuple[float, Pair, Picture], with_crops: bool
+) -> Worst:
+    value, pair, picture = entry
+    box = worst_box(picture, pair.high, math.ceil(scale))
+    made: dict[str, str] = {}
+    if with_crops:
+        made = crops(picture, pair.high, resize(pair.low, pair.size), box)
+    return Worst(name, precision, number(scale), pair.name, finite(value), box, made)
+
+
+def unique_names(bundles: Sequence[Bundle]) -> list[str]:
+    """What rows call each bundle: its name, or its folder where two share a name."""
+    names = [bundle.name for bundle in bundles]
+    return [bundle.name if names.count(bundle.name) == 1 else str(bundle.path) for bundle in bundles]
