@@ -114,7 +114,7 @@ def kernels() -> list[str]:
 
 
 def sines(kernel: str, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Sine and cosine as ``kernel`` computes them; ``x`` float32, its length a multiple of 16.
+    """Sine and cosine of ``pi * x`` as ``kernel`` computes them; ``x`` float32, its length a multiple of 16.
 
     Raises ``UnknownNameError`` for a kernel this processor does not run, ``ShapeError`` for another length.
     """

@@ -67,7 +67,7 @@ ESR_API int32_t esr_decoder_create(const esr_network *network, const char *kerne
 ESR_API const char *esr_decoder_kernel(const esr_decoder *decoder);
 ESR_API void esr_decoder_destroy(esr_decoder *decoder);
 ESR_API int32_t esr_decode(const esr_decoder *decoder, const esr_request *request);
-/* The kernel's sine and cosine of n arguments, for tests of their accuracy. */
+/* The kernel's sin(pi x) and cos(pi x) of n arguments, for tests of their accuracy. */
 ESR_API int32_t esr_sines(const char *kernel, const float *x, float *sine, float *cosine, int32_t n);
 
 #ifdef __cplusplus

@@ -33,14 +33,6 @@ struct Block {
     ESR_INLINE const esr::ColumnVector &column(int n) const { return request.columns[vector + n]; }
     ESR_INLINE int first_pixel(int n) const { return (vector + n) * kLanes; }
 
-    ESR_INLINE Real content(int channel, int n) const {
-        return under(maps + channel * request.plane, request.pick + first_pixel(n), column(n).start);
-    }
-    // The values of an LR line under one vector. Indices count from start.
-    ESR_INLINE Real under(const float *line, const std::int32_t *pick, int start) const {
-        const Vector::I index = Vector::load_index(pick);
-        return near ? Vector::pick(line + start, index) : Vector::gather(line + start, index);
-    }
     // Planes are too far apart for any hardware prefetcher to follow.
     ESR_INLINE void prefetch(int channel) const {
         const float *plane = maps + channel * request.plane;
@@ -49,6 +41,24 @@ struct Block {
     }
     ESR_INLINE void store_pair(esr::Word *out, int channel, int n, Real even, Real odd) const {
         Words::store_pair(out + n * kLanes, channel, N * kLanes, even, odd);
+    }
+};
+
+// Indices of LR values under a block, and how to fetch by them; kept in registers by those who use it.
+template <bool Near, int N>
+struct Picker {
+    Vector::I index[N];
+    int start[N];
+
+    ESR_INLINE explicit Picker(const Block<N> &block) {
+        for (int n = 0; n < N; ++n) {
+            index[n] = Vector::load_index(block.request.pick + block.first_pixel(n));
+            start[n] = block.column(n).start;
+        }
+    }
+    // The values of an LR line under vector n.
+    ESR_INLINE Real operator()(const float *line, int n) const {
+        return Near ? Vector::pick(line + start[n], index[n]) : Vector::gather(line + start[n], index[n]);
     }
 };
 

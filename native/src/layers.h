@@ -37,48 +37,78 @@ ESR_INLINE void multiply(const Word *weights, const Word *values, int steps, Sum
     }
 }
 
-// q of one channel from its content term k and its sine's argument; zero beyond the layer's width.
-template <int N>
-ESR_INLINE Real modulated(const Block<N> &block, const Layer &layer, int channel, int n, Real share, Real argument) {
-    if (channel >= layer.width) return Vector::broadcast(0.0f);
-    Real k = block.content(layer.first_map + channel, n);
-    if (layer.modulated) k = Vector::at_least(Vector::add(k, share), Vector::broadcast(0.0f));
-    return Vector::mul(k, sine(argument));
+// The content terms of one group of channels under the block.
+template <bool Near, int N>
+struct Content {
+    const Picker<Near, N> pick;
+    const float *plane;
+    const std::ptrdiff_t pitch;
+
+    ESR_INLINE Content(const Block<N> &block, int channel)
+        : pick(block), plane(block.maps + channel * block.request.plane), pitch(block.request.plane) {}
+    ESR_INLINE Real operator()(int r, int n) const { return pick(plane + r * pitch, n); }
+};
+
+ESR_INLINE Real modulated(Real content, Real share, Real half_turns) {
+    return Vector::mul(Vector::at_least(Vector::add(content, share), Vector::broadcast(0.0f)), sine(half_turns));
 }
 
-template <int N>
-ESR_INLINE void prefetch_group(const Block<N> &block, const Layer &layer, int channel, int rows) {
-    const int end = channel + rows < layer.width ? channel + rows : layer.width;
-    for (int c = channel; c < end; ++c) block.prefetch(layer.first_map + c);
-}
-
-// A group of S channels: one synthesis row each, then, when Modulated, one modulation row each.
-template <bool Modulated, int S, int N>
-ESR_INLINE void run_group(const Block<N> &block, const Layer &layer, int group, const Word *in, Word *out) {
-    constexpr int R = Modulated ? 2 * S : S;
-    const int first = group * S;
-    prefetch_group(block, layer, first, S);
-    Sums<R, N> sums;
-    start_from<R, N>(layer.bias + first, S, sums);
-    multiply<R, N>(layer.weights + std::ptrdiff_t(group) * layer.steps * R, in, layer.steps, sums);
+// Turns a group's sums into q. Sums hold S synthesis rows and, when Modulated, S modulation rows; the last group of a
+// layer may have fewer channels, `present`, and its other rows become zero.
+template <bool Modulated, bool Near, int S, int R, int N>
+ESR_INLINE void finish_group(const Block<N> &block, int map, int first, int present, const Sums<R, N> &sums, Word *out) {
+    const Content<Near, N> content(block, map);
 #pragma GCC unroll 8
     for (int r = 0; r < S; r += 2)
 #pragma GCC unroll 4
         for (int n = 0; n < N; ++n) {
-            const int share = Modulated ? S + r : r;
-            block.store_pair(out, first + r, n, modulated(block, layer, first + r, n, sums[share][n], sums[r][n]),
-                             modulated(block, layer, first + r + 1, n, sums[share + 1][n], sums[r + 1][n]));
+            Real q[2];
+#pragma GCC unroll 2
+            for (int i = 0; i < 2; ++i) {
+                const Real zero = Vector::broadcast(0.0f);
+                const Real k = r + i < present ? content(r + i, n) : zero;
+                q[i] = Modulated ? modulated(k, sums[Modulated ? S + r + i : 0][n], sums[r + i][n])
+                                 : Vector::mul(k, sine(sums[r + i][n]));
+            }
+            block.store_pair(out, first + r, n, q[0], q[1]);
         }
 }
 
 template <int N>
+ESR_INLINE void prefetch_group(const Block<N> &block, int map, int present) {
+    for (int r = 0; r < present; ++r) block.prefetch(map + r);
+}
+
+// A group of S channels: one synthesis row each, then, when Modulated, one modulation row each.
+template <bool Modulated, bool Near, int S, int N>
+ESR_INLINE void run_group(const Block<N> &block, const Layer &layer, int group, const Word *in, Word *out) {
+    constexpr int R = Modulated ? 2 * S : S;
+    const int first = group * S;
+    const int map = layer.first_map + first;
+    const int present = layer.width - first < S ? layer.width - first : S;
+    prefetch_group(block, map, present);
+    Sums<R, N> sums;
+    start_from<R, N>(layer.bias + first, S, sums);
+    multiply<R, N>(layer.weights + std::ptrdiff_t(group) * layer.steps * R, in, layer.steps, sums);
+    // Two copies, so that whole groups run without a test in each channel.
+    if (present == S)
+        finish_group<Modulated, Near, S, R, N>(block, map, first, S, sums, out);
+    else
+        finish_group<Modulated, Near, S, R, N>(block, map, first, present, sums, out);
+}
+
+template <bool Modulated, bool Near, int S, int N>
+void run_groups(const Block<N> &block, const Layer &layer, const Word *in, Word *out) {
+    for (int group = 0; group < layer.groups; ++group)
+        run_group<Modulated, Near, S, N>(block, layer, group, in, out);
+}
+
+template <int N>
 void run_layer(const Block<N> &block, const Layer &layer, const Word *in, Word *out) {
-    for (int group = 0; group < layer.groups; ++group) {
-        if (layer.modulated)
-            run_group<true, kModulatedRows, N>(block, layer, group, in, out);
-        else
-            run_group<false, kPlainRows, N>(block, layer, group, in, out);
-    }
+    if (layer.modulated && block.near) return run_groups<true, true, kModulatedRows, N>(block, layer, in, out);
+    if (layer.modulated) return run_groups<true, false, kModulatedRows, N>(block, layer, in, out);
+    if (block.near) return run_groups<false, true, kPlainRows, N>(block, layer, in, out);
+    run_groups<false, false, kPlainRows, N>(block, layer, in, out);
 }
 
 }  // namespace

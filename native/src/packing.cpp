@@ -8,6 +8,7 @@ namespace {
 constexpr int kMaxLayers = 64;
 constexpr int kMaxWidth = 4096;
 constexpr int kPositions = 3;  // offset_y, offset_x, ratio
+constexpr float kInversePi = 0.318309886183790672f;  // sines take half turns
 
 bool modulates(const esr_network &network, int layer) { return network.mode == 3 && layer > 0; }
 
@@ -31,17 +32,23 @@ Word half_word(float value) {
 
 int steps_for(int inputs, bool paired) { return paired ? (inputs + 1) / 2 : inputs; }
 
+struct Row {
+    const float *weights;
+    int inputs;
+    float factor;
+};
+
 // The word that meets word `step` of the activations.
-Word weight_word(const float *row, int inputs, int step, bool paired) {
-    if (!paired) return float_word(row[step]);
-    const Word odd = 2 * step + 1 < inputs ? half_word(row[2 * step + 1]) : 0u;
-    return half_word(row[2 * step]) | odd << 16;
+Word weight_word(const Row &row, int step, bool paired) {
+    const auto weight = [&](int i) { return i < row.inputs ? row.weights[i] * row.factor : 0.0f; };
+    if (!paired) return float_word(weight(step));
+    return half_word(weight(2 * step)) | half_word(weight(2 * step + 1)) << 16;
 }
 
 // Puts one row of weights at every `pitch`-th word.
-void scatter_row(Word *out, int pitch, const float *row, int inputs, bool paired) {
-    for (int step = 0; step < steps_for(inputs, paired); ++step)
-        out[std::size_t(step) * pitch] = weight_word(row, inputs, step, paired);
+void scatter_row(Word *out, int pitch, const Row &row, bool paired) {
+    for (int step = 0; step < steps_for(row.inputs, paired); ++step)
+        out[std::size_t(step) * pitch] = weight_word(row, step, paired);
 }
 
 }  // namespace
@@ -72,8 +79,8 @@ void PackedNetwork::pack_first(const esr_network &network) {
     const std::size_t width = std::size_t(network.widths[0]);
     first_ = Buffer<float>((kPositions + 1) * width);
     for (std::size_t c = 0; c < width; ++c) {
-        for (int p = 0; p < kPositions; ++p) first_[p * width + c] = network.synthesis_weight[0][c * kPositions + p];
-        first_[kPositions * width + c] = network.synthesis_bias[0][c];
+        for (int p = 0; p < kPositions; ++p) first_[p * width + c] = network.synthesis_weight[0][c * kPositions + p] * kInversePi;
+        first_[kPositions * width + c] = network.synthesis_bias[0][c] * kInversePi;
     }
     view_.first = {int(width), first_.data() + width};
     channels_ = int(width);
@@ -91,10 +98,11 @@ void PackedNetwork::pack_layer(const esr_network &network, const Kernel &kernel,
     Buffer<float> bias(std::size_t(groups) * rows);
     for (int c = 0; c < width; ++c) {
         Word *out = words.data() + std::size_t(c / rows) * steps * pitch + c % rows;
-        const std::size_t row = std::size_t(c) * inputs;
-        scatter_row(out, pitch, network.synthesis_weight[layer] + row, inputs, kernel.paired);
-        if (modulated) scatter_row(out + rows, pitch, network.modulation_weight[layer] + row, inputs, kernel.paired);
-        bias[c] = network.synthesis_bias[layer][c];
+        const std::size_t from = std::size_t(c) * inputs;
+        scatter_row(out, pitch, {network.synthesis_weight[layer] + from, inputs, kInversePi}, kernel.paired);
+        if (modulated)
+            scatter_row(out + rows, pitch, {network.modulation_weight[layer] + from, inputs, 1.0f}, kernel.paired);
+        bias[c] = network.synthesis_bias[layer][c] * kInversePi;
     }
     layers_.push_back({width, steps, groups, modulated, channels_, words.data(), bias.data()});
     weights_.push_back(std::move(words));
@@ -108,7 +116,8 @@ void PackedNetwork::pack_last(const esr_network &network, const Kernel &kernel) 
     view_.last_steps = steps_for(inputs, kernel.paired);
     Buffer<Word> words(std::size_t(view_.last_steps) * colours);
     for (int c = 0; c < colours; ++c) {
-        scatter_row(words.data() + c, colours, network.last_weight + std::size_t(c) * inputs, inputs, kernel.paired);
+        const Row row{network.last_weight + std::size_t(c) * inputs, inputs, 1.0f};
+        scatter_row(words.data() + c, colours, row, kernel.paired);
         view_.last_bias[c] = network.last_bias[c];
     }
     view_.last_weights = words.data();

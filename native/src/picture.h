@@ -14,18 +14,31 @@ constexpr int kColours = 3;
 
 ESR_INLINE Real mix(Real a, Real b, Real share) { return Vector::fma(Vector::sub(b, a), share, a); }
 
-// The image under one vector of pixels, interpolated along y at LR and then along x.
+// The image under a block, interpolated along y at LR and then along x.
+template <bool Near, int N>
+struct Base {
+    const Block<N> &block;
+
+    ESR_INLINE Real value(const float *line, int n) const {
+        const esr::Request &r = block.request;
+        line += block.column(n).base_start;
+        const Vector::I index = Vector::load_index(r.base_pick + block.first_pixel(n));
+        return Near ? Vector::pick(line, index) : Vector::gather(line, index);
+    }
+    ESR_INLINE Real operator()(int colour, int n) const {
+        const Request &r = block.request;
+        const float *top = r.base + colour * r.base_plane + r.base_top[block.row] * r.base_stride;
+        const float *bottom = r.base + colour * r.base_plane + r.base_bottom[block.row] * r.base_stride;
+        const Real share = Vector::broadcast(r.base_share_y[block.row]);
+        const Real left = mix(value(top, n), value(bottom, n), share);
+        const Real right = mix(value(top + 1, n), value(bottom + 1, n), share);
+        return mix(left, right, Vector::load(r.base_share_x + block.first_pixel(n)));
+    }
+};
+
 template <int N>
 ESR_INLINE Real base_value(const Block<N> &block, int colour, int n) {
-    const Request &r = block.request;
-    const int start = block.column(n).base_start;
-    const std::int32_t *pick = r.base_pick + block.first_pixel(n);
-    const float *top = r.base + colour * r.base_plane + r.base_top[block.row] * r.base_stride;
-    const float *bottom = r.base + colour * r.base_plane + r.base_bottom[block.row] * r.base_stride;
-    const Real share = Vector::broadcast(r.base_share_y[block.row]);
-    const Real left = mix(block.under(top, pick, start), block.under(bottom, pick, start), share);
-    const Real right = mix(block.under(top, pick, start + 1), block.under(bottom, pick, start + 1), share);
-    return mix(left, right, Vector::load(r.base_share_x + block.first_pixel(n)));
+    return block.near ? Base<true, N>{block}(colour, n) : Base<false, N>{block}(colour, n);
 }
 
 template <int N>

@@ -11,7 +11,6 @@ struct Vector {
     using F = __m256;
     using I = __m256i;
     static constexpr int lanes = 8;
-    static constexpr bool fused = true;
 
     static F load(const float *p) { return _mm256_loadu_ps(p); }
     static void store(float *p, F v) { _mm256_storeu_ps(p, v); }

@@ -12,7 +12,6 @@ struct Vector {
     using F = __m512;
     using I = __m512i;
     static constexpr int lanes = 16;
-    static constexpr bool fused = true;
 
     static F load(const float *p) { return _mm512_loadu_ps(p); }
     static void store(float *p, F v) { _mm512_storeu_ps(p, v); }

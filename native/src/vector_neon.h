@@ -11,7 +11,6 @@ struct Vector {
     using F = float32x4_t;
     using I = int32x4_t;
     static constexpr int lanes = 4;
-    static constexpr bool fused = true;
 
     static F load(const float *p) { return vld1q_f32(p); }
     static void store(float *p, F v) { vst1q_f32(p, v); }

@@ -9,7 +9,6 @@ namespace {
 
 struct Vector {
     static constexpr int lanes = 4;
-    static constexpr bool fused = false;
     struct F {
         float lane[lanes];
     };
