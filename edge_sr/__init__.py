@@ -1,1 +1,30 @@
-"""Edge SR: arbitrary-scale super-resolution, from a checkpoint to a device."""
+"""Edge SR: arbitrary-scale super-resolution, from a checkpoint to a device.
+
+    from edge_sr import Upscaler
+
+    with Upscaler("diinn-edge") as up:
+        larger = up(frame, scale=2.7)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_sr.manifest import open_bundle
+    from edge_sr.runtime.upscaler import Upscaler
+
+__version__ = "0.1.0"
+
+__all__ = ["Upscaler", "__version__", "open_bundle"]
+
+_HOMES = {"Upscaler": "edge_sr.runtime.upscaler", "open_bundle": "edge_sr.manifest"}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: `edge-sr --help` must not pay for numpy and ONNX Runtime.
+    if name in _HOMES:
+        import importlib
+
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

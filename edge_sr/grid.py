@@ -199,9 +199,10 @@ class SamplingGrid:
             self.rows[y], self.cols[x], self.offset_y[:, :, y], self.offset_x[..., x], self.ratio
         )
 
-    def shifted(self, first_row: int) -> SamplingGrid:
-        """The same grid over maps that begin at LR row ``first_row``."""
-        return dataclasses.replace(self, rows=self.rows - np.int32(first_row))
+    def shifted(self, first_row: int, first_col: int) -> SamplingGrid:
+        """The same grid over maps that begin at that LR row and column."""
+        rows, cols = self.rows - np.int32(first_row), self.cols - np.int32(first_col)
+        return dataclasses.replace(self, rows=rows, cols=cols)
 
 
 def sampling_grid(

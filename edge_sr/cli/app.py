@@ -1,0 +1,113 @@
+"""The ``edge-sr`` command: what it is called with, and how errors become exit codes.
+
+Every subcommand is a function in the file of its name. A subcommand's file is imported only when it is called, so
+that ``edge-sr --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from edge_sr import __version__
+from edge_sr.errors import EdgeSRError
+
+# In the order of use: what --help prints, and the module that holds each.
+COMMANDS: dict[str, str] = {
+    "upscale": "Upscale a film, a picture or a folder of pictures to any size.",
+    "camera": "Upscale a camera or a stream live, at a deadline.",
+    "models": "List the models that are installed.",
+    "doctor": "Say what this machine has, and what to install for the rest.",
+    "evaluate": "Measure the picture quality of bundles against originals.",
+    "bench": "Measure the speed of a bundle on this machine.",
+    "export": "Turn a checkpoint into a bundle of encoder and decoder graphs.",
+    "calibrate": "Add INT8 graphs to a bundle, their price stated in dB.",
+    "build": "Build a bundle's TensorRT engines for target GPUs.",
+    "engines": "List, show, verify or prune built engines.",
+    "train": "Train a network from a model spec.",
+}
+
+
+class LazyGroup(TyperGroup):
+    """A command group that imports a command's file when that command is called, not when it is listed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load_command(name), rest
+
+
+def load_command(name: str) -> Any:
+    """The real command: ``edge_sr.cli.NAME`` has a function of that name, or an ``app`` with commands of its own."""
+    module = importlib.import_module(f"edge_sr.cli.{name}")
+    group = getattr(module, "app", None) or typer.Typer(pretty_exceptions_enable=False)
+    if not hasattr(module, "app"):
+        group.command(name)(getattr(module, name))
+    group._add_completion = False
+    command = typer.main.get_command(group)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edge-sr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def edge_sr(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; may stand anywhere in the line."),
+) -> None:
+    """Super-resolution to any real-valued size, from a trained checkpoint to a device."""
+
+
+def main() -> None:
+    """Run the command line; never returns. Usage errors end it with 2, Ctrl-C with 130."""
+    debug = _take_debug(sys.argv)
+    try:
+        app(prog_name="edge-sr")
+    except EdgeSRError as error:
+        if debug:
+            raise
+        _end(str(error), error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        found = f"{type(error).__name__}: {error}"
+        _end(f"unexpected {found}; run it again with --debug for the traceback", 1)
+
+
+def _take_debug(arguments: list[str]) -> bool:
+    found = False
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    while "--debug" in arguments[1:end]:
+        arguments.pop(arguments.index("--debug", 1, end))
+        end -= 1
+        found = True
+    return found
+
+
+def _end(message: str, code: int) -> None:
+    print(f"edge-sr: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,78 @@
+"""Which backends there are, whether they work here, and how each opens a bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from edge_sr.errors import BundleError, MissingError, OptionError
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.runner import Runner
+
+Open = Callable[[Bundle, str, str, int], Runner]
+Obstacle = Callable[[], str | None]
+Fits = Callable[[Bundle], bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Backend:
+    """``obstacle`` says in a line what is missing here, or None; ``fits`` whether the backend takes a bundle."""
+
+    name: str
+    open: Open
+    obstacle: Obstacle
+    fits: Fits
+
+
+def _open_onnxruntime(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+    from edge_sr.runtime.onnx_runner import OnnxRunner
+
+    return OnnxRunner(bundle, precision, io, threads)
+
+
+def _open_native(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+    from edge_sr.runtime.native_runner import NativeRunner
+
+    return NativeRunner(bundle, precision, io, threads)
+
+
+def _native_obstacle() -> str | None:
+    from edge_sr.runtime import native
+
+    return None if native.available() else native.why_not()
+
+
+def _native_fits(bundle: Bundle) -> bool:
+    return bundle.decoder_weights() is not None
+
+
+def _anything(bundle: Bundle) -> bool:
+    return True
+
+
+def _nothing_missing() -> str | None:
+    return None
+
+
+BACKENDS: dict[str, Backend] = {
+    "native": Backend("native", _open_native, _native_obstacle, _native_fits),
+    "onnxruntime": Backend("onnxruntime", _open_onnxruntime, _nothing_missing, _anything),
+}
+
+
+def choose_backend(name: str, bundle: Bundle) -> Backend:
+    """The backend of that name, or for ``auto`` the first that works here and takes the bundle.
+
+    Raises ``OptionError`` for an unknown name, ``MissingError`` for one that cannot work here, ``BundleError`` for
+    one that does not take the bundle.
+    """
+    if name == "auto":
+        return next(backend for backend in BACKENDS.values() if backend.fits(bundle) and not backend.obstacle())
+    if name not in BACKENDS:
+        raise OptionError(f"backend must be auto or one of {', '.join(BACKENDS)}, found {name!r}")
+    backend = BACKENDS[name]
+    if reason := backend.obstacle():
+        raise MissingError(f"backend {name} cannot run here: {reason}")
+    if not backend.fits(bundle):
+        raise BundleError(f"backend {name} does not take bundle {bundle.name}; use --backend onnxruntime")
+    return backend

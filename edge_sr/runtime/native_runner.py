@@ -1,0 +1,54 @@
+"""The project's own decoder behind the fastest encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import BundleError
+from edge_sr.grid import SamplingGrid
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.native import NativeDecoder
+from edge_sr.runtime.onnx_runner import OnnxEncoder
+from edge_sr.runtime.runner import ClosingRunner
+
+
+class NativeRunner(ClosingRunner):
+    """ONNX Runtime's encoder, maps in float32, then all output pixels in registers."""
+
+    backend = "native"
+
+    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
+        weights = bundle.decoder_weights()
+        if weights is None:
+            raise BundleError(f"bundle {bundle.name} has no decoder.npz; use --backend onnxruntime")
+        decoder = bundle.network.decoder
+        self.precision = precision
+        self._encoder = OnnxEncoder(bundle, precision, io, threads)
+        self.encoder_backend = self._encoder.backend
+        self._dtype = np.uint8 if io == "uint8" else np.float32
+        with np.load(weights, allow_pickle=False) as arrays:
+            self._decoder = NativeDecoder(
+                dict(arrays), decoder.widths, decoder.mode, decoder.bilinear_base, threads
+            )
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        maps = self._encoder.encode(image)
+        return maps.astype(np.float32, copy=False)
+
+    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        return self._decoder.decode(
+            maps,
+            image,
+            grid.rows,
+            grid.cols,
+            grid.offset_y,
+            grid.offset_x,
+            grid.ratio,
+            dtype=self._dtype,
+        )
+
+    def close(self) -> None:
+        self._decoder.close()

@@ -1,0 +1,116 @@
+"""ONNX Runtime on the CPU: the backend that is always there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import BundleError, MemoryLimitError
+from edge_sr.grid import SamplingGrid
+from edge_sr.manifest import Bundle
+from edge_sr.optional import require
+from edge_sr.runtime.runner import ClosingRunner
+from edge_sr.runtime.sampling import bilinear_base, sample_maps
+from edge_sr.runtime.tiles import Tile, decoder_tiles, row_tiles
+
+
+def open_session(graph: Path, threads: int) -> Any:
+    """An ``InferenceSession`` on ``threads`` threads that sleep, not spin, between frames."""
+    ort = require("onnxruntime", "the CPU backend")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no public base class
+        raise BundleError(f"ONNX Runtime refuses {graph.name}: {str(error).splitlines()[0]}") from error
+
+
+def run_session(session: Any, feeds: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """The session's only output; ``MemoryLimitError`` when there is no room for it."""
+    try:
+        result: NDArray[Any] = session.run(None, feeds)[0]
+    except Exception as error:
+        if "alloc" in str(error).lower():
+            raise MemoryLimitError(f"not enough memory for this size: {str(error).splitlines()[0]}") from error
+        raise
+    return result
+
+
+class OnnxEncoder:
+    """``image`` to maps on all threads."""
+
+    backend = "onnxruntime"
+
+    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
+        self._session = open_session(bundle.graph("encoder", precision, io), threads)
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        return run_session(self._session, {"image": image})
+
+
+class OnnxRunner(ClosingRunner):
+    """Encoder on all threads; decoder in tiles, one thread each, that stay in that core's cache."""
+
+    backend = encoder_backend = "onnxruntime"
+
+    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
+        self.precision = precision
+        decoder = bundle.network.decoder
+        self._encoder = OnnxEncoder(bundle, precision, io, threads)
+        self._base = decoder.bilinear_base
+        self._halo = 1 if decoder.mode == 4 else 0
+        self._sampled = bundle.find("decoder-sampled", precision, io) is not None
+        role = "decoder-sampled" if self._sampled else "decoder"
+        self._decoder = open_session(bundle.graph(role, precision, io), 1)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="edge-sr-decoder")
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        return self._encoder.encode(image)
+
+    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        margin = 2 * self._halo
+        frame = np.empty((1, grid.height - margin, grid.width - margin, 3), image.dtype)
+
+        def fill(tile: Tile) -> None:
+            frame[:, tile.y, tile.x] = self._decode_tile(maps, image, tile.grid)
+
+        for done in self._pool.map(fill, self._tiles(grid)):
+            assert done is None
+        return frame
+
+    def _tiles(self, grid: SamplingGrid) -> Iterator[Tile]:
+        if self._sampled:
+            return decoder_tiles(grid)
+        return _with_halo(grid, self._halo) if self._halo else row_tiles(grid)
+
+    def _decode_tile(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        positions = {"offset_y": grid.offset_y, "offset_x": grid.offset_x, "ratio": grid.ratio}
+        feeds: dict[str, NDArray[Any]] = dict(positions)
+        if self._sampled:
+            feeds["maps"] = sample_maps(maps, grid.rows, grid.cols)
+            if self._base:
+                feeds["base"] = bilinear_base(image, grid)
+        else:
+            feeds.update(maps=maps, rows=grid.rows, cols=grid.cols)
+            if self._base:
+                feeds["image"] = image
+        return run_session(self._decoder, {name: np.ascontiguousarray(value) for name, value in feeds.items()})
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+
+def _with_halo(grid: SamplingGrid, halo: int) -> Iterator[Tile]:
+    """Row tiles whose grids overlap by the halo that the last layer's 3 x 3 eats."""
+    inner = grid.part(slice(halo, grid.height - halo), slice(None))
+    for tile in row_tiles(inner):
+        rows = slice(tile.y.start, tile.y.stop + 2 * halo)
+        yield Tile(tile.y, tile.x, grid.part(rows, slice(None)))

@@ -1,0 +1,65 @@
+"""Modulation maps and the bilinear base sampled at output pixels, on the CPU.
+
+A graph's gather moves single values, which costs more than all of the decoder's products. Here the few LR rows
+of a tile are widened to its columns first, then whole rows are repeated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.grid import SamplingGrid
+from edge_sr.tensors import to_unit
+
+Index = NDArray[np.int32]
+
+
+def sample_maps(maps: NDArray[Any], rows: Index, cols: Index) -> NDArray[Any]:
+    """``1 x C x h x w`` at the nearest LR pixels: ``1 x C x Ht x Wt``, contiguous."""
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    strip = maps[:, :, first:last]
+    step = _constant_step(cols)
+    if step:
+        strip = strip[..., int(cols[0]) : int(cols[-1]) + 1 : step]
+    else:
+        strip = np.take(strip, cols, axis=3)
+    if len(rows) == last - first:
+        return np.ascontiguousarray(strip)
+    return np.take(strip, rows - first, axis=2)
+
+
+def _constant_step(index: Index) -> int:
+    """The step of an arithmetic progression, or 0: slices are far cheaper than index arrays."""
+    if len(index) == 1:
+        return 1
+    step = int(index[1] - index[0])
+    return step if step > 0 and bool((np.diff(index) == step).all()) else 0
+
+
+def bilinear_base(image: NDArray[Any], grid: SamplingGrid) -> NDArray[np.float32]:
+    """The normalised image at the grid, ``1 x 3 x Ht x Wt`` float32, edges clamped."""
+    rows, other_rows, weight_y = _axis(grid.rows, grid.offset_y, image.shape[1])
+    cols, other_cols, weight_x = _axis(grid.cols, grid.offset_x, image.shape[2])
+    first, last = int(min(rows.min(), other_rows.min())), int(max(rows.max(), other_rows.max())) + 1
+    strip = (to_unit(image[0, first:last]) - np.float32(0.5)) / np.float32(0.5)
+    lines = _lerp(strip[rows - first], strip[other_rows - first], weight_y[:, None, None])
+    pixels = _lerp(lines.take(cols, axis=1), lines.take(other_cols, axis=1), weight_x[None, :, None])
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))[None]
+
+
+def _axis(index: Index, offset: NDArray[np.float32], length: int) -> tuple[Index, Index, NDArray[np.float32]]:
+    flat = offset.reshape(-1)
+    if len(flat) != len(index):
+        flat = np.broadcast_to(flat, len(index))
+    other = np.clip(index + np.sign(flat).astype(np.int32), 0, length - 1)
+    return index, other, np.abs(flat) / np.float32(2)
+
+
+def _lerp(near: NDArray[np.float32], far: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    far -= near
+    far *= weight
+    far += near
+    return far
