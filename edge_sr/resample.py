@@ -37,9 +37,9 @@ def resize(image: Array, size: tuple[int, int], kernel: Kernel = "bicubic", anti
     """``image`` at ``size`` (width, height), in the same dtype.
 
     ``image`` is ``H x W`` or ``H x W x C``. uint8 is computed in float32, rounded half up and clipped after
-    each axis, which is what ``imresize`` gives for 8-bit pictures; float32 and float64 stay as they come out
-    (these kernels overshoot, so clip where the range matters). Each axis has the ratio of its own sizes,
-    centres are aligned at half pixels and edges are mirrored. With ``antialias`` a kernel that shrinks is
+    each axis, as ``imresize`` does with 8-bit pictures (here the width goes first at equal ratios); float32
+    and float64 stay as they come out (these kernels overshoot, so clip where the range matters). Each axis
+    has the ratio of its own sizes, centres are aligned at half pixels and edges are mirrored. With ``antialias`` a kernel that shrinks is
     widened by the ratio. Raises ``ShapeError`` for another shape, dtype or an empty size, ``OptionError``
     for an unknown kernel.
     """
@@ -63,9 +63,8 @@ def resize_planes(
     nothing is rounded or clipped. Raises ``OptionError`` for an unknown kernel.
     """
     height, width = planes.shape[-2:]
-    rows_first = (
-        size[1] * width <= size[0] * height
-    )  # the axis that shrinks more leaves less work for the other
+    # The axis that shrinks more goes first and leaves less work for the other.
+    rows_first = size[1] * width < size[0] * height
     for axis in (-2, -1) if rows_first else (-1, -2):
         pieces = bands(planes.shape[axis], size[-1 - axis], kernel, antialias, planes.dtype.char)
         planes = _along_rows(planes, pieces) if axis == -2 else _along_columns(planes, pieces)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_sr import __version__
+
 if TYPE_CHECKING:
     from edge_sr.evaluation.health import Finding
 
@@ -18,16 +20,16 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     from dataclasses import asdict
 
     from edge_sr.evaluation.health import examine
-    from edge_sr.evaluation.machine import describe, package_version
+    from edge_sr.evaluation.machine import describe
 
-    machine, version = describe(), package_version("edge-sr")
+    machine = describe()
     if as_json:
         findings = list(examine())
         backends = [f.name for f in findings if f.kind == "backend" and f.state == "ready"]
         typer.echo(
             json.dumps(
                 {
-                    "version": version,
+                    "version": __version__,
                     "machine": machine,
                     "backends": backends,
                     "checks": [asdict(finding) for finding in findings],
@@ -36,7 +38,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
         )
         return
     here = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
-    typer.echo(f"Edge SR {version or 'from a checkout'} on {here}")
+    typer.echo(f"Edge SR {__version__} on {here}")
     for finding in examine():
         typer.echo(_line(finding))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
+
+from edge_sr.runtime.runner import available_cores
 
 CPUINFO, STATUS, CLEAR = Path("/proc/cpuinfo"), Path("/proc/self/status"), Path("/proc/self/clear_refs")
 NAME_KEYS = ("model name", "Model", "Hardware")
@@ -27,19 +28,12 @@ def describe() -> Machine:
     """This machine: processor, cores that this process may use, system, and the versions that compute."""
     return Machine(
         cpu=cpu_name(),
-        cores=usable_cores(),
+        cores=available_cores(),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         numpy=package_version("numpy") or "absent",
         onnxruntime=package_version("onnxruntime") or package_version("onnxruntime-gpu") or "absent",
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on: a container or ``taskset`` can leave fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def package_version(name: str) -> str | None:

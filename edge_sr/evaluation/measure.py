@@ -20,7 +20,7 @@ from edge_sr.evaluation.results import PROTOCOL, Evaluation, Row, Speed, Worst, 
 from edge_sr.manifest import Bundle, open_bundle
 from edge_sr.quality import Quality, compare, pair_sizes
 from edge_sr.resample import Kernel, resize
-from edge_sr.runtime import Upscaler
+from edge_sr.runtime.upscaler import Upscaler
 
 Picture = NDArray[np.uint8]
 Notify = Callable[[str], None]
@@ -117,7 +117,7 @@ class _Found:
         self.worst: list[Worst] = []
 
     def add_network(self, bundle: Bundle, name: str, asked: str) -> None:
-        with Upscaler(str(bundle.path), backend=self.request.backend, precision=asked) as upscaler:
+        with Upscaler(bundle, backend=self.request.backend, precision=asked) as upscaler:
             for scale in self.request.scales:
                 self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
                 self._add_scale(name, upscaler, scale)
@@ -125,7 +125,7 @@ class _Found:
     def _add_scale(self, name: str, upscaler: Upscaler, scale: Fraction) -> None:
         tally = measure(upscaler, self.request.originals, scale)
         precision = upscaler.precision
-        self.results.append(mean_row(name, precision, scale, tally.values))
+        self.results.append(mean_row(name, precision, scale, tally.values, upscaler.placement))
         self.speed.append(_speed(name, upscaler, scale, tally))
         self.worst += [
             _worst(name, precision, scale, entry, self.request.with_crops) for entry in tally.worst

@@ -8,10 +8,10 @@ from importlib.resources import files
 from itertools import chain
 from string import Template
 
+from edge_sr import __version__
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.chart import SHAPES, Level, Point, scatter
 from edge_sr.evaluation.crops import AMPLIFIED, CROP_NAMES
-from edge_sr.evaluation.machine import package_version
 from edge_sr.evaluation.results import Evaluation, Row, Score, Speed, Worst
 
 MEASURES = (("psnr_y", "PSNR-Y dB", 2), ("ssim_y", "SSIM-Y", 4), ("psnr_rgb", "PSNR-RGB dB", 2))
@@ -31,7 +31,7 @@ def page(evaluations: Sequence[Evaluation]) -> str:
     return Template(_resource("report.html")).substitute(
         title=f"Picture quality and speed: {escape(', '.join(sets))}",
         style=_resource("report.css") + SHAPES,
-        version=package_version("edge-sr") or "",
+        version=__version__,
         links="".join([*links, '<li><a href="#method">How this was measured</a></li>']),
         sections="\n".join(sections),
         protocol=escape(protocols.pop()),
