@@ -77,6 +77,7 @@ class Film:
         self.name = name
         self.excerpt = excerpt
         self.bad_frames = 0
+        self.decoded = 0
         self.warnings: list[str] = []
         self._container = open_input(name, hwaccel)
         try:
@@ -106,6 +107,11 @@ class Film:
         self._container.close()
 
     @property
+    def stream_index(self) -> int:
+        """Which of the file's streams is the picture."""
+        return int(self._stream.index)
+
+    @property
     def deinterlaced(self) -> bool:
         return self._deinterlacer.active
 
@@ -114,8 +120,8 @@ class Film:
         """Seconds to take off every timestamp of the file, so that an excerpt begins at 0."""
         return self._origin + self.excerpt.start if self.excerpt.start else Fraction(0)
 
-    def frames(self, first: int = 0) -> Iterator[FilmFrame]:
-        """The frames from number ``first`` on, their times strictly rising."""
+    def frames(self) -> Iterator[FilmFrame]:
+        """All frames, their times strictly rising."""
         shift = round(self.offset / self.info.time_base)
         last: int | None = None
         tick = max(1, round(1 / (self.info.rate * self.info.time_base)))
@@ -127,8 +133,8 @@ class Film:
                 self._warn("some frames do not follow the one before in time: moved to just after it")
                 pts = last + 1
             last = pts
-            if index >= first:
-                yield FilmFrame(index, pts - shift, frame.duration or tick, frame)
+            self.decoded = index + 1
+            yield FilmFrame(index, pts - shift, frame.duration or tick, frame)
 
     def _with_first(self) -> Iterator[av.VideoFrame]:
         if self._first is not None:

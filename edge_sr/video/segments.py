@@ -218,6 +218,11 @@ def reorder_delay(segment: Segment) -> int:
     return delay
 
 
+def segments_end(segments: list[Segment], time_base: Fraction) -> int:
+    """When the last frame of the last piece has been shown."""
+    return max((packet.pts + packet.duration for packet in read_packets(segments[-1], time_base)), default=0)
+
+
 def joined_packets(segments: list[Segment], time_base: Fraction) -> Iterator[Any]:
     """The packets of all pieces as one stream, decoding times recomputed to rise throughout.
 

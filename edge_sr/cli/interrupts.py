@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM: once to end after the current frame, twice to end at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+INTERRUPTED = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def stopping(say: Callable[[str], None]) -> Iterator[threading.Event]:
+    """Yields an event that the first signal sets; a second one ends the process with code 130.
+
+    Python runs its handlers between two bytecodes of the main thread, which may be seconds inside a network. So a
+    thread listens on the wake-up socket, which the interpreter writes to at once.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    listening, waking = socket.socketpair()
+    waking.setblocking(False)
+    thread = threading.Thread(target=_listen, args=(listening, stop, say), name="signals", daemon=True)
+    earlier = {number: signal.signal(number, _noted) for number in SIGNALS}
+    waker = signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+    thread.start()
+    try:
+        yield stop
+    finally:
+        signal.set_wakeup_fd(waker)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+        waking.close()
+        thread.join()
+        listening.close()
+
+
+def _noted(number: int, frame: object) -> None:
+    """The listening thread has it already."""
+
+
+def _listen(listening: socket.socket, stop: threading.Event, say: Callable[[str], None]) -> None:
+    while data := listening.recv(1):
+        if data[0] not in SIGNALS:
+            continue
+        if stop.is_set():
+            os._exit(INTERRUPTED)
+        stop.set()
+        say("stopping after this frame; once more to stop at once")

@@ -1,0 +1,146 @@
+"""``edge-sr upscale``: a picture, a folder of pictures or a film, at any size."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_sr.errors import OptionError
+
+if TYPE_CHECKING:
+    from edge_sr.upscaling.request import Report, Request
+    from edge_sr.video.film import Excerpt
+
+
+def upscale(
+    input: Annotated[str, typer.Argument(help="A picture, a folder of pictures, or anything FFmpeg opens.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The file to write. [default: NAME-WxH.EXT beside the input]"),
+    ] = None,
+    scale: Annotated[str | None, typer.Option("--scale", help="How much larger, such as 2 or 2.7.")] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="WxH", help="Exact size of the output.")
+    ] = None,
+    height: Annotated[
+        int | None, typer.Option("--height", help="Height of the output; the width follows.")
+    ] = None,
+    model: Annotated[str, typer.Option("--model", metavar="NAME|BUNDLE", help="The network.")] = "diinn-edge",
+    backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")] = "auto",
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="X,Y,W,H", help="Only this part, in input pixels.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="T", help="Begin here: seconds or H:M:S.")
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option("--duration", metavar="T", help="Stop after so long.")
+    ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option("--codec", help="x264, x265, svt-av1, vp9, prores, ffv1 or h264_nvenc and its like."),
+    ] = None,
+    crf: Annotated[
+        int | None, typer.Option("--crf", help="Constant quality of the codec; lower is better.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="The codec's own word for speed.")] = None,
+    hwaccel: Annotated[str, typer.Option("--hwaccel", help="Decoding: auto, none or cuda.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail when anything is damaged or left out.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make a film or picture larger and sharper."""
+    from edge_sr.cli.interrupts import stopping
+    from edge_sr.cli.progress import Talker
+    from edge_sr.grid import parse_scale
+    from edge_sr.upscaling.request import Controls, Request
+    from edge_sr.upscaling.upscale import upscale as run
+
+    request = Request(
+        input=input,
+        output=output,
+        scale=None if scale is None else parse_scale(scale),
+        size=None if size is None else parse_size(size),
+        height=height,
+        model=model,
+        backend=backend,
+        precision=precision,
+        region=None if region is None else parse_region(region),
+        excerpt=_excerpt(start, duration),
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        hwaccel=hwaccel,
+        resume=resume,
+        overwrite=overwrite,
+        strict=strict,
+        go_on=command_to_go_on(sys.argv[1:]),
+    )
+    talker = Talker()
+    with stopping(talker.say) as stop:
+        report = run(request, Controls(talker, stop))
+    typer.echo(json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report))
+
+
+def summary(report: Report) -> str:
+    """The report in two lines."""
+    before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
+    return (
+        f"{report.output}: {report.frames} frames, {before} to {after}, by {report.model} on {report.backend} "
+        f"{report.precision}\n{report.seconds:.1f} s, {report.fps:.1f} frames/s, encoder {report.encoder_ms:.1f} ms, "
+        f"decoder {report.decoder_ms:.1f} ms, at most {report.peak_rss_mb:.0f} MB"
+    )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``WxH`` in pixels; ``OptionError`` for anything else."""
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise OptionError(f"--size must be WxH in pixels, such as 1280x720, found {text!r}")
+    return int(parts[0]), int(parts[1])
+
+
+def parse_region(text: str) -> tuple[int, int, int, int]:
+    """``X,Y,W,H`` in input pixels; ``OptionError`` for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not all(part.isdecimal() for part in parts):
+        raise OptionError(f"--region must be X,Y,W,H in input pixels, such as 0,0,64,36, found {text!r}")
+    x, y, width, height = map(int, parts)
+    return x, y, width, height
+
+
+def parse_time(text: str, option: str) -> Fraction:
+    """Seconds, or ``[H:]M:S``, as an exact fraction; ``OptionError`` for anything else."""
+    parts = text.split(":")
+    numbers = [part for part in parts if part.replace(".", "", 1).isdecimal()]
+    if len(numbers) != len(parts) or len(parts) > 3 or any("." in part for part in parts[:-1]):
+        raise OptionError(f"{option} must be seconds or H:M:S, such as 12.5 or 1:02:03, found {text!r}")
+    total = Fraction(0)
+    for part in parts:
+        total = total * 60 + Fraction(part)
+    return total
+
+
+def _excerpt(start: str | None, duration: str | None) -> Excerpt:
+    from edge_sr.video.film import Excerpt
+
+    length = None if duration is None else parse_time(duration, "--duration")
+    if length == 0:
+        raise OptionError("--duration must be longer than 0")
+    return Excerpt(Fraction(0) if start is None else parse_time(start, "--start"), length)
+
+
+def command_to_go_on(arguments: list[str]) -> str:
+    """The command line that goes on with this run."""
+    more = [] if "--resume" in arguments else ["--resume"]
+    return shlex.join(["edge-sr", *arguments, *more])

@@ -1,0 +1,56 @@
+"""How much memory there is, and refusing what would not fit before it is begun."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from edge_sr.errors import MemoryLimitError
+
+# What the interpreter, the libraries and a small network take.
+BASE_BYTES = 400 << 20
+
+
+def available_bytes() -> int | None:
+    """Memory that this process may still take, its container's limit heeded; None where nobody says."""
+    known = [amount for amount in (_system(), _container()) if amount is not None]
+    return min(known) if known else None
+
+
+def require_bytes(need: int, what: str) -> None:
+    """``MemoryLimitError`` when ``need`` is more than there is."""
+    have = available_bytes()
+    if have is not None and need > have:
+        raise MemoryLimitError(
+            f"{what} needs about {need / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB are free: "
+            "use a smaller scale or --region"
+        )
+
+
+def peak_rss_mb() -> float:
+    """The largest resident set of this process so far, in MB of 10^6 bytes."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def _system() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def _container() -> int | None:
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+        if limit == "max":
+            return None
+        return max(0, int(limit) - int((folder / "memory.current").read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return None
