@@ -86,22 +86,17 @@ class OnnxParser(Protocol):
 
 
 class IExecutionContext(Protocol):
+    device_memory: int
+
+    def update_device_memory_size_for_shapes(self) -> int: ...
     def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool: ...
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool: ...
     def set_tensor_address(self, name: str, memory: int) -> bool: ...
-    def infer_shapes(self) -> Sequence[str]: ...
-    def get_tensor_shape(self, name: str) -> Sequence[int]: ...
     def execute_async_v3(self, stream_handle: int) -> bool: ...
 
 
 class ICudaEngine(Protocol):
-    num_io_tensors: int
-    num_optimization_profiles: int
-
-    def get_tensor_name(self, index: int) -> str: ...
-    def get_tensor_mode(self, name: str) -> Any: ...
-    def get_tensor_dtype(self, name: str) -> Any: ...
-    def create_execution_context(self) -> IExecutionContext | None: ...
+    def create_execution_context(self, strategy: Any) -> IExecutionContext | None: ...
 
 
 class Runtime(Protocol):
@@ -126,14 +121,16 @@ class RtxRuntimeConfig(Protocol):
 
     def create_runtime_cache(self) -> IRuntimeCache: ...
     def set_runtime_cache(self, cache: IRuntimeCache) -> bool: ...
+    def set_execution_context_allocation_strategy(self, strategy: Any) -> None: ...
 
 
-class RtxEngine(ICudaEngine, Protocol):
+class RtxEngine(Protocol):
     def create_runtime_config(self) -> RtxRuntimeConfig: ...
+    def create_execution_context(self, runtime_config: RtxRuntimeConfig) -> IExecutionContext | None: ...
 
 
-class SizedEngine(ICudaEngine, Protocol):
-    device_memory_size_v2: int
+class SizedContext(Protocol):
+    def set_device_memory(self, memory: int, size: int) -> None: ...
 
 
 # Protocol -> the class of the bindings that must offer every name of it.
@@ -157,7 +154,7 @@ RTX_ONLY: dict[type, str] = {
     RtxRuntimeConfig: "IRuntimeConfig",
     IRuntimeCache: "IRuntimeCache",
 }
-SOMETIMES: dict[type, str] = {SizedEngine: "ICudaEngine"}
+SOMETIMES: dict[type, str] = {SizedContext: "IExecutionContext"}
 
 # Enumerations and module-level names, by the same three kinds.
 NAMES_EVERYWHERE = (
@@ -173,7 +170,7 @@ NAMES_EVERYWHERE = (
     "MemoryPoolType.WORKSPACE",
     "DeviceType.DLA",
     "EngineCapability.STANDARD",
-    "TensorIOMode.INPUT",
+    "ExecutionContextAllocationStrategy.USER_MANAGED",
 )
 NAMES_RTX_ONLY = (
     "ComputeCapability.SM75",
@@ -196,4 +193,5 @@ ASSIGNED = (
     "IBuilderConfig.DLA_core",
     "IBuilderConfig.engine_capability",
     "Runtime.DLA_core",
+    "IExecutionContext.device_memory",
 )

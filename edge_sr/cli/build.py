@@ -112,7 +112,7 @@ def _flavour(name: str | None) -> Any:
 
 
 def _gpu_for(target: str) -> Any:
-    from edge_sr.engines.device import find_gpu
+    from edge_sr.engine_cache.gpu import find_gpu
 
     return find_gpu() if "auto" in _split(target) else None
 
@@ -135,8 +135,8 @@ def _fleet(path: Path) -> tuple[list[Job], list[Elsewhere]]:
 
 
 def _run(jobs: list[Job]) -> list[Built]:
+    from edge_sr.engine_cache.cache import EngineCache
     from edge_sr.engines.build import build
-    from edge_sr.engines.cache import EngineCache
 
     cache = EngineCache()
     return [built for request, workplace in jobs for built in build(request, workplace, cache, _say)]

@@ -12,7 +12,7 @@ import typer
 from edge_sr.errors import EngineError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
-    from edge_sr.engines.cache import Engine, EngineCache
+    from edge_sr.engine_cache.cache import Engine, EngineCache
 
 app = typer.Typer(no_args_is_help=True, help="List, show, verify and prune built engines.")
 
@@ -99,7 +99,7 @@ def _report_removals(removed: list[Any], dry_run: bool, as_json: bool) -> None:
 
 
 def _open() -> EngineCache:
-    from edge_sr.engines.cache import EngineCache
+    from edge_sr.engine_cache.cache import EngineCache
 
     return EngineCache()
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from edge_sr import trt
-from edge_sr.engines.cache import SCHEMA, Engine, EngineCache
+from edge_sr.engine_cache.cache import SCHEMA, Engine, EngineCache
+from edge_sr.engine_cache.identity import EngineKey, EngineManifest
 from edge_sr.engines.dla import require_all_on_dla
-from edge_sr.engines.identity import EngineKey, EngineManifest
 from edge_sr.engines.network import ParsedGraph, Plan
 from edge_sr.engines.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.timing import TimingCache

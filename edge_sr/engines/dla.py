@@ -17,10 +17,10 @@ from edge_sr.errors import EngineError, MissingError, OptionError
 LARGEST_AXIS = 8192
 
 # TensorRT's layer kinds that DLA takes at all. Casts, shuffles and gathers stay with the GPU.
-SUPPORTED = frozenset(
-    ("ACTIVATION", "CONCATENATION", "CONVOLUTION", "DECONVOLUTION", "ELEMENTWISE", "LRN", "PARAMETRIC_RELU")
-    + ("POOLING", "REDUCE", "RESIZE", "SCALE", "SLICE", "SOFTMAX", "UNARY")
-)
+SUPPORTED = {
+    *("ACTIVATION", "CONCATENATION", "CONVOLUTION", "DECONVOLUTION", "ELEMENTWISE", "LRN", "PARAMETRIC_RELU"),
+    *("POOLING", "REDUCE", "RESIZE", "SCALE", "SLICE", "SOFTMAX", "UNARY"),
+}
 
 
 def require_dla(target: TargetProfile, precision: str, sizes: Sequence[Size]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from edge_sr.engine_cache.identity import BuildSettings, Profile, Shape, Tensor
 from edge_sr.errors import EngineError, OptionError
 from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour, Library
 from edge_sr.trt_interface import (
@@ -18,40 +19,7 @@ from edge_sr.trt_interface import (
     RtxBuilderConfig,
 )
 
-Shape = tuple[int, ...]
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class ShapeRange:
-    """One input's shapes in one optimisation profile; ``optimum`` is the one kernels are tuned for."""
-
-    minimum: Shape
-    optimum: Shape
-    maximum: Shape
-
-
-Profile = Mapping[str, ShapeRange]
-
-
-@dataclass(frozen=True)
-class BuildSettings:
-    """What the builder is told beside the graph and its shapes; ``compute_capabilities`` only for RTX."""
-
-    compute_capabilities: tuple[str, ...] = ()
-    optimization_level: int = 3
-    workspace_mib: int = 1024
-    dla_core: int | None = None
-    gpu_fallback: bool = False
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """An input or output of a graph: -1 in ``shape`` is a dynamic axis; ``dtype`` as TensorRT spells it."""
-
-    name: str
-    shape: Shape
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -196,13 +164,13 @@ def _use_dla(trt: Any, config: IBuilderConfig, core: int, gpu_fallback: bool) ->
 
 def _progress_monitor(module: Any, progress: Progress) -> Any:
     class Monitor(module.IProgressMonitor):  # type: ignore[misc]
-        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+        def phase_start(self, phase_name: str, _parent: str | None, _steps: int) -> None:
             progress(phase_name)
 
-        def step_complete(self, phase_name: str, step: int) -> bool:
+        def step_complete(self, _phase: str, _step: int) -> bool:
             return True
 
-        def phase_finish(self, phase_name: str) -> None:
+        def phase_finish(self, _phase: str) -> None:
             pass
 
     return Monitor()

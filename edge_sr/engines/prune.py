@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_sr import trt
-from edge_sr.engines.cache import Engine, EngineCache
-from edge_sr.engines.device import Gpu, find_gpu
+from edge_sr.engine_cache.cache import Engine, EngineCache
+from edge_sr.engine_cache.gpu import Gpu, find_gpu
 from edge_sr.errors import DeviceError, MissingError
 from edge_sr.trt import Flavour
 

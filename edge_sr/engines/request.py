@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_sr import trt
-from edge_sr.engines import shapes
-from edge_sr.engines.device import Gpu, find_gpu
+from edge_sr.engine_cache import shapes
+from edge_sr.engine_cache.gpu import Gpu, find_gpu
+from edge_sr.engine_cache.identity import BuildSettings, EngineKey, Tensor
 from edge_sr.engines.dla import require_dla
-from edge_sr.engines.identity import EngineKey
-from edge_sr.engines.network import BuildSettings, Tensor
 from edge_sr.engines.target import Size, TargetProfile, require_supported
 from edge_sr.errors import BundleError, MissingError, OptionError
 from edge_sr.manifest import Bundle, Graph, file_sha256

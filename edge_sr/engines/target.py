@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_sr.engines.device import Gpu
+from edge_sr.engine_cache.gpu import Gpu
 from edge_sr.errors import ConfigError, OptionError, UnknownNameError
 from edge_sr.spec import load_toml
 from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour
@@ -140,5 +140,5 @@ def require_supported(profile: TargetProfile, flavour: Flavour) -> None:
     if outside:
         raise OptionError(
             f"TensorRT for RTX cannot build for {profile.name} (compute capability {', '.join(outside)}), "
-            f"only for {', '.join(RTX_COMPUTE_CAPABILITIES)}; use TensorRT on the device itself (--flavour tensorrt)"
+            f"only for {', '.join(RTX_COMPUTE_CAPABILITIES)}; use TensorRT there (--flavour tensorrt)"
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from edge_sr.engines.folder import write_whole
-from edge_sr.engines.identity import EngineKey, digest
+from edge_sr.engine_cache.folder import write_whole
+from edge_sr.engine_cache.identity import EngineKey, digest
 
 
 class TimingCache:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.engines.cache import SCHEMA, Engine, EngineCache
-from edge_sr.engines.identity import EngineKey, EngineManifest, Proof
-from edge_sr.engines.network import BuildSettings, ShapeRange, Tensor
+from edge_sr.engine_cache.cache import SCHEMA, Engine, EngineCache
+from edge_sr.engine_cache.identity import BuildSettings, EngineKey, EngineManifest, Proof, ShapeRange, Tensor
 from edge_sr.engines.prune import Limits, prune
 from edge_sr.errors import EngineError, OutputFolderError
 
@@ -116,7 +115,7 @@ def test_every_input_of_a_build_is_in_the_name(
     cache: EngineCache, engine: Engine, change: dict[str, object]
 ) -> None:
     other = dataclasses.replace(KEY, **change)  # type: ignore[arg-type]
-    assert other.name != KEY.name
+    assert other.name != engine.manifest.key.name
     assert cache.find(other) is None
 
 
@@ -202,7 +201,8 @@ def test_prune_by_age_and_by_size(cache: EngineCache, engine: Engine) -> None:
 def test_prune_removes_engines_of_another_release(
     cache: EngineCache, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_sr.trt.installed_version", lambda flavour: "2.0")
+    assert engine.path.exists()
+    monkeypatch.setattr("edge_sr.trt.installed_version", lambda _: "2.0")
     assert [r.reason for r in prune(cache, Limits())] == ["built by tensorrt-rtx 1.0, installed is 2.0"]
 
 

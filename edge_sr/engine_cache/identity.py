@@ -5,10 +5,43 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edge_sr.engines.network import BuildSettings, ShapeRange, Tensor
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ShapeRange:
+    """One input's shapes in one optimisation profile; ``optimum`` is the one kernels are tuned for."""
+
+    minimum: Shape
+    optimum: Shape
+    maximum: Shape
+
+
+Profile = Mapping[str, ShapeRange]
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What the builder is told beside the graph and its shapes; ``compute_capabilities`` only for RTX."""
+
+    compute_capabilities: tuple[str, ...] = ()
+    optimization_level: int = 3
+    workspace_mib: int = 1024
+    dla_core: int | None = None
+    gpu_fallback: bool = False
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a graph: -1 in ``shape`` is a dynamic axis; ``dtype`` as TensorRT spells it."""
+
+    name: str
+    shape: Shape
+    dtype: str
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from edge_sr.engines.folder import default_folder, open_folder, require_private, write_whole
-from edge_sr.engines.identity import EngineKey, EngineManifest, Proof, canonical, digest
-from edge_sr.engines.locks import exclusive, is_held
+from edge_sr.engine_cache.folder import default_folder, open_folder, require_private, write_whole
+from edge_sr.engine_cache.identity import EngineKey, EngineManifest, Proof, canonical, digest
+from edge_sr.engine_cache.locks import exclusive, is_held
 from edge_sr.errors import ConfigError, EngineError
 from edge_sr.spec import from_mapping
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_sr.engines.network import Shape, ShapeRange, Tensor
-from edge_sr.engines.target import Size
+from edge_sr.engine_cache.identity import Shape, ShapeRange, Tensor
 from edge_sr.errors import EngineError
 from edge_sr.spec import NetworkSpec
+
+Size = tuple[int, int]
 
 # The smallest frame that a range (--max-size) covers; fixed sizes may be smaller.
 SMALLEST: Size = (16, 16)

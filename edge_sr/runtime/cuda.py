@@ -1,0 +1,124 @@
+"""What the GPU runner asks of a driver: memory, streams, events, copies and captured graphs.
+
+One protocol with two implementations, pycuda's (``cuda_pycuda``) and a checking one in host memory
+(``cuda_fake``). The work that a TensorRT engine enqueues goes past it, on ``Stream.handle``.
+Sizes are bytes, addresses are the device's.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+# TensorRT wants every tensor's address to be a multiple of this.
+ALIGNMENT = 256
+
+
+def aligned(size: int) -> int:
+    """``size`` rounded up to the alignment of tensor addresses."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+class Event(Protocol):
+    """A point in a stream's work."""
+
+    def record(self, stream: Stream) -> None: ...
+
+    def synchronize(self) -> None:
+        """Make the host wait until the recorded point has passed."""
+
+    def milliseconds_since(self, earlier: Event) -> float:
+        """Time between two points that have both passed."""
+
+
+class Stream(Protocol):
+    """A queue of device work; ``handle`` is the CUstream as a number."""
+
+    handle: int
+
+    def wait(self, event: Event) -> None:
+        """Make later work of this stream wait for the event; the host goes on."""
+
+    def synchronize(self) -> None: ...
+
+
+class Buffer(Protocol):
+    """Device memory; freed once, by whoever allocated it."""
+
+    address: int
+    nbytes: int
+
+    def free(self) -> None: ...
+
+
+class HostBuffer(Protocol):
+    """Page-locked host memory of one shape and dtype. ``address``: the device's, when it is mapped, else 0.
+
+    ``array`` may only be touched while no device work uses it.
+    """
+
+    address: int
+    nbytes: int
+
+    @property
+    def array(self) -> NDArray[Any]: ...
+
+    def free(self) -> None: ...
+
+
+class Graph(Protocol):
+    """Captured work, launched again with one call; addresses and shapes are those of the capture."""
+
+    def launch(self, stream: Stream) -> None: ...
+
+
+class Driver(Protocol):
+    """One GPU, opened on the primary context that TensorRT and others share."""
+
+    name: str
+    integrated: bool
+
+    @property
+    def can_capture(self) -> bool:
+        """Whether graphs can be captured: it takes cuda-python."""
+
+    def entered(self) -> AbstractContextManager[None]:
+        """Make the device current for this thread; its errors become ours."""
+
+    def allocate(self, nbytes: int) -> Buffer:
+        """Device memory; ``MemoryLimitError`` when there is not enough."""
+
+    def allocate_host(self, shape: tuple[int, ...], dtype: Any, mapped: bool) -> HostBuffer: ...
+
+    def stream(self) -> Stream: ...
+
+    def event(self) -> Event: ...
+
+    def upload(self, source: HostBuffer, address: int, stream: Stream) -> None:
+        """Copy a whole host buffer to ``address``; its array stays as it is until the stream gets there."""
+
+    def download_rows(self, address: int, target: HostBuffer, place: Rectangle, stream: Stream) -> None:
+        """Copy packed rows at ``address`` into a rectangle of the host buffer's bytes."""
+
+    def begin_capture(self, stream: Stream) -> None: ...
+
+    def end_capture(self, stream: Stream) -> Graph: ...
+
+    def memory(self) -> tuple[int, int]:
+        """Free and total device memory in bytes."""
+
+    def close(self) -> None: ...
+
+
+class Rectangle:
+    """``rows`` rows of ``row_bytes`` bytes, the first at ``offset``, each ``pitch`` bytes after the last."""
+
+    def __init__(self, offset: int, row_bytes: int, rows: int, pitch: int) -> None:
+        self.offset, self.row_bytes, self.rows, self.pitch = offset, row_bytes, rows, pitch
+
+    @property
+    def extent(self) -> int:
+        """Bytes from the first to the last."""
+        return (self.rows - 1) * self.pitch + self.row_bytes

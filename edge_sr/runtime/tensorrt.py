@@ -1,0 +1,178 @@
+"""The TensorRT runner: two engines, one GPU, up to three frames in flight.
+
+    upload stream     picture -> device        frame n + 2
+    compute stream    encoder, decoder tiles   frame n + 1
+    download stream   tiles -> frame           frame n
+
+Maps never leave the device. ``encode`` and ``decode`` serve one frame at a time, as every backend; ``frames``
+keeps three in flight. TensorRT is reached through ``tensorrt_engine``, the GPU through ``cuda``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.engine_cache.identity import Shape
+from edge_sr.engine_cache.shapes import input_shape
+from edge_sr.errors import MemoryLimitError
+from edge_sr.grid import SamplingGrid
+from edge_sr.runtime.cuda import Driver
+from edge_sr.runtime.runner import ClosingRunner
+from edge_sr.runtime.tensorrt_engine import Engine, Execution
+from edge_sr.runtime.tensorrt_memory import DeviceMaps, MapsPool, size_of
+from edge_sr.runtime.tensorrt_session import Device, Session
+from edge_sr.spec import NetworkSpec
+
+FRAMES_IN_FLIGHT = 3
+SMALLEST_TILE = 64
+
+FindEngine = Callable[[str, dict[str, Shape]], Engine]
+"""The engine for ``encoder`` or ``decoder`` for these input shapes, or an error naming the command."""
+
+
+class TensorRTRunner(ClosingRunner):
+    """``find`` opens engines as sizes come up; ``tile`` is the largest (width, height) they were built for.
+
+    ``maps_dtype`` is the encoder's output type. ``graphs``: capture CUDA graphs (TensorRT for RTX has own).
+    """
+
+    # An engine serves whole frames of the sizes it was built for: never strips.
+    whole_frames = True
+
+    def __init__(
+        self,
+        network: NetworkSpec,
+        precision: str,
+        io: str,
+        backend: str,
+        find: FindEngine,
+        driver: Driver,
+        tile: tuple[int, int],
+        maps_dtype: str,
+        graphs: bool = True,
+    ) -> None:
+        self.backend = self.encoder_backend = backend
+        self.precision, self._network, self._maps_dtype = precision, network, maps_dtype
+        self._find, self._tile = find, tile
+        self._dtype = np.dtype(np.uint8 if io == "uint8" else np.float32)
+        self._device = Device.open(driver, graphs)
+        self._pool = MapsPool(driver)
+        self._encoders: dict[tuple[int, ...], Execution] = {}
+        self._session: Session | None = None
+        self._session_key: Any = None
+        self._free_at_start = driver.memory()[0]
+
+    @property
+    def device_bytes(self) -> int:
+        """Device memory taken since the runner was opened, in bytes."""
+        return self._free_at_start - self._device.driver.memory()[0]
+
+    def encode(self, image: NDArray[Any]) -> DeviceMaps:
+        """Maps on the device; the picture stays with them for the bilinear base."""
+        driver, compute = self._device.driver, self._device.compute
+        with driver.entered():
+            encoder, maps = self._encoder(image.shape), self._take_maps(image.shape)
+            staging = driver.allocate_host(image.shape, self._dtype, False)
+            try:
+                staging.array[:] = image
+                driver.upload(staging, maps.image_address, compute)
+                self._device.scratch.lend(encoder, compute)
+                self._device.run(encoder, {"image": maps.image_address, "maps": maps.maps_address})
+            finally:
+                compute.synchronize()
+                staging.free()
+            return maps
+
+    def decode(self, maps: DeviceMaps, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        with self._device.driver.entered():
+            return self._open_session(image.shape, grid).decode(maps)
+
+    def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
+        """Each picture upscaled, in order, three in flight; all pictures have the first one's shape."""
+        driver, maps, submitted, collected = self._device.driver, None, 0, 0
+        for image in images:
+            with driver.entered():
+                session = self._open_session(image.shape, grid)
+                maps = maps or self._take_maps(image.shape)
+                if submitted - collected == FRAMES_IN_FLIGHT:
+                    done, collected = session.collect(collected % FRAMES_IN_FLIGHT), collected + 1
+                else:
+                    done = None
+                session.submit(submitted % FRAMES_IN_FLIGHT, image, self._encoder(image.shape), maps)
+                submitted += 1
+            if done is not None:
+                yield done
+        while collected < submitted:
+            with driver.entered():
+                done, collected = self._current().collect(collected % FRAMES_IN_FLIGHT), collected + 1
+            yield done
+
+    def _current(self) -> Session:
+        assert self._session is not None
+        return self._session
+
+    def _take_maps(self, image: tuple[int, ...]) -> DeviceMaps:
+        shape = input_shape(self._network, "maps", (image[2], image[1]), (1, 1))
+        return self._pool.take(size_of(shape, self._maps_dtype), size_of(image, self._dtype.name))
+
+    def _encoder(self, image: tuple[int, ...]) -> Execution:
+        if image not in self._encoders:
+            engine = self._find("encoder", {"image": image})
+            self._encoders[image] = engine.execution({"image": image}, self._device.compute.handle)
+        return self._encoders[image]
+
+    def _open_session(self, image: tuple[int, ...], grid: SamplingGrid) -> Session:
+        arrays = (grid.rows, grid.cols, grid.offset_y, grid.offset_x, grid.ratio)
+        key = (image, *(array.tobytes() for array in arrays))
+        if self._session is None or key != self._session_key:
+            self._close_session()
+            self._session, self._session_key = self._new_session(image, grid), key
+        return self._session
+
+    def _new_session(self, image: tuple[int, ...], grid: SamplingGrid) -> Session:
+        """A session with the largest tile that the device has room for."""
+        maps = input_shape(self._network, "maps", (image[2], image[1]), (1, 1))
+        decoder = self._find("decoder", {"maps": maps})
+        asked = self._tile
+        while True:
+            try:
+                session = Session(self._device, self._network, decoder, image, grid, self._dtype, self._tile)
+            except MemoryLimitError:
+                self._tile = _halved(self._tile)
+            else:
+                self._tell_smaller(asked)
+                return session
+
+    def _tell_smaller(self, asked: tuple[int, int]) -> None:
+        if self._tile != asked:
+            width, height = self._tile
+            warnings.warn(
+                f"the GPU is short of memory: tiles of {width} x {height} from here on", stacklevel=2
+            )
+
+    def _close_session(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            session.close()
+
+    def close(self) -> None:
+        """Free all device and pinned memory; engines are closed by who found them."""
+        with self._device.driver.entered():
+            self._close_session()
+            self._encoders.clear()
+            self._pool.free()
+            self._device.scratch.free()
+
+
+def _halved(tile: tuple[int, int]) -> tuple[int, int]:
+    width, height = tile
+    if max(width, height) <= SMALLEST_TILE:
+        raise MemoryLimitError(
+            f"the GPU has no room for one tile of {width} x {height} pixels: close programs or ask for less"
+        )
+    return (width, height // 2) if height > 1 and 2 * height >= width else (width // 2, height)

@@ -1,0 +1,123 @@
+"""A stand-in for a TensorRT engine on the checking device: ONNX Runtime computes the same graph.
+
+It does what an engine does as far as the runner can tell: contexts for shapes, tensors bound by address, work
+enqueued on a stream by its handle, scratch memory that must have been lent and is overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edge_sr.engine_cache.identity import EngineKey, Shape
+from edge_sr.engine_cache.shapes import input_shape
+from edge_sr.engines.request import BuildRequest, Workplace, engine_keys, find_graph
+from edge_sr.engines.target import load_target
+from edge_sr.errors import EngineError
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.cuda_fake import FakeDriver, Work
+from edge_sr.runtime.onnx_runner import open_session
+from edge_sr.runtime.tensorrt import TensorRTRunner
+from edge_sr.runtime.tensorrt_engine import profile_index
+from edge_sr.spec import NetworkSpec
+from edge_sr.trt import Flavour
+
+SCRATCH_PER_VALUE = 64
+
+
+class StandInExecution:
+    def __init__(
+        self, driver: FakeDriver, session: Any, network: NetworkSpec, shapes: Mapping[str, Shape]
+    ) -> None:
+        self.driver, self.session, self.network, self.shapes = driver, session, network, dict(shapes)
+        self.bound: dict[str, int] = {}
+        self.scratch = (0, 0)
+        values = shapes["rows"][0] * shapes["cols"][0] if "rows" in shapes else int(np.prod(shapes["image"]))
+        self.scratch_bytes = SCRATCH_PER_VALUE * values
+
+    def use_scratch(self, address: int, nbytes: int) -> None:
+        self.scratch = (address, nbytes)
+
+    def bind(self, name: str, address: int) -> None:
+        if address % 256:
+            raise EngineError(f"{name} is bound to {address:#x}, which is not aligned")
+        self.bound[name] = address
+
+    def enqueue(self, stream_handle: int) -> None:
+        if self.scratch[1] < self.scratch_bytes:
+            raise EngineError("enqueued without enough scratch memory")
+        inputs = {i.name: (np.dtype(_DTYPES[i.type]), self.shapes[i.name]) for i in self.session.get_inputs()}
+        spans = {name: (self.bound[name], _bytes(*kind)) for name, kind in inputs.items()}
+        (output,) = self.session.get_outputs()
+        result = self._result_shape()
+        written = (self.bound[output.name], _bytes(np.dtype(_DTYPES[output.type]), result))
+        scratch = self.scratch[0], self.scratch_bytes
+
+        def compute() -> None:
+            feeds = {
+                n: self.driver.view(*spans[n]).view(kind).reshape(shape)
+                for n, (kind, shape) in inputs.items()
+            }
+            value = self.session.run(None, feeds)[0]
+            assert value.shape == result
+            self.driver.view(*scratch)[:] = 0xEE
+            self.driver.view(*written)[:] = np.frombuffer(value.tobytes(), np.uint8)
+
+        self.driver.launch(
+            stream_handle, Work(output.name, list(spans.values()), [written, scratch], compute)
+        )
+
+    def _result_shape(self) -> Shape:
+        if "image" in self.shapes and "rows" not in self.shapes:
+            _, h, w, _ = self.shapes["image"]
+            return input_shape(self.network, "maps", (w, h), (1, 1))
+        eaten = 2 if self.network.decoder.mode == 4 else 0
+        return 1, self.shapes["rows"][0] - eaten, self.shapes["cols"][0] - eaten, 3
+
+
+_DTYPES = {
+    "tensor(uint8)": "uint8",
+    "tensor(int32)": "int32",
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+}
+
+
+def _bytes(dtype: np.dtype[Any], shape: Shape) -> int:
+    return int(np.prod(shape)) * dtype.itemsize
+
+
+class StandInEngine:
+    """The graph ``part`` of a bundle as an engine with the key's profiles."""
+
+    def __init__(self, driver: FakeDriver, bundle: Bundle, key: EngineKey) -> None:
+        self.driver, self.key, self.network = driver, key, bundle.network
+        self.session = open_session(bundle.graph(key.part, key.precision, key.io), 1)
+
+    def execution(self, shapes: Mapping[str, Shape], stream_handle: int) -> StandInExecution:
+        assert stream_handle in self.driver.streams
+        if profile_index(self.key, shapes) is None:
+            raise EngineError(f"{self.key.name} was not built for {dict(shapes)}")
+        return StandInExecution(self.driver, self.session, self.network, shapes)
+
+    def close(self) -> None:
+        pass
+
+
+def runner_for(
+    bundle: Bundle, driver: FakeDriver, precision: str = "fp32", io: str = "uint8", **options: Any
+) -> TensorRTRunner:
+    """The real runner over stand-ins that cover every input up to 64 x 64 and tiles up to ``tile``."""
+    tile = options.pop("tile", (96, 32))
+    request = BuildRequest(bundle, replace(load_target("rtx-40"), tile=f"{tile[0]}x{tile[1]}"), precision)
+    request = replace(request, max_size=(64, 64), depth=8 if io == "uint8" else 10)
+    keys = engine_keys(request, Workplace(Flavour.RTX, "0", None))
+    engines = {key.part: StandInEngine(driver, bundle, key) for key in keys if key.io == io}
+    maps_dtype = find_graph(bundle, "encoder", precision, io).outputs[0].dtype
+    find = lambda part, shapes: engines[part]  # noqa: E731, ARG005
+    return TensorRTRunner(
+        bundle.network, precision, io, "tensorrt", find, driver, tile, maps_dtype, **options
+    )

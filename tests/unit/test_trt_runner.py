@@ -1,0 +1,169 @@
+"""The TensorRT runner on the checking device: right pictures, nothing unordered, nothing left behind."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_standin import runner_for
+
+from edge_sr.errors import DeviceError, EngineError, MemoryLimitError
+from edge_sr.grid import SamplingGrid, sampling_grid
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.cuda_fake import FakeDriver
+from edge_sr.runtime.onnx_runner import OnnxRunner
+from edge_sr.runtime.tensorrt_tiles import cut
+from edge_sr.tensors import reference_card
+
+SIZE, AFTER = (37, 29), (101, 83)
+
+
+def grid_for(bundle: Bundle, size: tuple[int, int] = SIZE, after: tuple[int, int] = AFTER) -> SamplingGrid:
+    return sampling_grid(size, after, halo=1 if bundle.network.decoder.mode == 4 else 0)
+
+
+def expected(
+    bundle: Bundle, image: Any, grid: SamplingGrid, precision: str = "fp32", io: str = "uint8"
+) -> Any:
+    with OnnxRunner(bundle, precision, io, 1) as runner:
+        return runner.decode(runner.encode(image), image, grid)
+
+
+def assert_same_picture(result: Any, reference: Any) -> None:
+    """The project's rule for runs that cut the work differently: 1 level in fewer than 1 of 1,000 values."""
+    assert result.shape == reference.shape and result.dtype == reference.dtype
+    unit = 1 if reference.dtype == np.uint8 else 1 / 255
+    difference = np.abs(result.astype(np.float64) - reference.astype(np.float64))
+    assert difference.max() <= unit
+    assert (difference > unit / 2).mean() < 1e-3
+
+
+@pytest.fixture
+def image() -> Any:
+    return reference_card(*SIZE)[None]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_every_network_gives_the_cpus_picture(
+    narrow_bundles: dict[str, Any], image: Any, precision: str
+) -> None:
+    for _, bundle in narrow_bundles.values():
+        driver, grid = FakeDriver(), grid_for(bundle)
+        with runner_for(bundle, driver, precision) as runner:
+            result = runner.decode(runner.encode(image), image, grid)
+        driver.close()
+        assert_same_picture(result, expected(bundle, image, grid, precision))
+
+
+@pytest.mark.parametrize("integrated", [False, True])
+@pytest.mark.parametrize("graphs", [False, True])
+def test_three_frames_in_flight_come_out_in_order(nano: Bundle, integrated: bool, graphs: bool) -> None:
+    driver, grid = FakeDriver(integrated=integrated), grid_for(nano)
+    images = [np.roll(reference_card(*SIZE), 3 * number, axis=1)[None] for number in range(8)]
+    with runner_for(nano, driver, graphs=graphs) as runner:
+        results = list(runner.frames(iter(images), grid))
+    driver.close()
+    assert len(results) == len(images)
+    for result, image in zip(results, images, strict=True):
+        assert_same_picture(result, expected(nano, image, grid))
+
+
+def test_the_float_pair(nano: Bundle) -> None:
+    image = reference_card(*SIZE).astype(np.float32)[None] / 255
+    driver, grid = FakeDriver(), grid_for(nano)
+    with runner_for(nano, driver, io="float") as runner:
+        result = runner.decode(runner.encode(image), image, grid)
+    driver.close()
+    assert_same_picture(result, expected(nano, image, grid, io="float"))
+
+
+def test_encode_once_decode_many(nano: Bundle, image: Any) -> None:
+    driver = FakeDriver()
+    with runner_for(nano, driver) as runner:
+        maps = runner.encode(image)
+        other = runner.encode(np.ascontiguousarray(image[:, ::-1]))
+        for after in ((74, 58), AFTER, (74, 58)):
+            grid = grid_for(nano, after=after)
+            assert_same_picture(runner.decode(maps, image, grid), expected(nano, image, grid))
+        del maps, other
+    driver.close()
+
+
+def test_maps_that_nobody_holds_are_used_again(nano: Bundle, image: Any) -> None:
+    driver, grid = FakeDriver(), grid_for(nano)
+    with runner_for(nano, driver) as runner:
+        runner.decode(runner.encode(image), image, grid)
+        gc.collect()
+        used = driver.used()
+        for _ in range(4):
+            runner.decode(runner.encode(image), image, grid)
+        assert driver.used() == used
+        assert runner.device_bytes == used
+    driver.close()
+
+
+def test_a_film_allocates_before_its_fourth_frame_and_never_again(nano: Bundle) -> None:
+    driver, grid = FakeDriver(), grid_for(nano)
+    image = reference_card(*SIZE)[None]
+    with runner_for(nano, driver) as runner:
+        counts = [driver.allocations for _ in runner.frames((image for _ in range(9)), grid)]
+    assert counts == [counts[0]] * 9
+    driver.close()
+
+
+def test_a_small_device_gets_smaller_tiles_and_says_so_once(nano: Bundle, image: Any) -> None:
+    driver, grid = FakeDriver(), grid_for(nano, after=(120, 96))
+    with runner_for(nano, driver, tile=(128, 128)) as runner:
+        maps = runner.encode(image)
+        driver.memory_limit = driver.used() + 110_000
+        with pytest.warns(UserWarning, match="short of memory"):
+            result = runner.decode(maps, image, grid)
+        del maps
+    driver.close()
+    assert_same_picture(result, expected(nano, image, grid))
+
+
+def test_a_device_without_room_for_one_tile_says_what_to_do(nano: Bundle, image: Any) -> None:
+    driver = FakeDriver()
+    with runner_for(nano, driver) as runner:
+        maps = runner.encode(image)
+        driver.memory_limit = driver.used() + 100
+        with pytest.raises(MemoryLimitError, match="no room for one tile"):
+            runner.decode(maps, image, grid_for(nano))
+        del maps
+    driver.close()
+
+
+@pytest.mark.parametrize("after", range(0, 60, 7))
+def test_a_device_that_is_lost_ends_in_one_error(nano: Bundle, image: Any, after: int) -> None:
+    driver = FakeDriver(fail_after=after)
+    runner = runner_for(nano, driver)
+    with pytest.raises(DeviceError, match="--resume"):
+        for _ in runner.frames((image for _ in range(30)), grid_for(nano)):
+            pass
+
+
+def test_a_film_given_up_halfway_leaves_nothing(nano: Bundle, image: Any) -> None:
+    driver = FakeDriver()
+    with runner_for(nano, driver) as runner:
+        frames = runner.frames((image for _ in range(9)), grid_for(nano))
+        next(frames)
+        frames.close()
+    driver.close()
+
+
+def test_a_size_that_no_engine_covers_is_refused(nano: Bundle) -> None:
+    with runner_for(nano, FakeDriver()) as runner, pytest.raises(EngineError, match="was not built for"):
+        runner.encode(reference_card(80, 80)[None])
+
+
+@pytest.mark.parametrize("length", range(1, 40))
+@pytest.mark.parametrize("largest", [1, 2, 3, 7, 16, 64])
+def test_tiles_cover_everything_and_none_is_too_large(length: int, largest: int) -> None:
+    tiles = cut(length, 5, largest, 5)
+    covered = {row for top in tiles.tops for row in range(top, top + tiles.height)}
+    assert covered == set(range(length))
+    assert tiles.height <= largest and len(set(tiles.tops)) == len(tiles.tops)
