@@ -39,9 +39,9 @@ def resize(image: Array, size: tuple[int, int], kernel: Kernel = "bicubic", anti
     ``image`` is ``H x W`` or ``H x W x C``. uint8 is computed in float32, rounded half up and clipped after
     each axis, as ``imresize`` does with 8-bit pictures (here the width goes first at equal ratios); float32
     and float64 stay as they come out (these kernels overshoot, so clip where the range matters). Each axis
-    has the ratio of its own sizes, centres are aligned at half pixels and edges are mirrored. With ``antialias`` a kernel that shrinks is
-    widened by the ratio. Raises ``ShapeError`` for another shape, dtype or an empty size, ``OptionError``
-    for an unknown kernel.
+    has the ratio of its own sizes, centres are aligned at half pixels and edges are mirrored. With
+    ``antialias`` a kernel that shrinks is widened by the ratio. Raises ``ShapeError`` for another shape,
+    dtype or an empty size, ``OptionError`` for an unknown kernel.
     """
     _check(image, size)
     whole = image.dtype == np.uint8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_sr.errors import OptionError
+from edge_sr.errors import OptionError, OutputExistsError
 
 if TYPE_CHECKING:
     from edge_sr.evaluation.measure import Request
@@ -97,10 +97,12 @@ def _merge(inputs: list[str], hr: Path | None, report: Path | None, as_json: boo
 
 
 def _check_report(report: Path | None) -> None:
-    if report is not None and not report.absolute().parent.is_dir():
-        raise OptionError(
-            f"--report goes into a folder that is there, found none at {report.absolute().parent}"
-        )
+    if report is None:
+        return
+    if report.exists():
+        raise OutputExistsError(f"{report} exists: name another file for --report or remove it")
+    if not report.absolute().parent.is_dir():
+        raise OptionError(f"--report goes into a folder that is there, not {report.absolute().parent}")
 
 
 def _write_report(path: Path, found: list[Evaluation]) -> None:

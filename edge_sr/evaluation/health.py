@@ -110,7 +110,7 @@ def _tensorrt(flavour: Flavour) -> Answer:
 
 
 def _gpu() -> Answer:
-    from edge_sr.engines.device import find_gpu
+    from edge_sr.engine_cache.gpu import find_gpu
 
     gpu = find_gpu()
     return "ready", f"{gpu.name}, compute capability {gpu.compute_capability}, {gpu.memory_mib} MiB", ""

@@ -1,0 +1,86 @@
+"""``edge-sr bench``: how fast a bundle runs on this machine, and how near its peak."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_sr.errors import OptionError, OutputExistsError
+
+if TYPE_CHECKING:
+    from edge_sr.evaluation.bench import Setting, Speed
+
+
+def bench(
+    bundle: Annotated[
+        str, typer.Argument(metavar="[BUNDLE]", help="A shipped model's name or a bundle's folder.")
+    ] = "diinn-edge",
+    input_size: Annotated[
+        str, typer.Option("--input-size", metavar="WxH", help="Size of the frames that go in.")
+    ] = "320x180",
+    scale: Annotated[str, typer.Option("--scale", help="How much larger they come out.")] = "2",
+    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")] = "auto",
+    backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
+    every: Annotated[bool, typer.Option("--all", help="Every backend and precision that runs here.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write a chart: FILE.svg, or with matplotlib .png or .pdf.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Time the encoder and the decoder, and compare with the machine's measured peak."""
+    if every and (backend, precision) != ("auto", "auto"):
+        raise OptionError(
+            "--all goes through every backend and precision: leave --backend and --precision out"
+        )
+    _check_plot(plot)
+    from edge_sr.evaluation import bench as work
+    from edge_sr.runtime.peak import measure
+    from edge_sr.runtime.runner import available_cores
+
+    setting = _setting(bundle, input_size, scale, backend, precision)
+    typer.echo("measuring the machine's peak", err=True)
+    peak = measure(available_cores()).best
+    if every:
+        found, skipped = work.run_all(setting, peak, lambda text: typer.echo(text, err=True))
+    else:
+        found, skipped = [work.run(setting, peak)], {}
+    if plot is not None and found:
+        work.write_plot(found, plot)
+        typer.echo(f"plot: {plot}", err=True)
+    typer.echo(_json(found, skipped, every) if as_json else work.table(found, skipped))
+
+
+def _setting(bundle: str, input_size: str, scale: str, backend: str, precision: str) -> Setting:
+    from edge_sr.engines.target import parse_size
+    from edge_sr.evaluation.bench import Setting
+    from edge_sr.grid import output_size, parse_scale
+    from edge_sr.manifest import open_bundle
+
+    before = parse_size(input_size, "--input-size")
+    after = output_size(*before, scale=parse_scale(scale))
+    return Setting(open_bundle(bundle), before, after, backend, precision)
+
+
+def _json(found: list[Speed], skipped: dict[str, str], every: bool) -> str:
+    """One setting stands alone; of several each is an entry of ``results``."""
+    if not every:
+        return json.dumps(found[0].mapping())
+    return json.dumps({"results": [speed.mapping() for speed in found], "skipped": skipped})
+
+
+def _check_plot(plot: Path | None) -> None:
+    if plot is None:
+        return
+    if plot.suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise OptionError(f"--plot writes .svg, .png or .pdf, found {plot.name}")
+    if plot.exists():
+        raise OutputExistsError(f"{plot} exists: name another file for --plot or remove it")
+    if not plot.absolute().parent.is_dir():
+        raise OptionError(f"--plot goes into a folder that is there, found none at {plot.absolute().parent}")
+    if plot.suffix.lower() != ".svg":
+        from edge_sr.optional import require
+
+        require("matplotlib", f"edge-sr bench --plot to {plot.suffix.lower()}")
