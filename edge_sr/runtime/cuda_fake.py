@@ -3,7 +3,7 @@
 It runs nothing until somebody waits for it, as late as a real GPU may, and keeps vector clocks: two uses of
 one address, one of them a write, must be ordered by a stream, an event or the host, or ``DeviceError`` is
 raised. Use after free, a free while work is pending, copies beyond a buffer, host memory touched too early,
-and memory left at ``close`` are errors too. ``memory_limit`` imitates a small device, ``fail_after`` a lost one.
+and memory left at ``close`` are errors too. ``memory_limit`` and ``fail_after`` imitate weak ones.
 """
 
 from __future__ import annotations

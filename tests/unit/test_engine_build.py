@@ -75,7 +75,7 @@ def test_a_damaged_engine_is_built_again(bundle: Bundle, cache: EngineCache) -> 
     first.path.write_bytes(sound[:-1])
     again = build(request, find_workplace(request, ""), cache, **SILENT)
     assert [item.fresh for item in again] == [True, False]
-    assert again[0].engine.read() == sound
+    assert again[0].engine.read() == sound, "the encoder of a fixed size is built to the same bytes"
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
@@ -108,12 +108,12 @@ def test_one_profile_for_each_size(bundle: Bundle, cache: EngineCache) -> None:
 
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
 def test_two_builds_of_one_graph_are_the_same_bytes(bundle: Bundle, part: str) -> None:
+    """Of fixed shapes: TensorRT numbers dynamic axes in no fixed order, which changes some 40 bytes."""
     request = request_for(bundle)
     key = next(k for k in engine_keys(request, find_workplace(request, "")) if k.part == part)
+    fixed = [{n: ShapeRange(*[s.maximum] * 3) for n, s in profile.items()} for profile in key.profiles]
     model = bundle.graph(part, "fp16").read_bytes()
-    first, second = (
-        ParsedGraph(load(Flavour.RTX), model).build(key.profiles, key.settings) for _ in range(2)
-    )
+    first, second = (ParsedGraph(load(Flavour.RTX), model).build(fixed, key.settings) for _ in range(2))
     assert first.data == second.data
 
 
