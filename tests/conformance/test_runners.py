@@ -1,0 +1,121 @@
+"""What every CPU backend must do alike: the contract's graphs, run whole, are the measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_sr.errors import OptionError, ShapeError
+from edge_sr.grid import output_region, sampling_grid
+from edge_sr.manifest import Bundle
+from edge_sr.runtime import blocks
+from edge_sr.runtime.backends import BACKENDS
+from edge_sr.runtime.onnx_runner import open_session
+from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.tensors import reference_card
+
+CPU = [name for name in BACKENDS if not name.startswith("tensorrt")]
+SIZES = [(37, 29), (74, 58), (111, 87), (101, 77), (122, 96), (148, 116), (296, 232), (60, 200)]
+
+
+@pytest.fixture(params=CPU)
+def up(request: pytest.FixtureRequest, nano: Bundle) -> Iterator[Upscaler]:
+    reason = BACKENDS[request.param].obstacle()
+    if reason:
+        pytest.skip(f"{request.param}: {reason}")
+    with Upscaler(nano, backend=request.param, precision="fp32", threads=2) as upscaler:
+        yield upscaler
+
+
+def contract(bundle: Bundle, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The bundle's encoder and decoder graphs run whole, after the graph contract alone."""
+    io = "uint8" if picture.dtype == np.uint8 else "float"
+    encoder = open_session(bundle.graph("encoder", "fp32", io), 1)
+    decoder = open_session(bundle.graph("decoder", "fp32", io), 1)
+    grid = sampling_grid((picture.shape[1], picture.shape[0]), size)
+    maps = encoder.run(None, {"image": picture[None]})[0]
+    feeds: dict[str, Any] = {"maps": maps, "image": picture[None], **vars(grid)}
+    return decoder.run(None, {port.name: feeds[port.name] for port in decoder.get_inputs()})[0][0]
+
+
+def assert_alike(found: np.ndarray, expected: np.ndarray) -> None:
+    difference = np.abs(found.astype(int) - expected)
+    assert difference.max() <= 1
+    assert np.mean(difference > 0) < 1e-3
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_uint8_equals_the_contract(up: Upscaler, picture: np.ndarray, size: tuple[int, int]) -> None:
+    result = up(picture, size=size)
+    assert result.dtype == np.uint8
+    assert_alike(result, contract(up.bundle, picture, size))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_float_equals_the_contract(up: Upscaler, picture: np.ndarray, size: tuple[int, int]) -> None:
+    unit = picture.astype(np.float32) / 255
+    result = up(unit, size=size)
+    assert result.dtype == np.float32
+    assert np.abs(result - contract(up.bundle, unit, size)).max() <= 1e-5
+
+
+@pytest.mark.parametrize("scale", ["1", "1.5", "2", "2.7", "3", "5"])
+def test_a_region_is_that_crop_of_the_whole(up: Upscaler, picture: np.ndarray, scale: str) -> None:
+    whole = up(picture, scale=scale)
+    for region in ((0, 0, 37, 29), (11, 5, 7, 20), (36, 28, 1, 1)):
+        box = output_region(region, (37, 29), (whole.shape[1], whole.shape[0]))
+        assert_alike(up(picture, scale=scale, region=region), whole[box.y0 : box.y1, box.x0 : box.x1])
+
+
+def test_the_same_cut_twice_is_bit_equal(up: Upscaler, picture: np.ndarray) -> None:
+    assert np.array_equal(up(picture, scale="2.7"), up(picture, scale="2.7"))
+
+
+def test_encoding_once_decodes_many_sizes(up: Upscaler, picture: np.ndarray) -> None:
+    encoded = up.encode(picture)
+    for size in SIZES:
+        assert_alike(up.decode(encoded, size=size), up(picture, size=size))
+
+
+@pytest.mark.parametrize("megabytes", [2.5, 1.0])
+def test_blocks_have_no_seams(up: Upscaler, monkeypatch: pytest.MonkeyPatch, megabytes: float) -> None:
+    picture = reference_card(90, 70)
+    whole = up(picture, scale="2.3")
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", int(megabytes * 2**20))
+    assert len(up._blocks(up.encode(picture), blocks.Box(0, 0, 90, 70))) > 1
+    assert_alike(up(picture, scale="2.3"), whole)
+
+
+@pytest.mark.parametrize("side", range(4, 71, 3))
+def test_every_small_size(up: Upscaler, side: int) -> None:
+    picture = reference_card(side, 74 - side)
+    size = (side * 2 + 1, (74 - side) * 2 - 1)
+    assert_alike(up(picture, size=size), contract(up.bundle, picture, size))
+
+
+def test_timings_and_names_are_reported(up: Upscaler, picture: np.ndarray) -> None:
+    up(picture, scale=2)
+    assert up.timings.encoder_ms > 0
+    assert up.timings.decoder_ms > 0
+    assert up.backend in BACKENDS
+    assert up.model == "diinn-nano"
+
+
+def test_wrong_frames_and_sizes_are_refused(up: Upscaler, picture: np.ndarray) -> None:
+    for frame in (picture[..., :2], picture.astype(np.float64), picture[:3], picture[None]):
+        with pytest.raises(ShapeError):
+            up(frame, scale=2)
+    for options in ({}, {"scale": 0.5}, {"size": (10, 10)}, {"scale": 2, "size": (74, 58)}):
+        with pytest.raises(OptionError):
+            up(picture, **options)
+    with pytest.raises(OptionError):
+        up(picture, scale=2, region=(30, 0, 10, 10))
+
+
+def test_closing_twice_is_harmless(nano: Bundle) -> None:
+    upscaler = Upscaler(nano)
+    upscaler.close()
+    upscaler.close()

@@ -1,0 +1,49 @@
+"""Networks, bundles and pictures that many tests share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_sr.manifest import Bundle, open_bundle
+from edge_sr.tensors import reference_card
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    """uint8 RGB, 37 x 29: odd sides, gradients, edges and lines."""
+    return reference_card(37, 29)
+
+
+@pytest.fixture(scope="session")
+def nano() -> Bundle:
+    return open_bundle("diinn-nano")
+
+
+@pytest.fixture(scope="session")
+def narrow_bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """By name, a narrow random network of one mode and its bundle, exported once for all tests of a process."""
+    pytest.importorskip("torch")
+    from checkpoints import narrow_networks
+
+    from edge_sr.export.bundle import Identity, export_bundle
+    from edge_sr.manifest import Source
+
+    folder = tmp_path_factory.mktemp("bundles")
+
+    @functools.cache
+    def exported(name: str) -> Any:
+        network = narrow_networks()[name]
+        return network, export_bundle(network, Identity(name, "test", Source("random", "0" * 64)), folder / name)
+
+    return exported
+
+
+@pytest.fixture
+def samples() -> Path:
+    return Path(__file__).parent / "samples"
