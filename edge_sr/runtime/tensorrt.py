@@ -23,7 +23,7 @@ from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.runtime.cuda import Driver
 from edge_sr.runtime.runner import ClosingRunner
-from edge_sr.runtime.tensorrt_engine import Engine, Execution
+from edge_sr.runtime.tensorrt_engine import Engine, Execution, largest_tile
 from edge_sr.runtime.tensorrt_memory import DeviceMaps, MapsPool, size_of
 from edge_sr.runtime.tensorrt_session import Device, Session
 from edge_sr.spec import NetworkSpec
@@ -36,7 +36,7 @@ FindEngine = Callable[[str, dict[str, Shape]], Engine]
 
 
 class TensorRTRunner(ClosingRunner):
-    """``find`` opens engines as sizes come up; ``tile`` is the largest (width, height) they were built for.
+    """``find`` opens engines as sizes come up; their tiles are the largest that they were built for.
 
     ``maps_dtype`` is the encoder's output type. ``graphs``: capture CUDA graphs (TensorRT for RTX has own).
     """
@@ -52,13 +52,14 @@ class TensorRTRunner(ClosingRunner):
         backend: str,
         find: FindEngine,
         driver: Driver,
-        tile: tuple[int, int],
         maps_dtype: str,
         graphs: bool = True,
     ) -> None:
         self.backend = self.encoder_backend = backend
         self.precision, self._network, self._maps_dtype = precision, network, maps_dtype
-        self._find, self._tile = find, tile
+        self._find = find
+        # Grows smaller when the device runs out of memory, and stays so.
+        self._most_pixels: int | None = None
         self._dtype = np.dtype(np.uint8 if io == "uint8" else np.float32)
         self._device = Device.open(driver, graphs)
         self._pool = MapsPool(driver)
@@ -138,22 +139,27 @@ class TensorRTRunner(ClosingRunner):
         """A session with the largest tile that the device has room for."""
         maps = input_shape(self._network, "maps", (image[2], image[1]), (1, 1))
         decoder = self._find("decoder", {"maps": maps})
-        asked = self._tile
+        asked = tile = self._tile_for(decoder, maps)
         while True:
             try:
-                session = Session(self._device, self._network, decoder, image, grid, self._dtype, self._tile)
+                session = Session(self._device, self._network, decoder, image, grid, self._dtype, tile)
             except MemoryLimitError:
-                self._tile = _halved(self._tile)
+                tile = _halved(tile)
             else:
-                self._tell_smaller(asked)
+                self._remember(tile, asked)
                 return session
 
-    def _tell_smaller(self, asked: tuple[int, int]) -> None:
-        if self._tile != asked:
-            width, height = self._tile
-            warnings.warn(
-                f"the GPU is short of memory: tiles of {width} x {height} from here on", stacklevel=2
-            )
+    def _tile_for(self, decoder: Engine, maps: Shape) -> tuple[int, int]:
+        tile = largest_tile(decoder.key, {"maps": maps}, self._network)
+        while self._most_pixels is not None and tile[0] * tile[1] > self._most_pixels:
+            tile = _halved(tile)
+        return tile
+
+    def _remember(self, tile: tuple[int, int], asked: tuple[int, int]) -> None:
+        if tile != asked:
+            self._most_pixels = tile[0] * tile[1]
+            text = f"the GPU is short of memory: tiles of {tile[0]} x {tile[1]} from here on"
+            warnings.warn(text, stacklevel=2)
 
     def _close_session(self) -> None:
         if self._session is not None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 from edge_sr.engine_cache.folder import write_whole
 from edge_sr.engine_cache.identity import EngineKey, Shape
 from edge_sr.errors import DeviceError, EngineError
+from edge_sr.spec import NetworkSpec
 from edge_sr.trt import Flavour, Library
 from edge_sr.trt_interface import (
     ICudaEngine,
@@ -55,6 +56,16 @@ def profile_index(key: EngineKey, shapes: Mapping[str, Shape]) -> int | None:
         ):
             return index
     return None
+
+
+def largest_tile(key: EngineKey, shapes: Mapping[str, Shape], network: NetworkSpec) -> tuple[int, int]:
+    """Width and height of the largest output tile of a decoder's profile for these shapes."""
+    index = profile_index(key, shapes)
+    if index is None:
+        raise EngineError(f"{key.name} was not built for {dict(shapes)}: edge-sr build --sizes WxH")
+    eaten = 2 if network.decoder.mode == 4 else 0
+    profile = key.profiles[index]
+    return profile["cols"].maximum[0] - eaten, profile["rows"].maximum[0] - eaten
 
 
 def _covers(minimum: Shape, shape: Shape, maximum: Shape) -> bool:

@@ -107,17 +107,26 @@ class StandInEngine:
         pass
 
 
+def keys_for(
+    bundle: Bundle, precision: str = "fp32", io: str = "uint8", tile: tuple[int, int] = (96, 32)
+) -> list[EngineKey]:
+    """Encoder and decoder for every input up to 64 x 64."""
+    target = replace(load_target("rtx-40"), tile=f"{tile[0]}x{tile[1]}")
+    depth = 8 if io == "uint8" else 10
+    request = BuildRequest(bundle, target, precision, max_size=(64, 64), depth=depth)
+    return [key for key in engine_keys(request, Workplace(Flavour.RTX, "0", None)) if key.io == io]
+
+
 def runner_for(
     bundle: Bundle, driver: FakeDriver, precision: str = "fp32", io: str = "uint8", **options: Any
 ) -> TensorRTRunner:
-    """The real runner over stand-ins that cover every input up to 64 x 64 and tiles up to ``tile``."""
-    tile = options.pop("tile", (96, 32))
-    request = BuildRequest(bundle, replace(load_target("rtx-40"), tile=f"{tile[0]}x{tile[1]}"), precision)
-    request = replace(request, max_size=(64, 64), depth=8 if io == "uint8" else 10)
-    keys = engine_keys(request, Workplace(Flavour.RTX, "0", None))
-    engines = {key.part: StandInEngine(driver, bundle, key) for key in keys if key.io == io}
+    """The real runner over stand-ins, with tiles up to ``tile`` (width, height)."""
+    keys = keys_for(bundle, precision, io, options.pop("tile", (96, 32)))
+    engines = {key.part: StandInEngine(driver, bundle, key) for key in keys}
     maps_dtype = find_graph(bundle, "encoder", precision, io).outputs[0].dtype
-    find = lambda part, shapes: engines[part]  # noqa: E731, ARG005
-    return TensorRTRunner(
-        bundle.network, precision, io, "tensorrt", find, driver, tile, maps_dtype, **options
-    )
+
+    def find(part: str, shapes: Mapping[str, Shape]) -> StandInEngine:
+        assert all(min(shape) > 0 for shape in shapes.values())
+        return engines[part]
+
+    return TensorRTRunner(bundle.network, precision, io, "tensorrt", find, driver, maps_dtype, **options)

@@ -1,0 +1,139 @@
+"""The ``tensorrt`` and ``tensorrt-rtx`` backends: from a bundle to a runner over engines in the cache.
+
+Nothing is built here. What was not built for this device, this TensorRT and these sizes is named with the
+command that builds it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from edge_sr import optional, trt
+from edge_sr.engine_cache.cache import Engine as EngineFile
+from edge_sr.engine_cache.cache import EngineCache
+from edge_sr.engine_cache.gpu import Gpu, find_gpu
+from edge_sr.engine_cache.identity import Shape
+from edge_sr.engine_cache.shapes import input_shape
+from edge_sr.errors import BundleError, EdgeSRError, EngineError, MissingError
+from edge_sr.manifest import Bundle, Graph
+from edge_sr.runtime.cuda_pycuda import PycudaDriver
+from edge_sr.runtime.runner import Runner
+from edge_sr.runtime.tensorrt import TensorRTRunner
+from edge_sr.runtime.tensorrt_engine import Engine, TensorRTEngine, profile_index
+from edge_sr.runtime.tensorrt_proof import ProvenRunner
+from edge_sr.trt import Flavour
+
+
+def obstacle(flavour: Flavour) -> str | None:
+    """What is missing here to run engines of this flavour, in one line, or ``None``."""
+    if trt.installed_version(flavour) is None:
+        return f"{flavour.value} is not installed: pip install 'edge-sr[{flavour.value}]'"
+    try:
+        gpu = find_gpu()
+        optional.require("pycuda.driver", "running on a GPU")
+    except EdgeSRError as error:
+        return str(error)
+    if flavour is Flavour.RTX and gpu.compute_capability not in trt.RTX_COMPUTE_CAPABILITIES:
+        return f"TensorRT for RTX does not know {gpu.name} (compute capability {gpu.compute_capability})"
+    return None
+
+
+@dataclasses.dataclass
+class EngineShelf:
+    """The engines of one bundle that this machine may load, opened when a size first asks for them.
+
+    ``find`` is the runner's: raises ``MissingError`` with the command that builds what is not there, and
+    ``EngineError`` for an engine that is damaged.
+    """
+
+    bundle: Bundle
+    precision: str
+    io: str
+    flavour: Flavour
+    gpu: Gpu
+    cache: EngineCache
+    opened: dict[str, Engine] = dataclasses.field(default_factory=dict)
+    used: dict[str, EngineFile] = dataclasses.field(default_factory=dict)
+
+    def find(self, part: str, shapes: dict[str, Shape]) -> Engine:
+        for file in self._candidates(part):
+            if profile_index(file.manifest.key, shapes) is not None:
+                self.used[part] = file
+                return self._open(file)
+        raise MissingError(self._advice(shapes))
+
+    def open_for(self, image: tuple[int, ...]) -> None:
+        maps = input_shape(self.bundle.network, "maps", (image[2], image[1]), (1, 1))
+        self.find("encoder", {"image": image})
+        self.find("decoder", {"maps": maps})
+
+    def _candidates(self, part: str) -> Iterator[EngineFile]:
+        """Engines of exactly this graph, TensorRT and device; fixed sizes before ranges."""
+        graph, version = self._graph(part), trt.installed_version(self.flavour)
+        found = []
+        for path in self.cache.paths():
+            try:
+                file = self.cache.open(path)
+            except EngineError:
+                continue
+            key = file.manifest.key
+            same = (graph.sha256, part, self.io, self.flavour.value, version)
+            if same == (key.graph_sha256, key.part, key.io, key.flavour, key.version) and self._runs(file):
+                found.append(file)
+        yield from sorted(found, key=_spread)
+
+    def _runs(self, file: EngineFile) -> bool:
+        key = file.manifest.key
+        same_gpu = self.flavour is Flavour.RTX or key.gpu == self.gpu.name
+        return same_gpu and self.gpu.compute_capability in key.compute_capabilities
+
+    def _graph(self, part: str) -> Graph:
+        graph = self.bundle.find(part, self.precision, self.io)
+        if graph is None:
+            raise BundleError(f"bundle {self.bundle.name} has no {self.io} {part} in {self.precision}")
+        return graph
+
+    @property
+    def maps_dtype(self) -> str:
+        return self._graph("encoder").outputs[0].dtype
+
+    def _open(self, file: EngineFile) -> Engine:
+        name = file.manifest.key.name
+        if name not in self.opened:
+            library = trt.load(self.flavour)
+            self.opened[name] = TensorRTEngine(library, file.manifest.key, file.read(), file.runtime_cache)
+        return self.opened[name]
+
+    def _advice(self, shapes: dict[str, Shape]) -> str:
+        command = f"edge-sr build {self.bundle.name} --target auto --precision {self.precision}"
+        if "image" not in shapes:
+            return f"no decoder engine for this frame size was built for {self.gpu.name}: {command}"
+        height, width = shapes["image"][1:3]
+        depth = " --depth 10" if self.io == "float" else ""
+        size = f"{width}x{height}"
+        return f"no engine for {size} was built for {self.gpu.name}: {command} --sizes {size}{depth}"
+
+    def close(self) -> None:
+        while self.opened:
+            self.opened.popitem()[1].close()
+
+
+def _spread(file: EngineFile) -> int:
+    """0 for fixed frame sizes: their kernels are tuned for just that size."""
+    first = next(iter(file.manifest.key.profiles[0].values()))
+    return int(first.minimum != first.maximum)
+
+
+def open_runner(bundle: Bundle, precision: str, io: str, flavour: Flavour) -> Runner:
+    """The runner on this machine's first GPU; ``MissingError`` when something for it is not here."""
+    reason = obstacle(flavour)
+    if reason is not None:
+        raise MissingError(f"backend {flavour.value} cannot run here: {reason}")
+    shelf = EngineShelf(bundle, precision, io, flavour, find_gpu(), EngineCache())
+    driver = PycudaDriver()
+    graphs = flavour is Flavour.TENSORRT
+    inner = TensorRTRunner(
+        bundle.network, precision, io, flavour.value, shelf.find, driver, shelf.maps_dtype, graphs
+    )
+    return ProvenRunner(inner, shelf, driver)

@@ -1,0 +1,181 @@
+"""The first run of an engine on a device, held against ONNX Runtime on a picture that comes with the package.
+
+TensorRT has compiled graphs to wrong results without a word. So before an engine's first real frame its
+result for the built-in picture is compared with the FP32 graphs on the CPU, and the outcome is kept.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.engine_cache.cache import Engine as EngineFile
+from edge_sr.engine_cache.cache import EngineCache
+from edge_sr.engine_cache.gpu import Gpu
+from edge_sr.engine_cache.identity import Proof
+from edge_sr.errors import EngineError
+from edge_sr.grid import Box, SamplingGrid, sampling_grid
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.cuda import Driver
+from edge_sr.runtime.onnx_runner import OnnxRunner
+from edge_sr.runtime.runner import ClosingRunner
+from edge_sr.runtime.tensorrt import TensorRTRunner
+from edge_sr.runtime.tensorrt_memory import DeviceMaps
+from edge_sr.tensors import reference_card
+
+LEAST_DB = 50.0
+INT8_MARGIN_DB = 0.5
+
+# Output pixels a side that the CPU computes: the proof must not take longer than the film.
+PROOF_SIDE = 96
+
+
+class Shelf(Protocol):
+    """What the proof needs to know of the engines in use."""
+
+    bundle: Bundle
+    precision: str
+    io: str
+    gpu: Gpu
+    cache: EngineCache
+    used: dict[str, EngineFile]
+
+    def open_for(self, image: tuple[int, ...]) -> None:
+        """Find the engines for pictures of this shape, so that ``used`` names them."""
+
+    def close(self) -> None: ...
+
+
+class ProvenRunner(ClosingRunner):
+    """A ``TensorRTRunner`` that proves its engines before the first frame of each size.
+
+    Raises ``EngineError`` for an engine whose proof failed, now or at an earlier run on this device.
+    """
+
+    whole_frames = True
+
+    def __init__(self, inner: TensorRTRunner, shelf: Shelf, driver: Driver) -> None:
+        self.backend, self.encoder_backend, self.precision = inner.backend, inner.backend, inner.precision
+        self._inner, self._shelf, self._driver = inner, shelf, driver
+        self._proven: set[tuple[int, ...]] = set()
+
+    def encode(self, image: NDArray[Any]) -> DeviceMaps:
+        self._prove(image.shape)
+        return self._inner.encode(image)
+
+    def decode(self, maps: DeviceMaps, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        return self._inner.decode(maps, image, grid)
+
+    def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
+        """As ``TensorRTRunner.frames``, once the engines for the pictures' size are proven."""
+
+        def proven() -> Iterator[NDArray[Any]]:
+            for image in images:
+                self._prove(image.shape)
+                yield image
+
+        return self._inner.frames(proven(), grid)
+
+    def _prove(self, shape: tuple[int, ...]) -> None:
+        if shape in self._proven:
+            return
+        self._shelf.open_for(shape)
+        if not all(map(self._known, self._shelf.used.values())):
+            self._try_engines(shape)
+        for file in self._shelf.used.values():
+            _require_passed(file)
+        self._proven.add(shape)
+
+    def _try_engines(self, shape: tuple[int, ...]) -> None:
+        bundle, precision, io = self._shelf.bundle, self._shelf.precision, self._shelf.io
+        picture = _picture((shape[2], shape[1]), io)
+        grid = _corner(bundle, picture)
+        self._inner.decode(self._inner.encode(picture), picture, grid)
+        started = time.perf_counter()
+        result = self._inner.decode(self._inner.encode(picture), picture, grid)
+        milliseconds = 1000 * (time.perf_counter() - started)
+        psnr, levels = difference(result, _on_cpu(bundle, picture, grid))
+        passed = psnr >= required_db(bundle, precision, io)
+        for part, file in self._shelf.used.items():
+            proof = self._proof(file, min(psnr, 200.0), levels, milliseconds, passed)
+            self._shelf.used[part] = self._shelf.cache.prove(file, proof)
+
+    def _known(self, file: EngineFile) -> bool:
+        proof = file.manifest.proof
+        gpu = self._shelf.gpu
+        return proof is not None and (proof.device, proof.driver) == (gpu.name, gpu.driver_cuda)
+
+    def _proof(self, file: EngineFile, psnr: float, levels: int, milliseconds: float, passed: bool) -> Proof:
+        key, gpu = file.manifest.key, self._shelf.gpu
+        return Proof(
+            psnr_db=round(psnr, 2),
+            largest_level=levels,
+            milliseconds=round(milliseconds, 2),
+            device=gpu.name,
+            driver=gpu.driver_cuda,
+            flavour=key.flavour,
+            version=key.version,
+            passed=passed,
+        )
+
+    def close(self) -> None:
+        self._inner.close()
+        self._shelf.close()
+        self._driver.close()
+
+
+def _require_passed(file: EngineFile) -> None:
+    proof = file.manifest.proof
+    if proof is None or not proof.passed:
+        seen = "without proof" if proof is None else f"{proof.psnr_db} dB from ONNX Runtime on {proof.device}"
+        raise EngineError(
+            f"engine {file.path.name} computes wrong pictures ({seen}); use --backend onnxruntime, or build it "
+            "with another TensorRT"
+        )
+
+
+def required_db(bundle: Bundle, precision: str, io: str) -> float:
+    """50 dB, or for INT8 what the bundle states for it less half a dB."""
+    graph = bundle.find("decoder", precision, io)
+    if precision != "int8" or graph is None or graph.psnr_db is None:
+        return LEAST_DB
+    return graph.psnr_db - INT8_MARGIN_DB
+
+
+def difference(result: NDArray[Any], reference: NDArray[Any]) -> tuple[float, int]:
+    """PSNR in dB over all values, infinite when equal, and the largest difference in 8-bit levels."""
+    unit = 1.0 if reference.dtype == np.uint8 else 255.0
+    error = unit * (result.astype(np.float64) - reference.astype(np.float64))
+    mean = float(np.square(error).mean())
+    psnr = math.inf if mean == 0 else 10 * math.log10(255.0**2 / mean)
+    return (psnr, round(float(np.abs(error).max()))) if math.isfinite(mean) else (0.0, 255)
+
+
+def _picture(size: tuple[int, int], io: str) -> NDArray[Any]:
+    card = reference_card(*size)[None]
+    return card if io == "uint8" else card.astype(np.float32) / np.float32(255)
+
+
+def _corner(bundle: Bundle, picture: NDArray[Any]) -> SamplingGrid:
+    """The upper left of the picture at 2.5 times its size."""
+    height, width = picture.shape[1:3]
+    halo = 1 if bundle.network.decoder.mode == 4 else 0
+    after = (width * 5 // 2, height * 5 // 2)
+    box = Box(0, 0, min(after[0], PROOF_SIDE), min(after[1], PROOF_SIDE))
+    return sampling_grid((width, height), after, box, halo)
+
+
+def _on_cpu(bundle: Bundle, picture: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    """The FP32 graphs' result, from as much of the picture as the corner depends on."""
+    reach = bundle.description.radius + 2
+    rows, cols = int(grid.rows.max()) + 1 + reach, int(grid.cols.max()) + 1 + reach
+    corner = np.ascontiguousarray(picture[:, :rows, :cols])
+    io = "uint8" if picture.dtype == np.uint8 else "float"
+    with closing(OnnxRunner(bundle, "fp32", io, 1)) as cpu:
+        return cpu.decode(cpu.encode(corner), corner, grid)
