@@ -8,6 +8,7 @@ from collections.abc import Callable
 from edge_sr.errors import BundleError, MissingError, OptionError
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.runner import Runner
+from edge_sr.trt import Flavour
 
 Open = Callable[[Bundle, str, str, int], Runner]
 Obstacle = Callable[[], str | None]
@@ -46,6 +47,20 @@ def _native_fits(bundle: Bundle) -> bool:
     return bundle.decoder_weights() is not None
 
 
+def _tensorrt(flavour: Flavour) -> Backend:
+    def open_tensorrt(bundle: Bundle, precision: str, io: str, _threads: int) -> Runner:
+        from edge_sr.runtime.tensorrt_open import open_runner
+
+        return open_runner(bundle, precision, io, flavour)
+
+    def obstacle() -> str | None:
+        from edge_sr.runtime import tensorrt_open
+
+        return tensorrt_open.obstacle(flavour)
+
+    return Backend(flavour.value, open_tensorrt, obstacle, _anything)
+
+
 def _anything(bundle: Bundle) -> bool:
     return True
 
@@ -57,6 +72,7 @@ def _nothing_missing() -> str | None:
 BACKENDS: dict[str, Backend] = {
     "native": Backend("native", _open_native, _native_obstacle, _native_fits),
     "onnxruntime": Backend("onnxruntime", _open_onnxruntime, _nothing_missing, _anything),
+    **{flavour.value: _tensorrt(flavour) for flavour in Flavour},
 }
 
 

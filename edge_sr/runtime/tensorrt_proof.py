@@ -135,8 +135,8 @@ def _require_passed(file: EngineFile) -> None:
     if proof is None or not proof.passed:
         seen = "without proof" if proof is None else f"{proof.psnr_db} dB from ONNX Runtime on {proof.device}"
         raise EngineError(
-            f"engine {file.path.name} computes wrong pictures ({seen}); use --backend onnxruntime, or build it "
-            "with another TensorRT"
+            f"engine {file.path.name} computes wrong pictures ({seen}); use --backend onnxruntime, or build "
+            "it with another TensorRT"
         )
 
 

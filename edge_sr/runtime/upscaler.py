@@ -164,6 +164,8 @@ class Upscaler:
         if encoded.maps is not None:
             everything = whole(encoded.size)
             return [Block(area, everything)]
+        if getattr(self._runner(io_of(encoded.frame)), "whole_frames", False):
+            return [Block(area, whole(encoded.size))]
         # Mode 4 reads one output pixel around, whose LR pixel may be the next one.
         margin = self.radius + (1 if self._halo else 0)
         return plan_blocks(area, encoded.size, margin, bytes_per_pixel(self.bundle.network))

@@ -101,7 +101,7 @@ def test_a_wrong_engine_is_refused_now_and_later(shelf: Shelf, monkeypatch: pyte
         wrong(bad)
         with (
             proven(shelf, FakeDriver()) as runner,
-            pytest.raises(EngineError, match="wrong pictures.*onnxruntime"),
+            pytest.raises(EngineError, match=r"wrong pictures.*onnxruntime"),
         ):
             assert isinstance(runner, ProvenRunner)
             runner.encode(IMAGE)
