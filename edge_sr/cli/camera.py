@@ -1,0 +1,185 @@
+"""``edge-sr camera``: a camera or stream upscaled live, to a sink, a page, or both."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_sr.errors import InterruptedRun, OptionError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from fractions import Fraction
+
+    from edge_sr.live.request import LiveReport, Place, Request
+    from edge_sr.video.live_sinks import Outlet
+
+
+def camera(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="/dev/videoN, csi://N, rtsp://, udp://, srt://, http://, gst:PIPELINE, - or a file."
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="SINK",
+            help="A file, udp://, srt://, rtsp://, rtmp://, /dev/videoN or -.",
+        ),
+    ] = None,
+    serve: Annotated[
+        str | None, typer.Option("--serve", metavar="[HOST:]PORT", help="Show it on a page for browsers.")
+    ] = None,
+    fps: Annotated[
+        str | None, typer.Option("--fps", metavar="N", help="Hold this rate: the scale follows the load.")
+    ] = None,
+    scale: Annotated[str | None, typer.Option("--scale", help="How much larger, such as 2 or 2.7.")] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="WxH", help="Exact size of the output.")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option("--duration", metavar="SECONDS", help="Stop after so long.")
+    ] = None,
+    min_scale: Annotated[
+        str, typer.Option("--min-scale", help="With --fps: the network's scale never falls below it.")
+    ] = "1",
+    still_threshold: Annotated[
+        int, typer.Option("--still-threshold", help="Levels of 255 that count as unchanged; 0 is exact.")
+    ] = 0,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME|BUNDLE", help="The network.")
+    ] = "diinn-edge",
+    backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")] = "auto",
+    codec: Annotated[
+        str | None, typer.Option("--codec", help="x264, x265, svt-av1, vp9 or h264_nvenc and its like.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Upscale a camera or a stream as it comes in, the newest frame first."""
+    from edge_sr.cli.interrupts import stopping
+    from edge_sr.cli.progress import Talker
+    from edge_sr.live.request import Request
+    from edge_sr.video.address import parse_address
+
+    _check_places(source, output, serve, as_json)
+    outlet = None if output is None else _outlet(output, codec, overwrite)
+    exact, wanted = _target(scale, size)
+    request = Request(
+        source=parse_address(source),
+        outlet=outlet,
+        place=None if serve is None else _place(serve),
+        scale=exact,
+        size=wanted,
+        rate=None if fps is None else _rate(fps),
+        duration=_checked_duration(duration),
+        lowest_scale=_lowest(min_scale, exact),
+        still_threshold=_threshold(still_threshold),
+        model=model,
+        backend=backend,
+        precision=precision,
+    )
+    talker = Talker()
+    with stopping(talker.say) as stop:
+        report = _run(request, stop, talker.say)
+    if output != "-":
+        typer.echo(json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report))
+    if report.interrupted:
+        raise InterruptedRun("stopped: what was written so far is playable; run the same command to go on")
+
+
+def _run(request: Request, stop: threading.Event, say: Callable[[str], None]) -> LiveReport:
+    from edge_sr.live.session import Session
+
+    return Session(request, stop, say).run()
+
+
+def summary(report: LiveReport) -> str:
+    """The report in two lines."""
+    before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
+    latency = ", ".join(f"{name} {value:.0f}" for name, value in report.latency_ms.items())
+    return (
+        f"{report.frames_out} of {report.frames_in} frames, {before} to {after}, {report.fps:.1f} frames/s, "
+        f"by {report.model} on {report.backend} {report.precision}\n"
+        f"{report.dropped} dropped, {report.reused_tiles} tiles reused, {report.scale_changes} scale changes,"
+        f" {report.reconnects} reconnects, latency in ms: {latency}"
+    )
+
+
+def _check_places(source: str, output: str | None, serve: str | None, as_json: bool) -> None:
+    if output is None and serve is None:
+        raise OptionError("nowhere to show it: give -o SINK, --serve PORT or both")
+    if output == "-" and as_json:
+        raise OptionError(
+            "-o - writes the pictures to stdout, where --json writes too: leave one of them out"
+        )
+    if output is not None and output == source and output != "-":
+        raise OptionError("the sink is the source: name another")
+
+
+def _outlet(output: str, codec: str | None, overwrite: bool) -> Outlet:
+    from edge_sr.video.address import parse_address
+    from edge_sr.video.live_sinks import plan_outlet
+
+    return plan_outlet(parse_address(output), codec, overwrite)
+
+
+def _target(scale: str | None, size: str | None) -> tuple[Fraction | None, tuple[int, int] | None]:
+    from edge_sr.cli.upscale import parse_size
+    from edge_sr.grid import parse_scale
+
+    if (scale is None) == (size is None):
+        raise OptionError("give one of --scale and --size")
+    return (None if scale is None else parse_scale(scale)), (None if size is None else parse_size(size))
+
+
+def _rate(text: str) -> Fraction:
+    from fractions import Fraction
+
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise OptionError(f"--fps must be a number such as 25 or 30000/1001, found {text!r}") from error
+    if not 1 <= rate <= 240:
+        raise OptionError(f"--fps must lie between 1 and 240, found {text}")
+    return rate.limit_denominator(1001)
+
+
+def _lowest(text: str, scale: Fraction | None) -> float:
+    from edge_sr.grid import parse_scale
+
+    lowest = parse_scale(text)
+    if scale is not None and lowest > scale:
+        raise OptionError(f"--min-scale {text} is above --scale {float(scale):g}: lower it")
+    return float(lowest)
+
+
+def _checked_duration(duration: float | None) -> float | None:
+    if duration is not None and not (math.isfinite(duration) and duration > 0):
+        raise OptionError(f"--duration must be longer than 0 seconds, found {duration:g}")
+    return duration
+
+
+def _threshold(value: int) -> int:
+    if not 0 <= value <= 255:
+        raise OptionError(f"--still-threshold must lie between 0 and 255, found {value}")
+    return value
+
+
+def _place(text: str) -> Place:
+    """``[HOST:]PORT``; the token for other hosts than this one comes with the page."""
+    from edge_sr.live.request import Place
+
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise OptionError(f"--serve must be PORT or HOST:PORT, such as 8080, found {text!r}")
+    return Place(host.strip("[]") or "127.0.0.1", int(port), None)

@@ -1,0 +1,118 @@
+"""The scale follows the load: how much of the output the network can compute in time.
+
+Any real scale is the same network, so there is always one that fits. A frame costs
+``fixed + pixel * scale**2`` seconds: the encoder and everything else, and the decoder for each output pixel.
+Both are followed, with their scatter; the scale is then the solution of one equation, not a search.
+
+Down it goes at once, a missed frame being worse than a softer one. Up it goes late and in steps, and only for
+a gain worth seeing, so that a load near the limit does not make it swing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+# Of each frame's time, how much to plan for, and the limit whose predicted crossing lowers the scale.
+PLANNED = 0.88
+LIMIT = 0.99
+# The weight of the newest frame: as usual, and when a frame takes longer than the scatter explains.
+USUAL, ALARMED = 0.12, 0.6
+SCATTER_WEIGHT = 0.04
+# Standard deviations kept free above the mean, and how many make an alarm.
+GUARD, ALARM = 2.0, 3.0
+LEAST_SCATTER = 0.02
+# The scale is raised for a gain of at least this, held for so many seconds, by at most so much at a time.
+WORTHWHILE = 1.08
+HOLD_SECONDS = 0.5
+STEP = 1.12
+STEP_SECONDS = 0.16
+# Scales are multiples of this.
+GRAIN = 1 / 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Seconds that a whole frame took: all of it, and the part that grows with the output's pixels."""
+
+    total: float
+    pixels: float
+
+
+class ScaleController:
+    """Keeps frames within ``period`` seconds by a scale between ``lowest`` and ``highest``.
+
+    ``observe`` is told what every frame cost at ``scale``; ``changes`` counts how often the scale moved.
+    """
+
+    def __init__(self, period: float, lowest: float, highest: float) -> None:
+        self.period = period
+        self.lowest, self.highest = lowest, highest
+        self.scale = highest
+        self.changes = 0
+        self._fixed: float | None = None
+        self._pixel = 0.0
+        self._variance = 0.0
+        self._roomy_since: float | None = None
+        self._raised = -math.inf
+
+    def observe(self, cost: Cost, now: float) -> None:
+        """One frame computed at ``scale``; ``now`` in seconds, rising."""
+        self._follow(max(cost.total - cost.pixels, 0.0), cost.pixels / self.scale**2)
+        if self._predicted(self.scale) > LIMIT * self.period:
+            self._roomy_since = None
+            self._move(min(self.scale, self._affordable()))
+        else:
+            self._consider_raise(now)
+
+    def _follow(self, fixed: float, pixel: float) -> None:
+        if self._fixed is None:
+            self._fixed, self._pixel = fixed, pixel
+            return
+        expected = self._fixed + self._pixel * self.scale**2
+        surprise = (fixed + pixel * self.scale**2) / max(expected, 1e-9) - 1
+        alarmed = surprise > ALARM * self._scatter
+        weight = ALARMED if alarmed else USUAL
+        self._fixed += weight * (fixed - self._fixed)
+        self._pixel += weight * (pixel - self._pixel)
+        # A step is no scatter: what alarms counts no more than the alarm's own threshold.
+        bounded = min(surprise, ALARM * self._scatter)
+        self._variance += SCATTER_WEIGHT * (bounded**2 - self._variance)
+
+    @property
+    def _scatter(self) -> float:
+        """The usual relative deviation of a frame's cost."""
+        return max(LEAST_SCATTER, math.sqrt(self._variance))
+
+    @property
+    def _guard(self) -> float:
+        return 1 + GUARD * self._scatter
+
+    def _predicted(self, scale: float) -> float:
+        return ((self._fixed or 0.0) + self._pixel * scale**2) * self._guard
+
+    def _affordable(self) -> float:
+        """The largest scale that fits into the planned time."""
+        room = PLANNED * self.period / self._guard - (self._fixed or 0.0)
+        if room <= 0 or self._pixel <= 0:
+            return self.lowest if room <= 0 else self.highest
+        return min(self.highest, max(self.lowest, math.sqrt(room / self._pixel)))
+
+    def _consider_raise(self, now: float) -> None:
+        affordable = self._affordable()
+        if self.scale >= self.highest or affordable < min(self.scale * WORTHWHILE, self.highest):
+            self._roomy_since = None
+            return
+        if self._roomy_since is None:
+            self._roomy_since = now
+        if now - self._roomy_since >= HOLD_SECONDS and now - self._raised >= STEP_SECONDS:
+            self._raised = now
+            self._move(min(affordable, self.scale * STEP))
+
+    def _move(self, scale: float) -> None:
+        grained = max(self.lowest, math.floor(scale / GRAIN) * GRAIN)
+        if scale >= self.highest:
+            grained = self.highest
+        if grained != self.scale:
+            self.scale = grained
+            self.changes += 1

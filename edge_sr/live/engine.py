@@ -1,0 +1,88 @@
+"""The network of a live run: frames in, pictures out, what each cost, and another model at a word."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from edge_sr.live.deadline import Cost
+from edge_sr.live.pictures import Picture, Size
+from edge_sr.live.still import StillUpscaler, Work
+from edge_sr.runtime.upscaler import Upscaler
+
+# Below this share of a frame, what it would have cost as a whole is a guess.
+TELLING_SHARE = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A model, its backend and its precision, by name."""
+
+    model: str
+    backend: str
+    precision: str
+
+
+class Engine:
+    """An open ``Upscaler`` with its still tiles. All calls come from one thread."""
+
+    def __init__(self, choice: Choice, threshold: int) -> None:
+        self._threshold = threshold
+        self.reused = 0
+        self.work = Work(0, 0, 1.0, 1.0)
+        self._open(choice)
+
+    def _open(self, choice: Choice) -> None:
+        self.network = Upscaler(choice.model, backend=choice.backend, precision=choice.precision)
+        self.choice = choice
+        self._decoder_ms = self._encoder_ms = 0.0
+        self._still = StillUpscaler(_Timed(self), self._threshold)
+
+    def switch(self, choice: Choice) -> None:
+        """Another model or precision; the old one stays when that cannot be opened."""
+        old = self.network
+        self._open(choice)
+        old.close()
+
+    def close(self) -> None:
+        self.network.close()
+
+    def upscale(self, frame: Picture, size: Size) -> Picture:
+        self._encoder_ms = self._decoder_ms = 0.0
+        picture = self._still(frame, size)
+        self.work = self._still.work
+        self.reused += self.work.reused
+        return picture
+
+    def warm_up(self, frame: Picture, size: Size) -> None:
+        """One frame computed as a whole, so that the first live one meets allocated memory."""
+        began = time.perf_counter()
+        self.network(frame, size=size)
+        self.warm_seconds = time.perf_counter() - began
+
+    def cost(self, elapsed: float) -> Cost | None:
+        """What the last frame, done in ``elapsed`` seconds, would have cost as a whole; None when unknown."""
+        work = self.work
+        if work.decoded < TELLING_SHARE:
+            return None
+        other = max(0.0, elapsed - (self._encoder_ms + self._decoder_ms) / 1000)
+        pixels = self._decoder_ms / 1000 / work.decoded
+        return Cost(other + self._encoder_ms / 1000 / max(work.encoded, work.decoded) + pixels, pixels)
+
+
+class _Timed:
+    """The engine's network, its timings summed over a frame's regions."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.radius = engine.network.radius
+
+    def __call__(
+        self, frame: Picture, *, size: Size, region: tuple[int, int, int, int] | None = None
+    ) -> Any:
+        engine = self._engine
+        picture = engine.network(frame, size=size, region=region)
+        engine._encoder_ms += engine.network.timings.encoder_ms
+        engine._decoder_ms += engine.network.timings.decoder_ms
+        return picture

@@ -1,0 +1,85 @@
+"""Live frames to RGB and back, whatever changes on the way: size, format, colour, orientation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.video.colour import Colour, guessed_matrix, read_colour
+from edge_sr.video.orientation import frame_orientation
+from edge_sr.video.pixels import Converter, PixelLayout, ToRgb
+
+if TYPE_CHECKING:
+    import av
+
+Size = tuple[int, int]
+Picture = NDArray[np.uint8]
+
+# Live frames run through the uint8 graphs whatever their depth: time is what is short.
+EIGHT_BITS = PixelLayout(8, "420")
+
+
+class RgbReader:
+    """Decoded frames to upright RGB, uint8 ``H x W x 3``."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[Any, ...] = ()
+        self._convert: ToRgb | None = None
+
+    def __call__(self, frame: av.VideoFrame, most: Size | None = None) -> Picture:
+        """The frame's pixels; one larger than ``most`` is shrunk to it, keeping its shape."""
+        shape = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        if self._convert is None or shape != self._shape:
+            self._convert, self._shape = ToRgb(read_colour(frame)[0], EIGHT_BITS), shape
+        turn = frame_orientation(frame)
+        size = None if most is None else _shrunk((frame.width, frame.height), turn.displayed(*most))
+        return turn.apply(self._convert(frame, size))
+
+
+def _shrunk(size: Size, most: Size) -> Size | None:
+    if size[0] <= most[0] and size[1] <= most[1]:
+        return None
+    return fitted(size, most)
+
+
+def fitted(size: Size, room: Size) -> Size:
+    """The largest size of the shape of ``size`` within ``room``, at least one pixel a side."""
+    width, height = size
+    if width * room[1] >= height * room[0]:
+        return room[0], max(1, round(height * room[0] / width))
+    return max(1, round(width * room[1] / height)), room[1]
+
+
+class FrameMaker:
+    """RGB pictures to ``yuv420p`` frames of one ``size``, with bars where shapes differ; swscale scales."""
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        matrix = guessed_matrix(*size)
+        self._colour = Colour(matrix, False, matrix, matrix)
+        self._convert = Converter(self._colour)
+
+    def __call__(self, picture: Picture, inner: Size) -> av.VideoFrame:
+        """``picture`` at ``inner`` pixels, in the middle of the frame."""
+        import av
+
+        source = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        if inner != self.size:
+            scaled = self._convert(source, "rgb24", from_full=True, to_full=True, size=inner)
+            source = av.VideoFrame.from_ndarray(_centred(scaled.to_ndarray(), self.size), format="rgb24")
+        frame = self._convert(source, "yuv420p", from_full=True, size=self.size)
+        frame.colorspace = self._colour.matrix
+        frame.color_range = self._colour.range_code
+        frame.color_primaries = self._colour.primaries
+        frame.color_trc = self._colour.transfer
+        return frame
+
+
+def _centred(picture: NDArray[Any], size: Size) -> Picture:
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    height, width = picture.shape[:2]
+    top, left = (size[1] - height) // 2, (size[0] - width) // 2
+    canvas[top : top + height, left : left + width] = picture
+    return canvas

@@ -1,0 +1,126 @@
+"""The thread that reads the source, comes back to it when it goes away, and keeps only the newest frames."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from edge_sr.errors import EdgeSRError
+from edge_sr.live.newest import Newest
+from edge_sr.video.address import Address
+from edge_sr.video.live_sources import Arrival, LiveSource, Sound, open_source
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
+# Packets of sound that may wait for the sink: some ten seconds.
+SOUNDS = 512
+
+Say = Callable[[str], None]
+
+
+class Thinner:
+    """Lets through at most ``rate`` frames a second, evenly."""
+
+    def __init__(self, rate: Fraction | None) -> None:
+        self._period = 0.0 if rate is None else float(1 / rate)
+        self._next: float | None = None
+
+    def admits(self, captured: float) -> bool:
+        if self._next is None or captured - self._next > self._period:
+            self._next = captured
+        # Arrivals jitter: a frame may come a good part of a period too early.
+        if captured < self._next - 0.4 * self._period:
+            return False
+        self._next += self._period
+        return True
+
+
+class Reader:
+    """Frames and sound of one source, however often it has to be opened.
+
+    ``connections`` counts the times it was opened, ``thinned`` the frames left out for ``rate``.
+    """
+
+    def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None, say: Say) -> None:
+        self.frames: Newest[tuple[int, Arrival]] = Newest()
+        self.sounds: Newest[tuple[int, Sound]] = Newest(SOUNDS)
+        self.connections = 0
+        self.arrived = 0
+        self.thinned = 0
+        self._halted = False
+        self._address, self._stop, self._rate, self._say = address, stop, rate, say
+        self._thinner = Thinner(rate)
+        self._source: LiveSource = open_source(address, stop, rate)
+        self.source_rate = self._source.rate
+        self.sound_stream: Any = self._source.sound
+        self._thread = threading.Thread(target=self._run, name="source", daemon=True)
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.connections - 1)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def restart_counts(self) -> None:
+        """Counting begins here: what came before was spent on setting up."""
+        self.frames.restart()
+        self.sounds.restart()
+        self.arrived = self.thinned = 0
+
+    def halt(self) -> None:
+        """No frame counts from here on; those that wait are still to be shown."""
+        self._halted = True
+
+    def finish(self) -> None:
+        """Asks the thread to end; it may sit in FFmpeg for a while, and nothing waits for it then."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        try:
+            self._read_on()
+            self.frames.close()
+        except BaseException as error:  # the network's thread raises it for the user
+            self.frames.close(error)
+
+    def _read_on(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.closing(self._source):
+                self._read()
+                if self._source.ends:
+                    return
+            if not self._stop.is_set():
+                self._say(f"{self._address.shown} has gone silent: connecting again")
+                self._come_back()
+
+    def _read(self) -> None:
+        self.connections += 1
+        number = self.connections
+        for item in self._source:
+            if self._stop.is_set() or self._halted:
+                return
+            if isinstance(item, Sound):
+                self.sounds.put((number, item))
+                continue
+            self.arrived += 1
+            if self._thinner.admits(item.captured):
+                self.frames.put((number, item))
+            else:
+                self.thinned += 1
+
+    def _come_back(self) -> None:
+        pause = FIRST_PAUSE
+        began = time.monotonic()
+        while not self._stop.wait(pause):
+            try:
+                self._source = open_source(self._address, self._stop, self._rate)
+            except EdgeSRError:
+                pause = min(LONGEST_PAUSE, pause * 1.5)
+                continue
+            self._say(f"{self._address.shown} is back after {time.monotonic() - began:.1f} s")
+            return

@@ -1,0 +1,199 @@
+"""A live run: source -> newest frame -> network -> sink, and nobody waits for a slow one.
+
+source    reader.frames      packets decoded; the newest frame kept, older ones dropped       (thread)
+network   engine.upscale     to RGB, still tiles reused, at the scale the deadline allows     (the caller's)
+sink      writer.queue       to YUV at the output's size, encoded, sent; latency measured     (thread)
+page      views.publish      each viewer's region, as sharp as the screen can show            (thread)
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from fractions import Fraction
+from typing import Protocol
+
+from edge_sr.errors import MediaError, UnreachableError
+from edge_sr.live.deadline import ScaleController
+from edge_sr.live.engine import Choice, Engine
+from edge_sr.live.latency import Latencies
+from edge_sr.live.pictures import Picture, RgbReader, Size
+from edge_sr.live.reader import Reader, Say
+from edge_sr.live.request import Fit, LiveReport, Request, fit
+from edge_sr.live.writer import Finished, SinkPlan, Writer
+from edge_sr.video.live_sources import Arrival
+
+FIRST_FRAME_SECONDS = 15.0
+# How soon a stop, a request of the page or the end of the duration is noticed.
+GLANCE_SECONDS = 0.05
+DEFAULT_RATE = Fraction(25)
+
+
+class Audience(Protocol):
+    """The page's viewers, as the network's thread sees them."""
+
+    latencies: Latencies
+
+    def serve(self, engine: Engine, frame: Picture, captured: float, report: LiveReport) -> None:
+        """A new frame for those who are ready for one."""
+
+    def attend(self, engine: Engine) -> None:
+        """Between frames: views that moved, models to switch."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether ``attend`` has something to do."""
+
+
+class Session:
+    """One run of ``request``. ``stop`` ends it between two frames."""
+
+    def __init__(
+        self, request: Request, stop: threading.Event, say: Say, audience: Audience | None = None
+    ) -> None:
+        self._request, self._stop, self._say, self._audience = request, stop, say, audience
+        self._to_rgb = RgbReader()
+        self._fit: Fit | None = None
+        self._controller: ScaleController | None = None
+        self._writer: Writer | None = None
+        self.report = LiveReport()
+
+    def run(self) -> LiveReport:
+        """Runs to the end of the source, of the duration, or to the stop."""
+        request = self._request
+        reader = Reader(request.source, threading.Event(), request.rate, self._say)
+        try:
+            engine = Engine(
+                Choice(request.model, request.backend, request.precision), request.still_threshold
+            )
+            try:
+                reader.start()
+                self._set_up(reader, engine)
+                self._flow(reader, engine)
+            finally:
+                engine.close()
+        finally:
+            reader.finish()
+            if self._writer is not None:
+                self._writer.finish()
+        self._account(reader, engine)
+        return self.report
+
+    def _set_up(self, reader: Reader, engine: Engine) -> None:
+        """The first frame says how large everything is; it and what comes meanwhile are not counted."""
+        found = reader.frames.take(FIRST_FRAME_SECONDS)
+        if found is None:
+            raise self._no_picture(reader)
+        frame = self._to_rgb(found[1].frame)
+        self._first = (frame.shape[1], frame.shape[0])
+        self._target = self._request.target(self._first)
+        self._adopt(self._first)
+        assert self._fit is not None
+        engine.warm_up(frame, self._fit.inner)
+        rate = self._request.rate or reader.source_rate or DEFAULT_RATE
+        if self._request.outlet is not None:
+            plan = SinkPlan(self._request.outlet, self._target, rate, reader.sound_stream)
+            self._writer = Writer(plan, reader.sounds, self._say)
+        self.report.input_size, self.report.output_size = self._first, self._target
+        self._began = time.monotonic()
+        if self._writer is not None:
+            self._writer.start(self._began)
+        if not reader.frames.ended:
+            reader.restart_counts()
+        self._say(f"live: {self._first[0]}x{self._first[1]} to {self._target[0]}x{self._target[1]}")
+
+    def _no_picture(self, reader: Reader) -> Exception:
+        shown = self._request.source.shown
+        if reader.frames.ended:
+            return MediaError(
+                f"{shown} ended before its first picture: check that it is a film or a camera"
+            )
+        return UnreachableError(
+            f"{shown} sent no picture within {FIRST_FRAME_SECONDS:.0f} s: check its sender"
+        )
+
+    def _flow(self, reader: Reader, engine: Engine) -> None:
+        duration = self._request.duration
+        while not reader.frames.ended:
+            if self._stop.is_set():
+                self.report.interrupted = True
+                return
+            if duration is not None and time.monotonic() - self._began >= duration:
+                self._last_frame(reader, engine)
+                return
+            if self._writer is not None and self._writer.error is not None:
+                return
+            if self._audience is not None:
+                self._audience.attend(engine)
+            found = reader.frames.take(GLANCE_SECONDS)
+            if found is not None:
+                self._frame(found[0], found[1], engine)
+                self._account(reader, engine)
+
+    def _last_frame(self, reader: Reader, engine: Engine) -> None:
+        reader.halt()
+        found = reader.frames.take(0)
+        if found is not None:
+            self._frame(found[0], found[1], engine)
+
+    def _frame(self, connection: int, arrival: Arrival, engine: Engine) -> None:
+        began = time.perf_counter()
+        frame = self._to_rgb(arrival.frame, self._target)
+        self._adopt((frame.shape[1], frame.shape[0]))
+        if self._writer is not None:
+            self._upscale(self._writer, frame, connection, arrival, engine, began)
+        if self._audience is not None:
+            self._audience.serve(engine, frame, arrival.captured, self.report)
+
+    def _upscale(
+        self,
+        writer: Writer,
+        frame: Picture,
+        connection: int,
+        arrival: Arrival,
+        engine: Engine,
+        began: float,
+    ) -> None:
+        assert self._fit is not None
+        scale = self._fit.highest if self._controller is None else self._controller.scale
+        picture = engine.upscale(frame, self._fit.network_size(scale))
+        writer.queue.put(Finished(picture, self._fit.inner, arrival.captured, arrival.seconds, connection))
+        self.report.scale = round(scale, 4)
+        self._meet_deadline(engine, time.perf_counter() - began)
+
+    def _meet_deadline(self, engine: Engine, elapsed: float) -> None:
+        if self._controller is None:
+            return
+        self.report.missed += elapsed > self._controller.period
+        cost = engine.cost(elapsed)
+        if cost is not None:
+            self._controller.observe(cost, time.monotonic())
+
+    def _adopt(self, size: Size) -> None:
+        """A source of another size than before is fitted into the output anew."""
+        if self._fit is not None and self._fit.source == size:
+            return
+        self._fit = fit(size, self._first, self._target)
+        if self._request.rate is not None:
+            changes = 0 if self._controller is None else self._controller.changes
+            lowest = min(self._request.lowest_scale, self._fit.highest)
+            self._controller = ScaleController(float(1 / self._request.rate), lowest, self._fit.highest)
+            self._controller.changes = changes
+
+    def _account(self, reader: Reader, engine: Engine) -> None:
+        report, writer = self.report, self._writer
+        report.frames_in = reader.arrived
+        report.thinned = reader.thinned
+        report.reconnects = reader.reconnects
+        report.reused_tiles = engine.reused
+        report.seconds = round(time.monotonic() - self._began, 3)
+        report.scale_changes = 0 if self._controller is None else self._controller.changes
+        report.dropped = reader.frames.dropped + reader.thinned
+        report.model, report.precision = engine.network.model, engine.network.precision
+        report.backend = engine.network.backend
+        if writer is not None:
+            report.frames_out, report.repeated = writer.written, writer.repeated
+            report.dropped += writer.queue.dropped + writer.lost
+            report.latency_ms = writer.latencies.mapping()
+            spell = writer.last - writer.first
+            report.fps = round((writer.written - 1) / spell, 3) if spell > 0 else 0.0

@@ -1,0 +1,88 @@
+"""Where live pictures come from and go to, as a URI, and how such a URI may be shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from urllib.parse import parse_qs
+
+from edge_sr.errors import OptionError
+
+NETWORK = frozenset({"rtsp", "rtsps", "udp", "srt", "rtmp", "rtmps", "http", "https", "tcp", "rtp"})
+DEVICE = re.compile(r"/dev/video\d+")
+# Everything before the last @ may be part of a password, so all of it goes.
+_CREDENTIALS = re.compile(r"//\S*@")
+_SECRET = re.compile(
+    r"(?i)\b(user-?(?:id|pw|name)?|pass(?:word|phrase|wd)?|token|key|streamid|secret)\s*=\s*(\"[^\"]*\"|'[^']*'|\S+)"
+)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Address:
+    """``kind`` is ``device``, ``csi``, ``gst``, ``pipe``, ``file`` or a scheme; ``target`` is what is opened.
+
+    Printing an address never shows the credentials in it.
+    """
+
+    kind: str
+    target: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_network(self) -> bool:
+        return self.kind in NETWORK
+
+    @property
+    def shown(self) -> str:
+        return shown(self.target)
+
+    def option(self, name: str) -> str | None:
+        return dict(self.options).get(name)
+
+    def __repr__(self) -> str:
+        return f"Address({self.kind}: {self.shown})"
+
+    __str__ = __repr__
+
+
+def parse_address(text: str) -> Address:
+    """The address that ``text`` names; ``OptionError`` for a scheme nobody knows."""
+    if text == "-" or text.startswith("-?"):
+        options = parse_qs(text[2:], keep_blank_values=True)
+        return Address("pipe", "-", tuple((key, values[-1]) for key, values in options.items()))
+    if text.startswith("gst:"):
+        return Address("gst", text[4:].strip())
+    if DEVICE.fullmatch(text):
+        return Address("device", text)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return Address("file", text)
+    return _with_scheme(scheme.lower(), rest, text)
+
+
+def _with_scheme(scheme: str, rest: str, text: str) -> Address:
+    if scheme == "file":
+        return Address("file", rest)
+    if scheme == "csi":
+        if not rest.isdecimal():
+            raise OptionError(f"a CSI camera is csi://N, such as csi://0, found csi://{rest}")
+        return Address("csi", text)
+    if scheme not in NETWORK:
+        known = ", ".join(sorted(NETWORK))
+        raise OptionError(f"unknown scheme {scheme}://, expected one of {known}, csi, gst: or a file")
+    if not rest.strip("/"):
+        raise OptionError(f"{scheme}:// needs a host, such as {scheme}://192.0.2.1:5000")
+    return Address(scheme, text)
+
+
+def shown(text: str) -> str:
+    """``text`` without user names, passwords, queries, tokens and stream keys, for messages and reports."""
+    text = _SECRET.sub(lambda found: f"{found.group(1)}=…", _CREDENTIALS.sub("//", text))
+    scheme, separator, rest = text.partition("://")
+    if not separator or not scheme.isalnum():
+        return text
+    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    if scheme.lower().startswith("rtmp"):
+        # What follows the application's name is the stream's key, which is a password.
+        rest = "/".join(rest.split("/")[:2])
+    return f"{scheme}://{rest}"
