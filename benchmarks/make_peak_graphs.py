@@ -19,9 +19,7 @@ from edge_sr.runtime.peak import CHANNELS, WIDTH
 FOLDER = Path(__file__).parent.parent / "edge_sr" / "runtime" / "graphs"
 
 
-def graph(
-    operator: str, weight: list[int], shape: list[int | str], **attributes: Any
-) -> onnx.ModelProto:
+def graph(operator: str, weight: list[int], shape: list[int | str], **attributes: Any) -> onnx.ModelProto:
     """``y = operator(x, constant)`` for an ``x`` of ``shape``, opset 19."""
     value = helper.make_tensor("value", TensorProto.FLOAT, [1], [0.01])
     nodes = [
