@@ -214,17 +214,23 @@ def _pruned(table: Any) -> Any:
     return table
 
 
+def check_new_folder(target: Path, *, overwrite: bool = False) -> Path:
+    """Raise what ``new_folder`` would, before any work is done; the folder that ``target`` goes into."""
+    if target.exists() and not overwrite:
+        raise OutputExistsError(f"{target} exists; name another folder or remove it first")
+    parent = target.absolute().parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise OutputFolderError(f"{parent} is not a folder one can write to")
+    return parent
+
+
 @contextlib.contextmanager
 def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``target`` that becomes ``target`` when the block ends, and vanishes if it fails.
 
     Raises ``OutputExistsError`` when ``target`` is there, ``OutputFolderError`` when its parent is not writable.
     """
-    if target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} exists; name another folder or remove it first")
-    parent = target.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise OutputFolderError(f"{parent} is not a folder one can write to")
+    parent = check_new_folder(target, overwrite=overwrite)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
     draft.chmod(0o755)
     try:
