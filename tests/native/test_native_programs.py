@@ -37,6 +37,7 @@ def run(*command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_kernels_agree_under_sanitizers(tmp_path: Path) -> None:
     need("cmake", "c++")
     program = build(tmp_path, "compare_kernels", "-DESR_SANITIZE=ON")
@@ -45,6 +46,7 @@ def test_kernels_agree_under_sanitizers(tmp_path: Path) -> None:
     assert "all kernels agree" in output
 
 
+@pytest.mark.slow
 def test_neon_agrees_emulated(tmp_path: Path) -> None:
     need("cmake", *AARCH64)
     program = build(
@@ -60,6 +62,7 @@ def test_neon_agrees_emulated(tmp_path: Path) -> None:
     assert "all kernels agree" in output
 
 
+@pytest.mark.slow
 def test_fuzzer_finds_nothing(tmp_path: Path) -> None:
     need("cmake", "clang++")
     if platform.machine() not in ("x86_64", "aarch64"):
