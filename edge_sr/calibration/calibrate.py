@@ -1,0 +1,203 @@
+"""The whole of a calibration: frames, ranges, the search, the graphs, and the bundle that holds them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.calibration.clipping import clip_ranges
+from edge_sr.calibration.frames import Frames, Sample, choose_frames
+from edge_sr.calibration.layers import GraphMap
+from edge_sr.calibration.memo import Memo
+from edge_sr.calibration.placement import PLACEMENTS, weight_scales
+from edge_sr.calibration.ranges import Histogram, Probe, Range, limits, ranges_by
+from edge_sr.calibration.recipe import Recipe
+from edge_sr.calibration.search import Bench, Candidate, Search
+from edge_sr.calibration.sources import read_originals
+from edge_sr.calibration.table import SCHEMA, FrameEntry, PlacementEntry, ScaleTable, graph_hashes
+from edge_sr.calibration.trial import Trial
+from edge_sr.calibration.write import write_bundle
+from edge_sr.errors import ConfigError
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.runner import available_cores
+
+Say = Callable[[str], None]
+LAST_LAYER = "synthesis.last_layer"  # makes the output, which stays float
+CLIPPING_FRAMES = 6
+DECODER_WORK = 4  # output pixels for each LR pixel at twice the size
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to calibrate: ``table`` is one to use again, ``memo`` where the search keeps what it measured."""
+
+    bundle: Bundle
+    frames: tuple[Path, ...]
+    recipe: Recipe
+    out: Path
+    memo: Path
+    resume: bool = False
+    overwrite: bool = False
+    table: ScaleTable | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibrated:
+    """The bundle written, its table, and which frames were used."""
+
+    bundle: Bundle
+    table: ScaleTable
+    frames: Frames
+
+
+def calibrate(request: Request, say: Say) -> Calibrated:
+    """Calibrate and write the bundle; nothing is written on failure but the memo to resume from.
+
+    Raises ``BudgetError`` when no assignment meets the budget, ``BundleError`` for a bundle without FP32
+    graphs, and what reading the frames raises.
+    """
+    graph_hashes(request.bundle)
+    if request.table is not None:
+        request.table.check_belongs_to(request.bundle)
+    frames = choose_frames(read_originals(request.frames), request.recipe)
+    say(frames.summary())
+    memo = Memo(request.memo, _key(request, frames), resume=request.resume)
+    if request.resume:
+        say(f"going on with {len(memo)} results" if len(memo) else "nothing to go on from: beginning anew")
+    table = _Calibration(request, frames, memo, say).table()
+    bundle = write_bundle(request.bundle, table, request.out, overwrite=request.overwrite)
+    memo.remove()
+    return Calibrated(bundle, table, frames)
+
+
+def _key(request: Request, frames: Frames) -> str:
+    parts = [*graph_hashes(request.bundle), json.dumps(dataclasses.asdict(request.recipe)), frames.digest()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+class _Calibration:
+    """One run of it, with the bundle's graphs loaded."""
+
+    def __init__(self, request: Request, frames: Frames, memo: Memo, say: Say) -> None:
+        self.request, self.frames, self.memo, self.say = request, frames, memo, say
+        self.recipe = request.recipe
+        self.trial = Trial(request.bundle, frames.price, self.recipe.exact_scales)
+        self.encoder = GraphMap(self.trial.encoder)
+        self.decoder = GraphMap(self.trial.decoder)
+        self._check_keep()
+
+    def table(self) -> ScaleTable:
+        reused = self.request.table
+        ranges = self._ranges() if reused is None else reused.ranges
+        placements = {name: self._placement(name, ranges) for name in PLACEMENTS}
+        encoder_sha256, decoder_sha256 = graph_hashes(self.request.bundle)
+        return ScaleTable(
+            schema=SCHEMA,
+            bundle=self.request.bundle.name,
+            version=self.request.bundle.description.version,
+            encoder_sha256=encoder_sha256,
+            decoder_sha256=decoder_sha256,
+            recipe=self.recipe,
+            frames=tuple(_entries(self.frames)),
+            ranges=ranges,
+            weights=self._weights(),
+            placements=placements,
+        )
+
+    def _check_keep(self) -> None:
+        known = {**self.encoder.layers, **self.decoder.layers}
+        for name in self.recipe.keep:
+            if name not in known:
+                raise ConfigError(f"keep names {name!r}, no layer of this network: {', '.join(known)}")
+
+    def _candidates(self, placement: str) -> list[Candidate]:
+        """TensorRT may quantise the decoder too; on a CPU its sines cost more than its products would."""
+        parts = [(self.encoder, 1)] if "encoder" in self.recipe.parts else []
+        if "decoder" in self.recipe.parts and placement == "int8":
+            parts.append((self.decoder, DECODER_WORK))
+        kept = {*self.recipe.keep, LAST_LAYER}
+        return [
+            Candidate(name, factor * int(np.prod(layer.weight.dims)))
+            for part, factor in parts
+            for name, layer in part.layers.items()
+            if name not in kept
+        ]
+
+    def _ranges(self) -> dict[str, Range]:
+        histograms = self._histograms()
+        ranges = ranges_by(self.recipe.method, histograms, self.recipe.percentile)
+        if self.recipe.method != "mse":
+            return ranges
+        frames = self.frames.ranges[-CLIPPING_FRAMES:]
+        trial = Trial(self.request.bundle, frames, self.recipe.exact_scales[:1])
+        layers = [candidate.name for candidate in self._candidates("int8-cpu")]
+        return clip_ranges(trial, ranges, layers, self.memo, self.say)
+
+    def _histograms(self) -> dict[str, Histogram]:
+        found = limits(self._activations())
+        if self.recipe.method in ("percentile", "entropy"):
+            for tensors in self._activations():
+                for point, values in tensors.items():
+                    found[point].add(values)
+        return found
+
+    def _activations(self) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """Every point's values, frame by frame, at one scale after the other in turn."""
+        threads = available_cores()
+        encoder = Probe(self.trial.encoder, threads)
+        decoder = self._decoder_probe(threads)
+        for i, frame in enumerate(self.frames.ranges):
+            scale = self.recipe.exact_scales[i % len(self.recipe.exact_scales)]
+            low, high = frame.pair(scale)
+            maps, tensors = encoder.run({"image": low[None]})
+            yield tensors
+            if decoder is not None:
+                yield decoder.run(self.trial.whole_feeds(maps, low, high.shape))[1]
+
+    def _decoder_probe(self, threads: int) -> Probe | None:
+        return Probe(self.trial.decoder, threads) if "decoder" in self.recipe.parts else None
+
+    def _weights(self) -> dict[str, tuple[float, ...]]:
+        layers = {**self.encoder.layers, **self.decoder.layers}
+        names = sorted({entry.name for name in PLACEMENTS for entry in self._candidates(name)})
+        return {name: tuple(float(scale) for scale in weight_scales(layers[name].values)) for name in names}
+
+    def _placement(self, name: str, ranges: dict[str, Range]) -> PlacementEntry:
+        bench = Bench(self.trial, ranges, name, self.memo)
+        candidates = self._candidates(name)
+        if self.request.table is not None and name in self.request.table.placements:
+            return self.request.table.placements[name]
+        search = Search(bench, candidates, self.recipe.budget, self.recipe.least_share, self.say)
+        layers = search.run()
+        return self._entry(bench, layers, search)
+
+    def _entry(self, bench: Bench, layers: Sequence[str], search: Search) -> PlacementEntry:
+        """The price as the graphs really run: on integer kernels where the CPU has them."""
+        simulate = bench.placement == "int8"
+        pictures = list(self.trial.pictures(*bench.graphs(layers), simulate=simulate))
+        price = self.trial.price(pictures)
+        psnr_db, levels = self.trial.distance(pictures)
+        self.say(f"{bench.placement}: {len(layers)} of {len(search.work)} layers: {price}")
+        return PlacementEntry(
+            layers=tuple(layers),
+            high_precision=tuple(name for name in search.work if name not in layers),
+            mean_db=round(price.mean_db, 5),
+            worst_db=round(price.worst_db, 5),
+            worst=price.worst,
+            psnr_db=round(psnr_db, 3),
+            levels=levels,
+            sensitivity=search.sensitivity,
+        )
+
+
+def _entries(frames: Frames) -> Iterator[FrameEntry]:
+    samples: list[tuple[Sample, str]] = [(sample, "ranges") for sample in frames.ranges]
+    samples += [(sample, "price") for sample in frames.price]
+    for sample, use in samples:
+        yield FrameEntry(sample.name, sample.sha256, use)

@@ -1,0 +1,209 @@
+"""Q/DQ pairs in a graph: TensorRT's placement, and one for CPUs, from one scale table.
+
+``int8`` (TensorRT): symmetric int8 on what convolutions read and, where it is quantised anyway, on the
+residual sums' other operand; nothing on results, so that a convolution, the sum and the ReLU fuse.
+``int8-cpu``: uint8 with a zero point, results quantised too, so that tensors stay in 8 bits from one
+convolution to the next. Weights are int8 for each output channel in both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from edge_sr.calibration.layers import GraphMap, Layer
+from edge_sr.errors import BundleError
+
+LARGEST = 127
+Range = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """``unsigned``: uint8 with a zero point; ``results``: the layers' results are quantised too."""
+
+    name: str
+    unsigned: bool
+    results: bool
+    float_outputs: bool = True
+
+
+PLACEMENTS = {
+    "int8": Placement("int8", unsigned=False, results=False),
+    "int8-cpu": Placement("int8-cpu", unsigned=True, results=True),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """``real = scale * (level - zero)``."""
+
+    scale: float
+    zero: int
+    dtype: Any
+
+    @classmethod
+    def of(cls, low_high: Range, placement: Placement) -> Scale:
+        """The scale that just covers a range; raises nothing: a range of nothing gets a tiny scale."""
+        low, high = min(low_high[0], 0.0), max(low_high[1], 0.0)
+        if not placement.unsigned:
+            return cls(half_exact(max(-low, high) / LARGEST), 0, np.int8)
+        scale = half_exact((high - low) / 255)
+        return cls(scale, int(np.clip(np.rint(-low / scale), 0, 255)), np.uint8)
+
+
+def half_exact(scale: Any) -> Any:
+    """``scale`` rounded up to a value that float16 holds, so that every precision rounds by the same grid."""
+    wide = np.maximum(np.asarray(scale, np.float32), np.float32(2.0**-14))
+    half = wide.astype(np.float16)
+    half = np.where(half.astype(np.float32) < wide, np.nextafter(half, np.float16(np.inf)), half)
+    result = half.astype(np.float32)
+    return float(result) if result.ndim == 0 else result
+
+
+def weight_scales(weight: NDArray[Any]) -> NDArray[np.float32]:
+    """One scale for each output channel: its largest value at level 127."""
+    largest = np.abs(weight.astype(np.float32)).reshape(len(weight), -1).max(1)
+    scales: NDArray[np.float32] = half_exact(largest / LARGEST)
+    return scales
+
+
+class Quantiser:
+    """Rewrites one graph."""
+
+    def __init__(self, model: onnx.ModelProto, ranges: Mapping[str, Range], placement: Placement) -> None:
+        self.model = onnx.ModelProto()
+        self.model.CopyFrom(model)
+        self.map = GraphMap(self.model)
+        self.ranges = ranges
+        self.placement = placement
+        self._after: dict[str, list[onnx.NodeProto]] = {}
+        self._rounded: dict[str, str] = {}
+
+    def run(self, chosen: Collection[str]) -> onnx.ModelProto:
+        """The graph with the layers of ``chosen`` that it has quantised; others stay as they are."""
+        layers = [layer for name, layer in self.map.layers.items() if name in chosen]
+        if not layers:
+            return self.model
+        for tensor in self._quantised_tensors(layers):
+            self._round(tensor, layers[0].dtype)
+        self._redirect({id(layer.node) for layer in layers})
+        for layer in layers:
+            self._quantise_weight(layer)
+        self._rebuild()
+        onnx.checker.check_model(self.model, full_check=True)
+        return self.model
+
+    def _quantised_tensors(self, layers: Iterable[Layer]) -> list[str]:
+        layers = list(layers)
+        tensors = [layer.source for layer in layers]
+        if self.placement.results:
+            tensors += [layer.result for layer in layers if not self._is_last(layer)]
+        return list(dict.fromkeys(tensors))
+
+    def _is_last(self, layer: Layer) -> bool:
+        """Whether its result goes to the graph's output with nothing but a Concat between."""
+        if not self.placement.float_outputs:
+            return False
+        outputs = {value.name for value in self.model.graph.output}
+        nodes = self.map.consumers[layer.result]
+        return layer.result in outputs or any(
+            node.op_type == "Concat" and node.output[0] in outputs for node in nodes
+        )
+
+    def _round(self, tensor: str, dtype: str) -> None:
+        point = self.map.points[tensor]
+        if point not in self.ranges:
+            raise BundleError(f"the scale table has no range for {point}: calibrate this bundle anew")
+        scale = Scale.of(self.ranges[point], self.placement)
+        self._constant(f"{point}.scale", np.array(scale.scale, dtype))
+        self._constant(f"{point}.zero", np.array(scale.zero, scale.dtype))
+        levels, rounded = f"{point}.levels", f"{point}.rounded"
+        parameters = [f"{point}.scale", f"{point}.zero"]
+        quantize = ("QuantizeLinear", [tensor, *parameters], [levels], f"{point}.quantize")
+        dequantize = ("DequantizeLinear", [levels, *parameters], [rounded], f"{point}.dequantize")
+        self._after[tensor] = [helper.make_node(*quantize), helper.make_node(*dequantize)]
+        self._rounded[tensor] = rounded
+
+    def _redirect(self, chosen: set[int]) -> None:
+        """Let the chosen layers and the sums read the rounded tensors; for CPUs everything else does too."""
+        sums = {id(entry.node) for entry in self.map.sums}
+        for node in self.model.graph.node:
+            if id(node) in chosen or id(node) in sums or self.placement.results:
+                self._redirect_inputs(node, id(node) in sums)
+
+    def _redirect_inputs(self, node: onnx.NodeProto, is_sum: bool) -> None:
+        for i, name in enumerate(node.input):
+            # TensorRT fuses a sum with the layer that works for it alone, so that operand stays as it is.
+            fused = is_sum and not self.placement.results and len(self.map.consumers[name]) == 1
+            if name in self._rounded and not fused:
+                node.input[i] = self._rounded[name]
+
+    def _quantise_weight(self, layer: Layer) -> None:
+        weight = numpy_helper.to_array(layer.weight).astype(np.float32)
+        scales = weight_scales(weight)
+        shape = (-1,) + (1,) * (weight.ndim - 1)
+        levels = np.clip(np.rint(weight / scales.reshape(shape)), -LARGEST, LARGEST).astype(np.int8)
+        self._replace_constant(layer.node, 1, levels, scales.astype(layer.dtype))
+        if layer.bias is not None and self.placement.results:
+            self._quantise_bias(layer, scales)
+
+    def _quantise_bias(self, layer: Layer, scales: NDArray[np.float32]) -> None:
+        """Integer kernels add the bias to their sums, so it takes the product's scale."""
+        assert layer.bias is not None
+        source = Scale.of(self.ranges[self.map.points[layer.source]], self.placement)
+        products = (np.float32(source.scale) * scales).astype(np.float32)
+        bias = numpy_helper.to_array(layer.bias).astype(np.float64)
+        limit = 2**31 - 1
+        levels = np.clip(np.rint(bias / products), -limit, limit).astype(np.int32)
+        self._replace_constant(layer.node, 2, levels, products)
+
+    def _replace_constant(
+        self, reader: onnx.NodeProto, index: int, levels: NDArray[Any], scales: NDArray[Any]
+    ) -> None:
+        name = reader.input[index]
+        self._constant(f"{name}.levels", levels)
+        self._constant(f"{name}.scale", scales)
+        self._constant(f"{name}.zero", np.zeros(len(scales), levels.dtype))
+        rounded = f"{name}.rounded"
+        inputs = [f"{name}.levels", f"{name}.scale", f"{name}.zero"]
+        node = helper.make_node("DequantizeLinear", inputs, [rounded], f"{name}.dequantize", axis=0)
+        self._after.setdefault("", []).append(node)
+        reader.input[index] = rounded
+
+    def _constant(self, name: str, array: NDArray[Any]) -> None:
+        self.model.graph.initializer.append(numpy_helper.from_array(array, name))
+
+    def _rebuild(self) -> None:
+        """Put the new nodes behind the tensors they read; drop the constants that nobody reads any more."""
+        nodes = [*self._after.get("", [])]
+        for value in self.model.graph.input:
+            nodes += self._after.get(value.name, [])
+        for node in list(self.model.graph.node):
+            nodes.append(node)
+            for name in node.output:
+                nodes += self._after.get(name, [])
+        kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+        del self.model.graph.node[:]
+        self.model.graph.node.extend(kept)
+        read = {name for node in kept for name in node.input}
+        used = [tensor for tensor in self.model.graph.initializer if tensor.name in read]
+        copies = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in used]
+        del self.model.graph.initializer[:]
+        self.model.graph.initializer.extend(copies)
+
+
+def quantised(
+    model: onnx.ModelProto, ranges: Mapping[str, Range], placement: str, chosen: Collection[str]
+) -> onnx.ModelProto:
+    """``model`` with Q/DQ pairs around the layers named in ``chosen``; the original is left alone.
+
+    ``ranges`` maps points to the values they cover. Raises ``BundleError`` when a point is missing there.
+    """
+    return Quantiser(model, ranges, PLACEMENTS[placement]).run(chosen)

@@ -1,0 +1,84 @@
+"""Calibration recipes: what to calibrate from, how ranges are found, and the price that may be paid."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+
+from edge_sr.errors import ConfigError
+from edge_sr.grid import parse_scale
+from edge_sr.spec import load_toml
+
+METHODS = ("minmax", "percentile", "entropy", "mse")
+PARTS = ("encoder", "decoder")
+BASES = ("fp16", "fp32")
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """PSNR that INT8 may lose against FP32, in dB of luma: on average, and on the worst frame and scale."""
+
+    mean_db: float = 0.05
+    worst_db: float = 0.15
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mean_db <= self.worst_db:
+            raise ConfigError(f"expected 0 < mean_db <= worst_db, found {self.mean_db} and {self.worst_db}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A recipe, ``calibration/recipes/*.toml``.
+
+    ``range_frames`` give the ranges, ``price_frames`` the price; each is a crop of at most ``crop`` pixels a
+    side of an original. ``keep`` names layers that stay in high precision whatever they cost.
+    ``high_precision`` is what surrounds the quantised layers in TensorRT's placement. ``least_share`` of the
+    multiply-adds must be quantised for the result to count as INT8. ``table`` names a scale table, relative
+    to the recipe, to use again instead of looking for ranges and layers.
+    """
+
+    name: str = "default"
+    method: str = "mse"
+    percentile: float = 99.99
+    range_frames: int = 32
+    price_frames: int = 12
+    crop: int = 192
+    scales: tuple[str, ...] = ("2", "3")
+    parts: tuple[str, ...] = ("encoder",)
+    keep: tuple[str, ...] = ("encoder.head",)
+    high_precision: str = "fp16"
+    least_share: float = 0.5
+    reference_card: bool = True
+    table: str = ""
+    budget: Budget = dataclasses.field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        _one_of("method", self.method, METHODS)
+        _one_of("high_precision", self.high_precision, BASES)
+        for part in self.parts:
+            _one_of("parts", part, PARTS)
+        if not self.parts:
+            raise ConfigError("parts must name the encoder, the decoder or both, found none")
+        if not 50 < self.percentile <= 100:
+            raise ConfigError(f"percentile must lie above 50 and be at most 100, found {self.percentile}")
+        if min(self.range_frames, self.price_frames) < 1 or self.crop < 32:
+            raise ConfigError("range_frames and price_frames must be at least 1, and crop at least 32")
+        if not 0 <= self.least_share <= 1:
+            raise ConfigError(f"least_share must lie between 0 and 1, found {self.least_share}")
+        if not self.exact_scales:
+            raise ConfigError("scales must name at least one scale, found none")
+
+    @property
+    def exact_scales(self) -> tuple[Fraction, ...]:
+        return tuple(parse_scale(scale) for scale in self.scales)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file; ``ConfigError`` names an unknown key or a wrong value."""
+    return load_toml(path, Recipe)
+
+
+def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ConfigError(f"{key} must be one of {', '.join(known)}, found {value!r}")

@@ -1,0 +1,153 @@
+"""``edge-sr calibrate``: INT8 graphs for a bundle, from the user's own pictures or film, at a price."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge_sr.errors import BundleError, InterruptedRun, OptionError
+
+if TYPE_CHECKING:
+    from edge_sr.calibration.calibrate import Calibrated, Request
+    from edge_sr.calibration.recipe import Recipe
+    from edge_sr.calibration.table import ScaleTable
+    from edge_sr.manifest import Bundle
+
+
+def calibrate(
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A shipped model or a bundle folder.")],
+    frames: Annotated[
+        list[Path],
+        typer.Option("--frames", metavar="DIR|VIDEO", help="Originals; may be given several times."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="BUNDLE", help="The folder to make; else BUNDLE itself."),
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(metavar="FILE", help="A calibration recipe (.toml).")] = None,
+    budget_db: Annotated[
+        float | None,
+        typer.Option(help="PSNR that INT8 may lose on average, in dB; three times that at worst."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted search.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+) -> None:
+    """Add INT8 graphs to a bundle.
+
+    Ranges come from low-resolution frames made of the originals; what INT8 costs is measured on others of
+    them. Layers that break the budget stay in high precision. Without a network that meets it, nothing is
+    written.
+    """
+    from edge_sr.optional import require
+
+    require("onnx", "edge-sr calibrate")
+    start = time.perf_counter()
+    request = _request(bundle, frames, output, _recipe(recipe, budget_db), recipe, resume)
+    _report(_run(request), time.perf_counter() - start, as_json)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _recipe(path: Path | None, budget_db: float | None) -> Recipe:
+    from edge_sr.calibration.recipe import Budget, Recipe, read_recipe
+
+    recipe = Recipe() if path is None else read_recipe(path)
+    if budget_db is None:
+        return recipe
+    if not 0 < budget_db < 100:
+        raise OptionError(f"--budget-db must lie above 0 and below 100, found {budget_db:g}")
+    return dataclasses.replace(recipe, budget=Budget(budget_db, 3 * budget_db))
+
+
+def _request(
+    name: str, frames: list[Path], output: Path | None, recipe: Recipe, recipe_path: Path | None, resume: bool
+) -> Request:
+    from edge_sr.calibration.calibrate import Request
+    from edge_sr.manifest import open_bundle
+
+    bundle = open_bundle(name)
+    _check_place(bundle, output)
+    out = bundle.path if output is None else output
+    return Request(
+        bundle=bundle,
+        frames=tuple(frames),
+        recipe=recipe,
+        out=out,
+        memo=out.absolute().with_name(f".{out.name}.calibration.json"),
+        resume=resume,
+        overwrite=output is None,
+        table=_table(recipe, recipe_path),
+    )
+
+
+def _check_place(bundle: Bundle, output: Path | None) -> None:
+    """Shipped bundles come calibrated and are never written to; others are calibrated once."""
+    from edge_sr.manifest import check_new_folder, shipped_folder
+
+    shipped = bundle.path.resolve().parent == shipped_folder().resolve()
+    if shipped and output is None:
+        raise OptionError(f"{bundle.name} is shipped with the package: say where a new one goes with -o")
+    if not shipped and any(name.startswith("int8") for name in bundle.precisions):
+        raise BundleError(f"bundle {bundle.path} is INT8 already: calibrate the one that it was made from")
+    if output is not None:
+        check_new_folder(output)
+
+
+def _table(recipe: Recipe, path: Path | None) -> ScaleTable | None:
+    from edge_sr.calibration.table import read_table
+
+    if not recipe.table or path is None:
+        return None
+    return read_table(path.parent / recipe.table)
+
+
+def _run(request: Request) -> Calibrated:
+    from edge_sr.calibration.calibrate import calibrate
+
+    try:
+        return calibrate(request, _say)
+    except KeyboardInterrupt as error:
+        raise InterruptedRun("interrupted; go on with the same command and --resume") from error
+
+
+def _report(done: Calibrated, seconds: float, as_json: bool) -> None:
+    result = _result(done, seconds)
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    typer.echo(f"{result['bundle']}: {', '.join(result['precisions'])}")
+    typer.echo("placement  layers  mean dB  worst dB  least PSNR to FP32  in high precision")
+    for name, entry in done.table.placements.items():
+        kept = ", ".join(entry.high_precision) or "none"
+        typer.echo(
+            f"{name:<9} {len(entry.layers):7d} {entry.mean_db:8.4f} {entry.worst_db:9.4f} "
+            f"{entry.psnr_db:19.1f}  {kept}"
+        )
+
+
+def _result(done: Calibrated, seconds: float) -> dict[str, Any]:
+    frames = done.frames
+    return {
+        "bundle": str(done.bundle.path),
+        "name": done.bundle.name,
+        "precisions": list(done.bundle.precisions),
+        "seconds": round(seconds, 2),
+        "frames": {
+            "ranges": len(frames.ranges),
+            "price": len(frames.price),
+            "alike": frames.alike,
+            "flat": frames.flat,
+            "small": frames.small,
+            "spare": frames.spare,
+        },
+        "budget": dataclasses.asdict(done.table.recipe.budget),
+        "placements": {name: dataclasses.asdict(entry) for name, entry in done.table.placements.items()},
+    }
