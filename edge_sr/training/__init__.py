@@ -1,1 +1,1 @@
-"""Training of the project's own networks: data, loop and checkpoints."""
+"""Training: pictures to crops, crops to batches, batches to a checkpoint."""

@@ -1,0 +1,91 @@
+"""``edge-sr train``: learn a network from a folder of pictures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_sr.errors import OptionError
+
+if TYPE_CHECKING:
+    from edge_sr.spec import ModelSpec
+    from edge_sr.training.limit import Limit
+    from edge_sr.training.run import Outcome
+
+
+def train(
+    spec: Annotated[Path, typer.Argument(help="Model spec (TOML): network, data and schedule.")],
+    images: Annotated[
+        list[Path], typer.Option("--images", help="Folder of pictures, or a packed file; repeatable.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Checkpoint to write, NAME.safetensors.")],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the run behind the output stopped.")
+    ] = False,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Minutes of training, all sittings.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps; the spec's number by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
+) -> None:
+    """Train a network and write its averaged weights, its description and its curve."""
+    if output.suffix != ".safetensors":
+        raise OptionError(f"expected an output that ends in .safetensors, found {output}")
+    outcome = _run(spec, images, output, resume, device, minutes, steps)
+    print(json.dumps(_report(outcome)) if as_json else _sentence(outcome))
+
+
+def _run(
+    spec: Path,
+    images: list[Path],
+    output: Path,
+    resume: bool,
+    device: str,
+    minutes: float | None,
+    steps: int | None,
+) -> Outcome:
+    from edge_sr.optional import require
+    from edge_sr.spec import ModelSpec, load_toml
+
+    model = load_toml(spec, ModelSpec)
+    limit = _limit(model, minutes, steps)
+    for module in ("torch", "safetensors", "matplotlib"):
+        require(module, "edge-sr train")
+    from edge_sr.training.device import open_device
+    from edge_sr.training.run import TrainingRun
+
+    run = TrainingRun(model, spec.parent, output, limit, _say)
+    run.prepare(images, open_device(device), resume)
+    return run.run()
+
+
+def _limit(model: ModelSpec, minutes: float | None, steps: int | None) -> Limit:
+    from edge_sr.training.limit import Limit
+    from edge_sr.training.spec import training_spec
+
+    if minutes is not None and steps is not None:
+        raise OptionError("give --minutes or --steps, found both")
+    return Limit(steps if steps is not None else training_spec(model).steps, minutes)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _report(outcome: Outcome) -> dict[str, object]:
+    from edge_sr.training.ladder import WHOLE_SCALES
+
+    scales = dict(zip((f"x{scale}" for scale in WHOLE_SCALES), outcome.psnr, strict=True))
+    plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(outcome).items()}
+    return {**plain, "psnr": scales}
+
+
+def _sentence(outcome: Outcome) -> str:
+    figures = " / ".join(f"{value:.2f}" for value in outcome.psnr)
+    return f"{outcome.checkpoint}: {outcome.steps} steps, validation {figures} dB at x2 / x3 / x4 (luma PSNR)"

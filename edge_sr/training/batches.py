@@ -1,0 +1,94 @@
+"""Batches: patches of LR pixels with HR samples at random places inside each of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import ConfigError
+from edge_sr.training.ladder import Rung
+from edge_sr.training.pictures import Pixels
+from edge_sr.training.spec import ScheduleSpec
+
+Float = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """``low`` uint8 ``n x p x p x 3``; ``offsets`` float32 ``n x p x p x k x 2`` (y, x, in half LR pixels);
+    ``target`` uint8 ``n x p x p x k x 3``; ``ratio``: the cell ratio that all share."""
+
+    low: Pixels
+    offsets: Float
+    target: Pixels
+    ratio: float
+
+
+class BatchSource:
+    """Draws batches for ever; one generator decides all, and its state is the position in the data."""
+
+    def __init__(
+        self,
+        crops: Pixels,
+        weights: NDArray[np.float64],
+        rungs: list[Rung],
+        shares: NDArray[np.float64],
+        spec: ScheduleSpec,
+        seed: int,
+    ) -> None:
+        smallest = min(rung.side for rung in rungs)
+        if smallest < spec.patch:
+            raise ConfigError(
+                f"schedule.patch is {spec.patch}, but the crops have only {smallest} LR pixels a side at the "
+                f"largest scale; raise data.crop or lower schedule.patch or far_scale"
+            )
+        self._crops, self._weights, self._rungs, self._shares = crops, weights, rungs, shares
+        self._spec = spec
+        self._generator = np.random.default_rng(seed)
+
+    def state(self) -> dict[str, Any]:
+        """Where the data stands, as plain values."""
+        return dict(self._generator.bit_generator.state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._generator.bit_generator.state = state
+
+    def draw(self) -> Batch:
+        rung = self._rungs[self._generator.choice(len(self._rungs), p=self._shares)]
+        chosen = self._generator.choice(len(self._crops), self._spec.batch, p=self._weights)
+        items = [self._item(rung, int(index)) for index in chosen]
+        low, offsets, target = (np.stack(part) for part in zip(*items, strict=True))
+        return Batch(low, offsets, target, rung.ratio)
+
+    def _item(self, rung: Rung, index: int) -> tuple[Pixels, Float, Pixels]:
+        side = self._spec.patch
+        top, left = self._generator.integers(0, rung.side - side + 1, 2)
+        low = rung.low[index, top : top + side, left : left + side]
+        ys, xs = self._places(rung, int(top)), self._places(rung, int(left)).swapaxes(0, 1)
+        offsets = np.stack((rung.offsets[ys], rung.offsets[xs]), -1)
+        return turned(low, offsets, self._crops[index][ys, xs], int(self._generator.integers(8)))
+
+    def _places(self, rung: Rung, first: int) -> NDArray[np.int64]:
+        """HR indices ``p x p x k`` along one axis, at random among those nearest to LR ``first + row``."""
+        side = self._spec.patch
+        starts = rung.starts[first : first + side + 1]
+        counts = np.diff(starts)[:, None, None]
+        chance = self._generator.random((side, side, self._spec.samples), np.float32)
+        places: NDArray[np.int64] = starts[:-1, None, None] + (chance * counts).astype(np.int64)
+        return places
+
+
+def turned(low: Pixels, offsets: Float, target: Pixels, way: int) -> tuple[Pixels, Float, Pixels]:
+    """One of the eight turns and mirrorings of a square patch, its samples' offsets along with it."""
+    if way & 1:
+        low, target, offsets = low[::-1], target[::-1], offsets[::-1] * np.array([-1, 1], np.float32)
+    if way & 2:
+        low, target = low[:, ::-1], target[:, ::-1]
+        offsets = offsets[:, ::-1] * np.array([1, -1], np.float32)
+    if way & 4:
+        low, target = low.swapaxes(0, 1), target.swapaxes(0, 1)
+        offsets = offsets.swapaxes(0, 1)[..., ::-1]
+    return low, offsets, target

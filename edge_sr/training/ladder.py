@@ -1,0 +1,88 @@
+"""LR versions of the crops, made once for a ladder of scales.
+
+Shrinking a crop for every batch costs as much as a step of a small network. A rung holds all crops at one
+scale, and a run draws its rungs' scales at random, so that together they cover the range.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr import grid
+from edge_sr.quality import pair_sizes
+from edge_sr.resample import resize
+from edge_sr.training.pictures import Pixels
+from edge_sr.training.spec import ScheduleSpec
+
+WHOLE_SCALES = (2, 3, 4)
+Shrink = Callable[[Pixels, tuple[int, int]], Pixels]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rung:
+    """All crops at one scale: ``low`` uint8 ``n x h x h x 3``, of the first ``high`` HR pixels of each axis.
+
+    LR index ``r`` is nearest for the HR indices ``starts[r]`` up to ``starts[r + 1]``; ``offsets`` are those
+    of every HR index, in half LR pixels.
+    """
+
+    scale: Fraction
+    low: Pixels
+    high: int
+    starts: NDArray[np.int64]
+    offsets: NDArray[np.float32]
+
+    @property
+    def side(self) -> int:
+        return int(self.low.shape[1])
+
+    @property
+    def ratio(self) -> float:
+        return grid.cell_ratio((self.side, self.side), (self.high, self.high))
+
+
+def bicubic_stack(crops: Pixels, size: tuple[int, int]) -> Pixels:
+    """Every crop at ``size`` (width, height) by antialiased bicubic, rounded to 8 bits."""
+    return np.stack([resize(crop, size) for crop in crops])
+
+
+def draw_scales(spec: ScheduleSpec, rungs: int, seed: int) -> tuple[list[Fraction], NDArray[np.float64]]:
+    """The ladder's scales and how often each is drawn: whole ones first, then some all over the range."""
+    generator = np.random.default_rng(seed)
+    whole = [Fraction(scale) for scale in WHOLE_SCALES if spec.scales[0] <= scale <= spec.scales[1]]
+    far = max(1, rungs // 6) if spec.far_share > 0 and spec.far_scale > spec.scales[1] else 0
+    near = max(1, rungs - len(whole) - far)
+    scales = [
+        *whole,
+        *_spread(generator, *spec.scales, near),
+        *_spread(generator, spec.scales[1], spec.far_scale, far),
+    ]
+    whole_share = spec.whole_share if whole else 0.0
+    far_share = spec.far_share if far else 0.0
+    shares = [
+        *[whole_share / max(1, len(whole))] * len(whole),
+        *[(1 - whole_share - far_share) / near] * near,
+        *[far_share / max(1, far)] * far,
+    ]
+    return scales, np.array(shares) / np.sum(shares)
+
+
+def _spread(generator: np.random.Generator, low: float, high: float, count: int) -> list[Fraction]:
+    """One scale at random in each of ``count`` equal parts of the range, to the hundredth."""
+    places = (np.arange(count) + generator.random(count)) / max(1, count)
+    return [Fraction(round(100 * (low + place * (high - low))), 100) for place in places]
+
+
+def build_rung(crops: Pixels, scale: Fraction, shrink: Shrink = bicubic_stack) -> Rung:
+    """Shrink every crop (uint8 ``n x side x side x 3``) by ``scale`` as the evaluation does."""
+    side = crops.shape[1]
+    sizes = pair_sizes((side, side), scale)
+    low, high = sizes.low[0], sizes.high[0]
+    shrunk = shrink(crops[:, :high, :high], (low, low))
+    starts = np.array([grid.first_output(low, high, row) for row in range(low + 1)], np.int64)
+    return Rung(scale, shrunk, high, starts, grid.offsets(low, high))

@@ -1,0 +1,99 @@
+"""One step of learning: the network, its average, the optimiser and the rate."""
+
+from __future__ import annotations
+
+import copy
+import math
+import shutil
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_sr.errors import CheckpointError
+from edge_sr.models.diinn import Diinn
+from edge_sr.training import loss
+from edge_sr.training.batches import Batch
+from edge_sr.training.sampled import SampledDiinn
+from edge_sr.training.spec import ScheduleSpec
+
+Tensors = dict[str, Tensor]
+
+
+class Learner:
+    """Owns the network on ``device``; ``average`` holds the exponential mean of its weights."""
+
+    def __init__(self, network: Diinn, spec: ScheduleSpec, device: torch.device, compiled: bool) -> None:
+        self.network: Diinn = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self._spec, self.device = spec, device
+        self._optimiser = torch.optim.Adam(
+            self.network.parameters(), spec.rate, betas=(0.9, 0.99), fused=True
+        )
+        self._forward = forward_of(self.network, device, compiled)
+        self._half = half_precision(device)
+
+    def step(self, batch: Batch, number: int, fraction: float) -> Tensor:
+        """Step ``number`` (from 0), at ``fraction`` of the run; returns the loss, not yet awaited."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate_at(self._spec, number, fraction)
+        value = self._loss(batch, fraction)
+        self._optimiser.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._spec.clip)
+        self._optimiser.step()
+        self._follow(number)
+        return value.detach()
+
+    def _loss(self, batch: Batch, fraction: float) -> Tensor:
+        low = torch.from_numpy(batch.low).to(self.device).permute(0, 3, 1, 2).float() / 255
+        offsets = torch.from_numpy(batch.offsets).to(self.device)
+        target = torch.from_numpy(batch.target).to(self.device).float() / 255
+        ratio = torch.tensor([batch.ratio], device=self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+            picture = self._forward(low, offsets, ratio)
+        criterion = loss.l1 if fraction < self._spec.psnr_from else loss.psnr
+        return criterion(picture.float(), target, self._spec.luma_share)
+
+    @torch.no_grad()
+    def _follow(self, number: int) -> None:
+        # A young average follows closely, or it would carry the first weights for long.
+        decay = min(self._spec.ema, (1 + number) / (10 + number))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "ema": self.average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+
+    def restore(self, network: Tensors, ema: Tensors, optimiser: dict[str, Any]) -> None:
+        try:
+            self.network.load_state_dict(network)
+            self.average.load_state_dict(ema)
+            self._optimiser.load_state_dict(optimiser)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(f"the run's tensors do not fit its network: {error}") from error
+
+
+def rate_at(spec: ScheduleSpec, number: int, fraction: float) -> float:
+    """The learning rate: a linear warm-up, then a cosine over the run."""
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
+    return min(1.0, (number + 1) / max(1, spec.warmup)) * (
+        spec.last_rate + (spec.rate - spec.last_rate) * cosine
+    )
+
+
+def forward_of(network: Diinn, device: torch.device, compiled: bool) -> Any:
+    """The network at samples, compiled where a compiler is at hand."""
+    sampled = SampledDiinn(network)
+    ready = device.type == "cuda" or shutil.which("g++") is not None
+    return torch.compile(sampled, dynamic=False) if compiled and ready else sampled
+
+
+def half_precision(device: torch.device) -> bool:
+    """Whether bfloat16 products are quick here: GPUs that have them, CPUs with AVX-512 BF16 or AMX."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

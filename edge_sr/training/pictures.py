@@ -1,0 +1,100 @@
+"""Finding and reading the pictures that a network learns from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import ConfigError, InputNotFoundError, MediaError
+from edge_sr.resample import resize
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
+
+Pixels = NDArray[np.uint8]
+Warn = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A file and the whole factor it is shrunk by before use."""
+
+    path: Path
+    shrink: int = 1
+
+
+def find_pictures(folders: list[Path], listing: str) -> list[Picture]:
+    """Every picture under ``folders``, in a fixed order.
+
+    With ``listing``, the rows of that tab-separated file in each folder: path, factor. Raises
+    ``InputNotFoundError`` for a folder or a listing that is not there and when nothing is found.
+    """
+    found = [picture for folder in folders for picture in _in_folder(folder, listing)]
+    if not found:
+        raise InputNotFoundError(
+            f"expected pictures ({', '.join(sorted(SUFFIXES))}), found none in {', '.join(map(str, folders))}"
+        )
+    return found
+
+
+def _in_folder(folder: Path, listing: str) -> list[Picture]:
+    if not folder.is_dir():
+        raise InputNotFoundError(f"no such folder of pictures: {folder}")
+    if listing:
+        return list(_listed(folder / listing))
+    return [Picture(path) for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+
+
+def _listed(listing: Path) -> Iterator[Picture]:
+    if not listing.is_file():
+        raise InputNotFoundError(f"the spec names a listing that is not there: {listing}")
+    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            yield _row(listing, number, line)
+
+
+def _row(listing: Path, number: int, line: str) -> Picture:
+    name, _, factor = line.rpartition("\t")
+    if not name or not factor.strip().isdigit() or int(factor) < 1:
+        raise ConfigError(f"{listing}:{number}: expected a path, a tab and a whole factor, found {line!r}")
+    return Picture(listing.parent / name, int(factor))
+
+
+def read_pictures(pictures: list[Picture], warn: Warn) -> Iterator[tuple[Picture, Pixels]]:
+    """Each readable picture as uint8 ``H x W x 3``; the others are named through ``warn`` and left out."""
+    for picture in pictures:
+        try:
+            yield picture, read_picture(picture)
+        except MediaError as error:
+            warn(f"skipped {error}")
+
+
+def read_picture(picture: Picture) -> Pixels:
+    """One picture as uint8 RGB, shrunk; raises ``MediaError`` naming the file."""
+    pixels = _decode(picture.path)
+    if picture.shrink == 1:
+        return pixels
+    height, width = pixels.shape[:2]
+    size = (max(1, width // picture.shrink), max(1, height // picture.shrink))
+    return resize(pixels, size, "lanczos3")
+
+
+def _decode(path: Path) -> Pixels:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return _flat(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{path}: {error}") from error
+
+
+def _flat(image: Any) -> Pixels:
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    return np.asarray(upright.convert("RGB"), np.uint8)

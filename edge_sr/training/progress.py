@@ -1,0 +1,52 @@
+"""What a run says of itself, and its curve."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_sr.optional import require
+from edge_sr.training.files import write_whole
+from edge_sr.training.ladder import WHOLE_SCALES
+from edge_sr.training.state import Record
+
+Say = Callable[[str], None]
+
+
+def line(record: Record, steps_a_second: float, remaining_seconds: float) -> str:
+    """One validation in words."""
+    figures = ", ".join(
+        f"x{scale} {value:.3f}" for scale, value in zip(WHOLE_SCALES, record.psnr, strict=True)
+    )
+    return (
+        f"step {record.step}: loss {record.loss:.5f}, validation {figures} dB (luma), "
+        f"{steps_a_second:.1f} steps/s, {clock(remaining_seconds)} left"
+    )
+
+
+def clock(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def draw_curve(history: list[Record], path: Path) -> None:
+    """Loss and validation PSNR over the steps, as a PNG."""
+    require("matplotlib", "the training curve")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    steps = [record.step for record in history]
+    for index, scale in enumerate(WHOLE_SCALES):
+        gain = [record.psnr[index] - history[0].psnr[index] for record in history]
+        above.plot(steps, gain, label=f"x{scale}, from {history[0].psnr[index]:.2f} dB")
+    above.set_ylabel("validation, luma PSNR, gain in dB")
+    above.legend()
+    # The first record is taken before any step, and the loss changes its kind when the criterion does.
+    below.plot(steps[1:], [record.loss for record in history[1:]])
+    below.set_ylabel("training loss")
+    below.set_xlabel("step")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    write_whole(path, buffer.getvalue())

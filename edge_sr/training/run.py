@@ -1,0 +1,182 @@
+"""A training run from spec to checkpoint, resumable at any step."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edge_sr.errors import CheckpointError, InterruptedRun, OutputExistsError
+from edge_sr.models.checkpoint import load_checkpoint
+from edge_sr.models.diinn import Diinn
+from edge_sr.spec import ModelSpec, to_mapping
+from edge_sr.training import crops as packed
+from edge_sr.training.batches import BatchSource
+from edge_sr.training.ladder import build_rung, draw_scales
+from edge_sr.training.learner import Learner
+from edge_sr.training.limit import Limit
+from edge_sr.training.progress import Say, draw_curve, line
+from edge_sr.training.shrinking import shrinker
+from edge_sr.training.spec import training_spec
+from edge_sr.training.state import Record, RunState, load_state, resume_path, save_state, save_weights
+from edge_sr.training.validation import Validation
+
+SAVE_SECONDS = 60.0
+LOSS_EVERY = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run came to; ``psnr`` is luma dB on the validation crops at x2, x3, x4."""
+
+    checkpoint: Path
+    curve: Path
+    steps: int
+    seconds: float
+    loss: float
+    psnr: tuple[float, ...]
+
+
+class TrainingRun:
+    """One run: ``run()`` trains until the limit and returns the outcome."""
+
+    def __init__(self, spec: ModelSpec, folder: Path, checkpoint: Path, limit: Limit, say: Say) -> None:
+        """``folder`` is the spec's own, which its starting weights are relative to."""
+        self._spec, self._training = spec, training_spec(spec)
+        self._folder, self._checkpoint = folder, checkpoint
+        self._limit, self._say = limit, say
+        self._step, self._seconds = 0, 0.0
+        self._losses: list[float] = []
+        self._history: list[Record] = []
+
+    def prepare(self, sources: list[Path], device: torch.device, resume: bool) -> None:
+        """Read the pictures, make the LR ladder and the network, and take up an earlier sitting's state."""
+        if not resume and (self._checkpoint.exists() or resume_path(self._checkpoint).exists()):
+            raise OutputExistsError(
+                f"{self._checkpoint} has a run already; go on with --resume or name another"
+            )
+        state = load_state(self._checkpoint, to_mapping(self._spec)) if resume else None
+        crops = self._crops(sources)
+        self._source = self._batches(crops)
+        self._validation = Validation(crops.validation, shrinker(self._training, salt=1))
+        torch.manual_seed(self._training.seed)
+        network = Diinn(self._spec.network())
+        if self._training.start and state is None:
+            network.load_state_dict(starting_tensors(self._folder / self._training.start, self._spec))
+        self._learner = Learner(network, self._training.schedule, device, self._training.compile)
+        if state is not None:
+            self._restore(state)
+
+    def run(self) -> Outcome:
+        """Train; raises ``InterruptedRun`` after saving when the user stops it."""
+        try:
+            self._train()
+        except KeyboardInterrupt as error:
+            self._save()
+            raise InterruptedRun(f"stopped at step {self._step}; go on with --resume") from error
+        return self._finish()
+
+    def _crops(self, sources: list[Path]) -> packed.Crops:
+        cache = self._checkpoint.with_suffix(packed.SUFFIX)
+        if cache.is_file():
+            return packed.load(cache)
+        crops = packed.collect(sources, self._training.data, self._say)
+        if not (len(sources) == 1 and sources[0].is_file()):
+            packed.save(crops, cache)
+        self._say(
+            f"{len(crops.train)} crops of {crops.side} pixels, {len(crops.validation)} more for validation"
+        )
+        return crops
+
+    def _batches(self, crops: packed.Crops) -> BatchSource:
+        schedule, seed = self._training.schedule, self._training.seed
+        scales, shares = draw_scales(schedule, self._training.data.rungs, seed)
+        shrink = shrinker(self._training)
+        self._say(f"shrinking the crops for {len(scales)} scales")
+        rungs = [build_rung(crops.train, scale, shrink) for scale in scales]
+        return BatchSource(crops.train, crops.weights(), rungs, shares, schedule, seed)
+
+    def _train(self) -> None:
+        saved = time.monotonic()
+        if not self._history:
+            self._validate()
+        for seconds in _stopwatch(self._seconds):
+            self._seconds = seconds
+            fraction = self._limit.fraction(self._step, seconds)
+            if fraction >= 1:
+                return
+            value = self._learner.step(self._source.draw(), self._step, fraction)
+            self._step += 1
+            if self._step % LOSS_EVERY == 0:
+                self._losses.append(_finite(value.item(), self._step))
+            if self._step % self._training.validate_every == 0:
+                self._validate()
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._save()
+                saved = time.monotonic()
+
+    def _validate(self) -> None:
+        figures = self._validation.measure(self._learner.average, self._learner.device)
+        loss = sum(self._losses) / len(self._losses) if self._losses else 0.0
+        self._losses = []
+        self._history.append(Record(self._step, self._seconds, loss, figures))
+        pace = self._step / self._seconds if self._seconds else 0.0
+        self._say(line(self._history[-1], pace, self._limit.remaining(self._step, self._seconds)))
+
+    def _finish(self) -> Outcome:
+        if self._history[-1].step != self._step:
+            self._validate()
+        self._save()
+        curve = self._checkpoint.with_suffix(".png")
+        draw_curve(self._history, curve)
+        last = self._history[-1]
+        return Outcome(self._checkpoint, curve, self._step, self._seconds, last.loss, last.psnr)
+
+    def _save(self) -> None:
+        history = [dataclasses.asdict(record) for record in self._history]
+        state = RunState(
+            spec=to_mapping(self._spec),
+            step=self._step,
+            seconds=self._seconds,
+            data=self._source.state(),
+            torch_rng=torch.get_rng_state(),
+            losses=self._losses,
+            history=history,
+            **self._learner.state(),
+        )
+        save_state(state, self._checkpoint)
+        save_weights(self._spec.network(), self._learner.average.state_dict(), self._checkpoint)
+
+    def _restore(self, state: RunState) -> None:
+        self._learner.restore(state.network, state.ema, state.optimiser)
+        self._source.restore(state.data)
+        torch.set_rng_state(state.torch_rng)
+        self._step, self._seconds, self._losses = state.step, state.seconds, state.losses
+        self._history = [Record(**record) for record in state.history]
+        self._say(f"resumed at step {self._step}")
+
+
+def starting_tensors(path: Path, spec: ModelSpec) -> dict[str, Any]:
+    """Weights to begin from; ``CheckpointError`` unless they are of the very same network."""
+    found = load_checkpoint(path)
+    if (found.spec.encoder, found.spec.decoder) != (spec.encoder, spec.decoder):
+        raise CheckpointError(f"{path} holds another network than the spec's: {found.spec}")
+    return found.tensors
+
+
+def _stopwatch(before: float) -> Iterator[float]:
+    """Seconds of training so far, time and again."""
+    begun = time.monotonic()
+    while True:
+        yield before + time.monotonic() - begun
+
+
+def _finite(value: float, step: int) -> float:
+    if not math.isfinite(value):
+        raise CheckpointError(f"the loss is {value} at step {step}; lower schedule.rate and start again")
+    return value

@@ -1,0 +1,102 @@
+"""DIINN at scattered samples: the content terms as one convolution at LR, the rest for each sample.
+
+The same arithmetic as ``edge_sr.models.diinn``, ordered so that a step costs little more than its encoder.
+With ``init_q`` (content varies for each sample) and in mode 4 (the last layer has neighbours on the output
+grid) there is no such order; ``samples_apart`` says so.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edge_sr.models.diinn import Decoder, Diinn, normalised
+from edge_sr.spec import DecoderSpec
+
+
+def samples_apart(spec: DecoderSpec) -> bool:
+    return not spec.init_q and spec.mode < 4
+
+
+class SampledDiinn(nn.Module):
+    """``network`` seen at samples; shares its parameters."""
+
+    def __init__(self, network: Diinn) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, picture: Tensor, offsets: Tensor, ratio: Tensor) -> Tensor:
+        """``picture`` ``n x 3 x p x p`` in [0, 1], ``offsets`` ``n x p x p x k x 2``, ``ratio`` one value.
+
+        Returns ``n x p x p x k x 3``, values around [0, 1], float32.
+        """
+        shape = offsets.shape
+        maps = content_maps(self.network.decoder, self.network.encode(picture))
+        rows = maps.permute(0, 2, 3, 1).unsqueeze(3).expand(-1, -1, -1, shape[3], -1).flatten(0, 3)
+        positions = torch.cat((offsets, ratio.expand(*shape[:-1], 1)), -1).flatten(0, 3)
+        residual = synthesise(self.network.decoder, rows, positions).float().view(*shape[:-1], 3)
+        if self.network.spec.decoder.bilinear_base:
+            residual = residual + bilinear_at(normalised(picture), offsets)
+        return 0.5 * residual + 0.5
+
+
+def content_maps(decoder: Decoder, features: Tensor) -> Tensor:
+    """The content terms of every modulation layer that has one, biases included: ``n x sum(D) x h x w``."""
+    channels = features.shape[1]
+    layers = [_conv(layer) for layer in decoder.K][: _mapped(decoder)]
+    weights = [conv.weight[:, -9 * channels :].reshape(-1, channels, 3, 3) for conv in layers]
+    return functional.conv2d(
+        features, torch.cat(weights), torch.cat([cast(Tensor, conv.bias) for conv in layers]), padding=1
+    )
+
+
+def synthesise(decoder: Decoder, maps: Tensor, positions: Tensor) -> Tensor:
+    """Samples ``m x 3`` from their content terms ``m x sum(D)`` and positional inputs ``m x 3``."""
+    split = list(torch.split(maps, list(decoder.spec.widths[: _mapped(decoder)]), 1))
+    k = torch.relu(split[0])
+    q = k * torch.sin(_product(_conv(decoder.Q[0]), positions))
+    for index in range(1, len(decoder.spec.widths)):
+        k = torch.relu(_modulation(decoder, index, k, q, split))
+        q = k * torch.sin(_product(_conv(decoder.Q[index]), q))
+    return _product(decoder.last_layer, q)
+
+
+def _conv(layer: nn.Module) -> nn.Conv2d:
+    """The 1 x 1 convolution of a decoder layer; its activation is applied here."""
+    conv: nn.Conv2d = cast(nn.Sequential, layer)[0]  # type: ignore[assignment]
+    return conv
+
+
+def _mapped(decoder: Decoder) -> int | None:
+    return 1 if decoder.spec.mode == 1 else None
+
+
+def _modulation(decoder: Decoder, index: int, k: Tensor, q: Tensor, maps: list[Tensor]) -> Tensor:
+    conv = _conv(decoder.K[index])
+    if decoder.spec.mode == 1:
+        return _product(conv, k)
+    width = decoder.spec.widths[index - 1]
+    previous = k if decoder.spec.mode == 2 else q
+    return maps[index] + functional.linear(previous, conv.weight[:, :width, 0, 0])
+
+
+def _product(conv: nn.Conv2d, rows: Tensor) -> Tensor:
+    return functional.linear(rows, conv.weight[:, :, 0, 0], conv.bias)
+
+
+def bilinear_at(picture: Tensor, offsets: Tensor) -> Tensor:
+    """Bilinear samples ``n x p x p x k x c`` inside each pixel of ``n x c x p x p``, edges clamped."""
+    padded = functional.pad(picture.float(), (1, 1, 1, 1), "replicate").permute(0, 2, 3, 1).unsqueeze(3)
+    dy, dx = offsets[..., :1], offsets[..., 1:]
+    above, level, below = (_across(padded[:, first : first + picture.shape[2]], dx) for first in range(3))
+    far = torch.where(dy > 0, below, above)
+    return level + (far - level) * (dy.abs() / 2)
+
+
+def _across(rows: Tensor, dx: Tensor) -> Tensor:
+    left, here, right = rows[:, :, :-2], rows[:, :, 1:-1], rows[:, :, 2:]
+    far = torch.where(dx > 0, right, left)
+    return here + (far - here) * (dx.abs() / 2)

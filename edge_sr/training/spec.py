@@ -1,0 +1,104 @@
+"""How a network is trained: the ``[training]`` table of a model spec. Nothing here needs PyTorch."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from edge_sr.errors import ConfigError
+from edge_sr.spec import ModelSpec, from_mapping
+
+DEGRADATIONS = ("none", "codec")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """What a network learns from.
+
+    ``crop``: side of the HR crops in pixels; ``cache_mb``: size of the packed crops, which decides how many
+    there are; ``listing``: name of a tab-separated file in each folder that lists pictures with the factor to
+    shrink them by first ("" for all pictures as they are); ``validation``: pictures kept apart;
+    ``degradation``: what LR crops go through besides; ``rungs``: how many scales they are made for.
+    """
+
+    crop: int = 256
+    cache_mb: int = 50
+    listing: str = ""
+    validation: int = 8
+    degradation: str = "none"
+    rungs: int = 24
+
+    def __post_init__(self) -> None:
+        _at_least("data", 1, cache_mb=self.cache_mb, validation=self.validation, rungs=self.rungs)
+        _at_least("data", 64, crop=self.crop)
+        _one_of("data.degradation", self.degradation, DEGRADATIONS)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleSpec:
+    """How it learns: ``batch`` patches of ``patch x patch`` LR pixels, ``samples`` HR pixels in each of them.
+
+    ``scales``: smallest and largest; ``whole_share`` of the batches takes x2, x3 or x4 exactly, ``far_share``
+    a scale between the largest and ``far_scale``. The rate warms up over ``warmup`` steps and falls along a
+    cosine from ``rate`` to ``last_rate``. The loss is L1, and from the fraction ``psnr_from`` of the run on
+    the logarithm of the squared error, which is what PSNR averages; ``luma_share`` of both is taken on luma.
+    """
+
+    batch: int = 16
+    patch: int = 48
+    samples: int = 1
+    scales: tuple[float, float] = (1.1, 4.0)
+    whole_share: float = 0.4
+    far_share: float = 0.04
+    far_scale: float = 8.0
+    rate: float = 1e-3
+    last_rate: float = 1e-6
+    warmup: int = 200
+    ema: float = 0.999
+    clip: float = 1.0
+    luma_share: float = 0.0
+    psnr_from: float = 1.0
+
+    def __post_init__(self) -> None:
+        _at_least("schedule", 1, batch=self.batch, patch=self.patch, samples=self.samples)
+        if not 1 <= self.scales[0] < self.scales[1] <= self.far_scale:
+            raise ConfigError(
+                f"schedule.scales must rise from at least 1 to at most {self.far_scale}, found {self.scales}"
+            )
+        for name in ("whole_share", "far_share", "luma_share", "psnr_from", "ema"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"schedule.{name} must lie in [0, 1], found {getattr(self, name)}")
+        if not 0 < self.last_rate <= self.rate:
+            raise ConfigError(f"schedule.rate must be at least last_rate and both above 0, found {self.rate}")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSpec:
+    """``start``: a checkpoint to begin from, relative to the spec ("" for random weights)."""
+
+    steps: int = 40_000
+    seed: int = 1
+    start: str = ""
+    compile: bool = True
+    validate_every: int = 2_000
+    data: DataSpec = dataclasses.field(default_factory=DataSpec)
+    schedule: ScheduleSpec = dataclasses.field(default_factory=ScheduleSpec)
+
+    def __post_init__(self) -> None:
+        _at_least("training", 1, steps=self.steps, validate_every=self.validate_every)
+
+
+def training_spec(model: ModelSpec) -> TrainingSpec:
+    """The ``[training]`` table of ``model``; ``ConfigError`` for an unknown key or a value out of range."""
+    spec: TrainingSpec = from_mapping(TrainingSpec, model.training, f"{model.name}: training")
+    return spec
+
+
+def _at_least(table: str, least: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise ConfigError(f"{table}.{name} must be at least {least}, found {value}")
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, found {value!r}")

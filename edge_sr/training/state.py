@@ -1,0 +1,91 @@
+"""A run's checkpoint: all that the next step depends on, in one file; and the weights that it ships."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_sr.errors import CheckpointError, InputNotFoundError
+from edge_sr.optional import require
+from edge_sr.spec import NetworkSpec, to_mapping
+from edge_sr.training.files import write_whole
+
+Tensors = dict[str, Tensor]
+
+
+@dataclasses.dataclass
+class Record:
+    """One validation: step, seconds of training so far, training loss since the last, dB at x2, x3, x4."""
+
+    step: int
+    seconds: float
+    loss: float
+    psnr: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return sum(self.psnr) / len(self.psnr)
+
+
+@dataclasses.dataclass
+class RunState:
+    """Plain values and tensors only, so that ``torch.load(weights_only=True)`` reads it."""
+
+    spec: dict[str, Any]
+    step: int
+    seconds: float
+    network: Tensors
+    ema: Tensors
+    optimiser: dict[str, Any]
+    data: dict[str, Any]
+    torch_rng: Tensor
+    losses: list[float]
+    history: list[dict[str, Any]]
+
+
+def resume_path(checkpoint: Path) -> Path:
+    """Where the run behind ``checkpoint`` keeps its state."""
+    return checkpoint.with_suffix(".resume.pt")
+
+
+def save_state(state: RunState, checkpoint: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save({field.name: getattr(state, field.name) for field in dataclasses.fields(state)}, buffer)
+    write_whole(resume_path(checkpoint), buffer.getvalue())
+
+
+def load_state(checkpoint: Path, spec: dict[str, Any]) -> RunState:
+    """The state to go on from; ``CheckpointError`` when it is damaged or belongs to another spec."""
+    path = resume_path(checkpoint)
+    if not path.is_file():
+        raise InputNotFoundError(f"no run to resume: {path} is not there; start one without --resume")
+    try:
+        state = RunState(**torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, EOFError, TypeError, OSError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path} is not a readable run: {error}") from error
+    if state.spec != spec:
+        changed = sorted(key for key in spec if state.spec.get(key) != spec[key])
+        raise CheckpointError(f"{path} belongs to a run of another spec; {', '.join(changed)} differ")
+    return state
+
+
+def save_weights(spec: NetworkSpec, tensors: Tensors, checkpoint: Path) -> None:
+    """Write ``NAME.safetensors`` (float32, the project's keys) and its description ``NAME.json``."""
+    safetensors = require("safetensors.torch", "saving weights")
+    plain = {key: tensor.detach().cpu().float().contiguous() for key, tensor in tensors.items()}
+    described = dataclasses.replace(spec, parameters=sum(tensor.numel() for tensor in plain.values()))
+    write_whole(checkpoint, safetensors.save(plain))
+    text = json.dumps(_without_zeros(to_mapping(described)), indent=2) + "\n"
+    write_whole(checkpoint.with_suffix(".json"), text.encode())
+
+
+def _without_zeros(mapping: dict[str, Any]) -> dict[str, Any]:
+    encoder = {key: value for key, value in mapping["encoder"].items() if value != 0}
+    return {**mapping, "encoder": encoder}
