@@ -23,7 +23,8 @@ svg{--ink:#1c2024;--faint:#8b949e;--grid:#d8dee4;--paper:#fff;
 --c0:#58a6ff;--c1:#ff9b62;--c2:#4ade80;--c3:#d2a8ff;--c4:#fbbf24;--c5:#5eead4}}
 """
 SHAPES = """
-text{font:12px system-ui,sans-serif;fill:var(--ink)}.axis,.level{fill:var(--faint)}
+text{font:12px system-ui,sans-serif;fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:4px}
+.axis,.level{fill:var(--faint)}
 line{stroke:var(--grid)}.rival{stroke:var(--faint);stroke-dasharray:5 4}.front{fill:none;stroke:var(--ink);
 stroke-width:1.2;opacity:.55}.mark{stroke:var(--paper);stroke-width:1.5}
 """ + "".join(f".s{i}{{fill:var(--c{i})}}" for i in range(SERIES))
@@ -156,8 +157,8 @@ def _marks(points: Sequence[Point], xs: Axis, ys: Axis) -> list[str]:
     out, taken = [], float("-inf")
     for p in sorted(points, key=lambda point: -point.y):
         x, y = xs.at(p.x), ys.at(p.y)
-        taken = max(y + 4, taken + LINE)
-        side, anchor = (9, "start") if x < WIDTH * 0.6 else (-9, "end")
+        taken = max(y + 20, taken + LINE)
+        side, anchor = (-4, "start") if x < WIDTH * 0.6 else (4, "end")
         words = escape(f"{p.label}: {p.y:.2f} dB, {p.x:.3g} ms")
         out += [
             f'<circle class="mark s{p.series % SERIES}" cx="{x:.1f}" cy="{y:.1f}" r="6">',

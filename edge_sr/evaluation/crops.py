@@ -13,7 +13,7 @@ from edge_sr.quality import luma
 
 Picture = NDArray[np.uint8]
 
-SIDE = 80  # output pixels; small enough to see single ones on a page
+SIDE = 64  # output pixels; small enough to see single ones on a page
 AMPLIFIED = 4
 CROP_NAMES = ("original", "network", "bicubic", "difference")
 

@@ -60,14 +60,22 @@ def _section(name: str, runs: Sequence[Evaluation], index: int) -> str:
 
 
 def _table(runs: Sequence[Evaluation], scales: Sequence[float]) -> str:
-    head = "".join(f'<th scope="col">{title} x{scale:g}</th>' for scale in scales for _, title, _ in MEASURES)
+    groups = "".join(f'<th scope="colgroup" colspan="{len(MEASURES)}">x{scale:g}</th>' for scale in scales)
+    titles = "".join(
+        f'<th scope="col"{_edge(key)}>{title}</th>' for _ in scales for key, title, _ in MEASURES
+    )
     rows = list(_labelled(runs))
     labels = list(dict.fromkeys(label for label, _, _ in rows))
     body = "".join(_table_row(label, rows, scales) for label in labels)
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Figures"><table><thead><tr>'
-        f'<th scope="col">Network</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<th scope="col" rowspan="2">Network</th>{groups}</tr><tr class="titles">{titles}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _edge(key: str) -> str:
+    return ' class="first"' if key == MEASURES[0][0] else ""
 
 
 def _labelled(runs: Sequence[Evaluation]) -> Iterable[tuple[str, Row, bool]]:
@@ -94,23 +102,25 @@ def _table_row(label: str, rows: Sequence[tuple[str, Row, bool]], scales: Sequen
         here = [(name, row) for name, row, _ in rows if row.scale == scale]
         own = next((row for name, row in here if name == label), None)
         for key, _, digits in MEASURES:
-            best = max((_sortable(getattr(row, key)) for _, row in here), default=0.0)
-            cells.append(_cell(getattr(own, key), digits, best) if own else "<td></td>")
+            best = max((_rounded(getattr(row, key), digits) for _, row in here), default=0.0)
+            cells.append(_cell(key, getattr(own, key), digits, best) if own else f"<td{_edge(key)}></td>")
     kind = ' class="rival"' if rival else ""
     return f'<tr{kind}><th scope="row">{escape(label)}</th>{"".join(cells)}</tr>'
 
 
-def _cell(value: Score, digits: int, best: float) -> str:
-    mark = ' class="best"' if _sortable(value) >= best else ""
-    return f"<td{mark}>{_text(value, digits)}</td>"
+def _cell(key: str, value: Score, digits: int, best: float) -> str:
+    if _rounded(value, digits) >= best:
+        edge = " first" if _edge(key) else ""
+        return f'<td class="best{edge}">{_text(value, digits)}</td>'
+    return f"<td{_edge(key)}>{_text(value, digits)}</td>"
 
 
 def _text(value: Score, digits: int = 2) -> str:
     return "equal" if value is None else f"{value:.{digits}f}"
 
 
-def _sortable(value: Score) -> float:
-    return float("inf") if value is None else value
+def _rounded(value: Score, digits: int) -> float:
+    return float("inf") if value is None else round(value, digits)
 
 
 def _chart(runs: Sequence[Evaluation], scale: float) -> str:
