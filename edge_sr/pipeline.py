@@ -4,8 +4,8 @@
     network  upscaler(...)   encoder graph, decoder graph, one frame at a time         (the caller's thread)
     encode   writer.write()  converted to the output's YUV, encoded into a piece       (thread)
 
-Between them lie relays of a few frames, so memory does not grow with the film and a slow stage holds the others
-back. A still picture takes the same way without the threads.
+Between them lie relays of a few frames, so memory does not grow with the film and a slow stage holds the
+others back. A still picture takes the same way without the threads.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from edge_sr.grid import Box
 from edge_sr.video.film import Film, FilmFrame
+from edge_sr.video.pieces import TimedFrame
 from edge_sr.video.pixels import Converter, FromRgb, ToRgb
-from edge_sr.video.segments import SegmentWriter, TimedFrame
+from edge_sr.video.segments import SegmentWriter
 
 # Frames that wait between two stages.
 WAITING = 2
@@ -40,7 +41,7 @@ class Network(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """The whole picture's ``size``; of it the ``region`` (input pixels) is computed, and of that the ``crop`` kept."""
+    """What to compute: the ``region`` (input pixels) of a picture of ``size``; the ``crop`` of it is kept."""
 
     size: tuple[int, int]
     region: tuple[int, int, int, int] | None = None
@@ -87,8 +88,8 @@ def run_film(
 ) -> Flow:
     """Upscales the film's frames from number ``first`` on; the last piece is left for the caller to close.
 
-    Ends early, between two frames, once ``stop`` is set. Whatever goes wrong in a stage is raised here, when the
-    other stages have ended.
+    Ends early, between two frames, once ``stop`` is set. Whatever goes wrong in a stage is raised here, when
+    the other stages have ended.
     """
     decoded: Relay[Picture] = Relay(WAITING)
     upscaled: Relay[Picture] = Relay(WAITING)
@@ -145,7 +146,7 @@ def _encode(upscaled: Relay[Picture], to_yuv: FromRgb, writer: SegmentWriter, fl
 
 
 class _Reader:
-    """Frames to upright RGB; a frame of another format or size than the first is brought to what can be used."""
+    """Frames to upright RGB; one of another format or size than the first is brought to what can be used."""
 
     def __init__(self, film: Film, target: Target) -> None:
         self._info = film.info

@@ -17,8 +17,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def stopping(say: Callable[[str], None]) -> Iterator[threading.Event]:
     """Yields an event that the first signal sets; a second one ends the process with code 130.
 
-    Python runs its handlers between two bytecodes of the main thread, which may be seconds inside a network. So a
-    thread listens on the wake-up socket, which the interpreter writes to at once.
+    Python runs its handlers between two bytecodes of the main thread, which may be seconds inside a network.
+    So a thread listens on the wake-up socket, which the interpreter writes to at once.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -7,7 +7,7 @@ import shlex
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,88 +17,106 @@ if TYPE_CHECKING:
     from edge_sr.upscaling.request import Report, Request
     from edge_sr.video.film import Excerpt
 
+Input = Annotated[str, typer.Argument(help="A picture, a folder of pictures, or anything FFmpeg opens.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="The file to write. [default: NAME-WxH.EXT beside the input]"),
+]
+Scale = Annotated[str | None, typer.Option("--scale", help="How much larger, such as 2 or 2.7.")]
+Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="Exact size of the output.")]
+Height = Annotated[int | None, typer.Option("--height", help="Height of the output; the width follows.")]
+Model = Annotated[str, typer.Option("--model", metavar="NAME|BUNDLE", help="The network.")]
+Backend = Annotated[str, typer.Option("--backend", help="What runs the network.")]
+Precision = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")]
+Region = Annotated[
+    str | None, typer.Option("--region", metavar="X,Y,W,H", help="Only this part, in input pixels.")
+]
+Start = Annotated[str | None, typer.Option("--start", metavar="T", help="Begin here: seconds or H:M:S.")]
+Duration = Annotated[str | None, typer.Option("--duration", metavar="T", help="Stop after so long.")]
+Codec = Annotated[
+    str | None,
+    typer.Option("--codec", help="x264, x265, svt-av1, vp9, prores, ffv1, or h264_nvenc and its like."),
+]
+Crf = Annotated[int | None, typer.Option("--crf", help="Constant quality of the codec; lower is better.")]
+Preset = Annotated[str | None, typer.Option("--preset", help="The codec's own word for speed.")]
+Hwaccel = Annotated[str, typer.Option("--hwaccel", help="Decoding: auto, none or cuda.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail when anything is damaged or left out.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
 
 def upscale(
-    input: Annotated[str, typer.Argument(help="A picture, a folder of pictures, or anything FFmpeg opens.")],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="The file to write. [default: NAME-WxH.EXT beside the input]"),
-    ] = None,
-    scale: Annotated[str | None, typer.Option("--scale", help="How much larger, such as 2 or 2.7.")] = None,
-    size: Annotated[
-        str | None, typer.Option("--size", metavar="WxH", help="Exact size of the output.")
-    ] = None,
-    height: Annotated[
-        int | None, typer.Option("--height", help="Height of the output; the width follows.")
-    ] = None,
-    model: Annotated[str, typer.Option("--model", metavar="NAME|BUNDLE", help="The network.")] = "diinn-edge",
-    backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
-    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")] = "auto",
-    region: Annotated[
-        str | None, typer.Option("--region", metavar="X,Y,W,H", help="Only this part, in input pixels.")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--start", metavar="T", help="Begin here: seconds or H:M:S.")
-    ] = None,
-    duration: Annotated[
-        str | None, typer.Option("--duration", metavar="T", help="Stop after so long.")
-    ] = None,
-    codec: Annotated[
-        str | None,
-        typer.Option("--codec", help="x264, x265, svt-av1, vp9, prores, ffv1 or h264_nvenc and its like."),
-    ] = None,
-    crf: Annotated[
-        int | None, typer.Option("--crf", help="Constant quality of the codec; lower is better.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="The codec's own word for speed.")] = None,
-    hwaccel: Annotated[str, typer.Option("--hwaccel", help="Decoding: auto, none or cuda.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail when anything is damaged or left out.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    input: Input,
+    output: Output = None,
+    scale: Scale = None,
+    size: Size = None,
+    height: Height = None,
+    model: Model = "diinn-edge",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    region: Region = None,
+    start: Start = None,
+    duration: Duration = None,
+    codec: Codec = None,
+    crf: Crf = None,
+    preset: Preset = None,
+    hwaccel: Hwaccel = "auto",
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    as_json: Json = False,
 ) -> None:
     """Make a film or picture larger and sharper."""
+    given = dict(locals())
     from edge_sr.cli.interrupts import stopping
     from edge_sr.cli.progress import Talker
-    from edge_sr.grid import parse_scale
-    from edge_sr.upscaling.request import Controls, Request
+    from edge_sr.upscaling.request import Controls
     from edge_sr.upscaling.upscale import upscale as run
 
-    request = Request(
-        input=input,
-        output=output,
-        scale=None if scale is None else parse_scale(scale),
-        size=None if size is None else parse_size(size),
-        height=height,
-        model=model,
-        backend=backend,
-        precision=precision,
-        region=None if region is None else parse_region(region),
-        excerpt=_excerpt(start, duration),
-        codec=codec,
-        crf=crf,
-        preset=preset,
-        hwaccel=hwaccel,
-        resume=resume,
-        overwrite=overwrite,
-        strict=strict,
-        go_on=command_to_go_on(sys.argv[1:]),
-    )
     talker = Talker()
     with stopping(talker.say) as stop:
-        report = run(request, Controls(talker, stop))
+        report = run(_request(given), Controls(talker, stop))
     typer.echo(json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report))
+
+
+def _request(given: dict[str, Any]) -> Request:
+    """The request of the command line's words, by their names in ``upscale``."""
+    from edge_sr.grid import parse_scale
+    from edge_sr.upscaling.request import Request
+
+    as_given = (
+        "input",
+        "output",
+        "height",
+        "model",
+        "backend",
+        "precision",
+        "codec",
+        "crf",
+        "preset",
+        "hwaccel",
+    )
+    flags = ("resume", "overwrite", "strict")
+    return Request(
+        **{name: given[name] for name in as_given + flags},
+        scale=None if given["scale"] is None else parse_scale(given["scale"]),
+        size=None if given["size"] is None else parse_size(given["size"]),
+        region=None if given["region"] is None else parse_region(given["region"]),
+        excerpt=_excerpt(given["start"], given["duration"]),
+        go_on=command_to_go_on(sys.argv[1:]),
+    )
 
 
 def summary(report: Report) -> str:
     """The report in two lines."""
     before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
     return (
-        f"{report.output}: {report.frames} frames, {before} to {after}, by {report.model} on {report.backend} "
-        f"{report.precision}\n{report.seconds:.1f} s, {report.fps:.1f} frames/s, encoder {report.encoder_ms:.1f} ms, "
-        f"decoder {report.decoder_ms:.1f} ms, at most {report.peak_rss_mb:.0f} MB"
+        f"{report.output}: {report.frames} frames, {before} to {after}, "
+        f"by {report.model} on {report.backend} {report.precision}\n"
+        f"{report.seconds:.1f} s, {report.fps:.1f} frames/s, "
+        f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "
+        f"at most {report.peak_rss_mb:.0f} MB"
     )
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import statistics
 import threading
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,7 +40,7 @@ class Request:
     backend: str = "auto"
     precision: str = "auto"
     region: tuple[int, int, int, int] | None = None
-    excerpt: Excerpt = Excerpt()
+    excerpt: Excerpt = dataclasses.field(default_factory=Excerpt)
     codec: str | None = None
     crf: int | None = None
     preset: str | None = None

@@ -163,9 +163,9 @@ def _upscaled(still: Still, target: Target, network: TimedNetwork) -> Still:
 
 def _written_size(request: Request, info: StillInfo) -> Size:
     if min(info.size) < SMALLEST_SIDE:
-        raise MediaError(
-            f"the picture is {info.size[0]}x{info.size[1]}, the network takes {SMALLEST_SIDE}x{SMALLEST_SIDE} or more"
-        )
+        found = "x".join(map(str, info.size))
+        least = f"{SMALLEST_SIDE}x{SMALLEST_SIDE}"
+        raise MediaError(f"expected a picture of {least} pixels or more, found {found}")
     whole = request.whole_size(info.size)
     if request.region is None:
         return whole

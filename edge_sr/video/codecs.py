@@ -15,7 +15,8 @@ LOOKAHEAD_BYTES = 1 << 30
 
 @dataclasses.dataclass(frozen=True)
 class Codec:
-    """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``piece`` holds its segments."""
+    """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``piece`` is the suffix of
+    its pieces, ``intra`` says that every frame stands alone."""
 
     name: str
     encoder: str
@@ -31,6 +32,7 @@ class Codec:
     fixed: tuple[tuple[str, str], ...] = ()
     piece: str = "mp4"
     largest_side: int = 65535
+    intra: bool = False
 
     @property
     def is_hardware(self) -> bool:
@@ -93,6 +95,7 @@ CODECS = {
             preset_key="profile",
             fixed=(("vendor", "apl0"),),
             piece="mov",
+            intra=True,
         ),
         Codec(
             "ffv1",
@@ -102,6 +105,7 @@ CODECS = {
             preset_key=None,
             fixed=(("level", "3"), ("slicecrc", "1"), ("g", "1")),
             piece="nut",
+            intra=True,
         ),
         Codec("h264_nvenc", "h264_nvenc", "H.264", _ALL, depths=(8,), **{**_NVENC, "largest_side": 4096}),
         Codec("hevc_nvenc", "hevc_nvenc", "H.265", _ALL, **{**_NVENC, "largest_side": 8192}),
@@ -289,7 +293,8 @@ def _unusable(encoding: Encoding, error: Exception) -> Exception:
     codec = encoding.codec
     if codec.is_hardware:
         return MissingError(
-            f"--codec {codec.name} needs an NVIDIA GPU with its driver, and it does not open here: use --codec x264"
+            f"--codec {codec.name} needs an NVIDIA GPU with its driver, and does not open here: "
+            "use --codec x264"
         )
     options = ", ".join(f"{key}={value}" for key, value in encoding.options)
     return OptionError(f"{codec.name} refuses {encoding.size[0]}x{encoding.size[1]} with {options}: {error}")

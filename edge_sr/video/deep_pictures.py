@@ -14,7 +14,7 @@ PNG_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 
 def encode(kind: str, samples: NDArray[np.uint16], icc: bytes | None) -> bytes:
-    """A PNG or TIFF file of ``H x W x n`` uint16 samples: grey, grey and alpha, RGB or RGBA, with its ICC profile."""
+    """A PNG or TIFF file of ``H x W x n`` uint16: grey, grey and alpha, RGB or RGBA, with its ICC profile."""
     return _png(samples, icc) if kind == "PNG" else _tiff(samples, icc)
 
 
@@ -67,7 +67,7 @@ def _tiff_file(tags: list[tuple[int, str, Any]], strip: bytes) -> bytes:
     spilled = [struct.pack(f"<{len(values)}{kind}", *values) for _, kind, values in tags]
     strip_at = spill_at + sum(len(data) + len(data) % 2 for data in spilled if len(data) > 4)
     directory, spill = struct.pack("<H", len(tags)), b""
-    for (tag, kind, values), data in zip(tags, spilled):
+    for (tag, kind, values), data in zip(tags, spilled, strict=True):
         if tag == 273:
             data = struct.pack("<I", strip_at)
         if len(data) > 4:

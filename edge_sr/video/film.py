@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -263,7 +263,7 @@ def _picture_stream(name: str, container: av.container.InputContainer) -> av.vid
             return stream
     kinds = sorted({stream.type for stream in container.streams})
     found = " and ".join(kinds) if kinds else "nothing"
-    raise MediaError(f"{os.path.basename(name)} has no picture, only {found}: expected a film or a picture")
+    raise MediaError(f"{Path(name).name} has no picture, only {found}: expected a film or a picture")
 
 
 def _frame_rate(stream: av.video.stream.VideoStream) -> Fraction:

@@ -14,7 +14,8 @@ from edge_sr.video.colour import Colour
 from edge_sr.video.containers import Container, muxer_options
 from edge_sr.video.film import Excerpt
 from edge_sr.video.opening import open_input, writing
-from edge_sr.video.segments import Segment, joined_packets
+from edge_sr.video.segments import Segment
+from edge_sr.video.splicing import joined_packets
 from edge_sr.video.tracks import (
     STALE,
     STALE_OF_VIDEO,
@@ -49,8 +50,8 @@ def join(
 ) -> list[str]:
     """Writes ``target``, and returns a name for each piece of metadata that the container did not take.
 
-    ``until`` cuts the other tracks, in seconds, for a film that is not finished. ``target`` is not atomic: the
-    caller renames it.
+    ``until`` cuts the other tracks, in seconds, for a film that is not finished. ``target`` is written
+    in place: the caller renames it.
     """
     with open_input(plan.source) as source, writing(str(target)):
         _write(source, segments, plan, target, until)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import (
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 UNREACHABLE = {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET}
+NVIDIA_DEVICE = Path("/dev/nvidia0")
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
@@ -38,9 +39,9 @@ def open_input(name: str, hwaccel: str = "none") -> av.container.InputContainer:
     """
     import av
 
-    if not is_url(name) and not os.path.exists(name):
+    if not is_url(name) and not Path(name).exists():
         raise InputNotFoundError(f"no such file or folder: {name}")
-    if not is_url(name) and os.path.getsize(name) == 0:
+    if Path(name).is_file() and Path(name).stat().st_size == 0:
         raise MediaError(f"{name} is empty, expected a film or a picture")
     device = _hardware(hwaccel)
     try:
@@ -52,9 +53,9 @@ def open_input(name: str, hwaccel: str = "none") -> av.container.InputContainer:
 def _hardware(hwaccel: str) -> Any:
     from av.codec.hwaccel import HWAccel, hwdevices_available
 
-    if hwaccel == "none" or (hwaccel == "auto" and not os.path.exists("/dev/nvidia0")):
+    if hwaccel == "none" or (hwaccel == "auto" and not NVIDIA_DEVICE.exists()):
         return None
-    if "cuda" not in hwdevices_available() or not os.path.exists("/dev/nvidia0"):
+    if "cuda" not in hwdevices_available() or not NVIDIA_DEVICE.exists():
         raise MissingError(
             "--hwaccel cuda needs an NVIDIA GPU with its driver, and none was found: use --hwaccel none"
         )
@@ -69,7 +70,7 @@ def _unreadable(name: str, error: Any) -> EdgeSRError:
 
 @contextlib.contextmanager
 def writing(name: str) -> Iterator[None]:
-    """Raises ``DiskFullError`` or ``ResourceError`` naming ``name`` for whatever goes wrong inside while writing."""
+    """Raises ``DiskFullError`` or ``ResourceError``, naming ``name``, for what goes wrong inside."""
     import av
 
     try:

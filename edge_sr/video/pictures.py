@@ -1,7 +1,7 @@
 """Still pictures: PNG, JPEG, WebP, TIFF (and BMP in) to RGB arrays and back, 8 or 16 bits a channel.
 
-Pillow reads and writes 8 bits; of a 16-bit colour picture it would keep only 8, so those are decoded by FFmpeg
-and written by ``deep_pictures``.
+Pillow reads and writes 8 bits; of a 16-bit colour picture it would keep only 8, so those are decoded by
+FFmpeg and written by ``deep_pictures``.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def read_still(path: Path) -> Still:
 
 
 def write_still(still: Still, path: Path, kind: str) -> list[str]:
-    """Writes the picture as ``kind`` (Pillow's name), and returns a name for each thing that it cannot hold."""
+    """Writes the picture as ``kind`` (Pillow's name); returns a name for each thing that it cannot hold."""
     dropped = []
     if still.alpha is not None and kind not in HOLDS_ALPHA:
         dropped.append(f"the alpha channel ({kind} has none)")

@@ -1,7 +1,7 @@
 """Decoded frames to RGB arrays and back, by the matrix and range that the film states.
 
-Eight-bit 4:2:0 goes through swscale as uint8. Everything deeper or with more chroma becomes float32 by our own
-arithmetic: swscale puts the white of a limited-range 10-bit film at 65,280 of 65,535.
+Eight-bit 4:2:0 goes through swscale as uint8. Everything deeper or with more chroma becomes float32 by our
+own arithmetic: swscale puts the white of a limited-range 10-bit film at 65,280 of 65,535.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class FromRgb:
 
 
 def _levels(depth: int, full_range: bool) -> tuple[float, float, float, float]:
-    """Luma's black and span, chroma's neutral and span, in codes of ``depth`` bits (ITU-R BT.709, part 6.10)."""
+    """Luma's black and span, chroma's neutral and span, in codes of ``depth`` bits (ITU-R BT.709, 6.10)."""
     unit = float(1 << (depth - 8))
     top = float((1 << depth) - 1)
     return (0.0, top, 128 * unit, top) if full_range else (16 * unit, 219 * unit, 128 * unit, 224 * unit)
@@ -193,7 +193,7 @@ def read_planes(frame: av.VideoFrame) -> NDArray[Any]:
     """The first three planes of a 4:4:4 frame as one ``3 x H x W`` array of float32 codes."""
     planes = np.empty((3, frame.height, frame.width), np.float32)
     dtype = np.uint8 if frame.format.components[0].bits == 8 else np.dtype("<u2")
-    for target, plane in zip(planes, frame.planes):
+    for target, plane in zip(planes, frame.planes, strict=False):
         rows = np.frombuffer(memoryview(plane), dtype).reshape(frame.height, -1)
         target[...] = rows[:, : frame.width]
     return planes
@@ -205,7 +205,7 @@ def write_planes(codes: NDArray[Any], pixel_format: str) -> av.VideoFrame:
 
     _, height, width = codes.shape
     frame = av.VideoFrame(width, height, pixel_format)
-    for plane, values in zip(frame.planes, codes):
+    for plane, values in zip(frame.planes, codes, strict=True):
         padded = np.zeros((height, plane.line_size // codes.itemsize), codes.dtype)
         padded[:, :width] = values
         plane.update(padded.tobytes())

@@ -7,29 +7,24 @@ off and gone on with makes the same pieces as one that was not.
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from edge_sr.video.codecs import Encoding, configure
-from edge_sr.video.colour import Colour
+from edge_sr.video.codecs import Encoding
 from edge_sr.video.opening import writing
+from edge_sr.video.pieces import Piece, Recipe, TimedFrame
 
-if TYPE_CHECKING:
-    import av
-
-MUXERS = {"mp4": "mp4", "mov": "mov", "nut": "nut"}
 _NAME = re.compile(r"^(\d{6})@(-?\d+)\.(mp4|mov|nut)$")
 # A piece holds about this many output pixels, within a limit either way.
 PIXELS = 1 << 28
 
 
-def frames_per_segment(size: tuple[int, int]) -> int:
-    """How many frames a piece holds: 120 up to 1080p, fewer where each takes long."""
-    return min(120, max(16, PIXELS // (size[0] * size[1])))
+def frames_per_segment(encoding: Encoding) -> int:
+    """How many frames a piece holds: 120 up to 1080p, fewer where each is large or stands alone."""
+    if encoding.codec.intra:
+        return 16
+    width, height = encoding.size
+    return min(120, max(16, PIXELS // (width * height)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,16 +34,6 @@ class Segment:
     path: Path
     index: int
     first_pts: int
-
-
-@dataclasses.dataclass(frozen=True)
-class TimedFrame:
-    """A frame to encode: its number in the film and its time in units of the film's time base."""
-
-    index: int
-    pts: int
-    duration: int
-    frame: av.VideoFrame
 
 
 def finished_segments(folder: Path) -> list[Segment]:
@@ -67,177 +52,49 @@ def finished_segments(folder: Path) -> list[Segment]:
 class SegmentWriter:
     """Encodes frames into pieces of ``length`` frames in ``folder``.
 
-    ``finish`` completes the last piece, ``suspend`` closes an unfinished one under a name that is no piece's,
-    ``abandon`` drops it. Raises ``DiskFullError`` or ``ResourceError`` when a file cannot be written.
+    ``finish`` completes the last piece, ``suspend`` writes an unfinished one under a name that is no piece's,
+    and ``salvage`` what there is room for of it. Raises ``DiskFullError`` or ``ResourceError`` if not.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        encoding: Encoding,
-        *,
-        length: int,
-        time_base: Fraction,
-        aspect: Fraction,
-        colour: Colour,
-    ) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, length: int) -> None:
         self._folder = folder
-        self._encoding = encoding
+        self._recipe = recipe
         self._length = length
-        self._time_base = time_base
-        self._aspect = aspect
-        self._colour = colour
-        self._piece: _Piece | None = None
+        self._piece: Piece | None = None
 
     def write(self, frame: TimedFrame) -> None:
         """Encodes one frame; completes the piece when it is the piece's last."""
         with writing(str(self._folder)):
             if self._piece is None:
-                self._piece = self._open(frame)
-            self._piece.write(frame)
-            if (frame.index + 1) % self._length == 0:
-                self._complete()
+                path = self._folder / f"unfinished.{self._recipe.encoding.codec.piece}"
+                self._piece = Piece(path, frame, self._recipe)
+            self._piece.encode(frame)
+        if (frame.index + 1) % self._length == 0:
+            self.finish()
 
     def finish(self) -> None:
+        """Completes the piece that is on its way."""
+        piece = self._piece
+        if piece is None:
+            return
         with writing(str(self._folder)):
-            self._complete()
+            piece.save()
+            number = piece.index // self._length
+            piece.path.replace(self._folder / f"{number:06d}@{piece.first_pts}{piece.path.suffix}")
+        self._piece = None
 
     def suspend(self) -> Segment | None:
-        """Closes the piece as it is; playable, but not among ``finished_segments``."""
-        if self._piece is None:
-            return None
+        """Writes the piece as it is; playable, but not among ``finished_segments``."""
         piece, self._piece = self._piece, None
+        if piece is None:
+            return None
         with writing(str(self._folder)):
-            piece.close()
+            piece.save()
         return Segment(piece.path, piece.index, piece.first_pts)
 
-    def abandon(self) -> None:
-        """Drops the piece; errors of closing it are of no interest any more."""
-        if self._piece is not None:
-            piece, self._piece = self._piece, None
-            piece.discard()
-
-    def _open(self, frame: TimedFrame) -> _Piece:
-        path = self._folder / f"unfinished.{self._encoding.codec.piece}"
-        return _Piece(path, frame, self._encoding, self._time_base, self._aspect, self._colour)
-
-    def _complete(self) -> None:
-        if self._piece is None:
-            return
+    def salvage(self) -> Segment | None:
+        """After an error: as much of the piece as can be written, None when nothing can."""
         piece, self._piece = self._piece, None
-        piece.close()
-        number = piece.index // self._length
-        os.replace(piece.path, self._folder / f"{number:06d}@{piece.first_pts}{piece.path.suffix}")
-
-
-class _Piece:
-    """One file being encoded."""
-
-    def __init__(
-        self,
-        path: Path,
-        first: TimedFrame,
-        encoding: Encoding,
-        time_base: Fraction,
-        aspect: Fraction,
-        colour: Colour,
-    ) -> None:
-        import av
-
-        self.path = path
-        self.index = first.index
-        self.first_pts = first.pts
-        self._time_base = time_base
-        self._times: list[tuple[int, int]] = []
-        self._file: Any = av.open(str(path), "w", format=MUXERS[path.suffix[1:]])
-        self._stream: Any = self._file.add_stream(encoding.codec.encoder, rate=encoding.rate)
-        configure(self._stream.codec_context, encoding, aspect, colour)
-        self._stream.time_base = time_base
-
-    def write(self, frame: TimedFrame) -> None:
-        frame.frame.pts = len(self._times)
-        frame.frame.time_base = self._stream.codec_context.time_base
-        self._times.append((frame.pts - self.first_pts, frame.duration))
-        self._mux(self._stream.encode(frame.frame))
-
-    def close(self) -> None:
-        self._mux(self._stream.encode(None))
-        self._file.close()
-        _to_disk(self.path)
-
-    def discard(self) -> None:
-        import contextlib
-
-        with contextlib.suppress(Exception):
-            self._file.close()
-        self.path.unlink(missing_ok=True)
-
-    def _mux(self, packets: list[Any]) -> None:
-        """Puts the true times on packets whose times are frame numbers."""
-        for packet in packets:
-            pts, packet.duration = self._times[packet.pts]
-            dts = packet.pts if packet.dts is None else packet.dts
-            packet.dts = dts * self._times[0][1] if dts < 0 else self._times[dts][0]
-            packet.pts = pts
-            packet.time_base = self._time_base
-            self._file.mux(packet)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def read_packets(segment: Segment, time_base: Fraction) -> Iterator[Any]:
-    """The packets of a piece in decoding order, with the film's own presentation times."""
-    import av
-
-    with av.open(str(segment.path)) as file:
-        packets: Iterator[Any] = file.demux(video=0)
-        for packet in packets:
-            if packet.size:
-                packet.duration = round((packet.duration or 0) * packet.time_base / time_base)
-                packet.pts = round(packet.pts * packet.time_base / time_base) + segment.first_pts
-                packet.time_base = time_base
-                yield packet
-
-
-def reorder_delay(segment: Segment) -> int:
-    """By how many frames decoding runs ahead of display: the packets decoded before time 0."""
-    import av
-
-    delay = 0
-    with av.open(str(segment.path)) as file:
-        for packet in file.demux(video=0):
-            if packet.dts is None or packet.dts >= 0:
-                return delay
-            delay += 1
-    return delay
-
-
-def segments_end(segments: list[Segment], time_base: Fraction) -> int:
-    """When the last frame of the last piece has been shown."""
-    return max((packet.pts + packet.duration for packet in read_packets(segments[-1], time_base)), default=0)
-
-
-def joined_packets(segments: list[Segment], time_base: Fraction) -> Iterator[Any]:
-    """The packets of all pieces as one stream, decoding times recomputed to rise throughout.
-
-    Packet ``i`` decodes when frame ``i - delay`` is shown: never later than its own time, since no packet
-    comes more than ``delay`` places early.
-    """
-    delay = max((reorder_delay(segment) for segment in segments), default=0)
-    shown: list[int] = []
-    for segment in segments:
-        packets = list(read_packets(segment, time_base))
-        times = sorted(packet.pts for packet in packets)
-        if not shown:
-            tick = max(1, packets[0].duration or 1)
-            shown = [times[0] - tick * back for back in range(delay, 0, -1)]
-        shown = shown[len(shown) - delay :] + times
-        for packet, dts in zip(packets, shown):
-            packet.dts = dts
-            yield packet
+        if piece is None or not piece.salvage():
+            return None
+        return Segment(piece.path, piece.index, piece.first_pts)

@@ -89,8 +89,8 @@ def copied_packets(
 ) -> Iterator[Any]:
     """The packets of all copied streams in file order, times moved so that the excerpt begins at 0.
 
-    ``until`` is where to stop, in seconds of the output; None reads to the end. A packet that begins before the
-    excerpt is left out, except a subtitle that is still shown: it begins with the excerpt.
+    ``until`` is where to stop, in seconds of the output; None reads to the end. A packet that begins before
+    the excerpt is left out, except a subtitle that is still shown: it begins with the excerpt.
     """
     import av
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,8 @@ from edge_sr.video.segments import Segment, finished_segments
 
 STATE = "state.json"
 LOCK = "lock"
+RESERVE = "reserve"
+RESERVED_BYTES = 1 << 20
 SCHEMA = 1
 SAMPLE = 1 << 20
 
@@ -34,7 +35,7 @@ def input_identity(name: str) -> dict[str, Any]:
     """What tells one input from another: size, time of change, and a hash of the first and last MiB."""
     if is_url(name):
         return {"address": name}
-    facts = os.stat(name)
+    facts = Path(name).stat()
     digest = hashlib.sha256()
     with open(name, "rb") as file:
         digest.update(file.read(SAMPLE))
@@ -81,7 +82,8 @@ class WorkFolder:
                 return
             if self.exists and not overwrite:
                 raise OutputExistsError(
-                    f"{self.path} holds an unfinished run: add --resume to go on with it, --overwrite to begin again"
+                    f"{self.path} holds an unfinished run: "
+                    "add --resume to go on with it, --overwrite to begin again"
                 )
             self._empty()
         with writing(str(self.path)):
@@ -89,10 +91,18 @@ class WorkFolder:
             self._take_lock()
             temporary = self.path / (STATE + ".new")
             temporary.write_text(json.dumps(plain, indent=2))
-            os.replace(temporary, self.path / STATE)
+            temporary.replace(self.path / STATE)
 
     def segments(self) -> list[Segment]:
         return finished_segments(self.path)
+
+    def reserve(self) -> None:
+        """Sets room aside, as far as there is any, for closing what is on its way when the disk fills up."""
+        with contextlib.suppress(OSError):
+            (self.path / RESERVE).write_bytes(bytes(RESERVED_BYTES))
+
+    def release(self) -> None:
+        (self.path / RESERVE).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Deletes the folder; the state goes first, so that nothing half deleted is gone on with."""
@@ -110,7 +120,7 @@ class WorkFolder:
         changes = _differences(earlier, state)
         if changes:
             raise OptionError(
-                f"--resume needs the input and options of the earlier run, and these differ: {'; '.join(changes)}: "
+                f"--resume needs the earlier run's input and options, but {'; '.join(changes)}: "
                 "use the earlier ones, or --overwrite without --resume to begin again"
             )
 
@@ -160,11 +170,11 @@ def _shown(value: Any) -> str:
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Any:
-    """Yields a temporary name beside ``target``; it becomes ``target`` when nothing went wrong, else it goes."""
+    """Yields a temporary name beside ``target``; it becomes ``target`` when all went well, else it goes."""
     temporary = target.with_name(f".{target.name}.new{target.suffix}")
     try:
         with writing(str(target)):
             yield temporary
-            os.replace(temporary, target)
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
