@@ -13,16 +13,21 @@ from edge_sr.trt import Flavour
 Open = Callable[[Bundle, str, str, int], Runner]
 Obstacle = Callable[[], str | None]
 Fits = Callable[[Bundle], bool]
+Lowers = Callable[[], tuple[str, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Backend:
-    """``obstacle`` says in a line what is missing here, or None; ``fits`` whether the backend takes a bundle."""
+    """``obstacle`` says in a line what is missing here, or None; ``fits`` whether the backend takes a bundle.
+
+    ``lowers``: precisions that it computes here from a bundle's fp32 graphs, by itself.
+    """
 
     name: str
     open: Open
     obstacle: Obstacle
     fits: Fits
+    lowers: Lowers = tuple
 
 
 def _open_onnxruntime(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
@@ -41,6 +46,12 @@ def _native_obstacle() -> str | None:
     from edge_sr.runtime import native
 
     return None if native.available() else native.why_not()
+
+
+def _native_lowers() -> tuple[str, ...]:
+    from edge_sr.runtime import native
+
+    return ("bf16",) if native.BF16_KERNELS.intersection(native.kernels()) else ()
 
 
 def _native_fits(bundle: Bundle) -> bool:
@@ -70,7 +81,7 @@ def _nothing_missing() -> str | None:
 
 
 BACKENDS: dict[str, Backend] = {
-    "native": Backend("native", _open_native, _native_obstacle, _native_fits),
+    "native": Backend("native", _open_native, _native_obstacle, _native_fits, _native_lowers),
     "onnxruntime": Backend("onnxruntime", _open_onnxruntime, _nothing_missing, _anything),
     **{flavour.value: _tensorrt(flavour) for flavour in Flavour},
 }
@@ -83,7 +94,9 @@ def choose_backend(name: str, bundle: Bundle) -> Backend:
     one that does not take the bundle.
     """
     if name == "auto":
-        return next(backend for backend in BACKENDS.values() if backend.fits(bundle) and not backend.obstacle())
+        return next(
+            backend for backend in BACKENDS.values() if backend.fits(bundle) and not backend.obstacle()
+        )
     if name not in BACKENDS:
         raise OptionError(f"backend must be auto or one of {', '.join(BACKENDS)}, found {name!r}")
     backend = BACKENDS[name]

@@ -1,7 +1,7 @@
 """The project's own CPU decoder: a C++ library behind a plain C interface, called through ctypes.
 
-Calls release the GIL, start their own threads and join them before they return: nothing outlives a call, and a
-process may fork between calls.
+Calls release the GIL, start their own threads and join them before they return: nothing outlives a call, and
+a process may fork between calls.
 """
 
 from __future__ import annotations
@@ -172,10 +172,11 @@ def _offsets(name: str, array: Array, count: int) -> Array:
 class NativeDecoder:
     """A network's decoder, packed for one kernel; use as a context manager or call ``close``.
 
-    ``weights``: ``synthesis.{i}.weight`` (D_i, inputs), ``synthesis.{i}.bias``, in mode 3 ``modulation.{i}.weight``
-    (D_i, D_{i-1}) for i >= 1, ``last.weight`` (3, D), ``last.bias``; float32. Modes 1, 2 and 3 (DIINN's split form).
-    ``kernel``: ``auto`` (the fastest exact one) or a name from ``kernels()``. Safe to call from several threads.
-    Raises ``MissingError`` without the library, ``BundleError`` for weights that do not fit the description.
+    ``weights``, float32: ``synthesis.{i}.weight`` (D_i, inputs), ``synthesis.{i}.bias``, in mode 3
+    ``modulation.{i}.weight`` (D_i, D_{i-1}) for i >= 1, ``last.weight`` (3, D), ``last.bias``. Modes 1, 2 and
+    3 (DIINN's split form). ``kernel``: ``auto`` (the fastest exact one) or a name from ``kernels()``. Several
+    threads may decode at once. Raises ``MissingError`` without the library, ``BundleError`` for weights that
+    do not fit the description.
     """
 
     def __init__(
@@ -214,10 +215,10 @@ class NativeDecoder:
     ) -> Array:
         """One rectangle of the output, ``1 x Ht x Wt x 3``, RGB; written to ``out`` when that is given.
 
-        ``maps``: float32, ``1 x C x h x w``. ``image``: ``1 x h x w x 3``, uint8 or float32 in [0, 1], needed with
-        a bilinear base only. ``rows`` (Ht) and ``cols`` (Wt) index ``maps``; offsets in half LR pixels, any shape
-        of Ht and Wt elements. The result is uint8 or float32 in [0, 1], as ``out``, ``image`` or, lacking both,
-        ``dtype`` is. Raises ``ShapeError`` when arrays do not fit each other.
+        ``maps``: float32, ``1 x C x h x w``. ``image``: ``1 x h x w x 3``, uint8 or float32 in [0, 1], needed
+        with a bilinear base only. ``rows`` (Ht) and ``cols`` (Wt) index ``maps``; offsets in half LR pixels,
+        of Ht and Wt elements in any shape. The result is uint8 or float32 in [0, 1], as ``out``, ``image``
+        or, lacking both, ``dtype`` is. Raises ``ShapeError`` when arrays do not fit each other.
         """
         if self._handle is None:
             raise ShapeError("the native decoder was closed: create another")

@@ -66,7 +66,7 @@ class Upscaler:
     ) -> None:
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
         self._chosen: Backend = choose_backend(backend, self.bundle)
-        self.precision = _chosen_precision(precision, self.bundle)
+        self.precision = _chosen_precision(precision, self.bundle, self._chosen)
         self.placement = _placement(self.precision, self.bundle)
         self.threads = threads or available_cores()
         self.timings = Timings()
@@ -203,14 +203,17 @@ def _sources(box: Box, before: Size, after: Size) -> Box:
     return Box(int(grid.cols[0]), int(grid.rows[0]), int(grid.cols[-1]) + 1, int(grid.rows[-1]) + 1)
 
 
-def _chosen_precision(precision: str, bundle: Bundle) -> str:
+def _chosen_precision(precision: str, bundle: Bundle, backend: Backend) -> str:
     if precision == "auto":
         return "fp32"
     offered = [name for name in bundle.precisions if not name.startswith("int8")]
+    offered.extend(backend.lowers())
     if any(name.startswith("int8") for name in bundle.precisions):
         offered.append("int8")
     if precision not in offered:
-        raise OptionError(f"model {bundle.name} has {', '.join(offered)}, not {precision!r}")
+        raise OptionError(
+            f"model {bundle.name} has {', '.join(offered)} on {backend.name}, not {precision!r}"
+        )
     return precision
 
 

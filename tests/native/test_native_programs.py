@@ -1,4 +1,4 @@
-"""The C++ programs beside this file: kernels held against each other plainly, under sanitizers, and emulated."""
+"""The C++ programs beside this file: kernels held against each other under sanitizers, and emulated."""
 
 from __future__ import annotations
 

@@ -1,0 +1,42 @@
+"""Which library runs the encoder in front of the native decoder: at each precision the fastest.
+
+At fp32 ONNX Runtime and OpenVINO take the same time, and ONNX Runtime is always there. ONNX Runtime does not
+compute in bfloat16, and its INT8 convolutions take longer than OpenVINO's (figures in docs/native.md).
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.onnx_runner import OnnxEncoder
+from edge_sr.runtime.openvino_encoder import OpenVinoEncoder, has_bf16
+
+
+class Encoder(Protocol):
+    """``encode`` turns ``1 x h x w x 3`` into maps, ``1 x C x h x w``."""
+
+    backend: str
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The maps, valid for as long as they are referred to."""
+
+
+def open_encoder(bundle: Bundle, precision: str, io: str, threads: int) -> Encoder:
+    """The fastest encoder installed; raises ``BundleError`` when the bundle has no such graph.
+
+    ``bf16`` is computed from the fp32 graph, and without OpenVINO in float32.
+    """
+    stored = "fp32" if precision == "bf16" else precision
+    if not _suits_openvino(precision):
+        return OnnxEncoder(bundle, stored, io, threads)
+    return OpenVinoEncoder(bundle.graph("encoder", stored, io), precision, threads)
+
+
+def _suits_openvino(precision: str) -> bool:
+    if precision == "bf16":
+        return has_bf16()
+    return precision.startswith("int8") and find_spec("openvino") is not None

@@ -1,0 +1,82 @@
+"""OpenVINO's CPU plugin as the encoder in front of the native decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import BundleError
+from edge_sr.optional import require
+
+# The plugin lowers float32 by itself where the processor has bfloat16, unless told what to compute in.
+HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+def has_bf16() -> bool:
+    """Whether OpenVINO is installed and computes in bfloat16 on this processor."""
+    try:
+        openvino = require("openvino", "a bfloat16 encoder")
+    except ImportError:
+        return False
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+class _Lease:
+    """Lends a buffer to numpy: when the last view of it is gone, the buffer goes back to its pool."""
+
+    def __init__(self, buffer: NDArray[np.float32], pool: list[NDArray[np.float32]]) -> None:
+        self.__array_interface__ = buffer.__array_interface__
+        self._buffer, self._pool = buffer, pool
+
+    def __del__(self) -> None:
+        self._pool.append(self._buffer)
+
+
+class OpenVinoEncoder:
+    """``image`` to float32 maps on ``threads`` threads, compiled anew when the frame's size changes.
+
+    ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one of ``int8``. Raises
+    ``MissingError`` without OpenVINO, ``BundleError`` for a graph it refuses.
+    """
+
+    backend = "openvino"
+
+    def __init__(self, graph: Path, precision: str, threads: int) -> None:
+        self._openvino = require("openvino", "the OpenVINO encoder")
+        self._core = self._openvino.Core()
+        self._graph = graph
+        self._options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": HINTS.get(precision, "f32"),
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self._shape: tuple[int, ...] = ()
+        self._request: Any = None
+        # Maps are tens of megabytes: fresh pages for every frame would cost as much as several layers.
+        self._pool: list[NDArray[np.float32]] = []
+
+    def encode(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """Maps of ``1 x h x w x 3``, valid for as long as they are referred to."""
+        if image.shape != self._shape:
+            self._request, self._shape, self._pool = self._compiled(image.shape), image.shape, []
+        maps = self._lent()
+        self._request.set_output_tensor(self._openvino.Tensor(maps, shared_memory=True))
+        self._request.infer({0: np.ascontiguousarray(image)}, share_inputs=True, share_outputs=True)
+        return maps
+
+    def _lent(self) -> NDArray[np.float32]:
+        shape = tuple(self._request.model_outputs[0].shape)
+        buffer = self._pool.pop() if self._pool else np.empty(shape, np.float32)
+        return np.asarray(_Lease(buffer, self._pool))
+
+    def _compiled(self, shape: tuple[int, ...]) -> Any:
+        try:
+            model = self._core.read_model(self._graph)
+            model.reshape({0: list(shape)})
+            return self._core.compile_model(model, "CPU", self._options).create_infer_request()
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise BundleError(f"OpenVINO refuses {self._graph.name}: {reason}") from error

@@ -1,0 +1,72 @@
+"""The encoder in front of the native decoder: which library runs it, and that its maps may be kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_sr import Upscaler, open_bundle
+from edge_sr.errors import OptionError
+from edge_sr.runtime import native
+from edge_sr.runtime.encoders import open_encoder
+from edge_sr.runtime.openvino_encoder import OpenVinoEncoder, has_bf16
+
+has_bf16_kernel = bool(native.BF16_KERNELS.intersection(native.kernels()))
+needs_bf16 = pytest.mark.skipif(not has_bf16_kernel, reason="no native bf16 kernel here")
+
+
+def picture(seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (1, 24, 40, 3)).astype(np.uint8)
+
+
+def openvino_encoder(precision: str) -> OpenVinoEncoder:
+    pytest.importorskip("openvino")
+    return OpenVinoEncoder(open_bundle("diinn-nano").graph("encoder", "fp32", "uint8"), precision, 1)
+
+
+def test_fp32_runs_on_onnxruntime() -> None:
+    assert open_encoder(open_bundle("diinn-nano"), "fp32", "uint8", 1).backend == "onnxruntime"
+
+
+def test_openvino_at_fp32_equals_onnxruntime() -> None:
+    expected = open_encoder(open_bundle("diinn-nano"), "fp32", "uint8", 1).encode(picture())
+    assert np.abs(openvino_encoder("fp32").encode(picture()) - expected).max() < 1e-4
+
+
+def test_maps_last_as_long_as_any_view_of_them() -> None:
+    encoder = openvino_encoder("fp32")
+    view: NDArray[Any] | None = encoder.encode(picture())[0, 3:]
+    assert view is not None
+    kept = view.copy()
+    other = encoder.encode(picture(1))
+    assert np.array_equal(view, kept)
+    assert not np.array_equal(other[0, 3:], kept)
+    place = view.ctypes.data
+    view = None
+    assert encoder.encode(picture(2))[0, 3:].ctypes.data == place
+
+
+@needs_bf16
+def test_bf16_stays_close_to_fp32() -> None:
+    results = {}
+    for precision in ("fp32", "bf16"):
+        with Upscaler("diinn-nano", backend="native", precision=precision) as upscaler:
+            results[precision] = upscaler(picture()[0], scale="2.5").astype(float)
+            assert upscaler.precision == precision
+    error = np.sqrt(((results["bf16"] - results["fp32"]) ** 2).mean())
+    assert 0 < error < 1.0
+
+
+@needs_bf16
+def test_bf16_encodes_with_openvino_where_that_has_it() -> None:
+    expected = "openvino" if has_bf16() else "onnxruntime"
+    with Upscaler("diinn-nano", backend="native", precision="bf16") as upscaler:
+        assert upscaler.encoder_backend == expected
+
+
+def test_other_backends_offer_no_bf16() -> None:
+    with pytest.raises(OptionError, match="bf16"):
+        Upscaler("diinn-nano", backend="onnxruntime", precision="bf16")
