@@ -1,0 +1,10 @@
+#!/bin/sh
+# Sets up a virtual environment in .venv and upscales the sample film to 2.5 times its size.
+# A second call sets nothing up again. PYTHON names another interpreter.
+set -eu
+cd "$(dirname "$0")"
+
+. ./setup.sh
+set_up .venv ""
+
+exec .venv/bin/edge-sr upscale tests/samples/bunny.mp4 -o bunny-upscaled.mp4 --scale 2.5 --overwrite "$@"
