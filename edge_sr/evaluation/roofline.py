@@ -1,0 +1,155 @@
+"""The roofline of a frame: where encoder and decoder stand below what the processor and its memory allow.
+
+A part's intensity is its work divided by the bytes it cannot avoid moving: pictures, and the maps between the
+two parts, once each. Left of the ridge memory is the limit, right of it arithmetic (Williams, Waterman and
+Patterson, 2009).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
+from math import log10
+from typing import NamedTuple
+
+import numpy as np
+
+from edge_sr.evaluation.chart import standalone
+from edge_sr.evaluation.cost import split_cost
+from edge_sr.spec import NetworkSpec
+
+WIDTH, HEIGHT, MARGIN = 640, 360, 48
+LOW_X, HIGH_X = 0.1, 10000.0  # operations a byte
+MAP_BYTES, PICTURE_BYTES = 4, 3  # a float32 map's value; an 8-bit pixel
+COPY_MB = 128  # for each thread: far beyond the caches
+
+Size = tuple[int, int]
+
+
+class Part(NamedTuple):
+    """What one part of a frame did: 10^9 operations, 10^9 bytes it had to move, and the time it took."""
+
+    label: str
+    gflop: float
+    gigabytes: float
+    milliseconds: float
+
+    @property
+    def intensity(self) -> float:
+        """Operations a byte."""
+        return self.gflop / self.gigabytes
+
+    @property
+    def gflops(self) -> float:
+        return 1000 * self.gflop / self.milliseconds
+
+
+class Roof(NamedTuple):
+    """The machine's limits: GFLOPS, and gigabytes a second of memory read and written."""
+
+    gflops: float
+    bandwidth: float
+
+    def at(self, intensity: float) -> float:
+        """The most GFLOPS at an intensity."""
+        return min(self.gflops, self.bandwidth * intensity)
+
+
+def frame_parts(
+    network: NetworkSpec, before: Size, after: Size, encoder_ms: float, decoder_ms: float
+) -> list[Part]:
+    """Encoder and decoder of one frame; sizes are ``(width, height)``."""
+    cost = split_cost(network)
+    lr, hr = before[0] * before[1], after[0] * after[1]
+    maps, image, frame = network.map_channels * MAP_BYTES * lr, PICTURE_BYTES * lr, PICTURE_BYTES * hr
+    read_again = image if network.decoder.bilinear_base else 0
+    return [
+        Part("encoder", 2e-9 * cost.encoder * lr, 1e-9 * (image + maps), encoder_ms),
+        Part("decoder", 2e-9 * cost.decoder * hr, 1e-9 * (maps + read_again + frame), decoder_ms),
+    ]
+
+
+def measured_bandwidth(threads: int, seconds: float = 0.5) -> float:
+    """Gigabytes a second, reads and writes together, of ``threads`` threads copying large arrays."""
+    pairs = [
+        (np.ones(COPY_MB << 18, np.float32), np.empty(COPY_MB << 18, np.float32)) for _ in range(threads)
+    ]
+    moved = 2 * sum(source.nbytes for source, _ in pairs)
+    fastest, until = 0.0, time.perf_counter() + seconds
+    with ThreadPoolExecutor(threads) as pool:
+        while time.perf_counter() < until:
+            start = time.perf_counter()
+            for _ in pool.map(lambda pair: np.copyto(pair[1], pair[0]), pairs):
+                pass
+            fastest = max(fastest, moved / (time.perf_counter() - start))
+    return fastest / 1e9
+
+
+def summary(parts: Sequence[Part], roof: Roof) -> str:
+    """A line for each part: intensity, speed, and the share of what the roof allows there."""
+    lines = [f"roof: {roof.gflops:.0f} GFLOPS, {roof.bandwidth:.1f} GB/s"]
+    for part in parts:
+        limit = roof.at(part.intensity)
+        bound = "memory" if limit < roof.gflops else "arithmetic"
+        share = part.gflops / limit
+        lines.append(
+            f"{part.label}: {part.intensity:.0f} operations a byte, {part.gflops:.0f} GFLOPS, "
+            f"{share:.0%} of the roof ({bound})"
+        )
+    return "\n".join(lines)
+
+
+def drawing(title: str, parts: Sequence[Part], roof: Roof) -> str:
+    """An SVG file's text: the roof, and a mark for each part, both axes logarithmic."""
+    top = 10 ** (int(log10(max(roof.gflops, *(part.gflops for part in parts)))) + 1)
+    body = [*_axes(top), _roof(roof, top)]
+    for i, part in enumerate(parts):
+        body += _mark(part, i, top)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
+    return standalone(f"{head}<title>{escape(title)}</title>{''.join(body)}</svg>")
+
+
+def _x(intensity: float) -> float:
+    inside = min(max(intensity, LOW_X), HIGH_X)
+    return MARGIN + (WIDTH - 2 * MARGIN) * log10(inside / LOW_X) / log10(HIGH_X / LOW_X)
+
+
+def _y(gflops: float, top: float) -> float:
+    low = top / 10000
+    return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * log10(max(gflops, low) / low) / log10(top / low)
+
+
+def _axes(top: float) -> list[str]:
+    left, right, floor = MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN
+    out = [f'<text x="{right}" y="{HEIGHT - 8}" text-anchor="end">operations a byte</text>']
+    out.append('<text x="4" y="16">GFLOPS</text>')
+    for power in range(-1, 5):
+        x = _x(10.0**power)
+        out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{MARGIN}" y2="{floor}"/>')
+        out.append(
+            f'<text class="axis" x="{x:.1f}" y="{floor + 16}" text-anchor="middle">{10.0**power:g}</text>'
+        )
+    for power in range(5):
+        value = top / 10**power
+        y = _y(value, top)
+        out.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        out.append(f'<text class="axis" x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
+    return out
+
+
+def _roof(roof: Roof, top: float) -> str:
+    corners = (LOW_X, roof.gflops / roof.bandwidth, HIGH_X)
+    points = " ".join(f"{_x(x):.1f},{_y(roof.at(x), top):.1f}" for x in corners)
+    label = f'<text x="{WIDTH - MARGIN}" y="{_y(roof.gflops, top) - 6:.1f}" text-anchor="end">'
+    return f'<polyline class="front" points="{points}"/>{label}{roof.gflops:.0f} GFLOPS</text>'
+
+
+def _mark(part: Part, series: int, top: float) -> list[str]:
+    x, y = _x(part.intensity), _y(part.gflops, top)
+    words = escape(f"{part.label}: {part.gflops:.0f} GFLOPS")
+    return [
+        f'<circle class="mark s{series}" cx="{x:.1f}" cy="{y:.1f}" r="6"><title>{words}</title></circle>',
+        f'<text x="{x + 10:.1f}" y="{y + 18:.1f}">{words}</text>',
+    ]
