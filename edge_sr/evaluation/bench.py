@@ -101,7 +101,7 @@ def run_all(
     found: list[Speed] = []
     skipped: dict[str, str] = {}
     for backend in BACKENDS:
-        for precision in precisions(setting.bundle):
+        for precision in (*precisions(setting.bundle), *BACKENDS[backend].lowers()):
             name = f"{backend} {precision}"
             notify(name)
             try:
