@@ -84,5 +84,5 @@ def writing(name: str) -> Iterator[None]:
 def write_error(name: str, error: Any) -> ResourceError:
     """The error of the project's tree that says why ``name`` could not be written."""
     if error.errno in DISK_FULL:
-        return DiskFullError(f"no space left for {name}: free some, then run the same command with --resume")
+        return DiskFullError(f"no space left for {name}: free some")
     return ResourceError(f"{name} cannot be written: {error.strerror or error}")

@@ -75,7 +75,7 @@ class Piece:
                 self._write(*self._open(), count)
                 return True
             except (av.error.FFmpegError, OSError):
-                count //= 2
+                count = count * 3 // 4
         self.path.unlink(missing_ok=True)
         return False
 

@@ -17,7 +17,7 @@ from edge_sr.video.segments import Segment, finished_segments
 STATE = "state.json"
 LOCK = "lock"
 RESERVE = "reserve"
-RESERVED_BYTES = 1 << 20
+RESERVED_BYTES = 1 << 18
 SCHEMA = 1
 SAMPLE = 1 << 20
 
@@ -98,8 +98,10 @@ class WorkFolder:
 
     def reserve(self) -> None:
         """Sets room aside, as far as there is any, for closing what is on its way when the disk fills up."""
-        with contextlib.suppress(OSError):
+        try:
             (self.path / RESERVE).write_bytes(bytes(RESERVED_BYTES))
+        except OSError:
+            self.release()
 
     def release(self) -> None:
         (self.path / RESERVE).unlink(missing_ok=True)
