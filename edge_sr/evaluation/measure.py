@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -152,30 +153,37 @@ def measure(upscaler: Upscaler, originals: Originals, scale: Fraction) -> Tally:
     """The network over the set. The first picture goes through once untimed, to warm up."""
     tally = Tally()
     for pair in pairs(originals, scale):
-        if not tally.values:
-            upscaler(pair.low, size=pair.size)
-        start = time.perf_counter()
-        encoded = upscaler.encode(pair.low)
-        between = time.perf_counter()
-        picture = upscaler.decode(encoded, size=pair.size)
-        tally.encoder_seconds += between - start
-        tally.decoder_seconds += time.perf_counter() - between
-        _add(tally, pair, picture, scale)
+        with _naming(pair, scale):
+            if not tally.values:
+                upscaler(pair.low, size=pair.size)
+            _measure_pair(upscaler, pair, scale, tally)
     return tally
 
 
-def _add(tally: Tally, pair: Pair, picture: Picture, scale: Fraction) -> None:
+def _measure_pair(upscaler: Upscaler, pair: Pair, scale: Fraction, tally: Tally) -> None:
+    start = time.perf_counter()
+    encoded = upscaler.encode(pair.low)
+    between = time.perf_counter()
+    picture = upscaler.decode(encoded, size=pair.size)
+    tally.encoder_seconds += between - start
+    tally.decoder_seconds += time.perf_counter() - between
+    tally.add(pair, picture.astype(np.uint8, copy=False), scale)
+
+
+@contextlib.contextmanager
+def _naming(pair: Pair, scale: Fraction) -> Iterator[None]:
+    """What cannot be measured is named, and it is the picture that is at fault, not an option."""
     try:
-        tally.add(pair, picture, scale)
+        yield
     except ShapeError as error:
         raise MediaError(f"{pair.name} is too small to be measured at x{number(scale):g}: {error}") from error
 
 
 def _rival(originals: Originals, name: str, scale: Fraction) -> Row:
-    values = [
-        compare(resize(pair.low, pair.size, RIVALS[name]), pair.high, scale)
-        for pair in pairs(originals, scale)
-    ]
+    values = []
+    for pair in pairs(originals, scale):
+        with _naming(pair, scale):
+            values.append(compare(resize(pair.low, pair.size, RIVALS[name]), pair.high, scale))
     return mean_row(name, RIVAL_PRECISION, scale, values)
 
 

@@ -1,0 +1,86 @@
+"""``edge-sr bench``: keys, sums and refusals; no figure is held against a clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from calling import Command
+
+from edge_sr.evaluation import bench as work
+from edge_sr.evaluation.cost import split_cost
+from edge_sr.manifest import open_bundle
+from edge_sr.runtime import peak
+
+KEYS = {"encoder_ms", "decoder_ms", "fps", "gflop_per_frame", "gflops", "peak_gflops", "peak_rss_mb"}
+SMALL = ("diinn-nano", "--input-size", "24x16", "--scale", "2.5")
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.setattr(work, "SECONDS", 0.01)
+    monkeypatch.setattr(peak.measure, "__defaults__", (0.01,))
+    return Command("bench", monkeypatch, capsys)
+
+
+def test_json_of_one_setting(bench: Command) -> None:
+    answer = bench(*SMALL, "--backend", "onnxruntime", "--precision", "fp32", "--json")
+    found = answer.json
+    assert answer.code == 0 and set(found) >= KEYS
+    assert (found["input_size"], found["output_size"]) == ("24x16", "60x40")
+    work_done = split_cost(open_bundle("diinn-nano").network).gflop((24, 16), (60, 40))
+    assert found["gflop_per_frame"] == pytest.approx(work_done, abs=1e-3)
+    assert found["gflops"] == pytest.approx(work_done * found["fps"], rel=0.05)
+    assert found["encoder_ms"] > 0 and found["peak_gflops"] > 0 and found["peak_rss_mb"] > 20
+
+
+def test_all_runs_every_backend_that_works(bench: Command, tmp_path: Path) -> None:
+    plot = tmp_path / "bench.svg"
+    found = bench(*SMALL, "--all", "--plot", plot, "--json").json
+    ran = {(row["backend"], row["precision"]) for row in found["results"]}
+    assert {("onnxruntime", "fp32"), ("onnxruntime", "fp16")} <= ran
+    assert not ran & {tuple(name.split()) for name in found["skipped"]}
+    svg = ElementTree.parse(plot).getroot()
+    assert sum(
+        rect.attrib["height"] == "18" for rect in svg.iter("{http://www.w3.org/2000/svg}rect")
+    ) == 2 * len(ran)
+
+
+def test_table(bench: Command) -> None:
+    lines = bench(*SMALL, "--backend", "onnxruntime").out.splitlines()
+    assert lines[0].startswith("diinn-nano, 24x16 to 60x40: ")
+    assert lines[1].split()[:2] == ["backend", "precision"] and lines[2].split()[:2] == [
+        "onnxruntime",
+        "fp32",
+    ]
+
+
+def test_plot_through_matplotlib(bench: Command, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    bench(*SMALL, "--backend", "onnxruntime", "--plot", tmp_path / "bench.png")
+    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("diinn-none",), 2, "diinn-nano"),
+        (("--input-size", "24"), 2, "--input-size"),
+        (("--scale", "0.5"), 2, "at least 1"),
+        (("--scale", "nan"), 2, "scale"),
+        (("--all", "--backend", "native"), 2, "--all"),
+        (("--backend", "abacus"), 2, "abacus"),
+        (("--plot", "bench.gif"), 2, ".svg"),
+    ],
+)
+def test_refusals(bench: Command, words: tuple[str, ...], code: int, says: str) -> None:
+    answer = bench(*words)
+    assert answer.code == code and says in answer.err and answer.out == ""
+
+
+def test_a_plot_that_exists_is_kept(bench: Command, tmp_path: Path) -> None:
+    plot = tmp_path / "bench.svg"
+    plot.write_text("mine")
+    assert bench(*SMALL, "--plot", plot).code == 2
+    assert plot.read_text() == "mine"

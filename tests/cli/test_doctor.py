@@ -1,0 +1,58 @@
+"""``edge-sr doctor``: every part in a line, whatever is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from calling import Command
+
+from edge_sr import __version__
+from edge_sr.evaluation import health
+from edge_sr.trt import Flavour, installed_version
+
+PARTS = ["onnxruntime", "native", "openvino", "tensorrt", "tensorrt-rtx", "gpu", "pycuda", "ffmpeg"]
+
+
+@pytest.fixture
+def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command("doctor", monkeypatch, capsys)
+
+
+def test_json_says_what_works_and_what_to_install(doctor: Command) -> None:
+    answer = doctor("--json")
+    found = answer.json
+    checks = {check["name"]: check for check in found["checks"]}
+    assert answer.code == 0 and found["version"] == __version__
+    assert list(checks)[: len(PARTS)] == PARTS
+    assert {"torch", "onnx", "onnxsim", "matplotlib"} <= set(checks)
+    assert "onnxruntime" in found["backends"] and checks["ffmpeg"]["state"] == "ready"
+    assert "x264" in checks["ffmpeg"]["detail"]
+    for check in found["checks"]:
+        assert (check["state"] == "ready") <= (check["install"] == "")
+        assert "\n" not in check["detail"]
+    assert found["machine"]["cores"] >= 1
+
+
+def test_what_is_absent_names_its_extra(doctor: Command) -> None:
+    checks = {check["name"]: check for check in doctor("--json").json["checks"]}
+    absent = importlib.util.find_spec("openvino") is None
+    assert (checks["openvino"]["state"] == "absent") == absent
+    if installed_version(Flavour.TENSORRT) is None:
+        assert checks["tensorrt"]["install"] == "pip install 'edge-sr[tensorrt]'"
+
+
+def test_lines_begin_with_a_mark(doctor: Command) -> None:
+    head, *lines = doctor().out.splitlines()
+    assert head.startswith(f"Edge SR {__version__} on ")
+    assert all(line[:2] in ("ok", "--", "!!") for line in lines)
+    assert [line.split()[1] for line in lines][: len(PARTS)] == PARTS
+
+
+def test_a_part_that_breaks_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode() -> health.Answer:
+        raise RuntimeError("a\nlibrary's own error")
+
+    monkeypatch.setattr(health, "PROBES", (("backend", "openvino", explode),))
+    finding = next(health.examine())
+    assert (finding.state, finding.detail) == ("broken", "RuntimeError: a library's own error")
