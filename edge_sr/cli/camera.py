@@ -11,11 +11,9 @@ import typer
 from edge_sr.errors import InterruptedRun, OptionError
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
     from fractions import Fraction
 
-    from edge_sr.live.request import LiveReport, Place, Request
+    from edge_sr.live.request import LiveReport, Place
     from edge_sr.video.live_sinks import Outlet
 
 
@@ -54,9 +52,7 @@ def camera(
     still_threshold: Annotated[
         int, typer.Option("--still-threshold", help="Levels of 255 that count as unchanged; 0 is exact.")
     ] = 0,
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME|BUNDLE", help="The network.")
-    ] = "diinn-edge",
+    model: Annotated[str, typer.Option("--model", metavar="NAME|BUNDLE", help="The network.")] = "diinn-edge",
     backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
     precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")] = "auto",
     codec: Annotated[
@@ -69,6 +65,7 @@ def camera(
     from edge_sr.cli.interrupts import stopping
     from edge_sr.cli.progress import Talker
     from edge_sr.live.request import Request
+    from edge_sr.live.run import run
     from edge_sr.video.address import parse_address
 
     _check_places(source, output, serve, as_json)
@@ -90,17 +87,11 @@ def camera(
     )
     talker = Talker()
     with stopping(talker.say) as stop:
-        report = _run(request, stop, talker.say)
+        report = run(request, stop, talker.say)
     if output != "-":
         typer.echo(json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report))
     if report.interrupted:
         raise InterruptedRun("stopped: what was written so far is playable; run the same command to go on")
-
-
-def _run(request: Request, stop: threading.Event, say: Callable[[str], None]) -> LiveReport:
-    from edge_sr.live.session import Session
-
-    return Session(request, stop, say).run()
 
 
 def summary(report: LiveReport) -> str:
@@ -176,10 +167,10 @@ def _threshold(value: int) -> int:
 
 
 def _place(text: str) -> Place:
-    """``[HOST:]PORT``; the token for other hosts than this one comes with the page."""
+    """``[HOST:]PORT``, the host this one alone when it is left out."""
     from edge_sr.live.request import Place
 
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
         raise OptionError(f"--serve must be PORT or HOST:PORT, such as 8080, found {text!r}")
-    return Place(host.strip("[]") or "127.0.0.1", int(port), None)
+    return Place(host.strip("[]") or "127.0.0.1", int(port))

@@ -9,7 +9,7 @@ from typing import Any
 from edge_sr.live.deadline import Cost
 from edge_sr.live.pictures import Picture, Size
 from edge_sr.live.still import StillUpscaler, Work
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.runtime.upscaler import Encoded, Upscaler
 
 # Below this share of a frame, what it would have cost as a whole is a guess.
 TELLING_SHARE = 0.05
@@ -37,6 +37,7 @@ class Engine:
         self.network = Upscaler(choice.model, backend=choice.backend, precision=choice.precision)
         self.choice = choice
         self._decoder_ms = self._encoder_ms = 0.0
+        self._encoded: Encoded | None = None
         self._still = StillUpscaler(_Timed(self), self._threshold)
 
     def switch(self, choice: Choice) -> None:
@@ -54,6 +55,11 @@ class Engine:
         self.work = self._still.work
         self.reused += self.work.reused
         return picture
+
+    def encode(self, frame: Picture) -> Encoded:
+        """The frame's maps; ``upscale`` of the same frame then needs no second encoding."""
+        self._encoded = self.network.encode(frame)
+        return self._encoded
 
     def warm_up(self, frame: Picture, size: Size) -> None:
         """One frame computed as a whole, so that the first live one meets allocated memory."""
@@ -78,11 +84,15 @@ class _Timed:
         self._engine = engine
         self.radius = engine.network.radius
 
-    def __call__(
-        self, frame: Picture, *, size: Size, region: tuple[int, int, int, int] | None = None
-    ) -> Any:
+    def __call__(self, frame: Picture, *, size: Size, region: tuple[int, int, int, int] | None = None) -> Any:
         engine = self._engine
-        picture = engine.network(frame, size=size, region=region)
+        picture = self._decode(frame, size, region)
         engine._encoder_ms += engine.network.timings.encoder_ms
         engine._decoder_ms += engine.network.timings.decoder_ms
         return picture
+
+    def _decode(self, frame: Picture, size: Size, region: tuple[int, int, int, int] | None) -> Any:
+        encoded = self._engine._encoded
+        if encoded is not None and encoded.frame is frame:
+            return self._engine.network.decode(encoded, size=size, region=region)
+        return self._engine.network(frame, size=size, region=region)

@@ -16,11 +16,10 @@ from edge_sr.video.pixels import even_neighbours
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where the page is served; ``token`` None lets everybody in."""
+    """Where the page is served; port 0 takes any that is free."""
 
     host: str
     port: int
-    token: str | None
 
 
 @dataclasses.dataclass(frozen=True)

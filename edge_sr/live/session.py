@@ -25,7 +25,7 @@ from edge_sr.video.live_sources import Arrival
 
 FIRST_FRAME_SECONDS = 15.0
 # How soon a stop, a request of the page or the end of the duration is noticed.
-GLANCE_SECONDS = 0.05
+GLANCE_SECONDS = 0.02
 DEFAULT_RATE = Fraction(25)
 
 
@@ -40,18 +40,14 @@ class Audience(Protocol):
     def attend(self, engine: Engine) -> None:
         """Between frames: views that moved, models to switch."""
 
-    @property
-    def waiting(self) -> bool:
-        """Whether ``attend`` has something to do."""
-
 
 class Session:
     """One run of ``request``. ``stop`` ends it between two frames."""
 
-    def __init__(
-        self, request: Request, stop: threading.Event, say: Say, audience: Audience | None = None
-    ) -> None:
-        self._request, self._stop, self._say, self._audience = request, stop, say, audience
+    def __init__(self, request: Request, stop: threading.Event, say: Say) -> None:
+        self._request, self._stop, self._say = request, stop, say
+        self.audience: Audience | None = None
+        self.target: Size = (0, 0)
         self._to_rgb = RgbReader()
         self._fit: Fit | None = None
         self._controller: ScaleController | None = None
@@ -86,28 +82,26 @@ class Session:
             raise self._no_picture(reader)
         frame = self._to_rgb(found[1].frame)
         self._first = (frame.shape[1], frame.shape[0])
-        self._target = self._request.target(self._first)
+        self.target = self._request.target(self._first)
         self._adopt(self._first)
         assert self._fit is not None
         engine.warm_up(frame, self._fit.inner)
         rate = self._request.rate or reader.source_rate or DEFAULT_RATE
         if self._request.outlet is not None:
-            plan = SinkPlan(self._request.outlet, self._target, rate, reader.sound_stream)
+            plan = SinkPlan(self._request.outlet, self.target, rate, reader.sound_stream)
             self._writer = Writer(plan, reader.sounds, self._say)
-        self.report.input_size, self.report.output_size = self._first, self._target
+        self.report.input_size, self.report.output_size = self._first, self.target
         self._began = time.monotonic()
         if self._writer is not None:
             self._writer.start(self._began)
         if not reader.frames.ended:
             reader.restart_counts()
-        self._say(f"live: {self._first[0]}x{self._first[1]} to {self._target[0]}x{self._target[1]}")
+        self._say(f"live: {self._first[0]}x{self._first[1]} to {self.target[0]}x{self.target[1]}")
 
     def _no_picture(self, reader: Reader) -> Exception:
         shown = self._request.source.shown
         if reader.frames.ended:
-            return MediaError(
-                f"{shown} ended before its first picture: check that it is a film or a camera"
-            )
+            return MediaError(f"{shown} ended before its first picture: check that it is a film or a camera")
         return UnreachableError(
             f"{shown} sent no picture within {FIRST_FRAME_SECONDS:.0f} s: check its sender"
         )
@@ -123,8 +117,8 @@ class Session:
                 return
             if self._writer is not None and self._writer.error is not None:
                 return
-            if self._audience is not None:
-                self._audience.attend(engine)
+            if self.audience is not None:
+                self.audience.attend(engine)
             found = reader.frames.take(GLANCE_SECONDS)
             if found is not None:
                 self._frame(found[0], found[1], engine)
@@ -138,12 +132,13 @@ class Session:
 
     def _frame(self, connection: int, arrival: Arrival, engine: Engine) -> None:
         began = time.perf_counter()
-        frame = self._to_rgb(arrival.frame, self._target)
+        frame = self._to_rgb(arrival.frame, self.target)
         self._adopt((frame.shape[1], frame.shape[0]))
+        if self.audience is not None:
+            self.audience.serve(engine, frame, arrival.captured, self.report)
         if self._writer is not None:
             self._upscale(self._writer, frame, connection, arrival, engine, began)
-        if self._audience is not None:
-            self._audience.serve(engine, frame, arrival.captured, self.report)
+        self.report.frames_out += self._writer is None
 
     def _upscale(
         self,
@@ -173,7 +168,7 @@ class Session:
         """A source of another size than before is fitted into the output anew."""
         if self._fit is not None and self._fit.source == size:
             return
-        self._fit = fit(size, self._first, self._target)
+        self._fit = fit(size, self._first, self.target)
         if self._request.rate is not None:
             changes = 0 if self._controller is None else self._controller.changes
             lowest = min(self._request.lowest_scale, self._fit.highest)
@@ -191,6 +186,9 @@ class Session:
         report.dropped = reader.frames.dropped + reader.thinned
         report.model, report.precision = engine.network.model, engine.network.precision
         report.backend = engine.network.backend
+        if self.audience is not None and writer is None:
+            report.latency_ms = self.audience.latencies.mapping()
+            report.fps = round(report.frames_out / max(report.seconds, 1e-3), 3)
         if writer is not None:
             report.frames_out, report.repeated = writer.written, writer.repeated
             report.dropped += writer.queue.dropped + writer.lost

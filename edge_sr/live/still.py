@@ -168,9 +168,7 @@ def _tiled(mask: Mask, height: int, width: int) -> Mask:
 def dirty_tiles(changed: Mask, radius: int) -> Mask:
     """For each tile of 16 x 16 whether any pixel in it, or within ``radius`` of it, changed."""
     rows = np.stack([window.any(axis=0) for window in _windows(changed, radius)])
-    return np.stack(
-        [window.any(axis=0) for window in _windows(np.ascontiguousarray(rows.T), radius)], axis=1
-    )
+    return np.stack([window.any(axis=0) for window in _windows(np.ascontiguousarray(rows.T), radius)], axis=1)
 
 
 def _windows(mask: Mask, radius: int) -> Iterator[Mask]:
@@ -185,8 +183,7 @@ def rectangles(dirty: Mask, shape: tuple[int, ...], radius: int) -> Iterator[Box
         dirty, cell = _tiled(dirty, 2, 2), cell * 2
     size = (shape[1], shape[0])
     boxes = [
-        Box(x0 * cell, y0 * cell, min(x1 * cell, size[0]), min(y1 * cell, size[1]))
-        for x0, y0, x1, y1 in runs
+        Box(x0 * cell, y0 * cell, min(x1 * cell, size[0]), min(y1 * cell, size[1])) for x0, y0, x1, y1 in runs
     ]
     yield from _merged(boxes, size, radius)
 

@@ -1,0 +1,289 @@
+"""The page's viewers and the network between them: encode a frame once, decode each one's view of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from edge_sr.errors import EdgeSRError
+from edge_sr.live.engine import Choice, Engine
+from edge_sr.live.latency import Latencies
+from edge_sr.live.pictures import Picture, Size
+from edge_sr.live.request import LiveReport
+from edge_sr.live.views import FEWEST_PIXELS, MOST_PIXELS, Plan, Region, View
+
+# Messages that may be on their way to a viewer who has not said that they are drawn.
+UNDRAWN = 2
+# Of a frame's time, how much the views may take together.
+SHARE = 0.75
+WHOLE_BEFORE_PIXELS = 640 * 360
+SHARP_QUALITY, SOFT_QUALITY = 88, 85
+STATS_SECONDS = 0.2
+
+Send = Callable[[bytes], None]
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Viewer:
+    """One open page. The server's thread sets ``view`` and counts; the network's thread reads them."""
+
+    def __init__(self, send: Send, tell: Tell) -> None:
+        self.send, self.tell = send, tell
+        self.view: View | None = None
+        self.moved = False
+        self.sent = self.drawn = 0
+        self.served = 0.0
+
+    @property
+    def ready(self) -> bool:
+        return self.view is not None and self.sent - self.drawn < UNDRAWN
+
+    def look(self, view: View) -> None:
+        self.view, self.moved = view, True
+
+    def acknowledge(self, number: int) -> None:
+        self.drawn = max(self.drawn, min(number, self.sent))
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """The newest frame: its maps, when it came in, and the report's figures at that time."""
+
+    encoded: Any
+    captured: float
+    figures: dict[str, Any]
+    still: bool
+
+    @property
+    def size(self) -> Size:
+        width, height = self.encoded.size
+        return int(width), int(height)
+
+
+class Audience:
+    """All viewers. ``join`` and ``leave`` are the server's calls, ``serve`` and ``attend`` the network's."""
+
+    def __init__(self, period: float, snapshot_size: Callable[[], Size]) -> None:
+        self.latencies = Latencies()
+        self.shown = 0
+        self._period = period
+        self._snapshot_size = snapshot_size
+        self._viewers: set[Viewer] = set()
+        self._lock = threading.Lock()
+        self._scene: Scene | None = None
+        self._snapshots: list[Future[bytes]] = []
+        self._wishes: list[tuple[Viewer, Choice]] = []
+        self._pixel_seconds = 0.0
+        self._encode_seconds = 0.0
+        self._painters = ThreadPoolExecutor(2, thread_name_prefix="page-jpeg")
+
+    def join(self, viewer: Viewer) -> None:
+        with self._lock:
+            self._viewers.add(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        with self._lock:
+            self._viewers.discard(viewer)
+
+    @property
+    def count(self) -> int:
+        return len(self._viewers)
+
+    def wish(self, viewer: Viewer, choice: Choice) -> None:
+        """Another model, as soon as the network is free; only the last wish counts."""
+        with self._lock:
+            self._wishes = [(viewer, choice)]
+
+    def snapshot(self) -> Future[bytes]:
+        """A PNG of the next frame at the run's output size."""
+        future: Future[bytes] = Future()
+        with self._lock:
+            self._snapshots.append(future)
+        return future
+
+    def close(self) -> None:
+        for future in self._taken_snapshots():
+            future.cancel()
+        self._painters.shutdown(wait=False)
+
+    @property
+    def waiting(self) -> bool:
+        return self.count > 0 or bool(self._snapshots)
+
+    def serve(self, engine: Engine, frame: Picture, captured: float, report: LiveReport) -> None:
+        """A new frame for everybody who is ready for one."""
+        if not self.waiting:
+            self._scene = None
+            return
+        old = self._scene
+        still = old is not None and np.array_equal(old.encoded.frame, frame)
+        encoded = old.encoded if old is not None and still else self._encode(engine, frame)
+        self._scene = Scene(encoded, captured, self._figures(engine, report), still)
+        self._fulfil_snapshots(engine, self._scene)
+        self._show(engine, self._ready(), self._scene)
+
+    def attend(self, engine: Engine) -> None:
+        """Between frames: another model, and views that moved."""
+        with self._lock:
+            wishes, self._wishes = self._wishes, []
+        for viewer, choice in wishes:
+            self._switch(engine, viewer, choice)
+        if self._scene is not None:
+            moved = [viewer for viewer in self._ready() if viewer.moved]
+            self._show(engine, moved, dataclasses.replace(self._scene, still=False))
+
+    def _encode(self, engine: Engine, frame: Picture) -> Any:
+        began = time.perf_counter()
+        encoded = engine.encode(frame)
+        self._encode_seconds += 0.2 * (time.perf_counter() - began - self._encode_seconds)
+        return encoded
+
+    def _ready(self) -> list[Viewer]:
+        """Those who wait, the longest first."""
+        with self._lock:
+            return sorted((viewer for viewer in self._viewers if viewer.ready), key=lambda each: each.served)
+
+    def _show(self, engine: Engine, viewers: Iterable[Viewer], scene: Scene) -> None:
+        began = time.monotonic()
+        painted: dict[Plan, Future[tuple[bytes, bytes]]] = {}
+        for viewer in viewers:
+            view = viewer.view
+            if view is None or (scene.still and not viewer.moved):
+                self._send_figures(viewer, scene)
+                continue
+            # Who is left out now comes first with the next frame.
+            if time.monotonic() - began > self._period * SHARE and painted:
+                return
+            plan = view.plan(scene.size, self._most_pixels())
+            viewer.moved = False
+            if plan not in painted:
+                painted[plan] = self._paint(engine, scene, plan)
+            self._send(viewer, scene, plan, painted[plan])
+
+    def _most_pixels(self) -> int:
+        """What each view may have for all of them to be done in time."""
+        if self._pixel_seconds <= 0:
+            return FEWEST_PIXELS
+        # Where encoding alone takes the whole period, fewer but sharper pictures: as long again for decoding.
+        room = max(self._encode_seconds, SHARE * self._period - self._encode_seconds)
+        return round(min(MOST_PIXELS, max(FEWEST_PIXELS, room / self._pixel_seconds / max(1, self.count))))
+
+    def _paint(self, engine: Engine, scene: Scene, plan: Plan) -> Future[tuple[bytes, bytes]]:
+        began = time.perf_counter()
+        sharp = engine.network.decode(scene.encoded, size=plan.size, region=plan.region)
+        each = (time.perf_counter() - began) / (sharp.shape[0] * sharp.shape[1])
+        self._pixel_seconds += (0.2 if self._pixel_seconds else 1.0) * (each - self._pixel_seconds)
+        x, y, width, height = before_region(plan.region, scene.size)
+        soft = scene.encoded.frame[y : y + height, x : x + width]
+        return self._painters.submit(lambda: (jpeg(sharp, SHARP_QUALITY), jpeg(soft, SOFT_QUALITY)))
+
+    def _send(self, viewer: Viewer, scene: Scene, plan: Plan, painted: Future[tuple[bytes, bytes]]) -> None:
+        viewer.sent += 1
+        viewer.served = time.monotonic()
+        header = {
+            "number": viewer.sent,
+            "source": scene.size,
+            "region": plan.region,
+            "before": before_region(plan.region, scene.size),
+            "scale": round(plan.size[0] / scene.size[0], 3),
+            "stats": scene.figures,
+        }
+
+        def done(future: Future[tuple[bytes, bytes]]) -> None:
+            if future.cancelled() or future.exception() is not None:
+                return
+            latency = 1000 * (time.monotonic() - scene.captured)
+            self.latencies.add(latency)
+            header["latency"] = round(latency, 1)
+            viewer.send(packed(header, *future.result()))
+
+        painted.add_done_callback(done)
+
+    def _send_figures(self, viewer: Viewer, scene: Scene) -> None:
+        if time.monotonic() - viewer.served >= STATS_SECONDS:
+            viewer.served = time.monotonic()
+            viewer.tell({"stats": scene.figures})
+
+    def _figures(self, engine: Engine, report: LiveReport) -> dict[str, Any]:
+        self.shown += 1
+        return {
+            "in": report.frames_in,
+            "dropped": report.dropped - report.thinned,
+            "reused": report.reused_tiles,
+            "reconnects": report.reconnects,
+            "sink_scale": report.scale,
+            "model": engine.network.model,
+            "precision": engine.network.precision,
+            "backend": engine.network.backend,
+            "encoder_ms": round(1000 * self._encode_seconds, 1),
+            "viewers": self.count,
+        }
+
+    def _switch(self, engine: Engine, viewer: Viewer, choice: Choice) -> None:
+        try:
+            engine.switch(choice)
+        except EdgeSRError as error:
+            viewer.tell({"error": str(error)})
+            return
+        self._pixel_seconds = 0.0
+        if self._scene is not None:
+            self._scene = dataclasses.replace(self._scene, encoded=engine.encode(self._scene.encoded.frame))
+        with self._lock:
+            for each in self._viewers:
+                each.moved = True
+
+    def _taken_snapshots(self) -> list[Future[bytes]]:
+        with self._lock:
+            taken, self._snapshots = self._snapshots, []
+        return taken
+
+    def _fulfil_snapshots(self, engine: Engine, scene: Scene) -> None:
+        taken = self._taken_snapshots()
+        if not taken:
+            return
+        picture = engine.network.decode(scene.encoded, size=self._snapshot_size())
+
+        def finish() -> None:
+            data = png(picture)
+            for future in taken:
+                future.set_result(data)
+
+        self._painters.submit(finish)
+
+
+def before_region(region: Region, source: Size) -> Region:
+    """What is sent unsharpened: the whole of a small source, so that zooming out has it at once."""
+    if source[0] * source[1] <= WHOLE_BEFORE_PIXELS:
+        return 0, 0, source[0], source[1]
+    return region
+
+
+def packed(header: dict[str, Any], sharp: bytes, soft: bytes) -> bytes:
+    """Length of the header, the header as JSON, then the two pictures, whose lengths it states."""
+    text = json.dumps({**header, "sharp_bytes": len(sharp), "soft_bytes": len(soft)}).encode()
+    return struct.pack(">I", len(text)) + text + sharp + soft
+
+
+def jpeg(picture: Picture, quality: int) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def png(picture: Picture) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -1,0 +1,100 @@
+"""Who may see the page: token, origin, host, and how often somebody may try or talk."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+TOKEN_BYTES = 18
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_loopback(host: str) -> bool:
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Bucket:
+    """So many events a second on average, and ``burst`` of them at once."""
+
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._burst, self._clock = rate, float(burst), clock
+        self._level, self._seen = float(burst), clock()
+
+    def take(self) -> bool:
+        """Whether one more is allowed now."""
+        now = self._clock()
+        self._level = min(self._burst, self._level + (now - self._seen) * self._rate)
+        self._seen = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True
+
+    @property
+    def is_open(self) -> bool:
+        return self._level + (self._clock() - self._seen) * self._rate >= 1
+
+
+class Gate:
+    """Beyond loopback a token is needed, once: it is exchanged for a cookie that is not the token.
+
+    ``host`` is what the page is bound to. Comparisons take the same time whatever is wrong.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._loopback = is_loopback(host)
+        self.token = None if self._loopback else secrets.token_urlsafe(TOKEN_BYTES)
+        self.cookie = secrets.token_urlsafe(TOKEN_BYTES)
+        self._failures = Bucket(rate=0.5, burst=20)
+
+    def admits_token(self, token: str) -> bool:
+        """Guesses are slowed to one in two seconds for everybody; the right token always passes."""
+        if self.token is None:
+            return True
+        right = hmac.compare_digest(token.encode(), self.token.encode())
+        if not right:
+            self._failures.take()
+        return right
+
+    @property
+    def patient(self) -> bool:
+        """False while too many wrong tokens have come."""
+        return self._failures.is_open
+
+    def admits_cookie(self, cookie: str) -> bool:
+        return self.token is None or hmac.compare_digest(cookie.encode(), self.cookie.encode())
+
+    def admits_host(self, host: str) -> bool:
+        """On loopback only loopback's names: another one is a foreign page that rebound its name to us."""
+        if not self._loopback:
+            return True
+        return is_loopback(urlsplit(f"//{host}").hostname or "") if _is_netloc(host) else False
+
+    def admits_origin(self, origin: str | None, host: str) -> bool:
+        """Browsers say which page speaks; only our own may. Other programs say nothing."""
+        if origin is None:
+            return True
+        return _is_netloc(host) and _netloc(origin) == host.lower()
+
+
+def _is_netloc(text: str) -> bool:
+    try:
+        return (bool(text) and urlsplit(f"//{text}").port is not None) or bool(urlsplit(f"//{text}").hostname)
+    except ValueError:
+        return False
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
