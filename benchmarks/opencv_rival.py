@@ -1,0 +1,95 @@
+"""A frame by one of OpenCV's super-resolution networks and by a bundle, in turns, on the same threads.
+
+OpenCV's networks enlarge luma alone, by one whole scale that is in the file's name, and chroma is resized; a
+bundle enlarges RGB, by any scale. Needs `pip install opencv-contrib-python-headless` and the network's file,
+for instance FSRCNN_x2.pb of github.com/Saafke/FSRCNN_Tensorflow (Apache-2.0).
+
+    python benchmarks/opencv_rival.py FSRCNN_x2.pb [--bundle diinn-nano] [--input-size 320x180]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr import Upscaler
+from edge_sr.engines.target import parse_size
+from edge_sr.errors import InputNotFoundError, MissingError, OptionError
+from edge_sr.evaluation.bench import noise
+from edge_sr.evaluation.machine import describe
+from edge_sr.runtime.runner import available_cores
+
+Picture = NDArray[np.uint8]
+ROUNDS, WARM_UP = 15, 2
+
+
+def opencv_network(path: Path) -> tuple[int, Callable[[Picture], Any]]:
+    """The scale in the file's name, and a function that enlarges a BGR picture by it."""
+    named = re.fullmatch(r"([A-Za-z]+)_x(\d)\.pb", path.name)
+    if named is None:
+        raise OptionError(
+            f"expected a name such as FSRCNN_x2.pb, which says network and scale, found {path.name}"
+        )
+    if not path.is_file():
+        raise InputNotFoundError(f"no such file: {path}")
+    cv2 = _opencv()
+    cv2.setNumThreads(available_cores())
+    network = cv2.dnn_superres.DnnSuperResImpl_create()
+    network.readModel(str(path))
+    network.setModel(named[1].lower(), int(named[2]))
+    return int(named[2]), network.upsample
+
+
+def _opencv() -> Any:
+    try:
+        return importlib.import_module("cv2")
+    except ImportError as error:
+        raise MissingError("this benchmark needs: pip install opencv-contrib-python-headless") from error
+
+
+def in_turns(*frames: Callable[[], Any]) -> list[float]:
+    """Median milliseconds of each, one after another, round by round."""
+    times: list[list[float]] = [[] for _ in frames]
+    for _ in range(WARM_UP + ROUNDS):
+        for taken, frame in zip(times, frames, strict=True):
+            start = time.perf_counter()
+            frame()
+            taken.append(1000 * (time.perf_counter() - start))
+    return [median(taken[WARM_UP:]) for taken in times]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time an OpenCV super-resolution network beside a bundle.")
+    parser.add_argument("network", type=Path, help="FSRCNN_x2.pb, ESPCN_x3.pb, ...")
+    parser.add_argument("--bundle", default="diinn-edge")
+    parser.add_argument("--input-size", default="320x180")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    scale, upsample = opencv_network(arguments.network)
+    frame = noise(parse_size(arguments.input_size, "--input-size"))
+    with Upscaler(arguments.bundle) as upscaler:
+        theirs, ours = in_turns(lambda: upsample(frame), lambda: upscaler(frame, scale=scale))
+        found = {
+            "machine": describe(),
+            "input_size": arguments.input_size,
+            "scale": scale,
+            arguments.network.stem: theirs,
+            f"{upscaler.model} on {upscaler.backend} {upscaler.precision}": ours,
+        }
+    print(
+        json.dumps(found) if arguments.json else "\n".join(f"{key}: {value}" for key, value in found.items())
+    )
+
+
+if __name__ == "__main__":
+    main()
