@@ -7,12 +7,15 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from edge_sr.calibration.clipping import clip_ranges
-from edge_sr.calibration.frames import Frames, Sample, choose_frames
+from edge_sr.calibration.equalise import channel_limits, find_factors
+from edge_sr.calibration.frames import CARD, Frames, Sample, choose_frames
 from edge_sr.calibration.layers import GraphMap
 from edge_sr.calibration.memo import Memo
 from edge_sr.calibration.placement import PLACEMENTS, weight_scales
@@ -21,7 +24,7 @@ from edge_sr.calibration.recipe import Recipe
 from edge_sr.calibration.search import Bench, Candidate, Search
 from edge_sr.calibration.sources import read_originals
 from edge_sr.calibration.table import SCHEMA, FrameEntry, PlacementEntry, ScaleTable, graph_hashes
-from edge_sr.calibration.trial import Trial
+from edge_sr.calibration.trial import Picture, Trial
 from edge_sr.calibration.write import write_bundle
 from edge_sr.errors import ConfigError
 from edge_sr.manifest import Bundle
@@ -30,6 +33,9 @@ from edge_sr.runtime.runner import available_cores
 Say = Callable[[str], None]
 LAST_LAYER = "synthesis.last_layer"  # makes the output, which stays float
 CLIPPING_FRAMES = 6
+Encoded = tuple[
+    Picture, tuple[int, ...], NDArray[Any], dict[str, NDArray[Any]]
+]  # low, output shape, maps, points
 DECODER_WORK = 4  # output pixels for each LR pixel at twice the size
 
 
@@ -87,7 +93,9 @@ class _Calibration:
     def __init__(self, request: Request, frames: Frames, memo: Memo, say: Say) -> None:
         self.request, self.frames, self.memo, self.say = request, frames, memo, say
         self.recipe = request.recipe
-        self.trial = Trial(request.bundle, frames.price, self.recipe.exact_scales)
+        self.threads = available_cores()
+        plain = onnx.load(request.bundle.graph("encoder", "fp32"))
+        self.trial = Trial(request.bundle, frames.price, self.recipe.exact_scales, self._factors(plain))
         self.encoder = GraphMap(self.trial.encoder)
         self.decoder = GraphMap(self.trial.decoder)
         self._check_keep()
@@ -105,6 +113,7 @@ class _Calibration:
             decoder_sha256=decoder_sha256,
             recipe=self.recipe,
             frames=tuple(_entries(self.frames)),
+            factors=self.trial.factors,
             ranges=ranges,
             weights=self._weights(),
             placements=placements,
@@ -129,13 +138,21 @@ class _Calibration:
             if name not in kept
         ]
 
+    def _factors(self, encoder: onnx.ModelProto) -> dict[str, tuple[float, ...]]:
+        if self.request.table is not None:
+            return self.request.table.factors
+        if not self.recipe.equalise:
+            return {}
+        seen = (tensors for _, _, _, tensors in self._encoded(encoder))
+        return find_factors(encoder, channel_limits(seen))
+
     def _ranges(self) -> dict[str, Range]:
         histograms = self._histograms()
         ranges = ranges_by(self.recipe.method, histograms, self.recipe.percentile)
         if self.recipe.method != "mse":
             return ranges
         frames = self.frames.ranges[-CLIPPING_FRAMES:]
-        trial = Trial(self.request.bundle, frames, self.recipe.exact_scales[:1])
+        trial = Trial(self.request.bundle, frames, self.recipe.exact_scales[:1], self.trial.factors)
         layers = [candidate.name for candidate in self._candidates("int8-cpu")]
         return clip_ranges(trial, ranges, layers, self.memo, self.say)
 
@@ -148,20 +165,23 @@ class _Calibration:
         return found
 
     def _activations(self) -> Iterator[dict[str, NDArray[np.float32]]]:
-        """Every point's values, frame by frame, at one scale after the other in turn."""
-        threads = available_cores()
-        encoder = Probe(self.trial.encoder, threads)
-        decoder = self._decoder_probe(threads)
-        for i, frame in enumerate(self.frames.ranges):
-            scale = self.recipe.exact_scales[i % len(self.recipe.exact_scales)]
-            low, high = frame.pair(scale)
-            maps, tensors = encoder.run({"image": low[None]})
+        """Every point's values, frame by frame."""
+        decoder = Probe(self.trial.decoder, self.threads) if "decoder" in self.recipe.parts else None
+        for low, shape, maps, tensors in self._encoded(self.trial.encoder):
             yield tensors
             if decoder is not None:
-                yield decoder.run(self.trial.whole_feeds(maps, low, high.shape))[1]
+                yield decoder.run(self.trial.whole_feeds(maps, low, shape))[1]
 
-    def _decoder_probe(self, threads: int) -> Probe | None:
-        return Probe(self.trial.decoder, threads) if "decoder" in self.recipe.parts else None
+    def _encoded(self, model: onnx.ModelProto) -> Iterator[Encoded]:
+        """The frames through the encoder, at one scale after the other in turn."""
+        probe = Probe(model, self.threads)
+        scales = self.recipe.exact_scales
+        for i, frame in enumerate(self.frames.ranges):
+            low, high = frame.pair(scales[i % len(scales)])
+            yield low, high.shape, *probe.run({"image": low[None]})
+            if frame.name == CARD:
+                # Crisp as it is, as drawings and text are that nobody has shrunk.
+                yield high, high.shape, *probe.run({"image": high[None]})
 
     def _weights(self) -> dict[str, tuple[float, ...]]:
         layers = {**self.encoder.layers, **self.decoder.layers}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_sr.calibration.layers import GraphMap
 from edge_sr.calibration.memo import Memo
@@ -11,8 +15,10 @@ from edge_sr.calibration.ranges import Range
 from edge_sr.calibration.trial import Trial
 
 SHARES = (0.85, 0.7, 0.55)
-# A gain below this is chance, and a wider range forgives frames that calibration never saw.
-LEAST_GAIN = 0.01
+# In dB against FP32's pictures. A smaller gain is chance, and a wider range forgives frames that were never
+# seen; no frame may pay for the others' gain.
+LEAST_GAIN = 0.1
+MOST_LOSS = 0.05
 
 
 def clip_ranges(
@@ -28,19 +34,20 @@ def clip_ranges(
     """
     result = dict(ranges)
 
-    def measured(name: str, tried: Mapping[str, Range]) -> float:
-        return float(memo.get(f"clip: {name}", lambda: _error(trial, tried, layers)))
+    def measured(name: str, tried: Mapping[str, Range]) -> NDArray[np.float64]:
+        return np.array(memo.get(f"clip: {name}", lambda: _decibels(trial, tried, layers)))
 
     read = {point: result[point] for point in _points(trial, layers)}
     best = measured("", result)
     for point, whole in read.items():
         for share in SHARES:
             tried = {**result, point: (whole[0] * share, whole[1] * share)}
-            error = measured(f"{point} {tried[point]}", tried)
-            if error > best * (1 - LEAST_GAIN):
+            found = measured(f"{point} {tried[point]}", tried)
+            gain = found - best
+            if gain.mean() < LEAST_GAIN or gain.min() < -MOST_LOSS:
                 break
-            best, result = error, tried
-            say(f"range of {point} narrowed to {share:.0%}: mean squared error {error:.4f}")
+            best, result = found, tried
+            say(f"range of {point} narrowed to {share:.0%}: {found.mean():.2f} dB from FP32's pictures")
     return result
 
 
@@ -50,5 +57,8 @@ def _points(trial: Trial, layers: Collection[str]) -> list[str]:
     return [point for point in found.points.values() if point in used]
 
 
-def _error(trial: Trial, ranges: Mapping[str, Range], layers: Collection[str]) -> float:
-    return trial.error(list(trial.pictures(quantised(trial.encoder, ranges, "int8-cpu", layers), None)))
+def _decibels(trial: Trial, ranges: Mapping[str, Range], layers: Collection[str]) -> list[float]:
+    """Of each picture against FP32's."""
+    encoder = quantised(trial.encoder, ranges, "int8-cpu", layers)
+    errors = trial.errors(list(trial.pictures(encoder, None)))
+    return [10 * math.log10(255**2 / max(error, 1e-6)) for error in errors]

@@ -18,6 +18,7 @@ from edge_sr.quality import luma, pair_sizes
 from edge_sr.resample import resize
 from edge_sr.tensors import SMALLEST_SIDE, reference_card
 
+CARD = "reference card"
 THUMBNAIL = 16
 FLAT = 1.0  # standard deviation of the luma, in levels, below which there is nothing to see
 ALIKE = 1.5  # mean difference of two thumbnails, in levels, below which they show the same
@@ -119,7 +120,7 @@ def _card(recipe: Recipe) -> tuple[Sample, ...]:
     if not recipe.reference_card:
         return ()
     card = reference_card(recipe.crop, recipe.crop)
-    return (Sample("reference card", card, hashlib.sha256(card.tobytes()).hexdigest()),)
+    return (Sample(CARD, card, hashlib.sha256(card.tobytes()).hexdigest()),)
 
 
 def _held_out(count: int, recipe: Recipe) -> frozenset[int]:

@@ -33,7 +33,8 @@ class Recipe:
 
     ``range_frames`` give the ranges, ``price_frames`` the price; each is a crop of at most ``crop`` pixels a
     side of an original. ``keep`` names layers that stay in high precision whatever they cost.
-    ``high_precision`` is what surrounds the quantised layers in TensorRT's placement. ``least_share`` of the
+    ``high_precision`` is what surrounds the quantised layers in TensorRT's placement. ``reference_card``
+    adds a built-in picture to the ranges, ``equalise`` brings channels to like ranges. ``least_share`` of the
     multiply-adds must be quantised for the result to count as INT8. ``table`` names a scale table, relative
     to the recipe, to use again instead of looking for ranges and layers.
     """
@@ -50,6 +51,7 @@ class Recipe:
     high_precision: str = "fp16"
     least_share: float = 0.5
     reference_card: bool = True
+    equalise: bool = True
     table: str = ""
     budget: Budget = dataclasses.field(default_factory=Budget)
 

@@ -90,7 +90,7 @@ class Search:
         raise BudgetError(
             f"{self.bench.placement}: no assignment loses at most {self.budget.mean_db:g} dB on average and "
             f"{self.budget.worst_db:g} dB at worst; the nearest, {len(chosen)} of {len(self.work)} layers, "
-            f"loses {price}; nothing was written; allow more with --budget-db, or give frames nearer to the use"
+            f"loses {price}; nothing was written; allow more with --budget-db, or give nearer frames"
         )
 
     def _give_back(self, chosen: set[str]) -> set[str]:

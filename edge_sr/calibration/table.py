@@ -65,6 +65,7 @@ class ScaleTable:
     decoder_sha256: str
     recipe: Recipe
     frames: tuple[FrameEntry, ...]
+    factors: dict[str, tuple[float, ...]]
     ranges: dict[str, tuple[float, float]]
     weights: dict[str, tuple[float, ...]]
     placements: dict[str, PlacementEntry]

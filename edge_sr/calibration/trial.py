@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from edge_sr.calibration.equalise import Factors, equalised
 from edge_sr.calibration.frames import Sample
 from edge_sr.calibration.layers import GraphMap
 from edge_sr.grid import SamplingGrid, sampling_grid
@@ -62,12 +63,15 @@ class _Case:
 class Trial:
     """Frames at scales, and the bundle's FP32 graphs to hold others against.
 
-    ``encoder`` and ``decoder`` are those graphs; the decoder is the one without gathers where the bundle has
-    it.
+    ``encoder`` and ``decoder`` are those graphs, the encoder equalised by ``factors``; the decoder is the one
+    without gathers where the bundle has it.
     """
 
-    def __init__(self, bundle: Bundle, frames: Sequence[Sample], scales: Sequence[Fraction]) -> None:
-        self.encoder = onnx.load(bundle.graph("encoder", "fp32"))
+    def __init__(
+        self, bundle: Bundle, frames: Sequence[Sample], scales: Sequence[Fraction], factors: Factors
+    ) -> None:
+        self.factors = dict(factors)
+        self.encoder = equalised(onnx.load(bundle.graph("encoder", "fp32")), factors)
         self.sampled = bundle.find("decoder-sampled", "fp32") is not None
         self.decoder = onnx.load(bundle.graph("decoder-sampled" if self.sampled else "decoder", "fp32"))
         self.decoder_layers = frozenset(GraphMap(self.decoder).layers)
@@ -104,10 +108,10 @@ class Trial:
         levels = max(int(np.abs(a.astype(int) - b).max()) for a, b in pairs)
         return min(min(psnr(a, b), MOST_DB) for a, b in pairs), levels
 
-    def error(self, pictures: Sequence[Picture]) -> float:
-        """Mean squared difference from FP32's pictures, in squared levels."""
+    def errors(self, pictures: Sequence[Picture]) -> list[float]:
+        """Each picture's mean squared difference from FP32's, in squared levels."""
         pairs = zip(pictures, self.reference, strict=True)
-        return float(np.mean([np.mean((a.astype(np.float64) - b) ** 2) for a, b in pairs]))
+        return [float(np.mean((a.astype(np.float64) - b) ** 2)) for a, b in pairs]
 
     def _qualities(self, pictures: Sequence[Picture]) -> NDArray[np.float64]:
         pairs = zip(pictures, self._cases, strict=True)

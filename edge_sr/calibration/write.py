@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx
 
+from edge_sr.calibration.equalise import equalised
 from edge_sr.calibration.placement import PLACEMENTS, quantised
 from edge_sr.calibration.table import PlacementEntry, ScaleTable, write_table
 from edge_sr.manifest import Bundle, Description, Graph, file_sha256, new_folder, write_description
@@ -63,7 +64,7 @@ def _written(
 ) -> Graph:
     """The graph quantised, or the same file under another precision where none of its layers is."""
     model = onnx.load(bundle.graph(source.role, source.precision, source.io))
-    made = quantised(model, table.ranges, placement, entry.layers)
+    made = quantised(equalised(model, table.factors), table.ranges, placement, entry.layers)
     price: dict[str, Any] = {"psnr_db": entry.psnr_db, "levels": entry.levels}
     if made.SerializeToString() == model.SerializeToString():
         return dataclasses.replace(source, precision=placement, **price)
