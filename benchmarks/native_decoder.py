@@ -89,9 +89,8 @@ def main() -> None:
     after = output_size(width, height, scale=parse_scale(options.scale))
     widths = tuple(int(each) for each in options.widths.split(","))
     form = Form(options.mode, widths, (width, height), after)
-    print(
-        f"{options.widths}, mode {form.mode}, {options.input_size} to {after[0]}x{after[1]}, {options.threads} threads"
-    )
+    sizes = f"{options.input_size} to {after[0]}x{after[1]}"
+    print(f"{options.widths}, mode {form.mode}, {sizes}, {options.threads} threads")
     for kernel in options.kernel or kernels():
         print(report(form, kernel, options.threads, options.runs), flush=True)
 
