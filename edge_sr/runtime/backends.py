@@ -58,6 +58,30 @@ def _native_fits(bundle: Bundle) -> bool:
     return bundle.decoder_weights() is not None
 
 
+def _open_openvino(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+    from edge_sr.runtime.openvino_runner import OpenVinoRunner
+
+    return OpenVinoRunner(bundle, precision, io, threads)
+
+
+def _openvino_obstacle() -> str | None:
+    from edge_sr.runtime import openvino_runner
+
+    return openvino_runner.obstacle()
+
+
+def _openvino_fits(bundle: Bundle) -> bool:
+    from edge_sr.runtime import openvino_runner
+
+    return openvino_runner.fits(bundle)
+
+
+def _openvino_lowers() -> tuple[str, ...]:
+    from edge_sr.runtime import openvino_runner
+
+    return openvino_runner.lowers()
+
+
 def _tensorrt(flavour: Flavour) -> Backend:
     def open_tensorrt(bundle: Bundle, precision: str, io: str, _threads: int) -> Runner:
         from edge_sr.runtime.tensorrt_open import open_runner
@@ -72,7 +96,7 @@ def _tensorrt(flavour: Flavour) -> Backend:
     return Backend(flavour.value, open_tensorrt, obstacle, _anything)
 
 
-def _anything(bundle: Bundle) -> bool:
+def _anything(_bundle: Bundle) -> bool:
     return True
 
 
@@ -83,6 +107,7 @@ def _nothing_missing() -> str | None:
 BACKENDS: dict[str, Backend] = {
     "native": Backend("native", _open_native, _native_obstacle, _native_fits, _native_lowers),
     "onnxruntime": Backend("onnxruntime", _open_onnxruntime, _nothing_missing, _anything),
+    "openvino": Backend("openvino", _open_openvino, _openvino_obstacle, _openvino_fits, _openvino_lowers),
     **{flavour.value: _tensorrt(flavour) for flavour in Flavour},
 }
 
