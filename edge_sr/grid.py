@@ -113,9 +113,7 @@ def whole(size: tuple[int, int]) -> Box:
     return Box(0, 0, size[0], size[1])
 
 
-def output_region(
-    region: tuple[int, int, int, int], before: tuple[int, int], after: tuple[int, int]
-) -> Box:
+def output_region(region: tuple[int, int, int, int], before: tuple[int, int], after: tuple[int, int]) -> Box:
     """The output box of ``region`` = ``(x, y, width, height)`` in input pixels.
 
     ``before`` and ``after`` are the whole picture's ``(width, height)``. Both edges are rounded by one rule, so

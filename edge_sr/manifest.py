@@ -1,11 +1,11 @@
 """Bundles: folders of graphs that ``bundle.json`` describes, portable and free of any device.
 
-    NAME/bundle.json                what it is, where its weights came from, every file with its SHA-256
-    NAME/encoder.fp32.onnx          uint8 pair: ``image`` to ``maps`` ...
-    NAME/decoder.fp32.onnx          ... ``maps`` to ``frame``
-    NAME/encoder.fp32.float.onnx    the float pair, for video deeper than 8 bits
-    NAME/decoder-sampled.fp32.onnx  the decoder without its gathers, for runners that sample the maps themselves
-    NAME/decoder.npz                the decoder's float32 weights, for decoders that are no graph
+NAME/bundle.json                what it is, where its weights came from, every file with its SHA-256
+NAME/encoder.fp32.onnx          uint8 pair: ``image`` to ``maps`` ...
+NAME/decoder.fp32.onnx          ... ``maps`` to ``frame``
+NAME/encoder.fp32.float.onnx    the float pair, for video deeper than 8 bits
+NAME/decoder-sampled.fp32.onnx  the decoder without its gathers, for runners that sample the maps themselves
+NAME/decoder.npz                the decoder's float32 weights, for decoders that are no graph
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ class Description:
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:
-            raise ConfigError(f"schema {self.schema} is not the {SCHEMA} that this version reads; export it again")
+            raise ConfigError(
+                f"schema {self.schema} is not the {SCHEMA} that this version reads; export it again"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +153,9 @@ class Bundle:
             raise BundleError(f"bundle {self.path}: {file} is missing; export or copy it again")
         found = file_sha256(path)
         if found != sha256:
-            raise BundleError(f"bundle {self.path}: {file} is damaged (SHA-256 {found[:12]}, not {sha256[:12]})")
+            raise BundleError(
+                f"bundle {self.path}: {file} is damaged (SHA-256 {found[:12]}, not {sha256[:12]})"
+            )
         return path
 
 

@@ -58,4 +58,5 @@ def reference_card(width: int, height: int) -> NDArray[np.uint8]:
     card[disc] = 1 - card[disc][:, ::-1]
     lines = (x.astype(int) % 16 == 3) & (y < height / 3)
     card[lines] = (1.0, 1.0, 0.0)
-    return np.round(np.clip(card, 0, 1) * 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.round(np.clip(card, 0, 1) * 255).astype(np.uint8)
+    return levels

@@ -59,7 +59,11 @@ def lightning_file(network: Diinn, path: Path, **changes: Any) -> Path:
         "state_dict": state,
         "hyper_parameters": {"arch": "diinn", "mode": decoder.mode, "init_q": decoder.init_q},
         "optimizer_states": [
-            {"state": {i: {"exp_avg": t.clone(), "exp_avg_sq": t.clone()} for i, t in enumerate(state.values())}}
+            {
+                "state": {
+                    i: {"exp_avg": t.clone(), "exp_avg_sq": t.clone()} for i, t in enumerate(state.values())
+                }
+            }
         ],
     }
     content.update(changes)

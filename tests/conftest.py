@@ -27,7 +27,7 @@ def nano() -> Bundle:
 
 @pytest.fixture(scope="session")
 def narrow_bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
-    """By name, a narrow random network of one mode and its bundle, exported once for all tests of a process."""
+    """By name, a narrow random network of one mode and its bundle, exported once in a process."""
     pytest.importorskip("torch")
     from checkpoints import narrow_networks
 
@@ -39,7 +39,9 @@ def narrow_bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
     @functools.cache
     def exported(name: str) -> Any:
         network = narrow_networks()[name]
-        return network, export_bundle(network, Identity(name, "test", Source("random", "0" * 64)), folder / name)
+        return network, export_bundle(
+            network, Identity(name, "test", Source("random", "0" * 64)), folder / name
+        )
 
     return exported
 

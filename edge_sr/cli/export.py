@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def export(
-    checkpoint: Path = typer.Argument(..., metavar="CHECKPOINT|SPEC", help="A checkpoint, or a model spec (.toml)."),
+    checkpoint: Path = typer.Argument(
+        ..., metavar="CHECKPOINT|SPEC", help="A checkpoint, or a model spec (.toml)."
+    ),
     output: Path = typer.Option(..., "-o", "--output", metavar="BUNDLE", help="The folder to make."),
     precision: str = typer.Option("fp32,fp16", help="Precisions, comma-separated: fp32, fp16."),
     as_json: bool = typer.Option(False, "--json", help="Print the result as one JSON object."),
@@ -46,7 +48,9 @@ def _read_spec(path: Path) -> ModelSpec:
 
     spec = load_toml(path, ModelSpec)
     if not spec.weights:
-        raise ConfigError(f"{path}: expected a `weights` key to export from, found none; train first: edge-sr train")
+        raise ConfigError(
+            f"{path}: expected a `weights` key to export from, found none; train first: edge-sr train"
+        )
     return spec
 
 
@@ -93,7 +97,5 @@ def _report(bundle: Bundle, seconds: float, as_json: bool) -> None:
     typer.echo(f"{bundle.path}: {description.parameters:,} parameters, {', '.join(bundle.precisions)}")
     typer.echo("scale        fp32 largest difference    fp16 dB   fp16 levels")
     for case in cases:
-        half = (
-            "" if case["fp16_db"] is None else f"{case['fp16_db']:10.1f} {case['fp16_levels']:13d}"
-        )
+        half = "" if case["fp16_db"] is None else f"{case['fp16_db']:10.1f} {case['fp16_levels']:13d}"
         typer.echo(f"{case['scale']:<12} {case['fp32_difference']:23.1e} {half}")

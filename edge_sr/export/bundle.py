@@ -28,7 +28,7 @@ from edge_sr.manifest import (
     new_folder,
     write_description,
 )
-from edge_sr.models.diinn import Diinn
+from edge_sr.models.diinn import Diinn, bias_of, first_convolutions
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 IO = ("uint8", "float")
@@ -70,7 +70,9 @@ def export_bundle(
 def _checked_precisions(precisions: Sequence[str]) -> list[str]:
     for precision in precisions:
         if precision not in DTYPES:
-            raise OptionError(f"precision must be fp32 or fp16, found {precision!r}; int8 comes from: edge-sr calibrate")
+            raise OptionError(
+                f"precision must be fp32 or fp16, found {precision!r}; int8 comes from: edge-sr calibrate"
+            )
     return list(dict.fromkeys(["fp32", *precisions]))
 
 
@@ -179,7 +181,10 @@ def _describe(
         graphs=tuple(_write_graph(key, model, parity, folder) for key, model in graphs.items()),
         weights=_write_weights(network, folder) if takes_sampled_maps(network) else None,
         default_for=identity.default_for,
-        parity={"against": "the reference in PyTorch", "cases": [dataclasses.asdict(case) for case in parity]},
+        parity={
+            "against": "the reference in PyTorch",
+            "cases": [dataclasses.asdict(case) for case in parity],
+        },
     )
 
 
@@ -215,16 +220,16 @@ def describe_port(value: onnx.ValueInfoProto) -> Port:
 
 def _write_weights(network: Diinn, folder: Path) -> Weights:
     """The decoder's own weights, float32: ``synthesis.{i}``, ``modulation.{i}`` (its half on ``q``), ``last``."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     decoder, spec = network.decoder, network.spec.decoder
-    for i, layer in enumerate(decoder.Q):
-        arrays[f"synthesis.{i}.weight"] = _matrix(layer[0].weight)
-        arrays[f"synthesis.{i}.bias"] = layer[0].bias.detach().numpy()
+    for i, layer in enumerate(first_convolutions(decoder.Q)):
+        arrays[f"synthesis.{i}.weight"] = _matrix(layer.weight)
+        arrays[f"synthesis.{i}.bias"] = bias_of(layer).detach().numpy()
     if spec.modulated_by_synthesis:
-        for i, layer in enumerate(decoder.K[1:], 1):
-            arrays[f"modulation.{i}.weight"] = _matrix(layer[0].weight[:, : spec.widths[i - 1]])
+        for i, layer in enumerate(first_convolutions(decoder.K)[1:], 1):
+            arrays[f"modulation.{i}.weight"] = _matrix(layer.weight[:, : spec.widths[i - 1]])
     arrays["last.weight"] = _matrix(decoder.last_layer.weight)
-    arrays["last.bias"] = decoder.last_layer.bias.detach().numpy()
+    arrays["last.bias"] = bias_of(decoder.last_layer).detach().numpy()
     path = folder / "decoder.npz"
     np.savez(path, **arrays)
     return Weights(path.name, file_sha256(path))

@@ -66,7 +66,9 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
     onnxsim = require("onnxsim", "edge-sr export")
     simplified, sound = onnxsim.simplify(model)
     if not sound:
-        raise ParityError("onnx-simplifier changed the graph's results; export with another release of onnxsim")
+        raise ParityError(
+            "onnx-simplifier changed the graph's results; export with another release of onnxsim"
+        )
     result: onnx.ModelProto = simplified
     return result
 

@@ -58,7 +58,9 @@ class GraphPair:
         """``1 x h x w x 3`` to ``1 x Ht x Wt x 3``."""
         maps = self._encoder.run(None, {"image": image})[0]
         feeds = {"maps": maps, "image": image, **vars(grid)}
-        result: NDArray[Any] = self._decoder.run(None, {k: v for k, v in feeds.items() if k in self._wanted})[0]
+        result: NDArray[Any] = self._decoder.run(None, {k: v for k, v in feeds.items() if k in self._wanted})[
+            0
+        ]
         return result
 
 
@@ -79,7 +81,9 @@ def measure_parity(network: Diinn, graphs: Graphs) -> list[CaseResult]:
     below 55 dB or off by more than 2 levels.
     """
     pairs = {
-        (precision, io): GraphPair(_runnable(graphs, "encoder", precision, io), _runnable(graphs, "decoder", precision, io))
+        (precision, io): GraphPair(
+            _runnable(graphs, "encoder", precision, io), _runnable(graphs, "decoder", precision, io)
+        )
         for role, precision, io in graphs
         if role == "encoder"
     }

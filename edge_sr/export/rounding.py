@@ -29,7 +29,7 @@ def rounding_twin(model: onnx.ModelProto) -> onnx.ModelProto:
         if value.type.tensor_type.elem_type == TensorProto.FLOAT16:
             value.type.tensor_type.elem_type = TensorProto.FLOAT
     for name, value in CONSTANTS.items():
-        twin.graph.initializer.append(numpy_helper.from_array(np.float32(value).reshape(()), name))
+        twin.graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), name))
     for node in typed.graph.node:
         twin.graph.node.extend(_rounded(node, half))
     onnx.checker.check_model(twin, full_check=True)

@@ -14,7 +14,15 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from edge_sr.models.diinn import Diinn, Positions, bilinear, normalised, without_halo
+from edge_sr.models.diinn import (
+    Diinn,
+    Positions,
+    bias_of,
+    bilinear,
+    first_convolutions,
+    normalised,
+    without_halo,
+)
 
 LEVELS = 255.0
 
@@ -55,7 +63,7 @@ class SplitEncoder(nn.Module):
         k = [torch.relu(self.content[0](features))]
         content = self.content[1:] if self.mode == 2 else [None] * len(self.chained)
         for term, chain in zip(content, self.chained, strict=True):
-            previous = chain(k[-1])
+            previous: Tensor = chain(k[-1])
             k.append(torch.relu(previous if term is None else previous + term(features)))
         return k
 
@@ -63,7 +71,7 @@ class SplitEncoder(nn.Module):
 def _content_layers(network: Diinn) -> tuple[nn.ModuleList, nn.ModuleList]:
     """3 x 3 convolutions of the terms in ``U``, and (modes 1 and 2) 1 x 1 ones of those in ``k``."""
     channels = network.spec.encoder.channels
-    layers = [module[0] for module in network.decoder.K]
+    layers = first_convolutions(network.decoder.K)
     if network.spec.decoder.mode == 1:
         return nn.ModuleList([_conv3(layers[:1], channels)]), nn.ModuleList(layers[1:])
     if network.spec.decoder.mode == 2:
@@ -74,21 +82,28 @@ def _content_layers(network: Diinn) -> tuple[nn.ModuleList, nn.ModuleList]:
     return nn.ModuleList([_conv3(layers[:1], channels), *later]), nn.ModuleList()
 
 
-def _conv3(layers: Sequence[nn.Module], channels: int) -> nn.Conv2d:
+def _conv3(layers: Sequence[nn.Conv2d], channels: int) -> nn.Conv2d:
     """The last ``9 * channels`` inputs of 1 x 1 layers as one 3 x 3 convolution, biases included."""
     weight = torch.cat([layer.weight[:, -9 * channels :] for layer in layers])
     conv = nn.Conv2d(channels, len(weight), 3, padding=1)
     conv.weight.data = weight.detach().reshape(-1, channels, 3, 3).clone()
-    conv.bias.data = torch.cat([layer.bias for layer in layers]).detach().clone()
+    conv.bias = nn.Parameter(torch.cat([bias_of(layer) for layer in layers]).detach().clone())
     return conv
 
 
-def _conv1(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:
-    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
+def _conv1(weight: Tensor) -> nn.Conv2d:
+    conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=False)
     conv.weight.data = weight.detach().clone()
-    if bias is not None:
-        conv.bias.data = bias.detach().clone()
     return conv
+
+
+def _biases(layers: Sequence[nn.Conv2d]) -> nn.ParameterList:
+    return nn.ParameterList(nn.Parameter(_channelwise(bias_of(layer))) for layer in layers)
+
+
+def _channelwise(values: Tensor) -> Tensor:
+    """One value a channel, shaped to broadcast over a picture."""
+    return values.detach().reshape(1, -1, 1, 1).clone()
 
 
 class PositionalSine(nn.Module):
@@ -98,13 +113,16 @@ class PositionalSine(nn.Module):
     for each row and each column, and a pixel costs two products.
     """
 
-    def __init__(self, layer: nn.Module) -> None:
+    by_y: Tensor
+    by_x: Tensor
+    by_ratio: Tensor
+    bias: Tensor
+
+    def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()
-        weight = layer.weight.detach()
-        self.register_buffer("by_y", weight[:, 0].reshape(1, -1, 1, 1).clone())
-        self.register_buffer("by_x", weight[:, 1].reshape(1, -1, 1, 1).clone())
-        self.register_buffer("by_ratio", weight[:, 2].reshape(1, -1, 1, 1).clone())
-        self.register_buffer("bias", layer.bias.detach().reshape(1, -1, 1, 1).clone())
+        for i, name in enumerate(("by_y", "by_x", "by_ratio")):
+            self.register_buffer(name, _channelwise(layer.weight[:, i]))
+        self.register_buffer("bias", _channelwise(bias_of(layer)))
 
     def forward(self, offset_y: Tensor, offset_x: Tensor, ratio: Tensor) -> Tensor:
         row = offset_y * self.by_y + (ratio * self.by_ratio + self.bias)
@@ -123,22 +141,21 @@ class Synthesis(nn.Module):
         self.dtype = dtype
         self.widths = network.spec.decoder.widths
         decoder = network.decoder
-        self.first = PositionalSine(decoder.Q[0][0])
-        self.argument = nn.ModuleList(_conv1(layer[0].weight).to(dtype) for layer in decoder.Q[1:])
-        self.argument_bias = nn.ParameterList(
-            nn.Parameter(layer[0].bias.detach().reshape(1, -1, 1, 1).clone()) for layer in decoder.Q[1:]
-        )
+        first, *later = first_convolutions(decoder.Q)
+        self.first = PositionalSine(first)
+        self.argument = nn.ModuleList(_conv1(layer.weight).to(dtype) for layer in later)
+        self.argument_bias = _biases(later)
         self.interaction = nn.ModuleList()
         if network.spec.decoder.modulated_by_synthesis:
-            halves = [
-                layer[0].weight[:, :width]
-                for layer, width in zip(decoder.K[1:], self.widths[:-1], strict=True)
-            ]
-            self.interaction.extend(_conv1(half).to(dtype) for half in halves)
+            layers = first_convolutions(decoder.K)[1:]
+            self.interaction.extend(
+                _conv1(layer.weight[:, :width]).to(dtype)
+                for layer, width in zip(layers, self.widths[:-1], strict=True)
+            )
         self.last_layer = copy.deepcopy(decoder.last_layer).to(dtype)
 
     def forward(self, maps: Tensor, offset_y: Tensor, offset_x: Tensor, ratio: Tensor) -> Tensor:
-        content = maps.split(list(self.widths), 1)
+        content = torch.split(maps, list(self.widths), 1)
         q = content[0] * self.first(offset_y, offset_x, ratio).to(self.dtype)
         for i in range(len(self.argument)):
             q = self._modulation(i, content[i + 1], q) * self._sine(i, q)
@@ -160,12 +177,11 @@ class UnsplitSynthesis(nn.Module):
         self.dtype = dtype
         self.mode = network.spec.decoder.mode
         decoder = network.decoder
-        self.first = PositionalSine(decoder.first_layer[0])
-        self.K = nn.ModuleList(copy.deepcopy(layer[0]).to(dtype) for layer in decoder.K)
-        self.Q = nn.ModuleList(_conv1(layer[0].weight).to(dtype) for layer in decoder.Q)
-        self.argument_bias = nn.ParameterList(
-            nn.Parameter(layer[0].bias.detach().reshape(1, -1, 1, 1).clone()) for layer in decoder.Q
-        )
+        synthesis = first_convolutions(decoder.Q)
+        self.first = PositionalSine(*first_convolutions(nn.ModuleList([decoder.first_layer])))
+        self.K = nn.ModuleList(copy.deepcopy(layer).to(dtype) for layer in first_convolutions(decoder.K))
+        self.Q = nn.ModuleList(_conv1(layer.weight).to(dtype) for layer in synthesis)
+        self.argument_bias = _biases(synthesis)
         self.last_layer = copy.deepcopy(decoder.last_layer).to(dtype)
 
     def forward(self, content: Tensor, offset_y: Tensor, offset_x: Tensor, ratio: Tensor) -> Tensor:

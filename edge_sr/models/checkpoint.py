@@ -103,10 +103,14 @@ def check_tensors(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
         if key not in tensors:
             raise CheckpointError(f"tensor {key} is missing; expected one of shape {_by(shape)}")
         if tuple(tensors[key].shape) != shape:
-            raise CheckpointError(f"tensor {key}: expected shape {_by(shape)}, found {_by(tensors[key].shape)}")
+            raise CheckpointError(
+                f"tensor {key}: expected shape {_by(shape)}, found {_by(tensors[key].shape)}"
+            )
     for key, tensor in tensors.items():
         if key not in expected:
-            raise CheckpointError(f"tensor {key} ({_by(tensor.shape)}) is no part of a {spec.encoder.kind} network")
+            raise CheckpointError(
+                f"tensor {key} ({_by(tensor.shape)}) is no part of a {spec.encoder.kind} network"
+            )
         if not bool(torch.isfinite(tensor).all()):
             raise CheckpointError(f"tensor {key} holds values that are not finite")
 
@@ -120,7 +124,9 @@ def _read(path: Path) -> tuple[dict[str, Any], DecoderStatement]:
         return _read_safetensors(path), DecoderStatement()
     content = _read_pickled(path)
     if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path}: expected a checkpoint or a state dict, found {type(content).__name__}")
+        raise CheckpointError(
+            f"{path}: expected a checkpoint or a state dict, found {type(content).__name__}"
+        )
     if "state_dict" not in content:
         return dict(content), DecoderStatement()
     state, hyperparameters = content["state_dict"], content.get("hyper_parameters", {})

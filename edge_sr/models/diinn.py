@@ -43,6 +43,17 @@ class Positions(NamedTuple):
         return torch.cat([part.expand(size) for part in (self.offset_y, self.offset_x, self.ratio)], 1)
 
 
+def first_convolutions(layers: nn.ModuleList) -> list[nn.Conv2d]:
+    """The 1 x 1 convolutions of ``K`` or ``Q``, without their activations."""
+    return [conv for module in layers for conv in module.children() if isinstance(conv, nn.Conv2d)]
+
+
+def bias_of(conv: nn.Conv2d) -> Tensor:
+    """The bias, which every layer of these networks has."""
+    assert conv.bias is not None
+    return conv.bias
+
+
 def layer(inputs: int, outputs: int, activation: nn.Module) -> nn.Sequential:
     """A 1 x 1 layer under the authors' keys, ``K.{i}.0`` and ``Q.{i}.0``."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1), activation)
@@ -123,9 +134,10 @@ class Diinn(nn.Module):
 
     def decode(self, features: Tensor, picture: Tensor, positions: Positions) -> Tensor:
         """Pixels at ``positions``, ``n x 3 x Ht x Wt`` (less the halo in mode 4)."""
-        content = functional.unfold(features, 3, padding=1).unflatten(2, features.shape[2:])
+        content = functional.unfold(features, 3, padding=1)
+        content = content.reshape(*content.shape[:2], *features.shape[2:])
         content = content[:, :, positions.rows][..., positions.cols]
-        residual = self.decoder(content, positions.stacked().expand(len(features), -1, -1, -1))
+        residual: Tensor = self.decoder(content, positions.stacked().expand(len(features), -1, -1, -1))
         if self.spec.decoder.bilinear_base:
             residual = residual + bilinear(normalised(picture), without_halo(positions, self.halo))
         return 0.5 * residual + 0.5

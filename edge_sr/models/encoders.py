@@ -25,7 +25,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = conv3(channels, channels)
 
     def forward(self, y: Tensor) -> Tensor:
-        return y + self.conv2(torch.relu(self.conv1(y)))
+        residual: Tensor = self.conv2(torch.relu(self.conv1(y)))
+        return y + residual
 
 
 class SmallResidualEncoder(nn.Module):
@@ -39,7 +40,8 @@ class SmallResidualEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         head: Tensor = self.head(x)
-        return head + self.tail(self.body(head))
+        residual: Tensor = self.tail(self.body(head))
+        return head + residual
 
 
 class EdsrBlock(nn.Module):
@@ -50,7 +52,8 @@ class EdsrBlock(nn.Module):
         self.body = nn.Sequential(conv3(channels, channels), nn.ReLU(), conv3(channels, channels))
 
     def forward(self, y: Tensor) -> Tensor:
-        return y + self.body(y)
+        residual: Tensor = self.body(y)
+        return y + residual
 
 
 class EdsrEncoder(nn.Module):
@@ -64,7 +67,8 @@ class EdsrEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         head: Tensor = self.head(x)
-        return head + self.body(head)
+        residual: Tensor = self.body(head)
+        return head + residual
 
 
 class DenseLayer(nn.Module):
@@ -88,7 +92,8 @@ class DenseBlock(nn.Module):
         self.LFF = nn.Conv2d(width + spec.layers * growth, width, 1)
 
     def forward(self, y: Tensor) -> Tensor:
-        return y + self.LFF(self.convs(y))
+        residual: Tensor = self.LFF(self.convs(y))
+        return y + residual
 
 
 class RdnEncoder(nn.Module):
@@ -109,7 +114,8 @@ class RdnEncoder(nn.Module):
         for block in self.RDBs:
             y = block(y)
             dense.append(y)
-        return shallow + self.GFF(torch.cat(dense, 1))
+        fused: Tensor = self.GFF(torch.cat(dense, 1))
+        return shallow + fused
 
 
 ENCODERS: dict[str, type[nn.Module]] = {

@@ -20,9 +20,13 @@ def infer_spec(
     contradicts the shapes, or a tensor that the description hangs on is missing.
     """
     encoder = _infer_encoder(shapes)
-    widths = tuple(_outputs(shapes, f"decoder.K.{i}.0") for i in range(_count(shapes, r"decoder\.[KQ]\.(\d+)\.")))
+    widths = tuple(
+        _outputs(shapes, f"decoder.K.{i}.0") for i in range(_count(shapes, r"decoder\.[KQ]\.(\d+)\."))
+    )
     if not widths:
-        raise CheckpointError("tensor decoder.K.0.0.weight is missing; expected DIINN's decoder.K and decoder.Q")
+        raise CheckpointError(
+            "tensor decoder.K.0.0.weight is missing; expected DIINN's decoder.K and decoder.Q"
+        )
     found_init_q = "decoder.first_layer.0.weight" in shapes
     if init_q is not None and init_q != found_init_q:
         raise CheckpointError(
@@ -31,13 +35,17 @@ def infer_spec(
         )
     possible = _possible_modes(shapes, widths, 9 * encoder.channels)
     if mode is not None and mode not in possible:
-        raise CheckpointError(f"mode {mode} is stated, but the tensors' shapes fit mode {_either(possible)} only")
+        raise CheckpointError(
+            f"mode {mode} is stated, but the tensors' shapes fit mode {_either(possible)} only"
+        )
     notes = []
     if mode is None:
         # The paper's final network is mode 3; mode 2 has the very same shapes.
         mode = 3 if 3 in possible else possible[0]
         if len(possible) > 1:
-            notes.append(f"the shapes fit modes {_either(possible)}; taken as mode {mode}, the paper's final one")
+            notes.append(
+                f"the shapes fit modes {_either(possible)}; taken as mode {mode}, the paper's final one"
+            )
     return NetworkSpec(name, encoder, DecoderSpec(mode, found_init_q, widths, bilinear_base)), notes
 
 

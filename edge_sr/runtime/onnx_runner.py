@@ -39,7 +39,9 @@ def run_session(session: Any, feeds: dict[str, NDArray[Any]]) -> NDArray[Any]:
         result: NDArray[Any] = session.run(None, feeds)[0]
     except Exception as error:
         if "alloc" in str(error).lower():
-            raise MemoryLimitError(f"not enough memory for this size: {str(error).splitlines()[0]}") from error
+            raise MemoryLimitError(
+                f"not enough memory for this size: {str(error).splitlines()[0]}"
+            ) from error
         raise
     return result
 
@@ -102,7 +104,9 @@ class OnnxRunner(ClosingRunner):
             feeds.update(maps=maps, rows=grid.rows, cols=grid.cols)
             if self._base:
                 feeds["image"] = image
-        return run_session(self._decoder, {name: np.ascontiguousarray(value) for name, value in feeds.items()})
+        return run_session(
+            self._decoder, {name: np.ascontiguousarray(value) for name, value in feeds.items()}
+        )
 
     def close(self) -> None:
         self._pool.shutdown()

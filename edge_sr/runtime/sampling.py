@@ -55,10 +55,12 @@ def _axis(index: Index, offset: NDArray[np.float32], length: int) -> tuple[Index
     if len(flat) != len(index):
         flat = np.broadcast_to(flat, len(index))
     other = np.clip(index + np.sign(flat).astype(np.int32), 0, length - 1)
-    return index, other, np.abs(flat) / np.float32(2)
+    return index, other, (np.abs(flat) / 2).astype(np.float32, copy=False)
 
 
-def _lerp(near: NDArray[np.float32], far: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def _lerp(
+    near: NDArray[np.float32], far: NDArray[np.float32], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
     far -= near
     far *= weight
     far += near

@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from checkpoints import (  # noqa: E402
+from checkpoints import (
     EDSR_BASELINE,
     NARROW,
     PAPER_WIDTHS,
@@ -22,9 +22,9 @@ from checkpoints import (  # noqa: E402
     random_network,
 )
 
-from edge_sr.errors import CheckpointError, InputNotFoundError  # noqa: E402
-from edge_sr.models.checkpoint import load_checkpoint  # noqa: E402
-from edge_sr.spec import DecoderSpec, to_mapping  # noqa: E402
+from edge_sr.errors import CheckpointError, InputNotFoundError
+from edge_sr.models.checkpoint import load_checkpoint
+from edge_sr.spec import DecoderSpec, to_mapping
 
 
 @pytest.mark.parametrize(("mode", "init_q"), all_modes())
@@ -74,7 +74,12 @@ def test_safetensors_with_its_description(tmp_path: Path) -> None:
 def test_hyperparameters_in_a_namespace(tmp_path: Path) -> None:
     network = narrow_networks()["mode1"]
     options = argparse.Namespace(arch="diinn", mode=1, init_q=False)
-    assert load_checkpoint(lightning_file(network, tmp_path / "n.ckpt", hyper_parameters=options)).spec.decoder.mode == 1
+    assert (
+        load_checkpoint(
+            lightning_file(network, tmp_path / "n.ckpt", hyper_parameters=options)
+        ).spec.decoder.mode
+        == 1
+    )
 
 
 def broken(tmp_path: Path, change: object) -> Path:
@@ -87,14 +92,20 @@ def broken(tmp_path: Path, change: object) -> Path:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda s: s.pop("net.decoder.K.1.0.bias"), "decoder.K.1.0.bias is missing; expected one of shape 20"),
+        (
+            lambda s: s.pop("net.decoder.K.1.0.bias"),
+            "decoder.K.1.0.bias is missing; expected one of shape 20",
+        ),
         (lambda s: s.pop("net.encoder.RDBs.1.LFF.weight"), "encoder.RDBs.1.LFF.weight is missing"),
         (lambda s: s.update({"net.decoder.extra": torch.zeros(3)}), "decoder.extra (3) is no part"),
         (
             lambda s: s.update({"net.decoder.Q.1.0.weight": torch.zeros(20, 5, 1, 1)}),
             "decoder.Q.1.0.weight: expected shape 20x12x1x1, found 20x5x1x1",
         ),
-        (lambda s: s.update({"net.decoder.K.1.0.weight": torch.zeros(20, 33, 1, 1)}), "expected 12 inputs (mode 1)"),
+        (
+            lambda s: s.update({"net.decoder.K.1.0.weight": torch.zeros(20, 33, 1, 1)}),
+            "expected 12 inputs (mode 1)",
+        ),
         (lambda s: s.update({"net.sub": torch.full((1, 3, 1, 1), 0.4)}), "buffer sub: expected 0.5"),
         (lambda s: s["net.decoder.last_layer.bias"].fill_(float("nan")), "not finite"),
         (lambda s: s.clear(), "holds no tensors"),

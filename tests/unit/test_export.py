@@ -12,19 +12,19 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from checkpoints import NARROW, PAPER_WIDTHS, RDN_B, all_modes, narrow_networks, random_network  # noqa: E402
-from onnx import TensorProto, helper  # noqa: E402
+from checkpoints import NARROW, PAPER_WIDTHS, RDN_B, all_modes, narrow_networks, random_network
+from onnx import TensorProto, helper
 
-from edge_sr.errors import OptionError, OutputExistsError, ParityError  # noqa: E402
-from edge_sr.export import parity  # noqa: E402
-from edge_sr.export.bundle import Identity, build_encoder, export_bundle  # noqa: E402
-from edge_sr.export.operators import PORTABLE, check_operators  # noqa: E402
-from edge_sr.export.receptive import receptive_radius  # noqa: E402
-from edge_sr.export.rounding import rounding_twin  # noqa: E402
-from edge_sr.manifest import Source, read_bundle  # noqa: E402
-from edge_sr.runtime.upscaler import Upscaler  # noqa: E402
-from edge_sr.spec import DecoderSpec  # noqa: E402
-from edge_sr.tensors import reference_card  # noqa: E402
+from edge_sr.errors import OptionError, OutputExistsError, ParityError
+from edge_sr.export import parity
+from edge_sr.export.bundle import Identity, build_encoder, export_bundle
+from edge_sr.export.operators import PORTABLE, check_operators
+from edge_sr.export.receptive import receptive_radius
+from edge_sr.export.rounding import rounding_twin
+from edge_sr.manifest import Source, read_bundle
+from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.spec import DecoderSpec
+from edge_sr.tensors import reference_card
 
 # One worker exports a network and runs all of its tests.
 NAMES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in narrow_networks()]
@@ -93,13 +93,17 @@ def two_casts() -> onnx.ModelProto:
 def test_the_rounding_twin_truly_rounds() -> None:
     ort = pytest.importorskip("onnxruntime")
     x = (np.random.default_rng(1).normal(size=1000) * 10.0 ** np.arange(-4, 4).repeat(125)).astype(np.float32)
-    session = ort.InferenceSession(rounding_twin(two_casts()).SerializeToString(), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(
+        rounding_twin(two_casts()).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     rounded = session.run(None, {"x": x})[0]
     assert np.array_equal(rounded, x.astype(np.float16).astype(np.float32))
     assert not np.array_equal(rounded, x)
 
 
-@pytest.mark.parametrize(("kind", "radius"), [("rdn", 2 + 2 * 3 + 1 + 1), ("edsr", 1 + 4 + 1 + 1), ("residual", 7)])
+@pytest.mark.parametrize(
+    ("kind", "radius"), [("rdn", 2 + 2 * 3 + 1 + 1), ("edsr", 1 + 4 + 1 + 1), ("residual", 7)]
+)
 def test_the_receptive_field_is_read_off_the_graph_and_is_true(kind: str, radius: int) -> None:
     network = random_network(NARROW[kind], DecoderSpec(3, False, (8, 8)))
     assert receptive_radius(build_encoder(network, "fp32", "float")) == radius

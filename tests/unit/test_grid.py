@@ -40,7 +40,8 @@ def test_nearest_and_offsets_at_every_ratio_in_sevenths(before: int) -> None:
         expected = [defined_nearest(before, after, i) for i in range(after)]
         assert rows.tolist() == expected
         exact = [
-            (Fraction(2 * i + 1, after) - Fraction(2 * row + 1, before)) * before for i, row in enumerate(expected)
+            (Fraction(2 * i + 1, after) - Fraction(2 * row + 1, before)) * before
+            for i, row in enumerate(expected)
         ]
         assert np.abs(distance).max() <= 1
         assert distance.tolist() == [np.float32(float(value)) for value in exact]
@@ -50,7 +51,9 @@ def test_nearest_agrees_with_pytorch_away_from_ties() -> None:
     torch = pytest.importorskip("torch")
     for before, after in ((17, 40), (23, 23), (11, 88), (64, 101)):
         line = torch.arange(before, dtype=torch.float32).reshape(1, 1, before)
-        theirs = torch.nn.functional.interpolate(line, size=after, mode="nearest-exact").flatten().int().numpy()
+        theirs = (
+            torch.nn.functional.interpolate(line, size=after, mode="nearest-exact").flatten().int().numpy()
+        )
         ties = [i for i in range(after) if ((2 * i + 1) * before) % (2 * after) == 0]
         keep = np.setdiff1d(np.arange(after), ties)
         assert np.array_equal(nearest(before, after)[keep], theirs[keep])
@@ -73,13 +76,20 @@ def test_offsets_repeat_after_the_phase_count(before: int, scale: Fraction) -> N
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("2", Fraction(2)), ("2.7", Fraction(27, 10)), ("1", Fraction(1)), ("3.14159", Fraction(314159, 100000))],
+    [
+        ("2", Fraction(2)),
+        ("2.7", Fraction(27, 10)),
+        ("1", Fraction(1)),
+        ("3.14159", Fraction(314159, 100000)),
+    ],
 )
 def test_a_scale_is_read_as_an_exact_decimal(text: str, expected: Fraction) -> None:
     assert parse_scale(text) == expected
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "0", "-2", "0.99", "abc", "", "65", "1e9", "1e999999", "1e-400"])
+@pytest.mark.parametrize(
+    "text", ["nan", "inf", "-inf", "0", "-2", "0.99", "abc", "", "65", "1e9", "1e999999", "1e-400"]
+)
 def test_an_impossible_scale_is_refused(text: str) -> None:
     with pytest.raises(OptionError):
         parse_scale(text)

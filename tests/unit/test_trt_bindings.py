@@ -13,7 +13,7 @@ import pytest
 
 BINDINGS = Path(__file__).parents[1] / "bindings"
 sys.path.insert(0, str(BINDINGS))
-import fetch  # noqa: E402
+import fetch
 
 FOLDER = fetch.default_folder()
 
