@@ -20,7 +20,7 @@ from edge_sr.evaluation.files import write_whole
 from edge_sr.evaluation.machine import forget_peak_memory, peak_memory_mb
 from edge_sr.manifest import Bundle
 from edge_sr.optional import require
-from edge_sr.runtime.backends import BACKENDS
+from edge_sr.runtime.backends import BACKENDS, Backend
 from edge_sr.runtime.upscaler import Upscaler
 
 PARTS = ("encoder", "decoder")
@@ -100,22 +100,25 @@ def run_all(
     """Every backend and precision that runs here, and for each of the others why it does not."""
     found: list[Speed] = []
     skipped: dict[str, str] = {}
-    for backend in BACKENDS:
-        for precision in (*precisions(setting.bundle), *BACKENDS[backend].lowers()):
-            name = f"{backend} {precision}"
+    for backend in BACKENDS.values():
+        if reason := backend.obstacle():
+            skipped[backend.name] = reason
+            continue
+        for precision in precisions(setting.bundle, backend):
+            name = f"{backend.name} {precision}"
             notify(name)
+            asked = dataclasses.replace(setting, backend=backend.name, precision=precision)
             try:
-                found.append(
-                    run(dataclasses.replace(setting, backend=backend, precision=precision), peak_gflops)
-                )
+                found.append(run(asked, peak_gflops))
             except EdgeSRError as error:
                 skipped[name] = str(error)
     return found, skipped
 
 
-def precisions(bundle: Bundle) -> tuple[str, ...]:
-    """What to ask for: INT8 is one precision, however many placements the bundle carries."""
-    return tuple(dict.fromkeys(name.partition("-")[0] for name in bundle.precisions))
+def precisions(bundle: Bundle, backend: Backend) -> tuple[str, ...]:
+    """What to ask for. INT8 is one precision, however many placements the bundle carries."""
+    carried = (name.partition("-")[0] for name in bundle.precisions)
+    return tuple(dict.fromkeys([*carried, *backend.lowers()]))
 
 
 def table(found: list[Speed], skipped: dict[str, str]) -> str:
@@ -182,10 +185,11 @@ def noise(size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _line(speed: Speed) -> str:
-    name = speed.backend
+    # The peak is the processor's: of a GPU it says nothing.
+    share = "" if speed.backend.startswith("tensorrt") else f"{speed.gflops / speed.peak_gflops:.0%}"
     return (
-        f"{name:<14}{speed.precision:<10}{speed.encoder_ms:>11.1f}{speed.decoder_ms:>11.1f}{speed.fps:>8.2f}"
-        f"{speed.gflops:>9.1f}{speed.gflops / speed.peak_gflops:>9.0%}{speed.peak_rss_mb:>7.0f}"
+        f"{speed.backend:<14}{speed.precision:<10}{speed.encoder_ms:>11.1f}{speed.decoder_ms:>11.1f}"
+        f"{speed.fps:>8.2f}{speed.gflops:>9.1f}{share:>9}{speed.peak_rss_mb:>7.0f}"
     )
 
 

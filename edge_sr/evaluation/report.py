@@ -91,8 +91,18 @@ def _rival_label(row: Row) -> str:
 
 
 def _label(row: Row | Speed, run: Evaluation, runs: Sequence[Evaluation]) -> str:
-    name = f"{row.bundle} {row.precision}"
-    return f"{name} ({run.machine.get('cpu', 'unknown')})" if len(runs) > 1 else name
+    """Bundle and precision, and what else tells this run from the others: processor, backend."""
+    processors = {other.machine.get("cpu") for other in runs}
+    backends = {speed.backend for other in runs for speed in other.speed}
+    marks = [str(run.machine.get("cpu"))] if len(processors) > 1 else []
+    if len(backends) > 1:
+        marks.append(_backend(row, run))
+    return f"{row.bundle} {row.precision}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _backend(row: Row | Speed, run: Evaluation) -> str:
+    here = (speed for speed in run.speed if (speed.bundle, speed.precision) == (row.bundle, row.precision))
+    return next((speed.backend for speed in here), "unknown")
 
 
 def _table_row(label: str, rows: Sequence[tuple[str, Row, bool]], scales: Sequence[float]) -> str:
