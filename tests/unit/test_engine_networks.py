@@ -1,0 +1,58 @@
+"""TensorRT for RTX builds every network that can be exported, for every capability that it knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_sr.engine_cache.cache import EngineCache
+from edge_sr.engines.build import Built, build
+from edge_sr.engines.request import BuildRequest, find_workplace
+from edge_sr.engines.target import load_target
+from edge_sr.manifest import Bundle, shipped_bundles
+from edge_sr.trt import RTX_COMPUTE_CAPABILITIES
+
+pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
+
+PORTABLE = load_target("rtx-portable")
+TARGETS = {
+    **{text: replace(PORTABLE, compute_capabilities=(text,)) for text in RTX_COMPUTE_CAPABILITIES},
+    "portable": PORTABLE,
+}
+
+
+def build_all(bundle: Bundle, capability: str, folder: Path, **sizes: Any) -> list[Built]:
+    cache, built = EngineCache(folder), []
+    for precision in (name for name in bundle.precisions if name != "int8-cpu"):
+        request = BuildRequest(bundle, TARGETS[capability], precision, depth=10, **sizes)
+        built += build(request, find_workplace(request, ""), cache, len)
+    return built
+
+
+@pytest.mark.parametrize("capability", ["7.5", "portable"])
+@pytest.mark.parametrize("name", [bundle.name for bundle in shipped_bundles()])
+def test_shipped_bundles_build(name: str, capability: str, tmp_path: Path) -> None:
+    bundle = next(bundle for bundle in shipped_bundles() if bundle.name == name)
+    built = build_all(bundle, capability, tmp_path / "cache", max_size=(128, 96))
+    assert {item.engine.manifest.key.part for item in built} == {"encoder", "decoder"}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("sizes", [{"sizes": ((640, 360), (1280, 720))}, {"max_size": (1920, 1080)}])
+@pytest.mark.parametrize("capability", list(TARGETS))
+@pytest.mark.parametrize("name", [bundle.name for bundle in shipped_bundles()])
+def test_shipped_bundles_build_at_full_size(
+    name: str, capability: str, sizes: dict[str, Any], tmp_path: Path
+) -> None:
+    bundle = next(bundle for bundle in shipped_bundles() if bundle.name == name)
+    assert build_all(bundle, capability, tmp_path / "cache", **sizes)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("capability", ["8.9", *(pytest.param(c, marks=pytest.mark.full) for c in TARGETS)])
+def test_every_mode_builds(narrow_bundles: dict[str, Any], capability: str, tmp_path: Path) -> None:
+    for name, (_, bundle) in narrow_bundles.items():
+        assert build_all(bundle, capability, tmp_path / name, sizes=((64, 48),)), name
