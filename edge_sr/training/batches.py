@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import ConfigError
+from edge_sr.grid import Box, SamplingGrid, sampling_grid
 from edge_sr.training.ladder import Rung
 from edge_sr.training.pictures import Pixels
 from edge_sr.training.spec import ScheduleSpec
@@ -25,6 +26,16 @@ class Batch:
     offsets: Float
     target: Pixels
     ratio: float
+
+
+@dataclasses.dataclass(frozen=True)
+class GridBatch:
+    """For a last layer with neighbours: ``low`` as in ``Batch``, ``grid`` over all HR pixels of the patch, and
+    ``target`` uint8 ``n x H x W x 3``, one pixel less on each side."""
+
+    low: Pixels
+    grid: SamplingGrid
+    target: Pixels
 
 
 class BatchSource:
@@ -57,11 +68,26 @@ class BatchSource:
         self._generator.bit_generator.state = state
 
     def draw(self) -> Batch:
-        rung = self._rungs[self._generator.choice(len(self._rungs), p=self._shares)]
-        chosen = self._generator.choice(len(self._crops), self._spec.batch, p=self._weights)
+        rung, chosen = self._chosen()
         items = [self._item(rung, int(index)) for index in chosen]
         low, offsets, target = (np.stack(part) for part in zip(*items, strict=True))
         return Batch(low, offsets, target, rung.ratio)
+
+    def draw_grid(self) -> GridBatch:
+        """One window for the whole batch, for all its pictures share a grid."""
+        rung, chosen = self._chosen()
+        side = self._spec.patch
+        top, left = (int(start) for start in self._generator.integers(0, rung.side - side + 1, 2))
+        y0, y1 = (int(rung.starts[row]) for row in (top, top + side))
+        x0, x1 = (int(rung.starts[column]) for column in (left, left + side))
+        whole, low_size = (rung.high, rung.high), (rung.side, rung.side)
+        grid = sampling_grid(low_size, whole, Box(x0, y0, x1, y1)).shifted(top, left)
+        low = rung.low[chosen, top : top + side, left : left + side]
+        return GridBatch(low, grid, self._crops[chosen, y0 + 1 : y1 - 1, x0 + 1 : x1 - 1])
+
+    def _chosen(self) -> tuple[Rung, NDArray[np.int64]]:
+        rung = self._rungs[self._generator.choice(len(self._rungs), p=self._shares)]
+        return rung, self._generator.choice(len(self._crops), self._spec.batch, p=self._weights)
 
     def _item(self, rung: Rung, index: int) -> tuple[Pixels, Float, Pixels]:
         side = self._spec.patch

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import av
 
 SCENE = 3
+# x265 fails, and has been seen to crash, on pictures smaller than its largest block.
+BLOCK = 64
 BLUR_SHARE, NOISE_SHARE = 0.3, 0.4
 MOST_BLUR, MOST_NOISE = 0.6, 3.0
 LAYOUT = PixelLayout(8, "420")
@@ -62,12 +64,12 @@ class CodecDegradation:
     def __call__(self, crops: Pixels) -> Pixels:
         """uint8 ``n x h x w x 3`` as a codec delivers it, same shape."""
         height, width = crops.shape[1:3]
-        padding = ((0, 0), (0, height % 2), (0, width % 2), (0, 0))
-        even = np.pad(crops, padding, "edge")
-        out = np.empty_like(even)
-        for chosen in self._films(len(even)):
+        padding = ((0, 0), (0, -height % BLOCK), (0, -width % BLOCK), (0, 0))
+        padded = np.pad(crops, padding, "edge")
+        out = np.empty_like(padded)
+        for chosen in self._films(len(padded)):
             codec, quality = self._codec()
-            seen = [self._seen(even[index]) for index in chosen]
+            seen = [self._seen(padded[index]) for index in chosen]
             out[chosen] = through(codec, quality, seen, self._colour(codec))
         return out[:, :height, :width]
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from edge_sr.errors import CheckpointError
-from edge_sr.models.diinn import Diinn
+from edge_sr.models.diinn import Diinn, Positions
 from edge_sr.training import loss
-from edge_sr.training.batches import Batch
+from edge_sr.training.batches import Batch, GridBatch
 from edge_sr.training.sampled import SampledDiinn
 from edge_sr.training.spec import ScheduleSpec
 
@@ -33,7 +33,7 @@ class Learner:
         self._forward = forward_of(self.network, device, compiled)
         self._half = half_precision(device)
 
-    def step(self, batch: Batch, number: int, fraction: float) -> Tensor:
+    def step(self, batch: Batch | GridBatch, number: int, fraction: float) -> Tensor:
         """Step ``number`` (from 0), at ``fraction`` of the run; returns the loss, not yet awaited."""
         for group in self._optimiser.param_groups:
             group["lr"] = rate_at(self._spec, number, fraction)
@@ -45,15 +45,22 @@ class Learner:
         self._follow(number)
         return value.detach()
 
-    def _loss(self, batch: Batch, fraction: float) -> Tensor:
+    def _loss(self, batch: Batch | GridBatch, fraction: float) -> Tensor:
         low = torch.from_numpy(batch.low).to(self.device).permute(0, 3, 1, 2).float() / 255
-        offsets = torch.from_numpy(batch.offsets).to(self.device)
         target = torch.from_numpy(batch.target).to(self.device).float() / 255
-        ratio = torch.tensor([batch.ratio], device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
-            picture = self._forward(low, offsets, ratio)
+            picture = self._picture(low, batch)
         criterion = loss.l1 if fraction < self._spec.psnr_from else loss.psnr
         return criterion(picture.float(), target, self._spec.luma_share)
+
+    def _picture(self, low: Tensor, batch: Batch | GridBatch) -> Tensor:
+        if isinstance(batch, GridBatch):
+            positions = Positions.from_grid(batch.grid, low)
+            grid = self.network.decode(self.network.encode(low), low, positions)
+            return grid.permute(0, 2, 3, 1)
+        offsets = torch.from_numpy(batch.offsets).to(self.device)
+        samples: Tensor = self._forward(low, offsets, torch.tensor([batch.ratio], device=self.device))
+        return samples
 
     @torch.no_grad()
     def _follow(self, number: int) -> None:

@@ -26,7 +26,6 @@ from edge_sr.training.spec import training_spec
 from edge_sr.training.state import Record, RunState, load_state, resume_path, save_state, save_weights
 from edge_sr.training.validation import Validation
 
-SAVE_SECONDS = 60.0
 LOSS_EVERY = 20
 
 
@@ -103,6 +102,7 @@ class TrainingRun:
 
     def _train(self) -> None:
         saved = time.monotonic()
+        draw = self._source.draw_grid if self._spec.decoder.mode == 4 else self._source.draw
         if not self._history:
             self._validate()
         for seconds in _stopwatch(self._seconds):
@@ -110,13 +110,13 @@ class TrainingRun:
             fraction = self._limit.fraction(self._step, seconds)
             if fraction >= 1:
                 return
-            value = self._learner.step(self._source.draw(), self._step, fraction)
+            value = self._learner.step(draw(), self._step, fraction)
             self._step += 1
             if self._step % LOSS_EVERY == 0:
                 self._losses.append(_finite(value.item(), self._step))
             if self._step % self._training.validate_every == 0:
                 self._validate()
-            if time.monotonic() - saved > SAVE_SECONDS:
+            if time.monotonic() - saved > self._training.save_seconds:
                 self._save()
                 saved = time.monotonic()
 

@@ -1,8 +1,8 @@
 """DIINN at scattered samples: the content terms as one convolution at LR, the rest for each sample.
 
 The same arithmetic as ``edge_sr.models.diinn``, ordered so that a step costs little more than its encoder.
-With ``init_q`` (content varies for each sample) and in mode 4 (the last layer has neighbours on the output
-grid) there is no such order; ``samples_apart`` says so.
+With ``init_q`` content varies for each sample and nothing moves. In mode 4 the last layer has neighbours on the
+output grid, so that samples cannot stand alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from edge_sr.models.diinn import Decoder, Diinn, normalised
 from edge_sr.spec import DecoderSpec
 
 
-def samples_apart(spec: DecoderSpec) -> bool:
+def content_moves(spec: DecoderSpec) -> bool:
+    """Whether ``content_maps`` and ``synthesise`` compute this decoder."""
     return not spec.init_q and spec.mode < 4
 
 
@@ -33,14 +34,30 @@ class SampledDiinn(nn.Module):
 
         Returns ``n x p x p x k x 3``, values around [0, 1], float32.
         """
-        shape = offsets.shape
-        maps = content_maps(self.network.decoder, self.network.encode(picture))
-        rows = maps.permute(0, 2, 3, 1).unsqueeze(3).expand(-1, -1, -1, shape[3], -1).flatten(0, 3)
-        positions = torch.cat((offsets, ratio.expand(*shape[:-1], 1)), -1).flatten(0, 3)
-        residual = synthesise(self.network.decoder, rows, positions).float().view(*shape[:-1], 3)
+        positions = torch.cat((offsets, ratio.expand(*offsets.shape[:-1], 1)), -1)
+        moves = content_moves(self.network.spec.decoder)
+        decode = decode_moved if moves else decode_unfolded
+        residual = decode(self.network.decoder, self.network.encode(picture), positions).float()
         if self.network.spec.decoder.bilinear_base:
             residual = residual + bilinear_at(normalised(picture), offsets)
         return 0.5 * residual + 0.5
+
+
+def decode_moved(decoder: Decoder, features: Tensor, positions: Tensor) -> Tensor:
+    """Samples ``n x p x p x k x 3`` of ``n x C x p x p`` at ``n x p x p x k x 3``, content terms at LR."""
+    shape = positions.shape
+    maps = content_maps(decoder, features).permute(0, 2, 3, 1).unsqueeze(3)
+    rows = maps.expand(*shape[:-1], -1).flatten(0, 3)
+    return synthesise(decoder, rows, positions.flatten(0, 3)).view(*shape[:-1], 3)
+
+
+def decode_unfolded(decoder: Decoder, features: Tensor, positions: Tensor) -> Tensor:
+    """The same by the decoder's own form, each sample with its LR neighbourhood unfolded."""
+    shape = positions.shape
+    content = functional.unfold(features, 3, padding=1).repeat_interleave(shape[3], 2).unsqueeze(2)
+    places = positions.flatten(1, 3).transpose(1, 2).unsqueeze(2)
+    result: Tensor = decoder(content, places)
+    return result.squeeze(2).transpose(1, 2).reshape(*shape[:-1], 3)
 
 
 def content_maps(decoder: Decoder, features: Tensor) -> Tensor:

@@ -73,13 +73,15 @@ class ScheduleSpec:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSpec:
-    """``start``: a checkpoint to begin from, relative to the spec ("" for random weights)."""
+    """``start``: a checkpoint to begin from, relative to the spec ("" for random weights). ``save_seconds``:
+    how much of a run a kill may cost."""
 
     steps: int = 40_000
     seed: int = 1
     start: str = ""
     compile: bool = True
     validate_every: int = 2_000
+    save_seconds: float = 60.0
     data: DataSpec = dataclasses.field(default_factory=DataSpec)
     schedule: ScheduleSpec = dataclasses.field(default_factory=ScheduleSpec)
 

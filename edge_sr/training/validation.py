@@ -13,7 +13,7 @@ from edge_sr.models.diinn import Diinn, Positions, bilinear, normalised
 from edge_sr.quality import psnr_y
 from edge_sr.training.ladder import WHOLE_SCALES, Shrink, build_rung
 from edge_sr.training.pictures import Pixels
-from edge_sr.training.sampled import content_maps, samples_apart, synthesise
+from edge_sr.training.sampled import content_maps, content_moves, synthesise
 
 # A multiple of 2, 3 and 4; more would make a validation last as long as hundreds of steps.
 SIDE = 240
@@ -53,7 +53,7 @@ def upscale(network: Diinn, low: Pixels, high: int, device: torch.device) -> Pix
 
 def whole_picture(network: Diinn, picture: Tensor, high: int) -> Tensor:
     """``1 x 3 x p x p`` to ``1 x 3 x high x high``, content terms at LR where the decoder allows it."""
-    if not samples_apart(network.spec.decoder):
+    if not content_moves(network.spec.decoder):
         result: Tensor = network(picture, (high, high))
         return result
     side = picture.shape[2]

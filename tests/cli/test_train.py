@@ -1,0 +1,218 @@
+"""``edge-sr train``: small real runs, killed, resumed, refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_sr.tensors import reference_card
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+pytestmark = pytest.mark.torch
+
+ROOT = Path(__file__).parents[2]
+SPEC = """
+name = "tiny"
+
+[encoder]
+kind = "residual"
+channels = 8
+blocks = 1
+
+[decoder]
+mode = {mode}
+init_q = false
+widths = [8, 8]
+bilinear_base = true
+
+[training]
+steps = 24
+validate_every = 8
+save_seconds = 0
+compile = false
+
+[training.data]
+crop = 96
+cache_mb = 1
+validation = 1
+rungs = 5
+degradation = "{degradation}"
+
+[training.schedule]
+batch = 2
+patch = 10
+samples = 2
+warmup = 4
+luma_share = 0.5
+psnr_from = 0.5
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(SPEC.format(mode=3, degradation="none"))
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    generator = np.random.default_rng(2)
+    for index in range(3):
+        card = reference_card(128, 112).astype(np.int16) + generator.integers(-20, 20, (112, 128, 3))
+        Image.fromarray(card.clip(0, 255).astype(np.uint8)).save(folder / f"{index}.png")
+    return folder
+
+
+def command(spec: Path, images: Path, output: Path, *words: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "edge_sr",
+        "train",
+        str(spec),
+        "--images",
+        str(images),
+        "-o",
+        str(output),
+        *words,
+    ]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def train(*words: Any) -> subprocess.CompletedProcess[str]:
+    line = command(*words)
+    return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False)
+
+
+def tensors(checkpoint: Path) -> dict[str, Any]:
+    from edge_sr.models.checkpoint import load_checkpoint
+
+    return load_checkpoint(checkpoint).tensors
+
+
+def test_a_run_writes_weights_curve_and_one_json_object(spec: Path, images: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out" / "tiny.safetensors"
+    output.parent.mkdir()
+    done = train(spec, images, output, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["steps"] == 24
+    assert set(result["psnr"]) == {"x2", "x3", "x4"}
+    assert "validation x2" in done.stderr
+    assert "left" in done.stderr
+    assert Image.open(result["curve"]).size[0] > 100
+    assert output.with_suffix(".json").is_file()
+    assert set(tensors(output)) > {"encoder.head.weight", "decoder.last_layer.bias"}
+    again = train(spec, images, output)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
+    spec: Path, images: Path, tmp_path: Path
+) -> None:
+    spec.write_text(spec.read_text().replace("steps = 24", "steps = 400").replace("every = 8", "every = 400"))
+    whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
+    assert train(spec, images, whole).returncode == 0
+    running = subprocess.Popen(
+        command(spec, images, cut),
+        cwd=ROOT,
+        env=environment(),
+        stderr=subprocess.DEVNULL,
+    )
+    state = tmp_path / "cut.resume.pt"
+    deadline = time.monotonic() + 240
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    reached = torch.load(state, weights_only=True)["step"]
+    assert 0 < reached < 400
+    resumed = train(spec, images, cut, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"resumed at step {reached}" in resumed.stderr
+    expected, found = tensors(whole), tensors(cut)
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def test_a_resumed_run_of_another_spec_is_refused(spec: Path, images: Path, tmp_path: Path) -> None:
+    output = tmp_path / "tiny.safetensors"
+    assert train(spec, images, output, "--steps", "2").returncode == 0
+    spec.write_text(spec.read_text().replace("patch = 10", "patch = 12"))
+    done = train(spec, images, output, "--resume", "--steps", "4")
+    assert done.returncode == 4
+    assert "another spec" in done.stderr
+
+
+def test_bad_pictures_are_named_and_left_out(spec: Path, images: Path, tmp_path: Path) -> None:
+    (images / "broken.png").write_bytes(b"no picture")
+    Image.new("RGB", (20, 20)).save(images / "small.png")
+    done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "1")
+    assert done.returncode == 0, done.stderr
+    assert "broken.png" in done.stderr
+    assert "small.png" in done.stderr
+
+
+def test_a_packed_file_stands_for_the_folder(spec: Path, images: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert train(spec, images, first, "--steps", "3").returncode == 0
+    assert train(spec, tmp_path / "first.crops", second, "--steps", "3").returncode == 0
+    assert (tmp_path / "first.crops").stat().st_size < 2**20
+    expected, found = tensors(first), tensors(second)
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+@pytest.mark.parametrize("content", [[], ["notes.txt"]])
+def test_a_folder_without_a_picture_ends_with_4(spec: Path, tmp_path: Path, content: list[str]) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    for name in content:
+        (folder / name).write_text("no picture")
+    done = train(spec, folder, tmp_path / "tiny.safetensors")
+    assert done.returncode == 4
+    assert str(folder) in done.stderr
+    assert not (tmp_path / "tiny.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--minutes", "1", "--steps", "2"), "both"),
+        (("--steps", "0"), "at least one step"),
+        (("--minutes", "nan"), "minutes"),
+        (("--device", "tpu"), "cpu or cuda"),
+    ],
+)
+def test_contradictions_end_with_2(
+    spec: Path, images: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = train(spec, images, tmp_path / "tiny.safetensors", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(("mode", "degradation"), [(4, "none"), (3, "codec")])
+def test_other_decoders_and_codecs_train_too(
+    spec: Path, images: Path, tmp_path: Path, mode: int, degradation: str
+) -> None:
+    spec.write_text(SPEC.format(mode=mode, degradation=degradation))
+    done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "6", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["psnr"]["x2"] > 15

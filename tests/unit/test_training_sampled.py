@@ -1,0 +1,120 @@
+"""The training form of the network against the reference, and the batches against the grid."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from checkpoints import NARROW, all_modes, random_network
+
+from edge_sr.models.diinn import Positions
+from edge_sr.spec import DecoderSpec
+from edge_sr.training.batches import BatchSource, turned
+from edge_sr.training.ladder import Rung, build_rung, draw_scales
+from edge_sr.training.sampled import SampledDiinn
+from edge_sr.training.spec import ScheduleSpec
+from edge_sr.training.validation import whole_picture
+
+SIDE = 72
+pytestmark = pytest.mark.torch
+
+
+def crops(count: int = 3) -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
+
+
+def source(rung: Rung, patch: int, samples: int = 2) -> BatchSource:
+    spec = ScheduleSpec(batch=2, patch=patch, samples=samples)
+    return BatchSource(crops(), np.full(3, 1 / 3), [rung], np.ones(1), spec, 11)
+
+
+def as_picture(low: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(low)).permute(0, 3, 1, 2).float() / 255
+
+
+@pytest.mark.parametrize(("mode", "init_q"), [case for case in all_modes() if case[0] < 4])
+@pytest.mark.parametrize("base", [False, True])
+def test_samples_equal_the_reference_picture(mode: int, init_q: bool, base: bool) -> None:
+    network = random_network(NARROW["residual"], DecoderSpec(mode, init_q, (12, 10, 8), base))
+    low = torch.rand(1, 3, 6, 6)
+    with torch.no_grad():
+        whole = network(low, (18, 18))
+        phases = torch.tensor([-2 / 3, 0, 2 / 3])
+        offsets = torch.stack(torch.meshgrid(phases, phases, indexing="ij"), -1).reshape(1, 1, 1, 9, 2)
+        samples = SampledDiinn(network)(low, offsets.expand(1, 6, 6, 9, 2), torch.tensor([1 / 9]))
+    tiled = samples.view(6, 6, 3, 3, 3).permute(4, 0, 2, 1, 3).reshape(3, 18, 18)
+    assert torch.allclose(tiled, whole[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "init_q"), all_modes())
+def test_the_validation_picture_equals_the_reference(mode: int, init_q: bool) -> None:
+    network = random_network(NARROW["edsr"], DecoderSpec(mode, init_q, (12, 8), mode == 3))
+    low = torch.rand(1, 3, 7, 7)
+    with torch.no_grad():
+        assert torch.allclose(whole_picture(network, low, 17), network(low, (17, 17)), atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", ["1.3", "2", "2.85", "4"])
+def test_every_sample_lies_inside_its_low_resolution_pixel(scale: str) -> None:
+    rung = build_rung(crops(), Fraction(scale))
+    batch = source(rung, patch=8).draw()
+    assert batch.low.shape == (2, 8, 8, 3)
+    assert batch.target.shape == (2, 8, 8, 2, 3)
+    assert np.abs(batch.offsets).max() <= 1
+    assert batch.ratio == pytest.approx((rung.side / rung.high) ** 2)
+
+
+def test_turning_a_patch_turns_its_samples_along() -> None:
+    # Colours that say where they are: a sample's colour is its place plus half its offset.
+    ys, xs = np.mgrid[0:4, 0:4].astype(np.float32)
+    offsets = np.random.default_rng(0).uniform(-1, 1, (4, 4, 1, 2)).astype(np.float32)
+    target = np.stack((ys, xs), -1)[:, :, None] + offsets / 2
+    low = np.stack((ys, xs), -1)
+    for way in range(8):
+        turned_low, turned_offsets, turned_target = turned(low, offsets, target, way)
+        moved = turned_target[:, :, 0] - turned_low
+        own = turned_offsets[:, :, 0] / 2
+        if way & 4:
+            own = own[..., ::-1]
+        signs = np.array([-1 if way & 1 else 1, -1 if way & 2 else 1], np.float32)
+        assert np.allclose(moved, own * signs, atol=1e-6)
+
+
+def test_a_grid_batch_is_the_window_of_the_whole_picture() -> None:
+    network = random_network(NARROW["residual"], DecoderSpec(4, False, (8, 8), True))
+    rung = build_rung(crops(), Fraction("2.4"))
+    batch = source(rung, patch=rung.side).draw_grid()
+    low = as_picture(batch.low)
+    with torch.no_grad():
+        window = network.decode(network.encode(low), low, Positions.from_grid(batch.grid, low))
+        whole = network(low, (rung.high, rung.high))
+    assert batch.target.shape[1:3] == (rung.high - 2, rung.high - 2)
+    assert torch.allclose(window, whole[:, :, 1:-1, 1:-1], atol=1e-5)
+
+
+def test_the_source_goes_on_from_a_saved_place() -> None:
+    rung = build_rung(crops(), Fraction(2))
+    first = source(rung, patch=8)
+    first.draw()
+    place = first.state()
+    expected = first.draw()
+    second = source(rung, patch=8)
+    second.restore(place)
+    again = second.draw()
+    assert np.array_equal(expected.low, again.low)
+    assert np.array_equal(expected.offsets, again.offsets)
+    assert np.array_equal(expected.target, again.target)
+
+
+def test_scales_cover_the_range_and_their_shares_add_up() -> None:
+    scales, shares = draw_scales(ScheduleSpec(), 24, seed=3)
+    assert scales[:3] == [2, 3, 4]
+    assert shares[:3].sum() == pytest.approx(0.4)
+    assert shares.sum() == pytest.approx(1)
+    assert min(scales) < 1.4
+    assert max(scales) > 6
+    assert len(scales) == len(shares) == 24
