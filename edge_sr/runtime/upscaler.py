@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge_sr.errors import OptionError
 from edge_sr.grid import Box, output_region, output_size, parse_scale, sampling_grid, whole
 from edge_sr.manifest import DEFAULT_MODEL, Bundle, open_bundle
-from edge_sr.runtime.backends import Backend, choose_backend
+from edge_sr.runtime.backends import Backend
 from edge_sr.runtime.blocks import Block, bytes_per_pixel, output_box, plan_blocks
+from edge_sr.runtime.choice import choose
 from edge_sr.runtime.runner import Maps, Runner, available_cores
 from edge_sr.tensors import Frame, checked_frame, io_of
 
@@ -51,7 +51,8 @@ class Encoded:
 class Upscaler:
     """An open model on one backend.
 
-    ``model`` is a shipped model's name or a bundle's folder; ``backend`` and ``precision`` may be ``auto``.
+    ``model`` is a shipped model's name or a bundle's folder; ``backend`` and ``precision`` may be ``auto``, and
+    ``why`` says in a line how they were chosen.
     ``threads`` defaults to the cores that the process may use. Serves one frame at a time. Raises
     ``UnknownNameError``, ``BundleError``, ``OptionError`` or ``MissingError`` when it cannot be opened so.
     """
@@ -65,10 +66,10 @@ class Upscaler:
         threads: int | None = None,
     ) -> None:
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
-        self._chosen: Backend = choose_backend(backend, self.bundle)
-        self.precision = _chosen_precision(precision, self.bundle, self._chosen)
-        self.placement = _placement(self.precision, self.bundle)
         self.threads = threads or available_cores()
+        choice = choose(self.bundle, backend, precision, self.threads)
+        self._chosen: Backend = choice.backend
+        self.precision, self.placement, self.why = choice.precision, choice.placement, choice.why
         self.timings = Timings()
         self._runners: dict[str, Runner] = {}
         # Opened here, so that what is missing shows before the first frame.
@@ -202,23 +203,3 @@ def _sources(box: Box, before: Size, after: Size) -> Box:
     grid = sampling_grid(before, after, box)
     return Box(int(grid.cols[0]), int(grid.rows[0]), int(grid.cols[-1]) + 1, int(grid.rows[-1]) + 1)
 
-
-def _chosen_precision(precision: str, bundle: Bundle, backend: Backend) -> str:
-    if precision == "auto":
-        return "fp32"
-    offered = [name for name in bundle.precisions if not name.startswith("int8")]
-    offered.extend(backend.lowers())
-    if any(name.startswith("int8") for name in bundle.precisions):
-        offered.append("int8")
-    if precision not in offered:
-        raise OptionError(
-            f"model {bundle.name} has {', '.join(offered)} on {backend.name}, not {precision!r}"
-        )
-    return precision
-
-
-def _placement(precision: str, bundle: Bundle) -> str | None:
-    """Which INT8 graphs suit a CPU: those with quantised outputs where the bundle has them."""
-    if precision != "int8":
-        return None
-    return "int8-cpu" if "int8-cpu" in bundle.precisions else "int8"
