@@ -81,7 +81,7 @@ struct Kernel {
     int plain_rows;
     bool paired;  // words hold two bfloat16
     bool (*supported)();
-    void (*sines)(const float *x, float *sine, float *cosine, int n);  // n a multiple of lanes
+    void (*sines)(const float *x, float *sine, float *cosine, std::ptrdiff_t n);  // n a multiple of lanes
     void (*column_table)(const FirstLayer &first, const float *offset_x, int vectors, float *table);
     void (*run)(const Network &network, const Request &request, const WorkItem &item, Word *scratch);
 };

@@ -41,8 +41,8 @@ void run(const Network &network, const Request &request, const WorkItem &item, W
     if (item.vector_end - vector == 1) run_rows<1>(network, request, item, vector, scratch);
 }
 
-void sines(const float *x, float *sine_out, float *cosine_out, int n) {
-    for (int i = 0; i < n; i += kLanes) {
+void sines(const float *x, float *sine_out, float *cosine_out, std::ptrdiff_t n) {
+    for (std::ptrdiff_t i = 0; i < n; i += kLanes) {
         Vector::store(sine_out + i, sine(Vector::load(x + i)));
         Vector::store(cosine_out + i, cosine(Vector::load(x + i)));
     }

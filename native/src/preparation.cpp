@@ -61,7 +61,7 @@ void Preparation::tabulate_rows(const esr_request &request, const PackedNetwork 
                 float(double(network.row_weight()[c]) * request.offset_y[y] +
                       double(network.ratio_weight()[c]) * request.ratio + network.first_bias()[c]);
     Buffer<float> sine(argument.size()), cosine(argument.size());
-    kernel.sines(argument.data(), sine.data(), cosine.data(), int(argument.size()));
+    kernel.sines(argument.data(), sine.data(), cosine.data(), std::ptrdiff_t(argument.size()));
     row_table_ = Buffer<float>(2 * std::size_t(request.out_height) * width);
     for (int y = 0; y < request.out_height; ++y) {
         const std::size_t from = std::size_t(y) * width;
