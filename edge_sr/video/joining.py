@@ -24,6 +24,7 @@ from edge_sr.video.tracks import (
     copy_stream,
     lost_metadata,
     moved_chapters,
+    without,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _write(
 ) -> None:
     import av
 
-    metadata = _kept(dict(source.metadata), STALE)
+    metadata = without(source.metadata, STALE)
     options = muxer_options(plan.container, plan.time_base, segments[0].first_pts, metadata)
     with av.open(str(segments[0].path)) as first:
         output = av.open(str(target), "w", format=plan.container.muxer, container_options=options)
@@ -94,7 +95,7 @@ def _add_streams(
             video.time_base = plan.time_base
             video.codec_context.sample_aspect_ratio = plan.aspect
             video.codec_context.framerate = plan.rate
-            video.metadata.update(_kept(stream.metadata, STALE_OF_VIDEO))
+            video.metadata.update(without(stream.metadata, STALE_OF_VIDEO))
             video.disposition = stream.disposition
         elif stream.index in plan.tracks.kept:
             twins[stream.index] = copy_stream(output, stream)
@@ -124,14 +125,6 @@ def _on_stream(packets: Iterator[Any], stream: Any) -> Iterator[Any]:
 def _decoding_time(packet: Any) -> Fraction:
     ticks = packet.pts if packet.dts is None else packet.dts
     return Fraction(ticks * packet.time_base)
-
-
-def _kept(metadata: dict[str, str], stale: frozenset[str] | set[str]) -> dict[str, str]:
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key not in stale and not key.startswith("_STATISTICS")
-    }
 
 
 def _to_disk(path: Path) -> None:

@@ -77,7 +77,8 @@ def output_format(path: Path) -> str:
 def read_info(path: Path) -> StillInfo:
     """Size and depth without decoding; ``MediaError`` when it is not a single picture."""
     with _opened(path) as image:
-        return StillInfo(_orientation(image).displayed(*image.size), _is_deep(image))
+        deep = _is_deep(image)
+        return StillInfo(_orientation(image).displayed(*image.size), deep)
 
 
 def read_still(path: Path) -> Still:
@@ -133,11 +134,19 @@ def _is_deep(image: Any) -> bool:
 
 
 def _orientation(image: Any) -> Orientation:
-    return EXIF_ORIENTATIONS.get(image.getexif().get(ORIENTATION_TAG, 1), UPRIGHT)
+    return EXIF_ORIENTATIONS.get(_exif(image).get(ORIENTATION_TAG, 1), UPRIGHT)
+
+
+def _exif(image: Any) -> Any:
+    """The EXIF data. Of a PNG only what precedes the pixels: Pillow would decode them all to look behind."""
+    from PIL import Image
+
+    before = "exif" in image.info or "Raw profile type exif" in image.info
+    return image.getexif() if before or image.format != "PNG" else Image.Exif()
 
 
 def _upright_exif(image: Any) -> bytes | None:
-    exif = image.getexif()
+    exif = _exif(image)
     exif.pop(ORIENTATION_TAG, None)
     return exif.tobytes() if len(exif) else None
 
@@ -164,7 +173,9 @@ def _read_deep(path: Path, image: Any) -> Still:
         with open_input(str(path)) as container:
             frame = next(container.decode(video=0))
             alpha = any(component.is_alpha for component in frame.format.components)
-            samples = frame.to_ndarray(format="rgba64le" if alpha else "rgb48le")
+            # In several threads swscale writes over the rows where their slices meet.
+            deep = frame.reformat(format="rgba64le" if alpha else "rgb48le", threads=1)
+            samples = deep.to_ndarray()
     except (av.error.FFmpegError, StopIteration) as error:
         raise MediaError(f"{path} is damaged or cut short: {error}") from error
     values = samples.astype(np.float32) / np.float32(65535)

@@ -100,6 +100,7 @@ class Converter:
             src_color_range=own if from_full is None else 1 + from_full,
             dst_color_range=own if to_full is None else 1 + to_full,
             interpolation=self._interpolation,
+            # In several threads swscale writes over the rows where their slices meet.
             threads=1,
         )
 

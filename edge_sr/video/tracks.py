@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import av.stream
 
 # Facts about the old file or the old encoding, untrue of the new one.
-STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
-STALE_OF_VIDEO = STALE | {"rotate", "BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES"}
+STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
+STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes"}
 # Filled in by every muxer, so of no interest when it is missing.
-FILLED_IN = frozenset({"language", "handler_name", "vendor_id", "creation_time", "DURATION"})
+FILLED_IN = frozenset({"language", "handler_name", "vendor_id", "creation_time"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _holds(container: Container, stream: Any) -> bool:
 def copy_stream(target: av.container.OutputContainer, stream: Any) -> Any:
     """A stream of the same kind in ``target``, with language, title and disposition."""
     twin: Any = target.add_stream_from_template(stream, opaque=True)
-    twin.metadata.update({key: value for key, value in stream.metadata.items() if key not in STALE})
+    twin.metadata.update(without(stream.metadata, STALE))
     twin.disposition = stream.disposition
     return twin
 
@@ -166,8 +166,17 @@ def moved_chapters(
     return moved
 
 
+def without(metadata: dict[str, str], stale: frozenset[str]) -> dict[str, str]:
+    """The entries that are not stale, whatever the case of their keys, nor Matroska's statistics."""
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.lower() not in stale and not key.startswith("_STATISTICS")
+    }
+
+
 def lost_metadata(source: dict[str, str], target: dict[str, str], where: str) -> list[str]:
     """A name for each entry of ``source`` that did not arrive in ``target``."""
     arrived = {key.lower() for key in target}
-    expected = [key for key in source if key not in STALE | FILLED_IN]
+    expected = [key for key in without(source, STALE) if key.lower() not in FILLED_IN]
     return [f"metadata {key!r} of {where}" for key in expected if key.lower() not in arrived]

@@ -1,0 +1,145 @@
+"""Frames to RGB and back, against the formulas of ITU-R BT.601, BT.709 and BT.2020."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+from edge_sr.errors import HdrError, MediaError
+from edge_sr.video.colour import Colour, read_colour
+from edge_sr.video.pixels import (
+    FromRgb,
+    PixelLayout,
+    ToRgb,
+    even_neighbours,
+    layout_of,
+    read_planes,
+    write_planes,
+)
+
+WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
+
+
+def expected_rgb(codes: np.ndarray, colour: Colour, depth: int) -> np.ndarray:
+    """RGB of ``3 x H x W`` codes, in float64 from the definition of luma."""
+    red, blue = WEIGHTS[colour.matrix]
+    unit, top = 2.0 ** (depth - 8), 2.0**depth - 1
+    if colour.full_range:
+        y, u, v = codes[0] / top, (codes[1] - 128 * unit) / top, (codes[2] - 128 * unit) / top
+    else:
+        y = (codes[0] - 16 * unit) / (219 * unit)
+        u, v = ((codes[index] - 128 * unit) / (224 * unit) for index in (1, 2))
+    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
+    return np.clip(np.stack([r, (y - red * r - blue * b) / (1 - red - blue), b], axis=-1), 0, 1)
+
+
+def codes_of(depth: int, low: int = 16, high: int = 235, height: int = 24, width: int = 36) -> np.ndarray:
+    """Every luma from low to high, with chroma that is even all over: its siting cannot matter."""
+    unit = 1 << (depth - 8)
+    codes = np.empty((3, height, width), np.uint8 if depth == 8 else np.uint16)
+    codes[0] = np.linspace(low * unit, high * unit, height * width).reshape(height, width)
+    codes[1], codes[2] = 110 * unit, 150 * unit
+    return codes
+
+
+@pytest.mark.parametrize("matrix", [1, 5, 6, 9])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize(("depth", "chroma"), [(8, "420"), (8, "444"), (10, "420"), (10, "422"), (12, "444")])
+def test_rgb_is_what_the_matrix_and_range_say(matrix: int, full_range: bool, depth: int, chroma: str) -> None:
+    colour = Colour(matrix, full_range, 1, 1)
+    layout = PixelLayout(depth, chroma)
+    codes = codes_of(depth)
+    frame = write_planes(codes, PixelLayout(depth, "444").name)
+    frame = frame.reformat(
+        threads=1, format=layout.name, src_color_range=1 + full_range, dst_color_range=1 + full_range
+    )
+    picture = ToRgb(colour, layout)(frame)
+    wanted = expected_rgb(codes.astype(np.float64), colour, depth)
+    if layout.fits_uint8:
+        assert picture.dtype == np.uint8
+        assert np.abs(picture / 255 - wanted).max() <= 0.6 / 255
+    else:
+        assert picture.dtype == np.float32
+        assert np.abs(picture - wanted).max() <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("depth", "chroma", "full_range"), [(10, "420", False), (10, "444", True), (8, "444", False)]
+)
+def test_codes_come_back_from_rgb(depth: int, chroma: str, full_range: bool) -> None:
+    colour = Colour(1, full_range, 1, 1)
+    codes = codes_of(depth, 70, 190)  # within RGB's gamut
+    frame = write_planes(codes, PixelLayout(depth, "444").name)
+    again = FromRgb(colour, PixelLayout(depth, chroma))(ToRgb(colour, PixelLayout(depth, "444"))(frame))
+    assert again.format.name == PixelLayout(depth, chroma).name
+    assert (again.colorspace, again.color_range) == (1, 1 + full_range)
+    full_chroma = again.reformat(threads=1, format=PixelLayout(depth, "444").name)
+    assert np.abs(read_planes(full_chroma) - codes).max() <= 1
+
+
+def test_eight_bit_pictures_come_back_within_rounding() -> None:
+    colour = Colour(6, False, 6, 6)
+    frame = write_planes(codes_of(8, 70, 190), "yuv444p").reformat(threads=1, format="yuv420p")
+    layout = PixelLayout(8, "420")
+    again = FromRgb(colour, layout)(ToRgb(colour, layout)(frame))
+    assert np.abs(again.to_ndarray().astype(int) - frame.to_ndarray()).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "chroma", "is_rgb"),
+    [
+        ("yuv420p", 8, "420", False),
+        ("yuvj422p", 8, "422", False),
+        ("yuv444p12le", 12, "444", False),
+        ("nv12", 8, "420", False),
+        ("p010le", 10, "420", False),
+        ("yuv411p", 8, "420", False),
+        ("gray10le", 10, "420", False),
+        ("gbrp", 8, "444", True),
+        ("rgb24", 8, "444", True),
+    ],
+)
+def test_layout_of_a_pixel_format(name: str, depth: int, chroma: str, is_rgb: bool) -> None:
+    layout = layout_of(av.VideoFormat(name, 16, 16))
+    assert (layout.depth, layout.chroma, layout.is_rgb) == (depth, chroma, is_rgb)
+
+
+def test_alpha_is_noticed() -> None:
+    assert layout_of(av.VideoFormat("yuva420p", 16, 16)).has_alpha
+
+
+def test_even_neighbours_follow_the_chroma() -> None:
+    assert even_neighbours((33, 21), "420") == (34, 22)
+    assert even_neighbours((33, 21), "422") == (34, 21)
+    assert even_neighbours((33, 21), "444") == (33, 21)
+
+
+def tagged(size: tuple[int, int], matrix: int = 2, transfer: int = 2, full: int = 0) -> av.VideoFrame:
+    frame = av.VideoFrame(*size, "yuv420p")
+    frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries = matrix, full, transfer, 2
+    return frame
+
+
+def test_untagged_films_get_the_matrix_that_players_assume() -> None:
+    small, notes = read_colour(tagged((720, 576)))
+    large, _ = read_colour(tagged((1280, 720)))
+    assert (small.matrix, large.matrix) == (6, 1)
+    assert "BT.601" in notes[0]
+
+
+def test_tags_are_kept_as_they_are() -> None:
+    colour, notes = read_colour(tagged((64, 48), matrix=5, transfer=6, full=2))
+    assert colour == Colour(5, True, 2, 6)
+    assert not notes
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_is_refused(transfer: int, name: str) -> None:
+    with pytest.raises(HdrError, match=name):
+        read_colour(tagged((64, 48), matrix=9, transfer=transfer))
+
+
+def test_an_unknown_matrix_is_refused() -> None:
+    with pytest.raises(MediaError, match="colour matrix 8"):
+        read_colour(tagged((64, 48), matrix=8))

@@ -1,0 +1,111 @@
+"""What a film carries beside its picture, and whether it arrives."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from films import Making, make_film, packets
+
+from edge_sr.video.containers import CONTAINERS
+from edge_sr.video.film import Excerpt
+from edge_sr.video.tracks import (
+    TrackPlan,
+    copied_packets,
+    copy_stream,
+    lost_metadata,
+    moved_chapters,
+    plan_tracks,
+)
+
+RICH = Making(
+    frames=50,
+    audio=("eng", "deu"),
+    subtitles=(("early", 100, 900), ("late", 1200, 1600)),
+    chapters=(("One", 0, 1000), ("Two", 1000, 2000)),
+    attachments=(("font.txt", "text/plain", b"letters"),),
+    metadata={"title": "A film"},
+)
+MKV, MP4, WEBM = (next(c for c in CONTAINERS if c.name == name) for name in ("mkv", "mp4", "webm"))
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_film(tmp_path_factory.mktemp("films") / "rich.mkv", RICH)
+
+
+def plan(path: Path, container: Any) -> TrackPlan:
+    with av.open(str(path)) as source:
+        return plan_tracks(source, 0, container)
+
+
+def test_matroska_holds_everything(rich: Path) -> None:
+    assert plan(rich, MKV) == TrackPlan((1, 2, 3, 4), ())
+
+
+def test_what_mp4_cannot_hold_is_named(rich: Path) -> None:
+    found = plan(rich, MP4)
+    assert found.kept == (1, 2)
+    assert [name.partition(" (")[0] for name in found.dropped] == ["subtitle track 3", "attachment track 4"]
+    assert "font.txt" in found.dropped[1]
+
+
+def test_what_webm_cannot_hold_is_named(rich: Path) -> None:
+    found = plan(rich, WEBM)
+    assert any("audio track 1 (flac, eng)" in name for name in found.dropped)
+
+
+def copied(
+    path: Path, excerpt: Excerpt, until: Fraction | None = None
+) -> dict[int, list[tuple[Fraction, bytes]]]:
+    """Time and content of every copied packet, by the source's stream."""
+    found: dict[int, list[tuple[Fraction, bytes]]] = {1: [], 3: []}
+    with av.open(str(path)) as source, av.open("nothing.mkv", "w", format="null") as target:
+        twins = {index: copy_stream(target, source.streams[index]) for index in found}
+        numbers = {twin.index: index for index, twin in twins.items()}
+        for packet in copied_packets(source, twins, excerpt, until):
+            found[numbers[packet.stream_index]].append((packet.pts * packet.time_base, bytes(packet)))
+    return found
+
+
+def test_whole_tracks_are_copied_packet_by_packet(rich: Path) -> None:
+    found = copied(rich, Excerpt())
+    assert found[1] == packets(rich, "audio")[0]
+    assert [words for _, words in found[3]] == [b"early", b"late"]
+
+
+def test_an_excerpt_is_cut_and_moved(rich: Path) -> None:
+    found = copied(rich, Excerpt(Fraction(1, 2), Fraction(1)))
+    times = [time for time, _ in found[1]]
+    whole = [(time - Fraction(1, 2), data) for time, data in packets(rich, "audio")[0]]
+    assert found[1] == [(time, data) for time, data in whole if 0 <= time < 1]
+    assert min(times) >= 0
+    # The subtitle that is on the screen at the start begins there.
+    assert found[3] == [(Fraction(0), b"early"), (Fraction(7, 10), b"late")]
+
+
+def test_an_unfinished_film_ends_its_other_tracks_too(rich: Path) -> None:
+    found = copied(rich, Excerpt(), until=Fraction(1))
+    assert max(time for time, _ in found[1]) < 1
+    assert [words for _, words in found[3]] == [b"early"]
+
+
+def test_chapters_move_with_the_excerpt(rich: Path) -> None:
+    def times(excerpt: Excerpt, until: Fraction | None = None) -> list[tuple[str, float, float]]:
+        with av.open(str(rich)) as source:
+            return [
+                (c["metadata"]["title"], float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]))
+                for c in moved_chapters(source, excerpt, until)
+            ]
+
+    assert times(Excerpt()) == [("One", 0, 1), ("Two", 1, 2)]
+    assert times(Excerpt(Fraction(1, 2), Fraction(1))) == [("One", 0, 0.5), ("Two", 0.5, 1)]
+    assert times(Excerpt(), Fraction(1, 2)) == [("One", 0, 0.5)]
+
+
+def test_lost_metadata_is_named_and_facts_about_the_old_file_are_not() -> None:
+    source = {"title": "x", "Firmware": "9", "major_brand": "isom", "ENCODER": "Lavf", "DURATION": "1"}
+    assert lost_metadata(source, {"TITLE": "x"}, "the film") == ["metadata 'Firmware' of the film"]
