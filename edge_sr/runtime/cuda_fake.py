@@ -8,8 +8,8 @@ and memory left at ``close`` are errors too. ``memory_limit`` and ``fail_after``
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,27 +18,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import DeviceError, MemoryLimitError
 from edge_sr.runtime.cuda import Event, HostBuffer, Rectangle, Stream, aligned
-
-Clock = dict[int, int]
-Span = tuple[int, int]
-HOST = 0
-
-
-def merge(into: Clock, other: Clock) -> None:
-    for who, tick in other.items():
-        into[who] = max(into.get(who, 0), tick)
-
-
-@dataclass
-class Use:
-    """One access of one span of addresses, at tick ``tick`` of actor ``who``."""
-
-    start: int
-    stop: int
-    write: bool
-    who: int
-    tick: int
-    what: str
+from edge_sr.runtime.cuda_order import HOST, Clock, Order, Span, merge
 
 
 @dataclass
@@ -134,18 +114,28 @@ class FakeDriver:
     fail_after: int | None = None
     name: str = "checking device in host memory"
     buffers: list[FakeBuffer] = field(default_factory=list)
-    uses: list[Use] = field(default_factory=list)
+    order: Order = field(default_factory=Order)
     pending: list[tuple[int, int, Work]] = field(default_factory=list)
     host_clock: Clock = field(default_factory=lambda: {HOST: 0})
     streams: dict[int, FakeStream] = field(default_factory=dict)
     capture: tuple[int, list[Work]] | None = None
     allocations: int = 0
     _next_address: int = 1 << 20
+    _depth: int = 0
 
     can_capture: bool = True
 
-    def entered(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+    def require_entered(self) -> None:
+        if self._depth == 0:
+            raise DeviceError("the device was used outside of entered(): no context is current")
 
     def allocate(self, nbytes: int) -> FakeBuffer:
         if self.used() + nbytes > self.memory_limit:
@@ -165,6 +155,7 @@ class FakeDriver:
         return address, nbytes, np.random.default_rng(address).integers(0, 256, aligned(nbytes), np.uint8)
 
     def _keep(self, buffer: AnyBuffer) -> AnyBuffer:
+        self.require_entered()
         if self.capture is not None:
             raise DeviceError("memory was allocated while a graph is captured")
         self.buffers.append(buffer)
@@ -175,14 +166,17 @@ class FakeDriver:
         return sum(buffer.nbytes for buffer in self.buffers if not buffer.host)
 
     def memory(self) -> tuple[int, int]:
+        self.require_entered()
         return self.memory_limit - self.used(), self.memory_limit
 
     def stream(self) -> FakeStream:
+        self.require_entered()
         stream = FakeStream(self, len(self.streams) + 1)
         self.streams[stream.handle] = stream
         return stream
 
     def event(self) -> FakeEvent:
+        self.require_entered()
         return FakeEvent(self)
 
     def find(self, address: int, nbytes: int) -> tuple[FakeBuffer, int]:
@@ -225,6 +219,7 @@ class FakeDriver:
 
     def enqueue(self, stream: Stream, work: Work) -> None:
         assert isinstance(stream, FakeStream)
+        self.require_entered()
         self._wear_out()
         for start, nbytes in work.reads + work.writes:
             self.find(start, nbytes)
@@ -233,7 +228,7 @@ class FakeDriver:
             return
         merge(stream.clock, self.host_clock)
         tick = stream.clock[stream.handle] = stream.clock.get(stream.handle, 0) + 1
-        self._order(stream.handle, tick, stream.clock, work.what, work.reads, work.writes)
+        self.order.add(stream.handle, stream.clock, work.what, work.reads, work.writes)
         self.pending.append((stream.handle, tick, work))
 
     def _wear_out(self) -> None:
@@ -242,33 +237,16 @@ class FakeDriver:
             if self.fail_after < 0:
                 raise DeviceError("the GPU was lost (imitated); run the command again with --resume")
 
-    def _order(
-        self, who: int, tick: int, clock: Clock, what: str, reads: list[Span], writes: list[Span]
-    ) -> None:
-        for write, spans in ((False, reads), (True, writes)):
-            for start, nbytes in spans:
-                self._require_ordered(Use(start, start + nbytes, write, who, tick, what), clock)
-        for write, spans in ((False, reads), (True, writes)):
-            self.uses += [Use(start, start + n, write, who, tick, what) for start, n in spans]
-
-    def _require_ordered(self, use: Use, clock: Clock) -> None:
-        for earlier in self.uses:
-            overlap = earlier.start < use.stop and use.start < earlier.stop
-            if overlap and (use.write or earlier.write) and clock.get(earlier.who, 0) < earlier.tick:
-                raise DeviceError(
-                    f"missing synchronisation: {use.what} on stream {use.who} "
-                    f"does not wait for {earlier.what} on stream {earlier.who}"
-                )
-
     def touch(self, buffer: FakeBuffer) -> None:
         """The host reads or writes a host buffer."""
         self.find(buffer.address, buffer.nbytes)
         self.host_clock[HOST] += 1
         span = [(buffer.address, buffer.nbytes)]
-        self._order(HOST, self.host_clock[HOST], self.host_clock, "the host", [], span)
+        self.order.add(HOST, self.host_clock, "the host", [], span)
 
     def catch_up(self, clock: Clock) -> None:
         """The host waits: run what happened before ``clock``, in the order it was enqueued."""
+        self.require_entered()
         if self.capture is not None:
             raise DeviceError("the host waited for a stream while a graph is captured")
         merge(self.host_clock, clock)
@@ -277,15 +255,15 @@ class FakeDriver:
         for _, _, work in due:
             work.action()
         # What the host has seen done can no longer race with what comes later.
-        self.uses = [use for use in self.uses if self.host_clock.get(use.who, 0) < use.tick]
+        self.order.settle(self.host_clock)
 
     def release(self, buffer: FakeBuffer) -> None:
+        self.require_entered()
         if buffer.freed:
             raise DeviceError("memory was freed twice")
-        for use in self.uses:
-            inside = use.start < buffer.address + buffer.nbytes and buffer.address < use.stop
-            if inside and self.host_clock.get(use.who, 0) < use.tick:
-                raise DeviceError(f"memory was freed while {use.what} may still use it")
+        using = self.order.using(buffer.address, buffer.nbytes, self.host_clock)
+        if using is not None:
+            raise DeviceError(f"memory was freed while {using.what} may still use it")
         self.buffers = [other for other in self.buffers if other is not buffer]
         buffer.freed = True
 

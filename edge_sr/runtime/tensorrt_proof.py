@@ -85,7 +85,8 @@ class ProvenRunner(ClosingRunner):
     def _prove(self, shape: tuple[int, ...]) -> None:
         if shape in self._proven:
             return
-        self._shelf.open_for(shape)
+        with self._driver.entered():
+            self._shelf.open_for(shape)
         if not all(map(self._known, self._shelf.used.values())):
             self._try_engines(shape)
         for file in self._shelf.used.values():
@@ -126,7 +127,8 @@ class ProvenRunner(ClosingRunner):
 
     def close(self) -> None:
         self._inner.close()
-        self._shelf.close()
+        with self._driver.entered():
+            self._shelf.close()
         self._driver.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.driver = FakeDriver()
+        self.inside = ExitStack()
+        self.inside.enter_context(self.driver.entered())
         self.host: FakeHostBuffer = self.driver.allocate_host((64,), np.uint8, False)
         self.back: FakeHostBuffer = self.driver.allocate_host((64,), np.uint8, False)
         self.memory: FakeBuffer = self.driver.allocate(64)
@@ -93,6 +96,11 @@ def allocation_in_a_capture(bench: Bench) -> None:
     bench.driver.allocate(8)
 
 
+def outside_of_the_context(bench: Bench) -> None:
+    bench.inside.close()
+    bench.upload(bench.one)
+
+
 def waiting_in_a_capture(bench: Bench) -> None:
     bench.driver.begin_capture(bench.one)
     bench.one.synchronize()
@@ -115,6 +123,7 @@ def waiting_in_a_capture(bench: Bench) -> None:
         (event_that_was_never_recorded, "never recorded"),
         (allocation_in_a_capture, "captured"),
         (waiting_in_a_capture, "captured"),
+        (outside_of_the_context, "no context is current"),
     ],
 )
 def test_a_mistake_is_named(mistake: Callable[[Bench], None], message: str) -> None:
@@ -162,5 +171,5 @@ def test_a_captured_graph_runs_when_it_is_launched() -> None:
 
 def test_a_full_device_says_so() -> None:
     driver = FakeDriver(memory_limit=100)
-    with pytest.raises(MemoryLimitError, match="no room"):
+    with driver.entered(), pytest.raises(MemoryLimitError, match="no room"):
         driver.allocate(101)

@@ -1,0 +1,169 @@
+"""The device layer on a real GPU: pycuda and cuda-python alone, with kernels where an engine would be.
+
+    python -m pytest tests/gpu/test_device.py -s
+
+Runs on any NVIDIA GPU, TensorRT or not; needs the ``cuda`` extra and nvcc.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_sr.engine_cache.gpu import Gpu, find_gpu
+from edge_sr.errors import EdgeSRError
+from edge_sr.grid import sampling_grid
+from edge_sr.runtime.cuda import Rectangle
+from edge_sr.runtime.cuda_pycuda import PycudaDriver
+from edge_sr.tensors import reference_card
+
+SIZE, AFTER = (320, 180), (1013, 571)
+
+
+@pytest.fixture(scope="module")
+def gpu() -> Gpu:
+    try:
+        return find_gpu()
+    except EdgeSRError as error:
+        pytest.skip(f"not run: {error}")
+
+
+@pytest.fixture
+def driver(gpu: Gpu) -> Iterator[PycudaDriver]:
+    try:
+        opened = PycudaDriver()
+    except EdgeSRError as error:
+        pytest.skip(f"not run on {gpu.name}: {error}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def cubin(gpu: Gpu, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    pytest.importorskip("cuda.bindings.driver", reason="not run: cuda-python is not installed")
+    if shutil.which("nvcc") is None:
+        pytest.skip("not run: nvcc, which compiles the stand-in kernels, is not on PATH")
+    from kernel_engine import compile_kernels
+
+    return compile_kernels(gpu.compute_capability, tmp_path_factory.mktemp("kernels"))
+
+
+def pictures(count: int) -> list[Any]:
+    return [np.roll(reference_card(*SIZE), 5 * number, axis=1)[None] for number in range(count)]
+
+
+def nearest(picture: Any) -> Any:
+    grid = sampling_grid(SIZE, AFTER)
+    return picture[:, grid.rows][:, :, grid.cols]
+
+
+def test_the_context_is_the_primary_one(driver: PycudaDriver) -> None:
+    cuda = pytest.importorskip("cuda.bindings.driver")
+    _, primary = cuda.cuDevicePrimaryCtxRetain(0)
+    with driver.entered():
+        _, current = cuda.cuCtxGetCurrent()
+    cuda.cuDevicePrimaryCtxRelease(0)
+    assert int(current) == int(primary)
+
+
+def test_a_rectangle_goes_up_and_down_unchanged(driver: PycudaDriver) -> None:
+    with driver.entered():
+        source = driver.allocate_host((6, 16), np.uint8, False)
+        target = driver.allocate_host((10, 40), np.uint8, False)
+        memory, stream = driver.allocate(96), driver.stream()
+        source.array[:], target.array[:] = np.arange(96, dtype=np.uint8).reshape(6, 16), 255
+        driver.upload(source, memory.address, stream)
+        driver.download_rows(memory.address, target, Rectangle(2 * 40 + 7, 16, 6, 40), stream)
+        stream.synchronize()
+        expected = np.full((10, 40), 255, np.uint8)
+        expected[2:8, 7:23] = source.array
+        assert (target.array == expected).all()
+        for buffer in (source, target, memory):
+            buffer.free()
+
+
+def test_mapped_memory_has_an_address_on_the_device(driver: PycudaDriver) -> None:
+    with driver.entered():
+        mapped = driver.allocate_host((64,), np.uint8, True)
+        assert mapped.address
+        mapped.free()
+
+
+def test_streams_wait_for_events_and_events_measure(driver: PycudaDriver) -> None:
+    with driver.entered():
+        one, two = driver.stream(), driver.stream()
+        first, last = driver.event(), driver.event()
+        host, memory = driver.allocate_host((1 << 24,), np.uint8, False), driver.allocate(1 << 24)
+        first.record(one)
+        driver.upload(host, memory.address, one)
+        last.record(one)
+        two.wait(last)
+        two.synchronize()
+        assert last.milliseconds_since(first) > 0
+        memory.free()
+        host.free()
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_three_frames_in_flight(driver: PycudaDriver, cubin: bytes, gpu: Gpu, graphs: bool) -> None:
+    from kernel_engine import kernel_runner
+
+    runner, images, grid = kernel_runner(driver, cubin, graphs), pictures(60), sampling_grid(SIZE, AFTER)
+    started = time.perf_counter()
+    results = list(runner.frames(iter(images), grid))
+    milliseconds = 1000 * (time.perf_counter() - started) / len(images)
+    taken = runner.device_bytes
+    runner.close()
+    for image, result in zip(images, results, strict=True):
+        assert (result == nearest(image)).all()
+    print(
+        f"\n{gpu.name}, CUDA {gpu.driver_cuda}, graphs {graphs}: {milliseconds:.2f} ms a frame, {taken:,} bytes"
+    )
+
+
+def test_one_frame_at_a_time_by_parts(driver: PycudaDriver, cubin: bytes, gpu: Gpu) -> None:
+    from kernel_engine import kernel_runner
+
+    runner, (image,), grid = kernel_runner(driver, cubin, False), pictures(1), sampling_grid(SIZE, AFTER)
+    marks = [time.perf_counter()]
+    for _ in range(20):
+        maps = runner.encode(image)
+        marks.append(time.perf_counter())
+        assert (runner.decode(maps, image, grid) == nearest(image)).all()
+        marks.append(time.perf_counter())
+    steps = 1000 * np.diff(marks)
+    runner.close()
+    encoder, decoder = np.median(steps[0::2]), np.median(steps[1::2])
+    print(f"\n{gpu.name}: encode {encoder:.2f} ms, decode {decoder:.2f} ms (medians of 20)")
+
+
+def test_everything_is_given_back(driver: PycudaDriver, cubin: bytes) -> None:
+    from kernel_engine import kernel_runner
+
+    with driver.entered():
+        before = driver.memory()[0]
+    for _ in range(3):
+        runner = kernel_runner(driver, cubin, True)
+        list(runner.frames(iter(pictures(7)), sampling_grid(SIZE, AFTER)))
+        runner.close()
+    with driver.entered():
+        after = driver.memory()[0]
+    assert before - after < 16 << 20, "the module and its contexts may stay; buffers may not"
+
+
+def test_the_kernels_compile_for_every_architecture(tmp_path: Path) -> None:
+    if shutil.which("nvcc") is None:
+        pytest.skip("not run: nvcc is not on PATH")
+    import subprocess
+
+    source = Path(__file__).with_name("standin.cu")
+    targets = [75, 80, 86, 87, 89, 90, 100, 110, 120, 121]
+    codes = [f"-gencode=arch=compute_{sm},code=sm_{sm}" for sm in targets]
+    subprocess.run(["nvcc", "-fatbin", *codes, str(source), "-o", str(tmp_path / "all.fatbin")], check=True)
+    assert (tmp_path / "all.fatbin").stat().st_size > 0
