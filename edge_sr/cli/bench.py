@@ -37,6 +37,7 @@ def bench(
         )
     _check_plot(plot)
     from edge_sr.evaluation import bench as work
+    from edge_sr.evaluation.bench_plot import write_plot
     from edge_sr.runtime.peak import measure
     from edge_sr.runtime.runner import available_cores
 
@@ -48,7 +49,7 @@ def bench(
     else:
         found, skipped = [work.run(setting, peak)], {}
     if plot is not None and found:
-        work.write_plot(found, plot)
+        write_plot(found, setting, plot)
         typer.echo(f"plot: {plot}", err=True)
     typer.echo(_json(found, skipped, every) if as_json else work.table(found, skipped))
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -14,16 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import EdgeSRError
-from edge_sr.evaluation.chart import Bar, bars, standalone
 from edge_sr.evaluation.cost import split_cost
-from edge_sr.evaluation.files import write_whole
 from edge_sr.evaluation.machine import forget_peak_memory, peak_memory_mb
 from edge_sr.manifest import Bundle
-from edge_sr.optional import require
 from edge_sr.runtime.backends import BACKENDS, Backend
 from edge_sr.runtime.upscaler import Upscaler
 
-PARTS = ("encoder", "decoder")
 SECONDS, LEAST, WARM_UP = (
     3.0,
     5,
@@ -134,35 +128,6 @@ def table(found: list[Speed], skipped: dict[str, str]) -> str:
     ]
     absent = [f"not run: {name}: {reason}" for name, reason in skipped.items()]
     return "\n".join([*work, head, *map(_line, found), *absent])
-
-
-def write_plot(found: list[Speed], path: Path) -> None:
-    """A bar for each setting, encoder and decoder apart; SVG is drawn here, PNG and PDF by matplotlib."""
-    first = found[0]
-    title = f"{first.model}, {first.input_size} to {first.output_size}, ms a frame"
-    rows = [
-        Bar(f"{speed.backend} {speed.precision}", (speed.encoder_ms, speed.decoder_ms)) for speed in found
-    ]
-    drawn = (
-        standalone(bars(title, rows, PARTS)).encode() if path.suffix == ".svg" else _drawn(title, rows, path)
-    )
-    write_whole(path, drawn)
-
-
-def _drawn(title: str, rows: list[Bar], path: Path) -> bytes:
-    figure = require("matplotlib.figure", "edge-sr bench --plot").Figure((8, 1 + 0.4 * len(rows)))
-    axes = figure.subplots()
-    done = [0.0] * len(rows)
-    for i, part in enumerate(PARTS):
-        axes.barh([row.label for row in rows], [row.parts[i] for row in rows], left=done, label=part)
-        done = [start + row.parts[i] for start, row in zip(done, rows, strict=True)]
-    axes.invert_yaxis()
-    axes.set_title(title)
-    axes.legend()
-    figure.tight_layout()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower())
-    return buffer.getvalue()
 
 
 def _times(upscaler: Upscaler, setting: Setting) -> Iterator[tuple[float, float, float]]:

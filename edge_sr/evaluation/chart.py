@@ -100,6 +100,16 @@ def bars(title: str, rows: Sequence[Bar], parts: Sequence[str], unit: str = "ms"
     return _svg(title, height, legend + body)
 
 
+def stacked(*charts: str) -> str:
+    """Charts one below the other, as one SVG without a style of its own."""
+    placed, top = [], 0
+    for chart in charts:
+        height = int(chart.split('viewBox="', 1)[1].split('"', 1)[0].split()[3])
+        placed.append(chart.replace("<svg ", f'<svg y="{top}" width="{WIDTH}" height="{height}" ', 1))
+        top += height
+    return _svg("charts", top, placed)
+
+
 def standalone(svg: str) -> str:
     """``svg`` with its style inside, to be a file of its own."""
     head, rest = svg.split(">", 1)

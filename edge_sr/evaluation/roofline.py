@@ -17,14 +17,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.evaluation.chart import standalone
 from edge_sr.evaluation.cost import split_cost
 from edge_sr.spec import NetworkSpec
 
 WIDTH, HEIGHT, MARGIN = 640, 360, 48
 LOW_X, HIGH_X = 0.1, 10000.0  # operations a byte
 MAP_BYTES, PICTURE_BYTES = 4, 3  # a float32 map's value; an 8-bit pixel
-COPY_MB = 128  # for each thread: far beyond the caches
+COPY_MB = 256  # of all threads together: far beyond the caches
 
 Size = tuple[int, int]
 Array = NDArray[np.float32]
@@ -75,7 +74,7 @@ def frame_parts(
 
 def measured_bandwidth(threads: int, seconds: float = 0.5) -> float:
     """Gigabytes a second, reads and writes together, of ``threads`` threads copying large arrays."""
-    length = COPY_MB << 18
+    length = (COPY_MB << 18) // threads
     # Both filled: pages that were never written would be counted with the copy.
     pairs = [(np.ones(length, np.float32), np.ones(length, np.float32)) for _ in range(threads)]
     moved = 2 * sum(source.nbytes for source, _ in pairs)
@@ -112,13 +111,14 @@ def summary(parts: Sequence[Part], roof: Roof) -> str:
 
 
 def drawing(title: str, parts: Sequence[Part], roof: Roof) -> str:
-    """An SVG file's text: the roof, and a mark for each part, both axes logarithmic."""
+    """An SVG without a style: the roof, and a mark for each part, both axes logarithmic."""
     top = 10 ** (int(log10(max(roof.gflops, *(part.gflops for part in parts)))) + 1)
     body = [*_axes(top), _roof(roof, top)]
     for i, part in enumerate(parts):
         body += _mark(part, i, top)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
-    return standalone(f"{head}<title>{escape(title)}</title>{''.join(body)}</svg>")
+    words = f'<text x="{WIDTH / 2:.0f}" y="16" text-anchor="middle">{escape(title)}</text>'
+    return f"{head}<title>{escape(title)}</title>{words}{''.join(body)}</svg>"
 
 
 def _x(intensity: float) -> float:

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from edge_sr import open_bundle
+from edge_sr.evaluation.chart import stacked, standalone
 from edge_sr.evaluation.roofline import Part, Roof, drawing, frame_parts, measured_bandwidth, summary
 
 ROOF = Roof(gflops=200.0, bandwidth=20.0)
@@ -45,3 +46,10 @@ def test_drawing_is_an_svg_with_a_mark_for_each_part() -> None:
 
 def test_bandwidth_is_measured() -> None:
     assert measured_bandwidth(1, seconds=0.01) > 0.1
+
+
+def test_charts_are_stacked_without_overlap() -> None:
+    one = drawing("one", PARTS, ROOF)
+    both = ElementTree.fromstring(standalone(stacked(one, one)).encode())
+    inner = both.findall("{http://www.w3.org/2000/svg}svg")
+    assert [chart.attrib["y"] for chart in inner] == ["0", inner[0].attrib["height"]]
