@@ -1,0 +1,51 @@
+"""The comparison scripts run, and compare like with like."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_paper_form_and_split_form_give_one_picture() -> None:
+    pytest.importorskip("torch")
+    words = [
+        "--input-size",
+        "24x16",
+        "--scales",
+        "2,3.3",
+        "--rounds",
+        "1",
+        "--backend",
+        "onnxruntime",
+        "--json",
+    ]
+    command = [sys.executable, str(ROOT / "benchmarks" / "paper_form.py"), *words]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["scales"]
+    assert {scale: entry["output_size"] for scale, entry in found.items()} == {"2": "48x32", "3.3": "79x53"}
+    for entry in found.values():
+        assert entry["largest_difference"] <= 1
+        assert entry["ratio"] == pytest.approx(entry["paper_ms"]["whole"] / entry["split_ms"]["whole"])
+
+
+def test_peak_graphs_are_what_the_script_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnx")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import make_peak_graphs
+
+    shipped = make_peak_graphs.FOLDER
+    monkeypatch.setattr(make_peak_graphs, "FOLDER", tmp_path)
+    make_peak_graphs.main()
+    for name in ("peak-conv.onnx", "peak-gemm.onnx"):
+        onnxruntime.InferenceSession(str(tmp_path / name), providers=["CPUExecutionProvider"])
+        assert (shipped / name).read_bytes() == (tmp_path / name).read_bytes()
