@@ -1,0 +1,150 @@
+"""Pictures, packed crops, the training table and the limits of a run."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("safetensors")
+
+from edge_sr.errors import ConfigError, DiskFullError, InputError, InputNotFoundError, OptionError
+from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, load_toml
+from edge_sr.training import crops as packed
+from edge_sr.training import files
+from edge_sr.training.limit import Limit
+from edge_sr.training.pictures import find_pictures, read_picture
+from edge_sr.training.spec import DataSpec, ScheduleSpec, training_spec
+
+ROOT = Path(__file__).parents[2]
+SMALL = DataSpec(crop=64, cache_mb=1, validation=1)
+
+
+def write(folder: Path, name: str, size: tuple[int, int], seed: int = 0) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def model(**training: object) -> ModelSpec:
+    return ModelSpec("m", EncoderSpec("residual", 8, 1), DecoderSpec(3, False, (8,)), training=dict(training))
+
+
+def test_pictures_are_found_in_a_fixed_order_through_all_folders(tmp_path: Path) -> None:
+    for name in ("b/2.png", "a/1.jpg", "a/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = find_pictures([tmp_path], "")
+    assert [picture.path.name for picture in found] == ["1.jpg", "2.png"]
+
+
+def test_a_listing_chooses_pictures_and_shrinks_them(tmp_path: Path) -> None:
+    write(tmp_path, "deep/large.png", (90, 60))
+    write(tmp_path, "ignored.png", (90, 60))
+    (tmp_path / "files.tsv").write_text("# file\tfactor\ndeep/large.png\t3\n")
+    (picture,) = find_pictures([tmp_path], "files.tsv")
+    assert read_picture(picture).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("row", ["large.png", "large.png\t0", "large.png\ttwo"])
+def test_a_bad_row_of_a_listing_is_named(tmp_path: Path, row: str) -> None:
+    (tmp_path / "files.tsv").write_text(f"{row}\n")
+    with pytest.raises(ConfigError, match=r"files.tsv:1"):
+        find_pictures([tmp_path], "files.tsv")
+
+
+def test_a_listing_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFoundError, match=r"files.tsv"):
+        find_pictures([tmp_path], "files.tsv")
+
+
+def test_crops_tile_the_pictures_and_keep_validation_apart(tmp_path: Path) -> None:
+    for index in range(4):
+        write(tmp_path, f"{index}.png", (130, 64), index)
+    crops = packed.collect([tmp_path], SMALL, lambda text: None)
+    assert crops.train.shape == (6, 64, 64, 3)
+    assert crops.validation.shape == (1, 64, 64, 3)
+    assert crops.weights().sum() == pytest.approx(1)
+
+
+def test_the_flattest_crops_go_when_there_is_no_room(tmp_path: Path) -> None:
+    Image.new("RGB", (640, 640), (90, 90, 90)).save(tmp_path / "1-flat.png")
+    write(tmp_path, "0-rich.png", (64, 64), 1)
+    write(tmp_path, "2-rich.png", (64, 64), 2)
+    crops = packed.collect([tmp_path], SMALL, lambda text: None)
+    room = 2**20 // (3 * 64 * 64) - 1
+    assert len(crops.train) == room
+    assert sorted(crops.hardness)[-1] > 10
+    assert crops.train.nbytes + crops.validation.nbytes <= 2**20
+
+
+def test_a_packed_file_comes_back_as_it_was(tmp_path: Path) -> None:
+    for index in range(3):
+        write(tmp_path / "in", f"{index}.png", (64, 64), index)
+    crops = packed.collect([tmp_path / "in"], SMALL, lambda text: None)
+    packed.save(crops, tmp_path / "all.crops")
+    again = packed.collect([tmp_path / "all.crops"], SMALL, lambda text: None)
+    assert np.array_equal(crops.train, again.train)
+    assert np.array_equal(crops.validation, again.validation)
+
+
+def test_a_file_that_is_not_packed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "all.crops").write_bytes(b"nothing of the kind")
+    with pytest.raises(InputError, match=r"all.crops"):
+        packed.collect([tmp_path / "all.crops"], SMALL, lambda text: None)
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(DiskFullError, match="no space left"):
+        files.write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_unknown_key_of_the_training_table_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="learning_rate"):
+        training_spec(model(schedule={"learning_rate": 1e-3}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"scales": (4.0, 2.0)},
+        {"scales": (0.5, 2.0)},
+        {"luma_share": 1.5},
+        {"rate": 1e-9},
+        {"batch": 0},
+    ],
+)
+def test_a_schedule_out_of_range_is_an_error(values: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="schedule"):
+        ScheduleSpec(**values)
+
+
+def test_limits_by_steps_and_by_minutes() -> None:
+    assert Limit(200).fraction(50, 9.0) == 0.25
+    assert Limit(200, minutes=1).fraction(50, 45.0) == 0.75
+    assert Limit(200).remaining(50, 10.0) == pytest.approx(30)
+    with pytest.raises(OptionError):
+        Limit(200, minutes=-1)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "export" / "models").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_the_shipped_specs_read_whole(path: Path) -> None:
+    spec = load_toml(path, ModelSpec)
+    assert spec.name == path.stem
+    assert training_spec(spec).data.listing == "files.tsv"
