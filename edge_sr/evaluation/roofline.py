@@ -161,5 +161,5 @@ def _mark(part: Part, series: int, top: float) -> list[str]:
     words = escape(f"{part.label}: {part.gflops:.0f} GFLOPS")
     return [
         f'<circle class="mark s{series}" cx="{x:.1f}" cy="{y:.1f}" r="6"><title>{words}</title></circle>',
-        f'<text x="{x + 10:.1f}" y="{y + 18:.1f}">{words}</text>',
+        f'<text x="{x + 10:.1f}" y="{y + 18 + 16 * series:.1f}">{words}</text>',
     ]
