@@ -151,7 +151,7 @@ class Quantiser:
         shape = (-1,) + (1,) * (weight.ndim - 1)
         levels = np.clip(np.rint(weight / scales.reshape(shape)), -LARGEST, LARGEST).astype(np.int8)
         self._replace_constant(layer.node, 1, levels, scales.astype(layer.dtype))
-        if layer.bias is not None and self.placement.results:
+        if layer.bias is not None and self.placement.results and layer.dtype == "float32":
             self._quantise_bias(layer, scales)
 
     def _quantise_bias(self, layer: Layer, scales: NDArray[np.float32]) -> None:

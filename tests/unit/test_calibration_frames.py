@@ -1,0 +1,88 @@
+"""Which originals become calibration frames, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scenes import originals, scene, write_scenes
+
+from edge_sr.calibration.frames import choose_frames, liveliest_crop
+from edge_sr.calibration.recipe import Recipe
+from edge_sr.calibration.sources import Original, read_originals
+from edge_sr.errors import InputError, InputNotFoundError, MediaError
+
+RECIPE = Recipe(range_frames=4, price_frames=2, crop=64)
+
+
+def test_frames_are_shared_out_and_the_rest_spared() -> None:
+    frames = choose_frames(originals(9), RECIPE)
+    assert (len(frames.ranges), len(frames.price), frames.spare) == (5, 2, 3)
+    assert frames.ranges[-1].name == "reference card"
+    used = [sample.sha256 for sample in (*frames.ranges, *frames.price)]
+    assert len(set(used)) == len(used)
+
+
+def test_the_same_originals_give_the_same_frames() -> None:
+    assert choose_frames(originals(9), RECIPE).digest() == choose_frames(originals(9), RECIPE).digest()
+
+
+def test_flat_alike_and_small_originals_are_counted_and_left_out() -> None:
+    grey = Original("grey", np.full((80, 96, 3), 77, np.uint8))
+    twin = Original("twin", scene(0) // 255 + scene(0))
+    tiny = Original("tiny", scene(3, 30, 24))
+    frames = choose_frames([*originals(4), grey, twin, tiny], RECIPE)
+    assert (frames.flat, frames.alike, frames.small) == (1, 1, 1)
+    assert {sample.name for sample in frames.price} <= {f"scene {i}" for i in range(4)}
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_frames_are_refused(count: int) -> None:
+    with pytest.raises(InputError, match="at least 2 different frames"):
+        choose_frames(originals(count), RECIPE)
+
+
+def test_a_crop_is_where_something_happens() -> None:
+    picture = np.full((200, 300, 3), 90, np.uint8)
+    picture[140:, 220:] = scene(1, 80, 60)
+    crop = liveliest_crop(picture, 64)
+    assert crop.shape == (64, 64, 3)
+    assert crop.std() > 10
+
+
+def test_folders_pictures_and_films_are_read(tmp_path: Path, samples: Path) -> None:
+    folder = write_scenes(tmp_path / "scenes", 2)
+    film = samples / "bunny.mp4"
+    names = [original.name for original in read_originals([folder, folder / "00.png", film])]
+    assert names[:3] == ["00.png", "01.png", "00.png"]
+    assert names[3] == "bunny.mp4 frame 0"
+
+
+def test_what_is_absent_or_damaged_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFoundError):
+        list(read_originals([tmp_path / "nothing"]))
+    with pytest.raises(InputNotFoundError, match="found none"):
+        list(read_originals([tmp_path]))
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(MediaError):
+        list(read_originals([tmp_path]))
+
+
+def test_a_film_that_breaks_midway_is_refused(tmp_path: Path, samples: Path) -> None:
+    whole = bytearray((samples / "bunny.mp4").read_bytes())
+    start = len(whole) // 2
+    whole[start : start + len(whole) // 4] = bytes(len(whole) // 4)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(whole)
+    with pytest.raises(MediaError, match=r"no film|not a film|holds no"):
+        list(read_originals([broken]))
+
+
+def test_a_deep_picture_becomes_levels(tmp_path: Path) -> None:
+    deep = np.full((40, 50), 0x8000, np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    (original,) = read_originals([tmp_path])
+    assert original.pixels.dtype == np.uint8
+    assert int(original.pixels.mean()) in (127, 128)
