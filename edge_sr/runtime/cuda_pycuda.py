@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from numpy.typing import NDArray
 
+from edge_sr.engine_cache.gpu import find_gpu
 from edge_sr.errors import DeviceError, MemoryLimitError, MissingError
 from edge_sr.optional import require
 from edge_sr.runtime.cuda import Buffer, Event, Graph, HostBuffer, Rectangle, Stream
@@ -77,6 +78,8 @@ class PycudaDriver:
     """One GPU by number. ``MissingError`` without pycuda or a driver, ``DeviceError`` without a GPU."""
 
     def __init__(self, index: int = 0) -> None:
+        # Asked first: without a driver pycuda only says that it cannot be imported.
+        find_gpu()
         self._cuda = require("pycuda.driver", "running on a GPU")
         with _translated():
             self._cuda.init()
