@@ -125,6 +125,7 @@ def test_a_run_writes_weights_curve_and_one_json_object(spec: Path, images: Path
     assert "--resume" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
     spec: Path, images: Path, tmp_path: Path
 ) -> None:
