@@ -6,7 +6,7 @@ enqueued on a stream by its handle, scratch memory that must have been lent and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,26 +49,24 @@ class StandInExecution:
     def enqueue(self, stream_handle: int) -> None:
         if self.scratch[1] < self.scratch_bytes:
             raise EngineError("enqueued without enough scratch memory")
-        inputs = {i.name: (np.dtype(_DTYPES[i.type]), self.shapes[i.name]) for i in self.session.get_inputs()}
-        spans = {name: (self.bound[name], _bytes(*kind)) for name, kind in inputs.items()}
+        spans = {
+            i.name: (self.bound[i.name], _input_bytes(i, self.shapes)) for i in self.session.get_inputs()
+        }
         (output,) = self.session.get_outputs()
         result = self._result_shape()
         written = (self.bound[output.name], _bytes(np.dtype(_DTYPES[output.type]), result))
         scratch = self.scratch[0], self.scratch_bytes
 
         def compute() -> None:
-            feeds = {
-                n: self.driver.view(*spans[n]).view(kind).reshape(shape)
-                for n, (kind, shape) in inputs.items()
-            }
-            value = self.session.run(None, feeds)[0]
+            value = onnx_result(
+                self.session, self.shapes, lambda name, _: self.driver.view(*spans[name]).tobytes()
+            )
             assert value.shape == result
             self.driver.view(*scratch)[:] = 0xEE
             self.driver.view(*written)[:] = np.frombuffer(value.tobytes(), np.uint8)
 
-        self.driver.launch(
-            stream_handle, Work(output.name, list(spans.values()), [written, scratch], compute)
-        )
+        work = Work(output.name, list(spans.values()), [written, scratch], compute)
+        self.driver.launch(stream_handle, work)
 
     def _result_shape(self) -> Shape:
         if "image" in self.shapes and "rows" not in self.shapes:
@@ -84,6 +82,19 @@ _DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
 }
+
+
+def onnx_result(session: Any, shapes: Mapping[str, Shape], read: Callable[[str, int], bytes]) -> Any:
+    """The graph's output for inputs whose bytes ``read`` gives, by name and length."""
+    feeds = {}
+    for port in session.get_inputs():
+        content = read(port.name, _input_bytes(port, shapes))
+        feeds[port.name] = np.frombuffer(content, _DTYPES[port.type]).reshape(shapes[port.name])
+    return session.run(None, feeds)[0]
+
+
+def _input_bytes(port: Any, shapes: Mapping[str, Shape]) -> int:
+    return _bytes(np.dtype(_DTYPES[port.type]), shapes[port.name])
 
 
 def _bytes(dtype: np.dtype[Any], shape: Shape) -> int:

@@ -1,0 +1,131 @@
+"""Exercise the pycuda driver class on ``libcuda.c``; run by ``test_trt_pycuda.py`` in a process of its own.
+
+Prints one line for each thing that held; any other ending is a failure.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from engine_standin import keys_for, onnx_result
+
+from edge_sr.engine_cache.identity import Shape
+from edge_sr.errors import MemoryLimitError
+from edge_sr.grid import sampling_grid
+from edge_sr.manifest import open_bundle
+from edge_sr.runtime.cuda_pycuda import PycudaDriver
+from edge_sr.runtime.onnx_runner import OnnxRunner, open_session
+from edge_sr.runtime.tensorrt import TensorRTRunner
+from edge_sr.tensors import reference_card
+
+BUNDLE = open_bundle("diinn-nano")
+IMAGE, GRID = reference_card(40, 30)[None], sampling_grid((40, 30), (100, 75))
+
+
+class HostExecution:
+    """Computes at once, on addresses that are host memory here."""
+
+    scratch_bytes = 1024
+
+    def __init__(self, part: str, shapes: Mapping[str, Shape]) -> None:
+        self.session = open_session(BUNDLE.graph(part, "fp32"), 1)
+        self.shapes, self.bound = dict(shapes), dict[str, int]()
+
+    def use_scratch(self, address: int, nbytes: int) -> None:
+        assert address and nbytes >= self.scratch_bytes
+
+    def bind(self, name: str, address: int) -> None:
+        assert address % 256 == 0
+        self.bound[name] = address
+
+    def enqueue(self, stream_handle: int) -> None:
+        assert stream_handle
+        result = onnx_result(self.session, self.shapes, lambda name, n: ctypes.string_at(self.bound[name], n))
+        (output,) = self.session.get_outputs()
+        ctypes.memmove(self.bound[output.name], result.tobytes(), result.nbytes)
+
+
+class HostEngine:
+    def __init__(self, part: str) -> None:
+        self.part, self.key = part, next(key for key in keys_for(BUNDLE) if key.part == part)
+
+    def execution(self, shapes: Mapping[str, Shape], stream_handle: int) -> HostExecution:
+        assert stream_handle
+        return HostExecution(self.part, shapes)
+
+    def close(self) -> None:
+        pass
+
+
+def main() -> None:
+    driver = PycudaDriver()
+    print("opened", driver.name, driver.integrated)
+    runner = runner_on(driver)
+    check_pictures(runner)
+    check_capture(driver)
+    check_memory(driver, runner)
+    driver.close()
+
+
+def runner_on(driver: PycudaDriver) -> TensorRTRunner:
+    engines = {part: HostEngine(part) for part in ("encoder", "decoder")}
+
+    def find(part: str, shapes: Mapping[str, Shape]) -> HostEngine:
+        assert shapes
+        return engines[part]
+
+    return TensorRTRunner(BUNDLE.network, "fp32", "uint8", "tensorrt", find, driver, "float32", graphs=False)
+
+
+def check_pictures(runner: TensorRTRunner) -> None:
+    with OnnxRunner(BUNDLE, "fp32", "uint8", 1) as cpu:
+        reference = cpu.decode(cpu.encode(IMAGE), IMAGE, GRID)
+    one = runner.decode(runner.encode(IMAGE), IMAGE, GRID)
+    assert np.abs(one.astype(int) - reference.astype(int)).max() <= 1
+    print("one frame is right")
+    frames = list(runner.frames((IMAGE for _ in range(7)), GRID))
+    assert len(frames) == 7 and all((frame == one).all() for frame in frames)
+    print("seven frames in flight are right")
+
+
+def check_capture(driver: PycudaDriver) -> None:
+    if not driver.can_capture:
+        print("no cuda-python: no capture")
+        return
+    with driver.entered():
+        stream = driver.stream()
+        driver.begin_capture(stream)
+        driver.end_capture(stream).launch(stream)
+    print("a graph was captured and launched")
+
+
+def check_memory(driver: PycudaDriver, runner: TensorRTRunner) -> None:
+    assert runner.device_bytes > 0
+    runner.close()
+    assert runner.device_bytes == 0
+    print("all device memory was freed")
+    try:
+        with driver.entered():
+            driver.allocate(1 << 40)
+    except MemoryLimitError as error:
+        print("out of memory is ours:", error)
+    with driver.entered():
+        mapped = driver.allocate_host((8,), np.uint8, True)
+        assert mapped.address
+        early, late, stream = driver.event(), driver.event(), driver.stream()
+        early.record(stream)
+        late.record(stream)
+        late.synchronize()
+        assert late.milliseconds_since(early) == 1.0
+        mapped.free()
+    print("mapped memory and event times work")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""pycuda and cuda-python are called as they are: the real packages, on a driver in host memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BINDINGS = Path(__file__).parents[1] / "bindings"
+
+
+def compile_driver(folder: Path) -> Path:
+    """``libcuda.so.1`` from ``libcuda.c``, with a refusal for every other function that pycuda links to."""
+    spec = importlib.util.find_spec("pycuda")
+    assert spec is not None and spec.origin is not None
+    (extension,) = Path(spec.origin).parent.glob("_driver*.so")
+    listed = subprocess.run(
+        ["nm", "-D", "--undefined-only", extension], capture_output=True, text=True, check=True
+    )
+    wanted = set(re.findall(r" U (cu\w+)", listed.stdout))
+    source = (BINDINGS / "libcuda.c").read_text()
+    written = set(re.findall(r"^API (cu\w+)\(", source, re.MULTILINE))
+    refusals = "\n".join(f"API {name}(void) {{ return 801; }}" for name in sorted(wanted - written))
+    (folder / "libcuda.c").write_text(f"{source}\n{refusals}\n")
+    output = folder / "libcuda.so.1"
+    command = ["cc", "-shared", "-fPIC", folder / "libcuda.c", "-o", output, "-Wl,-soname,libcuda.so.1"]
+    subprocess.run([*command, "-ldl"], check=True)
+    return output
+
+
+def test_the_real_packages_do_what_the_runner_asks(tmp_path: Path) -> None:
+    if importlib.util.find_spec("pycuda") is None:
+        pytest.skip("pycuda is not installed (it is built on the device: pip install 'edge-sr[cuda]')")
+    if shutil.which("cc") is None or shutil.which("nm") is None:
+        pytest.skip("needs a C compiler and nm")
+    compile_driver(tmp_path)
+    path = os.pathsep.join([str(BINDINGS.parents[1]), *filter(None, sys.path)])
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": path}
+    command = [sys.executable, str(BINDINGS / "run_pycuda.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "one frame is right" in done.stdout
+    assert "seven frames in flight are right" in done.stdout
+    assert "all device memory was freed" in done.stdout
+    assert "out of memory is ours" in done.stdout
+    assert "mapped memory and event times work" in done.stdout
