@@ -12,7 +12,7 @@ import onnx
 import torch
 
 from edge_sr.errors import OptionError
-from edge_sr.export.graphs import LR, TILE, build_graph
+from edge_sr.export.graphs import LR, TILE, build_graph, with_uint8_pictures
 from edge_sr.export.parity import CaseResult, measure_parity
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.split import SampledDecoder, SplitDecoder, SplitEncoder
@@ -31,7 +31,6 @@ from edge_sr.manifest import (
 from edge_sr.models.diinn import Diinn, bias_of, first_convolutions
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
-IO = ("uint8", "float")
 Key = tuple[str, str, str]
 
 
@@ -80,13 +79,15 @@ def _build_all(
     network: Diinn, precisions: Iterable[str], progress: Callable[[str], None]
 ) -> dict[Key, onnx.ModelProto]:
     graphs: dict[Key, onnx.ModelProto] = {}
+    builders = {"encoder": build_encoder, "decoder": build_decoder}
+    if takes_sampled_maps(network):
+        builders["decoder-sampled"] = build_sampled_decoder
     for precision in precisions:
-        for io in IO:
-            progress(f"{precision} graphs, {io}")
-            graphs["encoder", precision, io] = build_encoder(network, precision, io)
-            graphs["decoder", precision, io] = build_decoder(network, precision, io)
-            if takes_sampled_maps(network):
-                graphs["decoder-sampled", precision, io] = build_sampled_decoder(network, precision, io)
+        for role, build in builders.items():
+            progress(f"{role} in {precision}")
+            graph = build(network, precision)
+            graphs[role, precision, "uint8"] = with_uint8_pictures(graph)
+            graphs[role, precision, "float"] = graph
     return graphs
 
 
@@ -95,16 +96,18 @@ def takes_sampled_maps(network: Diinn) -> bool:
     return network.spec.decoder.splits and network.spec.decoder.mode != 4
 
 
-def build_encoder(network: Diinn, precision: str, io: str) -> onnx.ModelProto:
-    """``image`` to ``maps``."""
+def build_encoder(network: Diinn, precision: str) -> onnx.ModelProto:
+    """``image`` to ``maps``, the float pair's."""
     padded = "" if network.spec.decoder.splits else "+2"
     output = (1, network.spec.map_channels, f"h{padded}", f"w{padded}")
     return build_graph(
-        SplitEncoder(network, DTYPES[precision]), {"image": (_image(io), {1: "h", 2: "w"})}, ("maps", output)
+        SplitEncoder(network, DTYPES[precision]),
+        {"image": (torch.zeros(1, *LR, 3), {1: "h", 2: "w"})},
+        ("maps", output),
     )
 
 
-def build_decoder(network: Diinn, precision: str, io: str) -> onnx.ModelProto:
+def build_decoder(network: Diinn, precision: str) -> onnx.ModelProto:
     """``maps`` and positions to ``frame``, gathers included."""
     height, width = (side + 2 * network.halo for side in TILE)
     inputs: dict[str, Any] = {
@@ -116,13 +119,13 @@ def build_decoder(network: Diinn, precision: str, io: str) -> onnx.ModelProto:
         "ratio": (torch.zeros(1, 1, 1, 1), {}),
     }
     if network.spec.decoder.bilinear_base:
-        inputs["image"] = (_image(io), {1: "h", 2: "w"})
+        inputs["image"] = (torch.zeros(1, *LR, 3), {1: "h", 2: "w"})
     inner = "-2" if network.halo else ""
     output = ("frame", (1, f"Ht{inner}", f"Wt{inner}", 3))
-    return build_graph(SplitDecoder(network, DTYPES[precision], io == "uint8"), inputs, output)
+    return build_graph(SplitDecoder(network, DTYPES[precision]), inputs, output)
 
 
-def build_sampled_decoder(network: Diinn, precision: str, io: str) -> onnx.ModelProto:
+def build_sampled_decoder(network: Diinn, precision: str) -> onnx.ModelProto:
     """``maps`` at the output grid, positions and ``base`` to ``frame``; offsets broadcast over the tile."""
     height, width = TILE
     maps = torch.zeros(1, network.spec.map_channels, height, width, dtype=DTYPES[precision])
@@ -135,7 +138,7 @@ def build_sampled_decoder(network: Diinn, precision: str, io: str) -> onnx.Model
     if network.spec.decoder.bilinear_base:
         inputs["base"] = (torch.zeros(1, 3, height, width), {2: "Ht", 3: "Wt"})
     output = ("frame", (1, "Ht", "Wt", 3))
-    model = build_graph(SampledDecoder(network, DTYPES[precision], io == "uint8"), inputs, output)
+    model = build_graph(SampledDecoder(network, DTYPES[precision]), inputs, output)
     _free_offsets(model)
     return model
 
@@ -147,10 +150,6 @@ def _free_offsets(model: onnx.ModelProto) -> None:
             for dim in value.type.tensor_type.shape.dim:
                 if dim.dim_param:
                     dim.dim_param = value.name
-
-
-def _image(io: str) -> torch.Tensor:
-    return torch.zeros(1, *LR, 3, dtype=torch.uint8 if io == "uint8" else torch.float32)
 
 
 def _maps_input(network: Diinn, precision: str) -> tuple[torch.Tensor, dict[int, str]]:

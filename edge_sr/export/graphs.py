@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from edge_sr.errors import ParityError
@@ -54,6 +56,48 @@ def build_graph(
     onnx.checker.check_model(model, full_check=True)
     check_operators(model)
     return model
+
+
+def with_uint8_pictures(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with ``image`` and ``frame`` as uint8 levels where it has them as float32 in [0, 1].
+
+    Casts stand outermost, since TensorRT for RTX does not transpose uint8. Levels are rounded half to even.
+    """
+    levels = onnx.ModelProto()
+    levels.CopyFrom(model)
+    graph = levels.graph
+    graph.initializer.append(numpy_helper.from_array(np.array(255, np.float32), "levels"))
+    for value in [*graph.input, *graph.output]:
+        if value.name in ("image", "frame"):
+            value.type.tensor_type.elem_type = TensorProto.UINT8
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*_from_levels(nodes), *nodes, *_to_levels(nodes)])
+    onnx.checker.check_model(levels, full_check=True)
+    return levels
+
+
+def _from_levels(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    readers = [node for node in nodes if "image" in node.input]
+    for node in readers:
+        node.input[:] = ["image.unit" if name == "image" else name for name in node.input]
+    if not readers:
+        return []
+    return [
+        helper.make_node("Cast", ["image"], ["image.levels"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["image.levels", "levels"], ["image.unit"]),
+    ]
+
+
+def _to_levels(nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    if "frame" not in nodes[-1].output:
+        return []
+    nodes[-1].output[:] = ["frame.unit"]
+    return [
+        helper.make_node("Mul", ["frame.unit", "levels"], ["frame.levels"]),
+        helper.make_node("Round", ["frame.levels"], ["frame.rounded"]),
+        helper.make_node("Cast", ["frame.rounded"], ["frame"], to=TensorProto.UINT8),
+    ]
 
 
 def _dynamic_shapes(inputs: Mapping[str, tuple[Tensor, Axes]]) -> tuple[dict[int, Any], ...]:

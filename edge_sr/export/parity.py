@@ -68,6 +68,7 @@ def _session(model: onnx.ModelProto) -> Any:
     ort = require("onnxruntime", "edge-sr export")
     options = ort.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 

@@ -24,13 +24,11 @@ from edge_sr.models.diinn import (
     without_halo,
 )
 
-LEVELS = 255.0
-
 
 class SplitEncoder(nn.Module):
     """``image`` to modulation maps, ``1 x sum(widths) x h x w``; with ``init_q`` to ``F`` padded by one.
 
-    ``dtype`` is that of convolutions and maps. ``image`` is uint8 or, for the float pair, float32 in [0, 1].
+    ``dtype`` is that of convolutions and maps; ``image`` is float32 in [0, 1].
     """
 
     def __init__(self, network: Diinn, dtype: torch.dtype) -> None:
@@ -207,9 +205,8 @@ class UnsplitSynthesis(nn.Module):
 class SplitDecoder(nn.Module):
     """``maps`` and positions to ``frame``; the contract's decoder, gathers included."""
 
-    def __init__(self, network: Diinn, dtype: torch.dtype, uint8: bool) -> None:
+    def __init__(self, network: Diinn, dtype: torch.dtype) -> None:
         super().__init__()
-        self.uint8 = uint8
         self.halo = network.halo
         self.splits = network.spec.decoder.splits
         self.synthesis = Synthesis(network, dtype) if self.splits else UnsplitSynthesis(network, dtype)
@@ -229,7 +226,7 @@ class SplitDecoder(nn.Module):
         if image is not None:
             positions = without_halo(Positions(rows, cols, offset_y, offset_x, ratio), self.halo)
             residual = residual + bilinear(normalised(planes(image)), positions)
-        return frame(residual, self.uint8)
+        return frame(residual)
 
 
 class SampledDecoder(nn.Module):
@@ -239,32 +236,25 @@ class SampledDecoder(nn.Module):
     graph. Offsets broadcast: for a phase, which has one offset throughout, they are single values.
     """
 
-    def __init__(self, network: Diinn, dtype: torch.dtype, uint8: bool) -> None:
+    def __init__(self, network: Diinn, dtype: torch.dtype) -> None:
         super().__init__()
-        self.uint8 = uint8
         self.synthesis = Synthesis(network, dtype)
 
     def forward(
         self, maps: Tensor, offset_y: Tensor, offset_x: Tensor, ratio: Tensor, base: Tensor | None = None
     ) -> Tensor:
         residual = self.synthesis(maps, offset_y, offset_x, ratio)
-        return frame(residual if base is None else residual + base, self.uint8)
+        return frame(residual if base is None else residual + base)
 
 
 def planes(image: Tensor) -> Tensor:
-    """``1 x h x w x 3``, uint8 levels or float32 in [0, 1], to float32 ``1 x 3 x h x w`` in [0, 1].
-
-    Cast first: TensorRT for RTX does not transpose uint8.
-    """
-    if image.dtype == torch.uint8:
-        return image.float().permute(0, 3, 1, 2) / LEVELS
+    """``1 x h x w x 3`` to ``1 x 3 x h x w``."""
     return image.permute(0, 3, 1, 2)
 
 
-def frame(residual: Tensor, uint8: bool) -> Tensor:
-    """De-normalised, clipped and laid out as ``1 x Ht x Wt x 3``; uint8 is rounded half to even."""
-    unit = (0.5 * residual + 0.5).clamp(0.0, 1.0).permute(0, 2, 3, 1)
-    return torch.round(unit * LEVELS).to(torch.uint8) if uint8 else unit
+def frame(residual: Tensor) -> Tensor:
+    """De-normalised, clipped to [0, 1] and laid out as ``1 x Ht x Wt x 3``."""
+    return (0.5 * residual + 0.5).clamp(0.0, 1.0).permute(0, 2, 3, 1)
 
 
 def gathered(maps: Tensor, rows: Tensor, cols: Tensor) -> Tensor:

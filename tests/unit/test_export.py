@@ -106,7 +106,7 @@ def test_the_rounding_twin_truly_rounds() -> None:
 )
 def test_the_receptive_field_is_read_off_the_graph_and_is_true(kind: str, radius: int) -> None:
     network = random_network(NARROW[kind], DecoderSpec(3, False, (8, 8)))
-    assert receptive_radius(build_encoder(network, "fp32", "float")) == radius
+    assert receptive_radius(build_encoder(network, "fp32")) == radius
     picture = torch.rand(1, 3, 1, 61)
     changed = picture.clone()
     changed[..., 30] += 0.5
