@@ -1,0 +1,88 @@
+"""The package itself: what it exports, what its import costs, and what the wheel holds."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import edge_sr
+from edge_sr import errors
+from edge_sr.cli.app import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("numpy", "torch", "onnx", "onnxruntime", "av", "PIL")
+
+
+def test_the_door_is_what_all_says() -> None:
+    assert set(edge_sr.__all__) == {"Upscaler", "__version__", "open_bundle"}
+    for name in edge_sr.__all__:
+        assert getattr(edge_sr, name) is not None
+    with pytest.raises(AttributeError):
+        edge_sr.nothing  # noqa: B018
+
+
+def test_types_are_marked() -> None:
+    assert (Path(edge_sr.__file__).parent / "py.typed").is_file()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom edge_sr.cli import app\nsys.argv = ['edge-sr', '--help']\n"
+        "try:\n    app.main()\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stderr.strip() == "[]"
+    for command in COMMANDS:
+        assert command in result.stdout
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_explains_itself_without_its_extras(command: str) -> None:
+    hidden = ("torch", "onnx", "onnxsim", "safetensors", "openvino", "tensorrt_rtx", "aiohttp", "matplotlib")
+    code = (
+        f"import sys\nfor name in {hidden!r}: sys.modules[name] = None\n"
+        "from edge_sr.cli.app import main\n"
+        f"sys.argv = ['edge-sr', {command!r}, '--help']\nmain()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "Usage: edge-sr" in result.stdout
+
+
+def error_classes() -> list[type[errors.EdgeSRError]]:
+    return [value for value in vars(errors).values() if isinstance(value, type)]
+
+
+def test_every_error_has_its_place_in_the_tree_and_its_exit_code() -> None:
+    for error in error_classes():
+        assert error is errors.EdgeSRError or error.exit_code in (2, 3, 4, 5, 130)
+        assert error.__name__ in errors.__doc__
+
+
+def test_the_readmes_library_example_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_package_alone(tmp_path: Path) -> None:
+    importlib.import_module("pip")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(pip, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        bundles = sum(info.compress_size for info in archive.infolist() if "/bundles/" in info.filename)
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"edge_sr"}
+    for part in ("py.typed", "bundles/diinn-edge/bundle.json", "engines/targets/", "export/models/"):
+        assert any(name.startswith(f"edge_sr/{part}") for name in names), part
+    assert bundles <= 8 * 2**20
