@@ -50,3 +50,19 @@ def test_the_real_packages_do_what_the_runner_asks(tmp_path: Path) -> None:
     assert "all device memory was freed" in done.stdout
     assert "out of memory is ours" in done.stdout
     assert "mapped memory and event times work" in done.stdout
+
+
+def test_the_device_part_itself_runs_on_it(tmp_path: Path) -> None:
+    """What waits for a GPU in ``tests/gpu`` must not fail there for reasons of its own."""
+    for package in ("pycuda", "cuda.bindings"):
+        if importlib.util.find_spec(package.partition(".")[0]) is None:
+            pytest.skip(f"{package} is not installed: pip install 'edge-sr[cuda]'")
+    if shutil.which("nvcc") is None or shutil.which("nm") is None:
+        pytest.skip("needs nvcc and nm")
+    compile_driver(tmp_path)
+    device = BINDINGS.parent / "gpu" / "test_device.py"
+    path = os.pathsep.join([str(BINDINGS.parents[1]), *filter(None, sys.path)])
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": path}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(device)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0 and "skipped" not in done.stdout, done.stdout
