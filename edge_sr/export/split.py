@@ -71,7 +71,7 @@ def _content_layers(network: Diinn) -> tuple[nn.ModuleList, nn.ModuleList]:
     channels = network.spec.encoder.channels
     layers = first_convolutions(network.decoder.K)
     if network.spec.decoder.mode == 1:
-        return nn.ModuleList([_conv3(layers[:1], channels)]), nn.ModuleList(layers[1:])
+        return nn.ModuleList([_conv3(layers[:1], channels)]), nn.ModuleList(copy.deepcopy(layers[1:]))
     if network.spec.decoder.mode == 2:
         content = [_conv3([layer], channels) for layer in layers]
         chained = [_conv1(layer.weight[:, : -9 * channels]) for layer in layers[1:]]

@@ -21,6 +21,7 @@ from edge_sr.export.bundle import Identity, build_encoder, export_bundle
 from edge_sr.export.operators import PORTABLE, check_operators
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.rounding import rounding_twin
+from edge_sr.export.split import SplitDecoder, SplitEncoder
 from edge_sr.manifest import Source, read_bundle
 from edge_sr.runtime.upscaler import Upscaler
 from edge_sr.spec import DecoderSpec
@@ -77,6 +78,17 @@ def test_the_runtime_equals_the_reference(name: str, narrow_bundles: Callable[[s
             difference = np.abs(up(picture, size=size).astype(int) - np.round(expected * 255))
             assert difference.max() <= 1
             assert np.mean(difference > 0) < 1e-3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_building_leaves_the_network_as_it_is(name: str) -> None:
+    network = narrow_networks()[name]
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    SplitEncoder(network, torch.float16)
+    SplitDecoder(network, torch.float16)
+    for key, tensor in network.state_dict().items():
+        assert tensor.dtype == torch.float32, key
+        assert torch.equal(tensor, before[key]), key
 
 
 def two_casts() -> onnx.ModelProto:
