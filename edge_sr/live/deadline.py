@@ -17,16 +17,16 @@ import math
 PLANNED = 0.88
 LIMIT = 0.99
 # The weight of the newest frame: as usual, and when a frame takes longer than the scatter explains.
-USUAL, ALARMED = 0.12, 0.6
+USUAL, ALARMED = 0.15, 0.6
 SCATTER_WEIGHT = 0.04
 # Standard deviations kept free above the mean, and how many make an alarm.
 GUARD, ALARM = 2.0, 3.0
 LEAST_SCATTER = 0.02
 # The scale is raised for a gain of at least this, held for so many seconds, by at most so much at a time.
 WORTHWHILE = 1.08
-HOLD_SECONDS = 0.5
-STEP = 1.12
-STEP_SECONDS = 0.16
+HOLD_SECONDS = 0.4
+STEP = 1.15
+STEP_SECONDS = 0.12
 # Scales are multiples of this.
 GRAIN = 1 / 32
 
@@ -76,7 +76,8 @@ class ScaleController:
         self._fixed += weight * (fixed - self._fixed)
         self._pixel += weight * (pixel - self._pixel)
         # A step is no scatter: what alarms counts no more than the alarm's own threshold.
-        bounded = min(surprise, ALARM * self._scatter)
+        bound = ALARM * self._scatter
+        bounded = max(-bound, min(bound, surprise))
         self._variance += SCATTER_WEIGHT * (bounded**2 - self._variance)
 
     @property

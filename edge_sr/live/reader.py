@@ -12,11 +12,13 @@ from typing import Any
 from edge_sr.errors import EdgeSRError
 from edge_sr.live.newest import Newest
 from edge_sr.video.address import Address
+from edge_sr.video.live_sinks import SoundPlan
 from edge_sr.video.live_sources import Arrival, LiveSource, Sound, open_source
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 # Packets of sound that may wait for the sink: some ten seconds.
 SOUNDS = 512
+HEARING_SECONDS = 1.0
 
 Say = Callable[[str], None]
 
@@ -55,12 +57,20 @@ class Reader:
         self._thinner = Thinner(rate)
         self._source: LiveSource = open_source(address, stop, rate)
         self.source_rate = self._source.rate
-        self.sound_stream: Any = self._source.sound
+        self._sound_stream: Any = self._source.sound
+        self._sound_head = b""
+        self._heard = threading.Event()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
 
     @property
     def reconnects(self) -> int:
         return max(0, self.connections - 1)
+
+    def sound_plan(self) -> SoundPlan | None:
+        """How to copy the source's sound; None where it has none, or none that is heard within a second."""
+        if self._sound_stream is None or not self._heard.wait(HEARING_SECONDS):
+            return None
+        return SoundPlan(self._sound_stream, self._sound_head)
 
     def start(self) -> None:
         self._thread.start()
@@ -105,13 +115,19 @@ class Reader:
             if self._stop.is_set() or self._halted:
                 return
             if isinstance(item, Sound):
-                self.sounds.put((number, item))
+                self._hear(number, item)
                 continue
             self.arrived += 1
             if self._thinner.admits(item.captured):
                 self.frames.put((number, item))
             else:
                 self.thinned += 1
+
+    def _hear(self, number: int, sound: Sound) -> None:
+        if not self._heard.is_set():
+            self._sound_head = bytes(sound.packet)
+            self._heard.set()
+        self.sounds.put((number, sound))
 
     def _come_back(self) -> None:
         pause = FIRST_PAUSE

@@ -88,7 +88,7 @@ class Session:
         engine.warm_up(frame, self._fit.inner)
         rate = self._request.rate or reader.source_rate or DEFAULT_RATE
         if self._request.outlet is not None:
-            plan = SinkPlan(self._request.outlet, self.target, rate, reader.sound_stream)
+            plan = SinkPlan(self._request.outlet, self.target, rate, reader.sound_plan())
             self._writer = Writer(plan, reader.sounds, self._say)
         self.report.input_size, self.report.output_size = self._first, self.target
         self._began = time.monotonic()

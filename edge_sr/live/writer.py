@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 from edge_sr.errors import UnreachableError
 from edge_sr.live.clock import Timeline
@@ -16,7 +15,7 @@ from edge_sr.live.latency import Latencies
 from edge_sr.live.newest import Newest
 from edge_sr.live.pictures import FrameMaker, Picture, Size
 from edge_sr.live.reader import FIRST_PAUSE, LONGEST_PAUSE, Say
-from edge_sr.video.live_sinks import Outlet, Sink, StreamSink
+from edge_sr.video.live_sinks import Outlet, Sink, SoundPlan, StreamSink
 from edge_sr.video.live_sources import Sound
 
 # Silence of so many frames' time is a gap, and filled with the last frame.
@@ -41,12 +40,12 @@ def _unwatched(latency: float) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class SinkPlan:
-    """What the sink is opened with; ``sound`` is the source's stream, or None."""
+    """What the sink is opened with."""
 
     outlet: Outlet
     size: Size
     rate: Fraction
-    sound: Any
+    sound: SoundPlan | None
 
     def open(self) -> Sink:
         return StreamSink(self.outlet, self.size, self.rate, self.sound)

@@ -47,8 +47,8 @@ class Address:
 
 def parse_address(text: str) -> Address:
     """The address that ``text`` names; ``OptionError`` for a scheme nobody knows."""
-    if text == "-" or text.startswith("-?"):
-        options = parse_qs(text[2:], keep_blank_values=True)
+    if text in ("-", "pipe:") or text.startswith("pipe:?"):
+        options = parse_qs(text.partition("?")[2], keep_blank_values=True)
         return Address("pipe", "-", tuple((key, values[-1]) for key, values in options.items()))
     if text.startswith("gst:"):
         return Address("gst", text[4:].strip())

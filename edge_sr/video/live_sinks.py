@@ -20,6 +20,7 @@ from edge_sr.errors import (
     UnreachableError,
 )
 from edge_sr.video.address import Address
+from edge_sr.video.adts import audio_config, is_adts, without_header
 from edge_sr.video.codecs import Codec, find_codec
 from edge_sr.video.opening import DISK_FULL
 
@@ -81,6 +82,14 @@ class Outlet:
         return self.address.is_network
 
 
+@dataclasses.dataclass(frozen=True)
+class SoundPlan:
+    """A source's sound to be copied: its stream, and the bytes of its first packet."""
+
+    stream: Any
+    head: bytes
+
+
 class Sink(Protocol):
     """An open sink for frames of one size, in ``yuv420p``; times in seconds from its own beginning."""
 
@@ -135,11 +144,13 @@ def _file(address: Address, codec: str | None, overwrite: bool) -> Outlet:
 class StreamSink:
     """An outlet opened by FFmpeg.
 
-    ``sound`` is the source's sound stream, copied where the muxer takes it: ``carries_sound`` says whether.
+    ``sound`` is copied where the muxer takes it: ``carries_sound`` says whether.
     Raises ``UnreachableError``, ``ResourceError``, ``DiskFullError`` or ``MissingError``.
     """
 
-    def __init__(self, outlet: Outlet, size: tuple[int, int], rate: Fraction, sound: Any = None) -> None:
+    def __init__(
+        self, outlet: Outlet, size: tuple[int, int], rate: Fraction, sound: SoundPlan | None = None
+    ) -> None:
         self._outlet = outlet
         self._last = {"video": -1, "audio": -1}
         with _failing(outlet.address):
@@ -168,7 +179,12 @@ class StreamSink:
     def write_sound(self, packet: Any, seconds: float) -> None:
         if self._sound is None or seconds < 0:
             return
-        packet.pts = packet.dts = self._rising("audio", seconds, packet.time_base)
+        import av
+
+        unit = packet.time_base
+        packet = av.Packet(without_header(bytes(packet)))
+        packet.time_base = unit
+        packet.pts = packet.dts = self._rising("audio", seconds, unit)
         packet.stream = self._sound
         with _failing(self._outlet.address):
             self._container.mux(packet)
@@ -223,15 +239,18 @@ def _video(container: Any, outlet: Outlet, size: tuple[int, int], rate: Fraction
     return stream
 
 
-def _sound(container: Any, source: Any) -> Any:
+def _sound(container: Any, plan: SoundPlan | None) -> Any:
     import av
 
-    if source is None:
+    if plan is None:
         return None
     try:
-        return container.add_stream_from_template(source)
+        stream = container.add_stream_from_template(plan.stream)
     except (av.error.FFmpegError, ValueError):
         return None
+    if is_adts(plan.head):
+        stream.codec_context.extradata = audio_config(plan.head)
+    return stream
 
 
 @contextlib.contextmanager

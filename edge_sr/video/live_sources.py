@@ -195,7 +195,7 @@ def _pipe(address: Address) -> tuple[str, str | None, dict[str, str]]:
     size = address.option("size")
     unknown = {key for key, _ in address.options} - {"size", "rate", "format"}
     if unknown or (address.options and size is None):
-        raise OptionError("raw video from a pipe is -?size=WxH&rate=N&format=rgb24, size at least")
+        raise OptionError("raw video from a pipe is pipe:?size=WxH&rate=N&format=rgb24, size at least")
     if size is None:
         return "pipe:0", None, {"probesize": "500000", "analyzeduration": "0"}
     options = {"video_size": size, "framerate": address.option("rate") or "25"}

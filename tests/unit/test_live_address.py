@@ -1,0 +1,83 @@
+"""Addresses: what they mean, and that nothing secret in them is ever shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_sr.errors import InputNotFoundError, OptionError, OutputExistsError, OutputFolderError
+from edge_sr.video import v4l2
+from edge_sr.video.address import parse_address, shown
+from edge_sr.video.live_sinks import plan_outlet
+
+SECRETS = [
+    "rtsp://user:sesame@192.0.2.1/cam",
+    "rtsp://user:p@ss/sesame@192.0.2.1/cam",
+    "http://192.0.2.1/x.m3u8?token=sesame",
+    "srt://192.0.2.1:9000?passphrase=sesame",
+    "rtmp://live.example/app/sesame",
+    "rtmps://user:sesame@live.example/app/sesame?x=sesame",
+    "gst:rtspsrc location=rtsp://u:sesame@192.0.2.1/ user-pw=sesame ! decodebin",
+    'gst:souphttpsrc user-id=me user-pw="sesame" ! jpegdec',
+    "http://192.0.2.1/#sesame",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_secrets_are_never_shown(text: str) -> None:
+    address = parse_address(text)
+    for form in (address.shown, repr(address), str(address), f"{address}"):
+        assert "sesame" not in form
+
+
+def test_what_is_no_secret_is_shown() -> None:
+    assert shown("rtsp://u:p@192.0.2.1:554/cam?x=1") == "rtsp://192.0.2.1:554/cam"
+    assert shown("udp://239.0.0.1:5000") == "udp://239.0.0.1:5000"
+    assert shown("film.mp4") == "film.mp4"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("-", "pipe"),
+        ("pipe:?size=320x180", "pipe"),
+        ("/dev/video3", "device"),
+        ("csi://0", "csi"),
+        ("gst:videotestsrc", "gst"),
+        ("film.mp4", "file"),
+        ("file:///tmp/film.mp4", "file"),
+        ("UDP://127.0.0.1:1", "udp"),
+    ],
+)
+def test_kinds(text: str, kind: str) -> None:
+    assert parse_address(text).kind == kind
+
+
+@pytest.mark.parametrize("text", ["gopher://x", "csi://front", "rtsp://", "udp:///"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(OptionError):
+        parse_address(text)
+
+
+def test_sinks_that_cannot_be() -> None:
+    with pytest.raises(OptionError, match="cannot be written"):
+        plan_outlet(parse_address("http://192.0.2.1/x"), None, False)
+    with pytest.raises(OptionError, match="live file"):
+        plan_outlet(parse_address("out.avi"), None, False)
+    with pytest.raises(OptionError, match="--codec"):
+        plan_outlet(parse_address("-"), "x264", False)
+    with pytest.raises(OutputFolderError):
+        plan_outlet(parse_address("/no/such/folder/out.mkv"), None, False)
+    with pytest.raises(OutputExistsError):
+        plan_outlet(parse_address(__file__.replace(".py", ".py")).__class__("file", _existing()), None, False)
+
+
+def _existing() -> str:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(suffix=".mkv", delete=False) as file:
+        return file.name
+
+
+def test_an_unknown_device_names_those_that_exist() -> None:
+    with pytest.raises(InputNotFoundError, match="there is"):
+        v4l2.check_device("/dev/video4711")

@@ -1,0 +1,125 @@
+"""The small parts of a live run: queue, histogram, clock, thinning, sizes."""
+
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from edge_sr.errors import MediaError, OptionError
+from edge_sr.live.clock import Timeline
+from edge_sr.live.latency import Latencies
+from edge_sr.live.newest import Newest
+from edge_sr.live.pictures import FrameMaker, fitted
+from edge_sr.live.reader import Thinner
+from edge_sr.live.request import Fit, Request, fit
+from edge_sr.video.address import parse_address
+from edge_sr.video.live_sinks import plan_outlet
+
+
+def test_the_newest_frame_wins_and_drops_are_counted() -> None:
+    queue: Newest[int] = Newest()
+    for number in range(5):
+        queue.put(number)
+    assert queue.take(0) == 4
+    assert (queue.accepted, queue.dropped) == (5, 4)
+    assert queue.take(0) is None
+
+
+def test_a_closed_queue_gives_what_waits_and_then_the_error() -> None:
+    queue: Newest[int] = Newest(2)
+    queue.put(1)
+    queue.close(MediaError("broken"))
+    assert not queue.ended
+    assert queue.take(1) == 1
+    assert queue.ended
+    with pytest.raises(MediaError):
+        queue.take(1)
+
+
+def test_closing_wakes_who_waits() -> None:
+    queue: Newest[int] = Newest()
+    threading.Timer(0.05, queue.close).start()
+    assert queue.take(30) is None
+
+
+def test_percentiles_are_exact_to_a_hundredth() -> None:
+    latencies = Latencies()
+    values = np.random.default_rng(0).lognormal(3, 0.7, 5000)
+    for value in values:
+        latencies.add(float(value))
+    for percent in (50, 95, 99):
+        exact = np.percentile(values, percent, method="higher")
+        assert latencies.percentile(percent) == pytest.approx(exact, rel=0.011)
+    assert set(latencies.mapping()) == {"p50", "p95", "p99"}
+    assert Latencies().percentile(50) == 0
+
+
+def test_drift_is_followed_and_spacing_kept() -> None:
+    timeline = Timeline(began=1000.0)
+    shown = []
+    for number in range(3000):
+        # The source's clock runs 200 parts in a million fast, its frames arrive with jitter.
+        captured = 1000 + number * 0.04 + (number % 5) * 0.004
+        shown.append(timeline.picture(77 + number * 0.04 * 1.0002, captured))
+    steps = np.diff(shown)
+    assert abs(shown[-1] - 2999 * 0.04) < 0.05
+    assert steps.min() > 0.037
+    assert steps.max() < 0.043
+
+
+def test_a_jump_of_the_source_starts_anew_and_sound_goes_with_the_picture() -> None:
+    timeline = Timeline(began=0.0)
+    assert timeline.sound(5.0) is None
+    assert timeline.picture(5.0, 1.0) == pytest.approx(1.0)
+    assert timeline.sound(5.5) == pytest.approx(1.5)
+    assert timeline.picture(9000.0, 1.04) == pytest.approx(1.04)
+    assert timeline.picture(None, 2.0) == 2.0
+
+
+@pytest.mark.parametrize(("source", "wanted"), [(25, 15), (30, 25), (60, 25), (25, 25)])
+def test_thinning_keeps_the_rate_that_is_asked_for(source: int, wanted: int) -> None:
+    thinner = Thinner(Fraction(wanted))
+    random = np.random.default_rng(0)
+    times = np.arange(10 * source) / source + random.uniform(0, 0.2 / source, 10 * source)
+    kept = sum(thinner.admits(float(time)) for time in times)
+    assert kept == pytest.approx(10 * wanted, abs=2)
+
+
+def test_no_rate_lets_everything_through() -> None:
+    thinner = Thinner(None)
+    assert all(thinner.admits(time) for time in (0.0, 0.0, 0.001, 5.0, 4.0))
+
+
+def request(scale: Fraction | None, size: tuple[int, int] | None) -> Request:
+    outlet = plan_outlet(parse_address("udp://127.0.0.1:5000"), None, False)
+    return Request(parse_address("-"), outlet, None, scale, size)
+
+
+def test_computed_odd_sizes_go_up_to_even_and_explicit_ones_are_refused() -> None:
+    assert request(Fraction("1.5"), None).target((321, 181)) == (482, 272)
+    with pytest.raises(OptionError, match="480x270 or 482x272"):
+        request(None, (481, 271)).target((320, 180))
+    with pytest.raises(OptionError, match="smaller"):
+        request(None, (100, 100)).target((320, 180))
+
+
+def test_a_source_of_another_shape_is_fitted_with_bars() -> None:
+    assert fit((320, 180), (320, 180), (640, 360)) == Fit((320, 180), (640, 360))
+    wide = fit((320, 90), (320, 180), (640, 360))
+    assert wide.inner == (640, 180)
+    assert wide.highest == 2
+    frame = FrameMaker((640, 360))(np.full((180, 640, 3), 255, np.uint8), wide.inner)
+    luma = frame.to_ndarray()[:360]
+    assert luma[:85].max() == 16
+    assert luma[95:265].min() == 235
+
+
+def test_the_network_never_computes_less_than_the_source() -> None:
+    placed = Fit((320, 180), (640, 360))
+    assert placed.network_size(2.0) == (640, 360)
+    assert placed.network_size(1.5) == (480, 270)
+    assert placed.network_size(0.5) == (320, 180)
+    assert fitted((400, 300), (320, 180)) == (240, 180)
