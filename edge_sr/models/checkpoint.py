@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +16,11 @@ import torch
 from torch import Tensor
 
 from edge_sr.errors import CheckpointError, InputNotFoundError
+from edge_sr.manifest import file_sha256
 from edge_sr.models.diinn import Diinn
 from edge_sr.models.infer import infer_spec
 from edge_sr.optional import require
-from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec, load_json
+from edge_sr.spec import DecoderSpec, NetworkSpec, load_json
 
 PREFIXES = ("net.", "module.", "model.")
 NORMALISATION = ("sub", "div")
@@ -51,20 +51,6 @@ class DecoderStatement:
     bilinear_base: bool | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Description:
-    """``NAME.json`` beside a checkpoint."""
-
-    name: str
-    encoder: EncoderSpec
-    decoder: DecoderSpec
-    network: str = "diinn"
-    parameters: int = 0
-
-    def spec(self) -> NetworkSpec:
-        return NetworkSpec(self.name, self.encoder, self.decoder, self.network, self.parameters)
-
-
 def load_checkpoint(path: Path, stated: NetworkSpec | None = None) -> Checkpoint:
     """Read ``path`` and check every tensor's name and shape.
 
@@ -92,7 +78,7 @@ def load_checkpoint(path: Path, stated: NetworkSpec | None = None) -> Checkpoint
     count = sum(tensor.numel() for tensor in tensors.values())
     if spec.parameters and spec.parameters != count:
         raise CheckpointError(f"the description states {spec.parameters} parameters, the file holds {count}")
-    return Checkpoint(dataclasses.replace(spec, parameters=count), tensors, _sha256(path), tuple(notes))
+    return Checkpoint(dataclasses.replace(spec, parameters=count), tensors, file_sha256(path), tuple(notes))
 
 
 def check_tensors(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
@@ -200,7 +186,7 @@ def _without_normalisation(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _description_beside(path: Path) -> NetworkSpec | None:
     beside = path.with_suffix(".json")
-    return load_json(beside, Description).spec() if beside.is_file() else None
+    return load_json(beside, NetworkSpec) if beside.is_file() else None
 
 
 def _agreed(statement: DecoderStatement, decoder: DecoderSpec) -> DecoderStatement:
@@ -217,11 +203,3 @@ def _checked_against(inferred: NetworkSpec, stated: NetworkSpec) -> NetworkSpec:
         if found != expected:
             raise CheckpointError(f"the tensors make {found}, the description states {expected}")
     return stated
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
