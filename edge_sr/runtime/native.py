@@ -95,7 +95,9 @@ class _Call:
     def __init__(
         self, decoder: NativeDecoder, maps: Array, image: Array | None, grid: Sequence[Array]
     ) -> None:
-        self.maps = _contiguous("maps", maps, np.float32, (1, decoder.channels, None, None))
+        half = maps.dtype == np.uint16 and decoder.kernel in BF16_KERNELS
+        stored = np.uint16 if half else np.float32
+        self.maps = _contiguous("maps", maps, stored, (1, decoder.channels, None, None))
         size = self.maps.shape[2:]
         self.image = _picture("image", image, (1, *size, 3)) if decoder.bilinear_base else None
         self.rows, self.cols = (
@@ -136,6 +138,7 @@ class _Call:
             address(out),
             int(out.dtype == np.float32),
             threads,
+            int(self.maps.dtype == np.uint16),
         )
 
 
@@ -215,7 +218,8 @@ class NativeDecoder:
     ) -> Array:
         """One rectangle of the output, ``1 x Ht x Wt x 3``, RGB; written to ``out`` when that is given.
 
-        ``maps``: float32, ``1 x C x h x w``. ``image``: ``1 x h x w x 3``, uint8 or float32 in [0, 1], needed
+        ``maps``: float32, ``1 x C x h x w``, or the bits of bfloat16 as uint16 for a kernel of ``BF16_KERNELS``.
+        ``image``: ``1 x h x w x 3``, uint8 or float32 in [0, 1], needed
         with a bilinear base only. ``rows`` (Ht) and ``cols`` (Wt) index ``maps``; offsets in half LR pixels,
         of Ht and Wt elements in any shape. The result is uint8 or float32 in [0, 1], as ``out``, ``image``
         or, lacking both, ``dtype`` is. Raises ``ShapeError`` when arrays do not fit each other.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import MemoryLimitError, MissingError, ShapeError, UnknownNameError
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 BUILD_HINT = "install a C++17 compiler and reinstall edge-sr, or see docs/native.md"
 
 Array = NDArray[Any]
@@ -54,6 +54,7 @@ class Request(ctypes.Structure):
         ("out", ctypes.c_void_p),
         ("float_pictures", ctypes.c_int32),
         ("threads", ctypes.c_int32),
+        ("half_maps", ctypes.c_int32),
     ]
 
 

@@ -40,7 +40,7 @@ class NativeRunner(ClosingRunner):
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         maps = self._encoder.encode(image)
-        return maps.astype(np.float32, copy=False)
+        return maps.astype(np.float32) if maps.dtype == np.float16 else maps
 
     def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         return self._decoder.decode(

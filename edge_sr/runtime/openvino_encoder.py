@@ -27,7 +27,7 @@ def has_bf16() -> bool:
 class _Lease:
     """Lends a buffer to numpy: when the last view of it is gone, the buffer goes back to its pool."""
 
-    def __init__(self, buffer: NDArray[np.float32], pool: list[NDArray[np.float32]]) -> None:
+    def __init__(self, buffer: NDArray[Any], pool: list[NDArray[Any]]) -> None:
         self.__array_interface__ = buffer.__array_interface__
         self._buffer, self._pool = buffer, pool
 
@@ -36,9 +36,10 @@ class _Lease:
 
 
 class OpenVinoEncoder:
-    """``image`` to float32 maps on ``threads`` threads, compiled anew when the frame's size changes.
+    """``image`` to maps on ``threads`` threads, compiled anew when the frame's size changes.
 
-    ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one of ``int8``. Raises
+    ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one of ``int8``. Maps are float32, or at
+    ``bf16`` the bits of bfloat16 as uint16: what the last convolution rounds to anyway, in half the memory. Raises
     ``MissingError`` without OpenVINO, ``BundleError`` for a graph it refuses.
     """
 
@@ -56,27 +57,39 @@ class OpenVinoEncoder:
         self._shape: tuple[int, ...] = ()
         self._request: Any = None
         # Maps are tens of megabytes: fresh pages for every frame would cost as much as several layers.
-        self._pool: list[NDArray[np.float32]] = []
+        self._pool: list[NDArray[Any]] = []
+        self._half = precision == "bf16"
 
-    def encode(self, image: NDArray[Any]) -> NDArray[np.float32]:
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """Maps of ``1 x h x w x 3``, valid for as long as they are referred to."""
         if image.shape != self._shape:
             self._request, self._shape, self._pool = self._compiled(image.shape), image.shape, []
         maps = self._lent()
-        self._request.set_output_tensor(self._openvino.Tensor(maps, shared_memory=True))
+        self._request.set_output_tensor(self._tensor(maps))
         self._request.infer({0: np.ascontiguousarray(image)}, share_inputs=True, share_outputs=True)
         return maps
 
-    def _lent(self) -> NDArray[np.float32]:
+    def _tensor(self, maps: NDArray[Any]) -> Any:
+        if not self._half:
+            return self._openvino.Tensor(maps, shared_memory=True)
+        return self._openvino.Tensor(maps, list(maps.shape), self._openvino.Type.bf16)
+
+    def _lent(self) -> NDArray[Any]:
         shape = tuple(self._request.model_outputs[0].shape)
-        buffer = self._pool.pop() if self._pool else np.empty(shape, np.float32)
+        buffer = self._pool.pop() if self._pool else np.empty(shape, np.uint16 if self._half else np.float32)
         return np.asarray(_Lease(buffer, self._pool))
 
     def _compiled(self, shape: tuple[int, ...]) -> Any:
         try:
             model = self._core.read_model(self._graph)
             model.reshape({0: list(shape)})
+            model = self._in_halves(model) if self._half else model
             return self._core.compile_model(model, "CPU", self._options).create_infer_request()
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             raise BundleError(f"OpenVINO refuses {self._graph.name}: {reason}") from error
+
+    def _in_halves(self, model: Any) -> Any:
+        steps = self._openvino.preprocess.PrePostProcessor(model)
+        steps.output().tensor().set_element_type(self._openvino.Type.bf16)
+        return steps.build()

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define ESR_ABI_VERSION 1
+#define ESR_ABI_VERSION 2
 
 enum esr_status {
     ESR_OK = 0,
@@ -40,11 +40,12 @@ typedef struct {
     int32_t bilinear_base;
 } esr_network;
 
-/* One rectangle of a virtual output. maps: channels x height x width; image: height x width x 3, needed with a
+/* One rectangle of a virtual output. maps: channels x height x width, float32, or with half_maps bfloat16, which only
+ * kernels with bfloat16 products take; image: height x width x 3, needed with a
  * bilinear base only; out: out_height x out_width x 3. Pictures are uint8, or float32 in [0, 1] when
  * float_pictures is set. rows and cols index maps; offsets are in half LR pixels, within [-1, 1]. */
 typedef struct {
-    const float *maps;
+    const void *maps;
     int32_t channels, height, width;
     const void *image;
     const int32_t *rows;
@@ -56,6 +57,7 @@ typedef struct {
     void *out;
     int32_t float_pictures;
     int32_t threads;
+    int32_t half_maps;
 } esr_request;
 
 typedef struct esr_decoder esr_decoder;

@@ -15,9 +15,10 @@ struct esr_decoder {
 namespace {
 
 int decode(const esr_decoder &decoder, const esr_request &request) {
-    if (!esr::valid(request, decoder.network)) return ESR_BAD_REQUEST;
-    const esr::Preparation call(request, decoder.network, *decoder.kernel);
-    esr::decode_all(decoder.network, call, *decoder.kernel, request.threads);
+    const esr::Kernel *kernel = request.half_maps ? decoder.kernel->half_maps : decoder.kernel;
+    if (!kernel || !esr::valid(request, decoder.network)) return ESR_BAD_REQUEST;
+    const esr::Preparation call(request, decoder.network, *kernel);
+    esr::decode_all(decoder.network, call, *kernel, request.threads);
     return ESR_OK;
 }
 

@@ -22,12 +22,12 @@ struct Block {
     const esr::Request &request;
     int row;
     int vector;
-    const float *maps;  // channel 0 of the LR row under this output row
+    const Stored *maps;  // channel 0 of the LR row under this output row
     bool near;
 
     ESR_INLINE Block(const esr::Request &r, int output_row, int first_vector)
         : request(r), row(output_row), vector(first_vector),
-          maps(r.maps + std::ptrdiff_t(r.rows[output_row]) * r.width), near(true) {
+          maps(static_cast<const Stored *>(r.maps) + std::ptrdiff_t(r.rows[output_row]) * r.width), near(true) {
         for (int n = 0; n < N; ++n) near = near && column(n).near;
     }
     ESR_INLINE const esr::ColumnVector &column(int n) const { return request.columns[vector + n]; }
@@ -35,7 +35,7 @@ struct Block {
 
     // Planes are too far apart for any hardware prefetcher to follow.
     ESR_INLINE void prefetch(int channel) const {
-        const float *plane = maps + channel * request.plane;
+        const Stored *plane = maps + channel * request.plane;
         for (int n = 0; n < N; ++n) ESR_PREFETCH(plane + column(n).start);
         ESR_PREFETCH(plane + column(N - 1).start + kLanes - 1);
     }
@@ -57,7 +57,7 @@ struct Picker {
         }
     }
     // The values of an LR line under vector n.
-    ESR_INLINE Real operator()(const float *line, int n) const {
+    ESR_INLINE Real operator()(const Stored *line, int n) const {
         return Near ? Vector::pick(line + start[n], index[n]) : Vector::gather(line + start[n], index[n]);
     }
 };

@@ -10,6 +10,11 @@ namespace esr {
 // Storage unit of weights and activations: one float32, or two bfloat16 of neighbouring channels.
 using Word = std::uint32_t;
 
+// A bfloat16 in memory.
+struct Half {
+    std::uint16_t bits;
+};
+
 constexpr int kMaxVectors = 3;  // vectors of pixels that a block carries through all layers
 
 struct FirstLayer {
@@ -47,7 +52,7 @@ struct ColumnVector {
 };
 
 struct Request {
-    const float *maps;
+    const void *maps;  // float, or Half for a kernel that says so
     std::ptrdiff_t plane;
     int width;
     const std::int32_t *rows;
@@ -80,6 +85,7 @@ struct Kernel {
     int modulated_rows;  // channels of a group; each has a synthesis and a modulation row
     int plain_rows;
     bool paired;  // words hold two bfloat16
+    const Kernel *half_maps;  // the same kernel for maps in bfloat16, when there is one
     bool (*supported)();
     void (*sines)(const float *x, float *sine, float *cosine, std::ptrdiff_t n);  // n a multiple of lanes
     void (*column_table)(const FirstLayer &first, const float *offset_x, int vectors, float *table);

@@ -3,6 +3,7 @@
 #include "float_words.h"
 
 namespace {
+using Stored = float;
 // Sixteen registers hold a tile of 4 rows by 3 vectors, the 3 values and 1 weight.
 constexpr int kModulatedRows = 2;
 constexpr int kPlainRows = 4;

@@ -3,6 +3,7 @@
 #include "float_words.h"
 
 namespace {
+using Stored = float;
 constexpr int kModulatedRows = 4;
 constexpr int kPlainRows = 8;
 }  // namespace

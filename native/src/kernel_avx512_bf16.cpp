@@ -3,6 +3,7 @@
 #include "pair_words.h"
 
 namespace {
+using Stored = float;
 constexpr int kModulatedRows = 4;
 constexpr int kPlainRows = 8;
 }  // namespace
@@ -11,6 +12,6 @@ constexpr int kPlainRows = 8;
 #include "processor.h"
 
 namespace esr {
-extern const Kernel kAvx512Bf16;
-const Kernel kAvx512Bf16 = make_kernel("avx512-bf16", has_avx512_bf16);
+extern const Kernel kAvx512Bf16, kAvx512Bf16HalfMaps;
+const Kernel kAvx512Bf16 = make_kernel("avx512-bf16", has_avx512_bf16, &kAvx512Bf16HalfMaps);
 }  // namespace esr

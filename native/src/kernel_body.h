@@ -1,5 +1,5 @@
 // The decoder, written once for every processor: the including source has defined Vector (a vector of pixels), Words
-// (how activations are stored), kModulatedRows and kPlainRows (channels in a register tile). A block of pixels goes
+// (how activations are stored), Stored (what maps hold), kModulatedRows and kPlainRows (channels in a register tile). A block of pixels goes
 // through all layers before the next begins, so activations stay in the first-level cache.
 #pragma once
 
@@ -48,9 +48,9 @@ void sines(const float *x, float *sine_out, float *cosine_out, std::ptrdiff_t n)
     }
 }
 
-constexpr esr::Kernel make_kernel(const char *name, bool (*supported)()) {
-    return {name,      kLanes, kModulatedRows, kPlainRows, Words::paired,
-            supported, sines,  column_table,   run};
+constexpr esr::Kernel make_kernel(const char *name, bool (*supported)(), const esr::Kernel *half_maps = nullptr) {
+    return {name,      kLanes,    kModulatedRows, kPlainRows,   Words::paired,
+            half_maps, supported, sines,          column_table, run};
 }
 
 }  // namespace

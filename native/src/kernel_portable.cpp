@@ -3,6 +3,7 @@
 #include "float_words.h"
 
 namespace {
+using Stored = float;
 constexpr int kModulatedRows = 2;
 constexpr int kPlainRows = 2;
 }  // namespace

@@ -41,7 +41,7 @@ ESR_INLINE void multiply(const Word *weights, const Word *values, int steps, Sum
 template <bool Near, int N>
 struct Content {
     const Picker<Near, N> pick;
-    const float *plane;
+    const Stored *plane;
     const std::ptrdiff_t pitch;
 
     ESR_INLINE Content(const Block<N> &block, int channel)

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "kernel.h"
+
 
 namespace {
 
@@ -28,6 +30,17 @@ struct Vector {
     static F pick(const float *p, I index) { return _mm512_permutexvar_ps(index, load(p)); }
     static F gather(const float *p, I index) { return _mm512_i32gather_ps(index, p, 4); }
 
+    static F pick(const esr::Half *p, I index) {
+        const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p));
+        return _mm512_permutexvar_ps(index, widen(_mm512_cvtepu16_epi32(halves)));
+    }
+    static F gather(const esr::Half *p, I index) {
+        std::int32_t place[lanes], halves[lanes];
+        _mm512_storeu_si512(place, index);
+        for (int i = 0; i < lanes; ++i) halves[i] = p[place[i]].bits;
+        return widen(load_index(halves));
+    }
+
     // v negated where the lowest bit of t is set.
     static F flip(F v, F t) {
         const I sign = _mm512_slli_epi32(_mm512_castps_si512(t), 31);
@@ -38,6 +51,10 @@ struct Vector {
         const I blue = _mm512_slli_epi32(_mm512_cvtps_epi32(b), 16);
         _mm512_storeu_si512(p, _mm512_or_si512(_mm512_or_si512(_mm512_cvtps_epi32(r), green), blue));
     }
+
+private:
+    // The upper half of a float32 is its bfloat16.
+    static F widen(I halves) { return _mm512_castsi512_ps(_mm512_slli_epi32(halves, 16)); }
 };
 
 }  // namespace

@@ -95,6 +95,7 @@ bool refuses_bad_requests() {
            refuses([](RandomCall &, esr_request &request) { request.channels += 1; }) &&
            refuses([](RandomCall &, esr_request &request) { request.out_width = 1 << 30; }) &&
            refuses([](RandomCall &, esr_request &request) { request.image = nullptr; }) &&
+           refuses([](RandomCall &, esr_request &request) { request.half_maps = 1; }) &&
            refuses([](RandomCall &, esr_request &request) { request.ratio = NAN; });
 }
 

@@ -48,11 +48,12 @@ Shape read_shape(Bytes &bytes) {
 
 void spoil(Bytes &bytes, const Shape &shape, RandomCall &call, esr_request &request) {
     while (!bytes.empty()) {
-        switch (bytes.next(6)) {
+        switch (bytes.next(7)) {
             case 0: call.rows()[bytes.next(shape.out_height)] = bytes.next(shape.height + 1); break;
             case 1: call.cols()[bytes.next(shape.out_width)] = bytes.next(shape.width + 1); break;
             case 2: call.cols()[bytes.next(shape.out_width)] = bytes.wild(); break;
             case 3: request.channels = bytes.wild(); break;
+            case 5: request.half_maps = 1; break;
             case 4: request.threads = bytes.next(5); break;
             default: request.out_height = std::min(request.out_height, bytes.wild());
         }

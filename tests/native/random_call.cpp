@@ -66,5 +66,5 @@ esr_request RandomCall::request(void *out, int threads) const {
     return {maps_.data.get(),     channels_,           shape_.height,    shape_.width, image,
             rows_.data.get(),     cols_.data.get(),    offset_y_.data.get(), offset_x_.data.get(),
             float(shape_.height) * float(shape_.width) / (float(shape_.out_height) * float(shape_.out_width)),
-            shape_.out_height,    shape_.out_width,    out,              shape_.float_pictures, threads};
+            shape_.out_height,    shape_.out_width,    out,              shape_.float_pictures, threads, 0};
 }

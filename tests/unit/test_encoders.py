@@ -49,6 +49,16 @@ def test_maps_last_as_long_as_any_view_of_them() -> None:
     assert encoder.encode(picture(2))[0, 3:].ctypes.data == place
 
 
+def test_bf16_maps_are_the_upper_halves_of_floats() -> None:
+    if not has_bf16():
+        pytest.skip("no bfloat16 on OpenVINO here")
+    expected = openvino_encoder("fp32").encode(picture())
+    maps = openvino_encoder("bf16").encode(picture())
+    assert maps.dtype == np.uint16
+    found = (maps.astype(np.uint32) << 16).view(np.float32)
+    assert np.abs(found - expected).max() < 0.03 * np.abs(expected).max()
+
+
 @needs_bf16
 def test_bf16_stays_close_to_fp32() -> None:
     results = {}

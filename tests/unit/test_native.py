@@ -101,6 +101,21 @@ def test_bf16_stays_close(widths: tuple[int, ...], mode: int) -> None:
 
 
 @needs_library
+@pytest.mark.skipif("avx512-bf16" not in KERNELS, reason="this processor has no AVX512-BF16")
+@pytest.mark.parametrize("scattered", [False, True])
+def test_half_maps_equal_floats_of_the_same_values(scattered: bool) -> None:
+    case = random_case(17, lr=(9, 40), output=(20, 97))
+    if scattered:
+        case.cols[...] = np.random.default_rng(1).permutation(97) % 40
+    halves = (case.maps.view(np.uint32) >> 16).astype(np.uint16)
+    floats = (halves.astype(np.uint32) << 16).view(np.float32)
+    kernel = "avx512-bf16"
+    assert np.array_equal(run(_changed(case, maps=halves), kernel), run(_changed(case, maps=floats), kernel))
+    with pytest.raises(ShapeError):
+        run(_changed(case, maps=halves), "portable")
+
+
+@needs_library
 def test_region_equals_the_crop_of_the_whole() -> None:
     case = random_case(7, lr=(20, 60), output=(66, 198), dtype=np.uint8)
     whole = run(case)
