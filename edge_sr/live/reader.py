@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -19,6 +20,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 # Packets of sound that may wait for the sink: some ten seconds.
 SOUNDS = 512
 HEARING_SECONDS = 1.0
+# What a film may give before its sound is heard.
+EARLY = 100
 
 Say = Callable[[str], None]
 
@@ -59,7 +62,7 @@ class Reader:
         self.source_rate = self._source.rate
         self._sound_stream: Any = self._source.sound
         self._sound_head = b""
-        self._heard = threading.Event()
+        self._heard, self._go = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
 
     @property
@@ -80,6 +83,7 @@ class Reader:
         self.frames.restart()
         self.sounds.restart()
         self.arrived = self.thinned = 0
+        self._go.set()
 
     def halt(self) -> None:
         """No frame counts from here on; those that wait are still to be shown."""
@@ -88,6 +92,7 @@ class Reader:
     def finish(self) -> None:
         """Asks the thread to end; it may sit in FFmpeg for a while, and nothing waits for it then."""
         self._stop.set()
+        self._go.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=1.0)
 
@@ -111,7 +116,7 @@ class Reader:
     def _read(self) -> None:
         self.connections += 1
         number = self.connections
-        for item in self._source:
+        for item in self._items(number):
             if self._stop.is_set() or self._halted:
                 return
             if isinstance(item, Sound):
@@ -122,6 +127,30 @@ class Reader:
                 self.frames.put((number, item))
             else:
                 self.thinned += 1
+
+    def _items(self, number: int) -> Iterator[Arrival | Sound]:
+        """All of the source. A film waits for the set-up once its first frame is there."""
+        items = iter(self._source)
+        early = list(self._first_items(items, number)) if self._source.ends else []
+        if self.frames.accepted and early:
+            self._go.wait()
+            self._source.begin_pace()
+        now = time.monotonic()
+        for item in early:
+            yield dataclasses.replace(item, captured=now) if isinstance(item, Arrival) else item
+        yield from items
+
+    def _first_items(self, items: Iterator[Arrival | Sound], number: int) -> Iterator[Arrival | Sound]:
+        """As many as it takes to see a frame and hear the sound; the frame goes to the set-up."""
+        for taken, item in enumerate(items):
+            yield item
+            if isinstance(item, Arrival):
+                self.frames.put((number, item))
+            elif not self._heard.is_set():
+                self._hear(number, item)
+            heard = self._heard.is_set() or self._sound_stream is None or taken > EARLY
+            if self.frames.accepted and heard:
+                return
 
     def _hear(self, number: int, sound: Sound) -> None:
         if not self._heard.is_set():

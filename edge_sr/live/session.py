@@ -94,8 +94,7 @@ class Session:
         self._began = time.monotonic()
         if self._writer is not None:
             self._writer.start(self._began)
-        if not reader.frames.ended:
-            reader.restart_counts()
+        reader.restart_counts()
         self._say(f"live: {self._first[0]}x{self._first[1]} to {self.target[0]}x{self.target[1]}")
 
     def _no_picture(self, reader: Reader) -> Exception:

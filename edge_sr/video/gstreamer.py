@@ -32,6 +32,9 @@ class GStreamerSource:
         self._sink = self._pipeline.get_by_name("edge_sr")
         self._start()
 
+    def begin_pace(self) -> None:
+        """A pipeline has its own clock."""
+
     def close(self) -> None:
         self._pipeline.set_state(self._gst.State.NULL)
 

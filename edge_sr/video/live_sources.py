@@ -53,6 +53,9 @@ class LiveSource(Protocol):
 
     def __iter__(self) -> Iterator[Arrival | Sound]: ...
 
+    def begin_pace(self) -> None:
+        """A film's next frame is due now."""
+
     def close(self) -> None: ...
 
 
@@ -70,7 +73,7 @@ def open_source(address: Address, stop: threading.Event, rate: Fraction | None =
 
 
 class StreamSource:
-    """Whatever FFmpeg opens: a file at its own pace, a pipe, a capture device or a stream."""
+    """Whatever FFmpeg opens: a film at its own pace, from a file or a pipe, a capture device or a stream."""
 
     def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None = None) -> None:
         self._stop = stop
@@ -85,7 +88,7 @@ class StreamSource:
         self.ends = _has_end(address, self._container)
         self.sound = next(iter(self._container.streams.audio), None)
         self.rate = _rate(self._video)
-        self._pace = _Pace(stop) if address.kind == "file" else None
+        self._pace = _Pace(stop) if address.kind in ("file", "pipe") else None
         self._deinterlacer = Deinterlacer()
 
     def __enter__(self) -> StreamSource:
@@ -95,6 +98,10 @@ class StreamSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def begin_pace(self) -> None:
+        if self._pace is not None:
+            self._pace.begin()
 
     def close(self) -> None:
         self._container.close()
@@ -146,6 +153,9 @@ class _Pace:
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._began: float | None = None
+
+    def begin(self) -> None:
+        self._began = None
 
     def wait(self, seconds: float) -> float:
         if self._began is None:

@@ -240,7 +240,7 @@ def test_a_pipe_in_and_a_pipe_out(film: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.y4m"
     target.write_bytes(out)
     frames, size, _ = contents(target)
-    assert frames >= 1
+    assert frames > 5
     assert size == (192, 128)
 
 
