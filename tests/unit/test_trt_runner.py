@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ from edge_sr.runtime.cuda_fake import FakeDriver
 from edge_sr.runtime.onnx_runner import OnnxRunner
 from edge_sr.runtime.tensorrt_tiles import cut
 from edge_sr.tensors import reference_card
+
+# The names in tests/checkpoints.py, spelled out so that collecting these tests does not import torch.
+NETWORKS = [
+    *(f"mode{mode}{query}" for mode in (1, 2, 3, 4) for query in ("", "-init_q")),
+    *("edsr", "base", "base-mode4", "base-init_q", "one-layer"),
+]
 
 SIZE, AFTER = (37, 29), (101, 83)
 
@@ -46,11 +53,14 @@ def image() -> Any:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NETWORKS]
+)
 def test_every_network_gives_the_cpus_picture(
-    narrow_bundles: dict[str, Any], image: Any, precision: str
+    narrow_bundles: Callable[[str], Any], image: Any, name: str
 ) -> None:
-    for _, bundle in narrow_bundles.values():
+    _, bundle = narrow_bundles(name)
+    for precision in ("fp32", "fp16"):
         driver, grid = FakeDriver(), grid_for(bundle)
         with runner_for(bundle, driver, precision) as runner:
             result = runner.decode(runner.encode(image), image, grid)
