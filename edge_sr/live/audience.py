@@ -153,7 +153,8 @@ class Audience:
             return sorted((viewer for viewer in self._viewers if viewer.ready), key=lambda each: each.served)
 
     def _show(self, engine: Engine, viewers: Iterable[Viewer], scene: Scene) -> None:
-        began = time.monotonic()
+        # Where encoding takes long, decoding may take as long: the more viewers share one encoding, the better.
+        until = time.monotonic() + max(SHARE * self._period, self._encode_seconds)
         painted: dict[Plan, Future[tuple[bytes, bytes]]] = {}
         for viewer in viewers:
             view = viewer.view
@@ -161,7 +162,7 @@ class Audience:
                 self._send_figures(viewer, scene)
                 continue
             # Who is left out now comes first with the next frame.
-            if time.monotonic() - began > self._period * SHARE and painted:
+            if painted and time.monotonic() > until:
                 return
             plan = view.plan(scene.size, self._most_pixels())
             viewer.moved = False

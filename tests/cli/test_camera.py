@@ -170,6 +170,44 @@ def test_udp_in_udp_out(film: Path, tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
+def test_lost_datagrams_are_survived(film: Path, tmp_path: Path) -> None:
+    source, target = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
+    kept = tmp_path / "kept.mkv"
+    with lossy_relay(source, target, share=0.03), sender(film, "-f", "mpegts", f"udp://127.0.0.1:{source}"):
+        report, _ = camera(f"udp://127.0.0.1:{target}", "-o", str(kept), "--scale", "2", "--duration", "5")
+    assert report["frames_out"] > 20
+    assert report["reconnects"] == 0
+    assert contents(kept)[0] > 20
+
+
+@contextlib.contextmanager
+def lossy_relay(source: int, target: int, share: float) -> Iterator[None]:
+    """Passes datagrams on, all but ``share`` of them."""
+    noise, stop = np.random.default_rng(0), threading.Event()
+
+    def relay() -> None:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inlet,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outlet,
+        ):
+            inlet.bind(("127.0.0.1", source))
+            inlet.settimeout(0.2)
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    datagram = inlet.recv(65536)
+                    if noise.random() > share:
+                        outlet.sendto(datagram, ("127.0.0.1", target))
+
+    thread = threading.Thread(target=relay)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@needs_ffmpeg
 def test_a_source_that_goes_away_is_found_again_and_the_sink_lives_on(film: Path, tmp_path: Path) -> None:
     port = free_port()
     served = tmp_path / "served"
