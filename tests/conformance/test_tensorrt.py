@@ -1,0 +1,43 @@
+"""The conformance tests of every backend, for the TensorRT runner on the checking device."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "unit")]
+from engine_standin import runner_for
+from test_runners import (  # noqa: F401
+    test_a_region_is_that_crop_of_the_whole,
+    test_encoding_once_decodes_many_sizes,
+    test_float_equals_the_contract,
+    test_the_same_cut_twice_is_bit_equal,
+    test_uint8_equals_the_contract,
+)
+
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.backends import BACKENDS, Backend
+from edge_sr.runtime.cuda_fake import FakeDriver
+from edge_sr.runtime.runner import Runner
+from edge_sr.runtime.upscaler import Upscaler
+
+
+@pytest.fixture(params=[False, True], ids=["discrete", "integrated"])
+def up(request: pytest.FixtureRequest, nano: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upscaler]:
+    """An upscaler on the checking device, which must end with nothing pending and nothing allocated."""
+    drivers: list[FakeDriver] = []
+
+    def open_runner(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+        assert threads >= 1
+        drivers.append(FakeDriver(integrated=request.param))
+        return runner_for(bundle, drivers[-1], precision, io)
+
+    backend = Backend("checked", open_runner, lambda: None, lambda _: True)
+    monkeypatch.setitem(BACKENDS, "checked", backend)
+    with Upscaler(nano, backend="checked", precision="fp32") as upscaler:
+        yield upscaler
+    for driver in drivers:
+        driver.close()
