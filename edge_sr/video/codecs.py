@@ -51,7 +51,17 @@ _NVENC: dict[str, Any] = {
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("x264", "libx264", "H.264", _ALL, crf=18, preset="medium", largest_side=16384),
+        # Without cpu-independent its AVX-512 code reads what nobody wrote: small films differ run by run.
+        Codec(
+            "x264",
+            "libx264",
+            "H.264",
+            _ALL,
+            crf=18,
+            preset="medium",
+            fixed=(("x264-params", "cpu-independent=1"),),
+            largest_side=16384,
+        ),
         Codec(
             "x265",
             "libx265",

@@ -1,0 +1,203 @@
+"""The three stages: order, bounds, errors and stopping, with a network that repeats pixels."""
+
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from films import Making, frame_times, make_film
+
+from edge_sr.errors import ResourceError
+from edge_sr.grid import Box
+from edge_sr.pipeline import WAITING, Aborted, Flow, Relay, Target, run_film
+from edge_sr.video.codecs import find_codec, plan_encoding
+from edge_sr.video.film import Film
+from edge_sr.video.pieces import Recipe, TimedFrame
+from edge_sr.video.pixels import FromRgb, PixelLayout
+from edge_sr.video.segments import SegmentWriter
+
+
+class Repeating:
+    """A network that makes every pixel a block: what comes out tells what went in."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, int]] = []
+
+    def __call__(
+        self, frame: np.ndarray, *, size: tuple[int, int], region: tuple[int, int, int, int] | None
+    ) -> np.ndarray:
+        self.sizes.append((frame.shape[1], frame.shape[0]))
+        rows = np.arange(size[1]) * frame.shape[0] // size[1]
+        columns = np.arange(size[0]) * frame.shape[1] // size[0]
+        return np.ascontiguousarray(frame[rows][:, columns])
+
+
+def writer_for(folder: Path, film: Film, size: tuple[int, int]) -> tuple[SegmentWriter, FromRgb]:
+    layout = PixelLayout(8, "420")
+    codec = find_codec("x264", "mp4")
+    encoding = plan_encoding(codec, layout, size, Fraction(25), crf=12, preset="veryfast", threads=1)
+    recipe = Recipe(encoding, film.info.time_base, Fraction(1), film.info.colour)
+    return SegmentWriter(folder, recipe, 100), FromRgb(film.info.colour, layout)
+
+
+def run(tmp_path: Path, making: Making, **changes: Any) -> tuple[Flow, SegmentWriter]:
+    """Doubles a film made as told."""
+    path = make_film(tmp_path / "film.mp4", making)
+    pieces = tmp_path / "pieces"
+    pieces.mkdir()
+    with Film(str(path)) as film:
+        size = (2 * film.info.size[0], 2 * film.info.size[1])
+        writer, to_yuv = writer_for(pieces, film, size)
+        more: dict[str, Any] = {
+            "network": Repeating(),
+            "writer": writer,
+            "target": Target(size),
+            "first": 0,
+            "stop": threading.Event(),
+            "after_frame": lambda flow: None,
+            **changes,
+        }
+        return run_film(film, to_yuv=to_yuv, **more), more["writer"]
+
+
+def test_every_frame_comes_through_in_order(tmp_path: Path) -> None:
+    flow, writer = run(tmp_path, Making(frames=20))
+    tail = writer.suspend()
+    assert tail is not None
+    assert (flow.taken, flow.frames, flow.interrupted) == (20, 20, False)
+    assert frame_times(tail.path) == [Fraction(index, 25) for index in range(20)]
+
+
+def test_going_on_skips_what_is_there(tmp_path: Path) -> None:
+    flow, writer = run(tmp_path, Making(frames=20), first=15)
+    tail = writer.suspend()
+    assert tail is not None
+    assert flow.frames == 5
+    assert (tail.index, tail.first_pts * Fraction(1, 12800)) == (15, Fraction(15, 25))
+
+
+def test_a_crop_is_cut_from_the_result() -> None:
+    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    target = Target((12, 8), crop=Box(2, 1, 10, 7))
+    assert np.array_equal(
+        target.upscale(Repeating(), picture), Repeating()(picture, size=(12, 8), region=None)[1:7, 2:10]
+    )
+
+
+def test_stopping_ends_between_two_frames_and_keeps_those_made(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def after(flow: Flow) -> None:
+        if flow.taken == 6:
+            stop.set()
+
+    flow, writer = run(tmp_path, Making(frames=50), stop=stop, after_frame=after)
+    assert flow.interrupted
+    assert flow.frames == 6
+    tail = writer.suspend()
+    assert tail is not None
+    assert len(frame_times(tail.path)) == 6
+
+
+def test_a_stop_after_the_last_frame_is_no_interruption(tmp_path: Path) -> None:
+    flow, _ = run(tmp_path, Making(frames=1), stop=threading.Event())
+    assert not flow.interrupted
+
+
+class Failing(SegmentWriter):
+    """A writer whose disk fills up at the third frame."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def write(self, frame: TimedFrame) -> None:
+        self.written += 1
+        if self.written == 3:
+            raise ResourceError("full")
+
+
+def test_an_error_of_the_encoder_ends_all_stages(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(ResourceError, match="full"):
+        run(tmp_path, Making(frames=50), writer=Failing())
+    assert threading.active_count() == before
+
+
+def test_an_error_of_the_network_ends_all_stages(tmp_path: Path) -> None:
+    def broken(*frame: np.ndarray, **size: Any) -> np.ndarray:
+        raise ResourceError(f"no memory for {len(frame)} frame at {size}")
+
+    before = threading.active_count()
+    with pytest.raises(ResourceError, match="no memory"):
+        run(tmp_path, Making(frames=50), network=broken)
+    assert threading.active_count() == before
+
+
+def test_frames_that_change_size_go_on(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "film.ts"
+    with av.open(str(path), "w", format="mpegts") as container:
+        for number, size in enumerate([(64, 48), (96, 72), (320, 240)]):
+            part = make_film(tmp_path / f"part{number}.ts", Making(size=size, frames=8))
+            with av.open(str(part)) as source:
+                if number == 0:
+                    stream = container.add_stream_from_template(source.streams.video[0])
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        packet.stream = stream
+                        packet.pts += number * 8 * 3600
+                        packet.dts += number * 8 * 3600
+                        container.mux(packet)
+    network = Repeating()
+    pieces = tmp_path / "pieces"
+    pieces.mkdir()
+    with Film(str(path)) as film:
+        writer, to_yuv = writer_for(pieces, film, (128, 96))
+        flow = run_film(
+            film,
+            network,
+            writer,
+            to_yuv,
+            Target((128, 96)),
+            first=0,
+            stop=threading.Event(),
+            after_frame=lambda flow: None,
+        )
+    assert flow.frames == 24
+    # What is larger than the output is brought down to the first frames' size.
+    assert network.sizes == [(64, 48)] * 8 + [(96, 72)] * 8 + [(64, 48)] * 8
+
+
+def test_a_relay_holds_only_so_many() -> None:
+    relay: Relay[int] = Relay(WAITING)
+    put: list[int] = []
+
+    def fill() -> None:
+        for number in range(20):
+            relay.put(number)
+            put.append(number)
+        relay.close()
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    taken = []
+    for number in relay:
+        taken.append(number)
+        assert len(put) <= number + WAITING + 2
+    thread.join()
+    assert taken == list(range(20))
+
+
+def test_an_aborted_relay_frees_both_ends() -> None:
+    relay: Relay[int] = Relay(1)
+    relay.put(1)
+    relay.abort()
+    with pytest.raises(Aborted):
+        relay.put(2)
+    with pytest.raises(Aborted):
+        next(iter(relay))

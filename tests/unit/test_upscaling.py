@@ -1,0 +1,208 @@
+"""Whole runs through the library: kills, interruptions, and what the report says."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from films import Making, frame_pixels, frame_times, make_film, packets
+
+from edge_sr.errors import InterruptedRun, MediaError, MemoryLimitError, OptionError
+from edge_sr.upscaling.request import Controls, Request, Silent
+from edge_sr.upscaling.upscale import upscale
+from edge_sr.video.workfolder import folder_for, partial_for
+
+RUN = """
+import sys
+from fractions import Fraction
+from pathlib import Path
+from edge_sr.cli.interrupts import stopping
+from edge_sr.upscaling.request import Controls, Request, Silent
+from edge_sr.upscaling.upscale import upscale
+
+class Loud(Silent):
+    def frame(self, done, fps):
+        print(done, flush=True)
+
+request = Request(
+    sys.argv[1], Path(sys.argv[2]), scale=Fraction(3, 2), model="diinn-nano", preset="veryfast",
+    segment_frames=4, resume="resume" in sys.argv,
+)
+with stopping(lambda text: None) as stop:
+    upscale(request, Controls(Loud(), stop))
+"""
+
+
+def request_for(source: Path, output: Path, **changes: object) -> Request:
+    plain = {"scale": Fraction(3, 2), "model": "diinn-nano", "preset": "veryfast", "segment_frames": 4}
+    return Request(str(source), output, **{**plain, **changes})  # type: ignore[arg-type]
+
+
+def started(source: Path, output: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", RUN, str(source), str(output), *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    uneven = [index * 500 + (index % 3) * 100 + 700 for index in range(30)]
+    making = Making(size=(32, 24), times=uneven, time_base=Fraction(1, 12800), audio=("eng",))
+    return make_film(tmp_path_factory.mktemp("source") / "source.mp4", making)
+
+
+@pytest.fixture(scope="module")
+def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result of a run that nothing disturbed."""
+    output = tmp_path_factory.mktemp("whole") / "whole.mp4"
+    upscale(request_for(source, output))
+    return output
+
+
+def same_film(one: Path, other: Path) -> bool:
+    pictures = zip(frame_pixels(one), frame_pixels(other), strict=True)
+    return frame_times(one) == frame_times(other) and all(np.array_equal(a, b) for a, b in pictures)
+
+
+def test_an_undisturbed_run_keeps_times_and_sound(source: Path, whole: Path) -> None:
+    assert frame_times(whole) == frame_times(source)
+    assert packets(whole, "audio") == packets(source, "audio")
+    assert not folder_for(whole).exists()
+
+
+def survive_kills(source: Path, output: Path, seed: int, kills: int) -> int:
+    """Kills a run again and again at random moments and goes on with it; how often it was killed."""
+    chance = random.Random(seed)
+    done = 0
+    while done < kills:
+        process = started(source, output, "resume")
+        # Either at some frame, or somewhere in opening and joining.
+        if chance.random() < 0.7:
+            for _ in range(chance.randrange(1, 9)):
+                assert process.stdout is not None
+                process.stdout.readline()
+        time.sleep(chance.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        done += process.returncode == -signal.SIGKILL
+        if output.exists():
+            break
+    return done
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_killed_run_is_gone_on_with(source: Path, whole: Path, tmp_path: Path, seed: int) -> None:
+    output = tmp_path / "film.mp4"
+    survive_kills(source, output, seed, kills=3)
+    if not output.exists():
+        upscale(request_for(source, output, resume=True))
+    assert same_film(output, whole)
+
+
+@pytest.mark.slow
+def test_twenty_kills(source: Path, whole: Path, tmp_path: Path) -> None:
+    kills, seed = 0, 100
+    while kills < 20:
+        output = tmp_path / f"film{seed}.mp4"
+        kills += survive_kills(source, output, seed, kills=7)
+        if not output.exists():
+            upscale(request_for(source, output, resume=True))
+        assert same_film(output, whole)
+        seed += 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_leaves_a_film_that_plays(
+    source: Path, whole: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    output = tmp_path / "film.mp4"
+    process = started(source, output)
+    assert process.stdout is not None
+    for _ in range(6):
+        process.stdout.readline()
+    process.send_signal(number)
+    _, talk = process.communicate()
+    assert "InterruptedRun" in talk
+    partial = partial_for(output)
+    made = frame_times(partial)
+    assert 6 <= len(made) < 30
+    assert made == frame_times(whole)[: len(made)]
+    last = made[-1] + Fraction(1, 10)
+    assert all(moment <= last for moment, _ in packets(partial, "audio")[0])
+    upscale(request_for(source, output, resume=True))
+    assert same_film(output, whole)
+    assert not partial.exists()
+
+
+def test_a_run_stopped_before_its_first_frame_says_so(source: Path, tmp_path: Path) -> None:
+    controls = Controls()
+    controls.stop.set()
+    with pytest.raises(InterruptedRun, match="nothing was finished yet"):
+        upscale(request_for(source, tmp_path / "film.mp4"), controls)
+
+
+def test_other_options_are_refused_when_going_on(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "film.mp4"
+    stop_after(source, output, 5)
+    with pytest.raises(OptionError, match="crf was 18, now 25"):
+        upscale(request_for(source, output, resume=True, crf=25))
+    with pytest.raises(OptionError, match="size was"):
+        upscale(request_for(source, output, resume=True, scale=Fraction(2)))
+
+
+def test_another_input_is_refused_when_going_on(source: Path, tmp_path: Path) -> None:
+    changed, output = tmp_path / "source.mp4", tmp_path / "film.mp4"
+    shutil.copy(source, changed)
+    stop_after(changed, output, 5)
+    make_film(changed, Making(size=(32, 24), frames=30, audio=("eng",)))
+    with pytest.raises(OptionError, match="input bytes was"):
+        upscale(request_for(changed, output, resume=True))
+
+
+def stop_after(source: Path, output: Path, frames: int) -> None:
+    stop = threading.Event()
+
+    class Stopping(Silent):
+        def frame(self, done: int, fps: float) -> None:
+            if done >= frames:
+                stop.set()
+
+    with pytest.raises(InterruptedRun, match="partial"):
+        upscale(request_for(source, output), Controls(Stopping(), stop))
+
+
+def test_the_number_of_threads_is_that_of_the_first_run(
+    source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "film.mp4"
+    stop_after(source, output, 9)
+    monkeypatch.setattr("edge_sr.upscaling.film_plan.available_cores", lambda: 12)
+    upscale(request_for(source, output, resume=True))
+    assert same_film(output, whole)
+
+
+def test_a_huge_picture_is_refused_before_it_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    monkeypatch.setattr("edge_sr.video.memory.available_bytes", lambda: 1 << 30)
+    path = tmp_path / "huge.png"
+    Image.new("1", (20000, 10000)).save(path)
+    with pytest.raises(MemoryLimitError, match="GiB"):
+        upscale(Request(str(path), scale=Fraction(2), model="diinn-nano"))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["huge.png"]
+
+
+def test_a_film_too_small_for_the_network_is_refused(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "small.mkv", Making(size=(2, 2), frames=2, codec="ffv1"))
+    with pytest.raises(MediaError, match="2x2"):
+        upscale(request_for(path, tmp_path / "film.mkv"))
