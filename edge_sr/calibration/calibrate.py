@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edge_sr.calibration.clipping import clip_ranges
-from edge_sr.calibration.equalise import channel_limits, find_factors
+from edge_sr.calibration.equalise import Factors, channel_limits, find_factors
 from edge_sr.calibration.frames import CARD, Frames, Sample, choose_frames
 from edge_sr.calibration.layers import GraphMap
 from edge_sr.calibration.memo import Memo
@@ -95,10 +96,13 @@ class _Calibration:
         self.recipe = request.recipe
         self.threads = available_cores()
         plain = onnx.load(request.bundle.graph("encoder", "fp32"))
-        self.trial = Trial(request.bundle, frames.price, self.recipe.exact_scales, self._factors(plain))
+        self.trial = self._trial(frames.price, self.recipe.exact_scales, self._factors(plain))
         self.encoder = GraphMap(self.trial.encoder)
         self.decoder = GraphMap(self.trial.decoder)
         self._check_keep()
+
+    def _trial(self, frames: Sequence[Sample], scales: Sequence[Fraction], factors: Factors) -> Trial:
+        return Trial(self.request.bundle, frames, scales, factors, self.recipe.residual)
 
     def table(self) -> ScaleTable:
         reused = self.request.table
@@ -152,7 +156,7 @@ class _Calibration:
         if self.recipe.method != "mse":
             return ranges
         frames = self.frames.ranges[-CLIPPING_FRAMES:]
-        trial = Trial(self.request.bundle, frames, self.recipe.exact_scales[:1], self.trial.factors)
+        trial = self._trial(frames, (Fraction(2),), self.trial.factors)
         layers = [candidate.name for candidate in self._candidates("int8-cpu")]
         return clip_ranges(trial, ranges, layers, self.memo, self.say)
 

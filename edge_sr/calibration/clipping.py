@@ -59,6 +59,6 @@ def _points(trial: Trial, layers: Collection[str]) -> list[str]:
 
 def _decibels(trial: Trial, ranges: Mapping[str, Range], layers: Collection[str]) -> list[float]:
     """Of each picture against FP32's."""
-    encoder = quantised(trial.encoder, ranges, "int8-cpu", layers)
+    encoder = quantised(trial.encoder, ranges, "int8-cpu", layers, trial.residual)
     errors = trial.errors(list(trial.pictures(encoder, None)))
     return [10 * math.log10(255**2 / max(error, 1e-6)) for error in errors]

@@ -1,9 +1,12 @@
 """Q/DQ pairs in a graph: TensorRT's placement, and one for CPUs, from one scale table.
 
-``int8`` (TensorRT): symmetric int8 on what convolutions read and, where it is quantised anyway, on the
-residual sums' other operand; nothing on results, so that a convolution, the sum and the ReLU fuse.
-``int8-cpu``: uint8 with a zero point, results quantised too, so that tensors stay in 8 bits from one
-convolution to the next. Weights are int8 for each output channel in both.
+``int8`` (TensorRT): symmetric int8. ``int8-cpu``: uint8 with a zero point, and int32 biases. Weights are int8 for
+each output channel in both, and in both what convolutions read is rounded.
+
+Rounded again at every block, the residual stream is what INT8 loses most by: left in floating point, as it is by
+default, the price is a quarter. With ``residual="int8"`` the sums take rounded operands too: in TensorRT the one
+that is rounded anyway, so that a convolution, the sum and the ReLU fuse; on a CPU all, so that tensors stay in 8
+bits from one convolution to the next.
 """
 
 from __future__ import annotations
@@ -26,12 +29,12 @@ Range = tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """``unsigned``: uint8 with a zero point; ``results``: the layers' results are quantised too."""
+    """``unsigned``: uint8 with a zero point, and integer biases; ``results``: the layers' results are rounded too,
+    where the residual stream is."""
 
     name: str
     unsigned: bool
     results: bool
-    float_outputs: bool = True
 
 
 PLACEMENTS = {
@@ -77,12 +80,16 @@ def weight_scales(weight: NDArray[Any]) -> NDArray[np.float32]:
 class Quantiser:
     """Rewrites one graph."""
 
-    def __init__(self, model: onnx.ModelProto, ranges: Mapping[str, Range], placement: Placement) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, ranges: Mapping[str, Range], placement: Placement, residual: str
+    ) -> None:
         self.model = onnx.ModelProto()
         self.model.CopyFrom(model)
         self.map = GraphMap(self.model)
         self.ranges = ranges
         self.placement = placement
+        self.rounds_sums = residual == "int8"
+        self.rounds_results = self.rounds_sums and placement.results
         self._after: dict[str, list[onnx.NodeProto]] = {}
         self._rounded: dict[str, str] = {}
 
@@ -103,14 +110,12 @@ class Quantiser:
     def _quantised_tensors(self, layers: Iterable[Layer]) -> list[str]:
         layers = list(layers)
         tensors = [layer.source for layer in layers]
-        if self.placement.results:
+        if self.rounds_results:
             tensors += [layer.result for layer in layers if not self._is_last(layer)]
         return list(dict.fromkeys(tensors))
 
     def _is_last(self, layer: Layer) -> bool:
         """Whether its result goes to the graph's output with nothing but a Concat between."""
-        if not self.placement.float_outputs:
-            return False
         outputs = {value.name for value in self.model.graph.output}
         nodes = self.map.consumers[layer.result]
         return layer.result in outputs or any(
@@ -132,16 +137,16 @@ class Quantiser:
         self._rounded[tensor] = rounded
 
     def _redirect(self, chosen: set[int]) -> None:
-        """Let the chosen layers and the sums read the rounded tensors; for CPUs everything else does too."""
-        sums = {id(entry.node) for entry in self.map.sums}
+        """Let the chosen layers read the rounded tensors, and, where the stream is rounded, the sums too."""
+        sums = {id(entry.node) for entry in self.map.sums} if self.rounds_sums else set()
         for node in self.model.graph.node:
-            if id(node) in chosen or id(node) in sums or self.placement.results:
+            if id(node) in chosen or id(node) in sums or self.rounds_results:
                 self._redirect_inputs(node, id(node) in sums)
 
     def _redirect_inputs(self, node: onnx.NodeProto, is_sum: bool) -> None:
         for i, name in enumerate(node.input):
             # TensorRT fuses a sum with the layer that works for it alone, so that operand stays as it is.
-            fused = is_sum and not self.placement.results and len(self.map.consumers[name]) == 1
+            fused = is_sum and not self.rounds_results and len(self.map.consumers[name]) == 1
             if name in self._rounded and not fused:
                 node.input[i] = self._rounded[name]
 
@@ -151,7 +156,7 @@ class Quantiser:
         shape = (-1,) + (1,) * (weight.ndim - 1)
         levels = np.clip(np.rint(weight / scales.reshape(shape)), -LARGEST, LARGEST).astype(np.int8)
         self._replace_constant(layer.node, 1, levels, scales.astype(layer.dtype))
-        if layer.bias is not None and self.placement.results and layer.dtype == "float32":
+        if layer.bias is not None and self.placement.unsigned and layer.dtype == "float32":
             self._quantise_bias(layer, scales)
 
     def _quantise_bias(self, layer: Layer, scales: NDArray[np.float32]) -> None:
@@ -200,10 +205,14 @@ class Quantiser:
 
 
 def quantised(
-    model: onnx.ModelProto, ranges: Mapping[str, Range], placement: str, chosen: Collection[str]
+    model: onnx.ModelProto,
+    ranges: Mapping[str, Range],
+    placement: str,
+    chosen: Collection[str],
+    residual: str = "float",
 ) -> onnx.ModelProto:
     """``model`` with Q/DQ pairs around the layers named in ``chosen``; the original is left alone.
 
     ``ranges`` maps points to the values they cover. Raises ``BundleError`` when a point is missing there.
     """
-    return Quantiser(model, ranges, PLACEMENTS[placement]).run(chosen)
+    return Quantiser(model, ranges, PLACEMENTS[placement], residual).run(chosen)

@@ -13,6 +13,7 @@ from edge_sr.spec import load_toml
 METHODS = ("minmax", "percentile", "entropy", "mse")
 PARTS = ("encoder", "decoder")
 BASES = ("fp16", "fp32")
+RESIDUALS = ("float", "int8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Recipe:
     ``range_frames`` give the ranges, ``price_frames`` the price; each is a crop of at most ``crop`` pixels a
     side of an original. ``keep`` names layers that stay in high precision whatever they cost.
     ``high_precision`` is what surrounds the quantised layers in TensorRT's placement. ``reference_card``
-    adds a built-in picture to the ranges, ``equalise`` brings channels to like ranges. ``least_share`` of the
+    adds a built-in picture to the ranges, ``equalise`` brings channels to like ranges. ``residual``
+    says whether the residual stream is rounded to 8 bits as well. ``least_share`` of the
     multiply-adds must be quantised for the result to count as INT8. ``table`` names a scale table, relative
     to the recipe, to use again instead of looking for ranges and layers.
     """
@@ -45,19 +47,21 @@ class Recipe:
     range_frames: int = 32
     price_frames: int = 12
     crop: int = 192
-    scales: tuple[str, ...] = ("2", "3")
+    scales: tuple[str, ...] = ("1.5", "2", "3")
     parts: tuple[str, ...] = ("encoder",)
     keep: tuple[str, ...] = ("encoder.head",)
     high_precision: str = "fp16"
     least_share: float = 0.5
     reference_card: bool = True
     equalise: bool = True
+    residual: str = "float"
     table: str = ""
     budget: Budget = dataclasses.field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)
         _one_of("high_precision", self.high_precision, BASES)
+        _one_of("residual", self.residual, RESIDUALS)
         for part in self.parts:
             _one_of("parts", part, PARTS)
         if not self.parts:

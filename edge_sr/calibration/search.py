@@ -34,11 +34,12 @@ class Bench:
 
     def graphs(self, layers: Collection[str]) -> tuple[onnx.ModelProto, onnx.ModelProto | None]:
         """The encoder with these layers quantised, and the decoder if any of them is its own."""
-        encoder = quantised(self.trial.encoder, self.ranges, self.placement, layers)
+        residual = self.trial.residual
+        encoder = quantised(self.trial.encoder, self.ranges, self.placement, layers, residual)
         of_decoder = [name for name in layers if name in self.trial.decoder_layers]
         if not of_decoder:
             return encoder, None
-        return encoder, quantised(self.trial.decoder, self.ranges, self.placement, of_decoder)
+        return encoder, quantised(self.trial.decoder, self.ranges, self.placement, of_decoder, residual)
 
     def price(self, layers: Collection[str]) -> Price:
         name = f"{self.placement}: {' '.join(sorted(layers))}"

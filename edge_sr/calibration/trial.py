@@ -68,9 +68,15 @@ class Trial:
     """
 
     def __init__(
-        self, bundle: Bundle, frames: Sequence[Sample], scales: Sequence[Fraction], factors: Factors
+        self,
+        bundle: Bundle,
+        frames: Sequence[Sample],
+        scales: Sequence[Fraction],
+        factors: Factors,
+        residual: str = "float",
     ) -> None:
         self.factors = dict(factors)
+        self.residual = residual
         self.encoder = equalised(onnx.load(bundle.graph("encoder", "fp32")), factors)
         self.sampled = bundle.find("decoder-sampled", "fp32") is not None
         self.decoder = onnx.load(bundle.graph("decoder-sampled" if self.sampled else "decoder", "fp32"))

@@ -64,7 +64,9 @@ def _written(
 ) -> Graph:
     """The graph quantised, or the same file under another precision where none of its layers is."""
     model = onnx.load(bundle.graph(source.role, source.precision, source.io))
-    made = quantised(equalised(model, table.factors), table.ranges, placement, entry.layers)
+    made = quantised(
+        equalised(model, table.factors), table.ranges, placement, entry.layers, table.recipe.residual
+    )
     price: dict[str, Any] = {"psnr_db": entry.psnr_db, "levels": entry.levels}
     if made.SerializeToString() == model.SerializeToString():
         return dataclasses.replace(source, precision=placement, **price)

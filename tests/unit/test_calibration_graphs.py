@@ -59,7 +59,7 @@ def test_quantised_graphs_stay_near(
 
 
 def test_tensorrts_placement_is_symmetric_int8(encoder: Any, ranges: dict[str, tuple[float, float]]) -> None:
-    made = quantised(encoder, ranges, "int8", layers(encoder))
+    made = quantised(encoder, ranges, "int8", layers(encoder), "int8")
     zeros = [onnx.numpy_helper.to_array(t) for t in made.graph.initializer if t.name.endswith(".zero")]
     assert all(zero.dtype == np.int8 and not zero.any() for zero in zeros)
     results = {layer.result for layer in GraphMap(encoder).layers.values()} - {"conv2d"}
@@ -73,11 +73,34 @@ def test_tensorrts_placement_is_symmetric_int8(encoder: Any, ranges: dict[str, t
 def test_the_cpus_placement_keeps_8_bits_between_layers(
     encoder: Any, ranges: dict[str, tuple[float, float]]
 ) -> None:
-    made = quantised(encoder, ranges, "int8-cpu", layers(encoder))
+    made = quantised(encoder, ranges, "int8-cpu", layers(encoder), "int8")
     by_output = {name: node for node in made.graph.node for name in node.output}
     convs = [node for node in made.graph.node if node.op_type == "Conv"][1:]
     assert all(by_output[name].op_type == "DequantizeLinear" for node in convs for name in node.input)
     assert {node.op_type for node in made.graph.node if "maps" in node.output} == {"Concat"}
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_float_residual_stream_is_never_rounded_on_its_way(
+    encoder: Any, ranges: dict[str, tuple[float, float]], placement: str
+) -> None:
+    made = quantised(encoder, ranges, placement, layers(encoder))
+    by_output = {name: node for node in made.graph.node for name in node.output}
+    adds = [node for node in made.graph.node if node.op_type == "Add"]
+    assert adds
+    assert all(by_output[name].op_type != "DequantizeLinear" for node in adds for name in node.input)
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_rounding_the_stream_costs_more(
+    encoder: Any, ranges: dict[str, tuple[float, float]], picture: np.ndarray, placement: str
+) -> None:
+    exact = run(encoder, picture)
+    errors = [
+        np.mean((run(quantised(encoder, ranges, placement, layers(encoder), residual), picture) - exact) ** 2)
+        for residual in ("float", "int8")
+    ]
+    assert errors[0] < errors[1]
 
 
 def test_no_layer_chosen_leaves_the_graph_alone(encoder: Any, ranges: dict[str, tuple[float, float]]) -> None:
