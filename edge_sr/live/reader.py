@@ -107,7 +107,7 @@ class Reader:
         while not self._stop.is_set():
             with contextlib.closing(self._source):
                 self._read()
-                if self._source.ends:
+                if self._source.ends or self._halted:
                     return
             if not self._stop.is_set():
                 self._say(f"{self._address.shown} has gone silent: connecting again")

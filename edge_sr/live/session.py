@@ -8,6 +8,7 @@ page      views.publish      each viewer's region, as sharp as the screen can sh
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from fractions import Fraction
@@ -57,22 +58,18 @@ class Session:
     def run(self) -> LiveReport:
         """Runs to the end of the source, of the duration, or to the stop."""
         request = self._request
-        reader = Reader(request.source, threading.Event(), request.rate, self._say)
-        try:
-            engine = Engine(
-                Choice(request.model, request.backend, request.precision), request.still_threshold
-            )
+        choice = Choice(request.model, request.backend, request.precision)
+        with contextlib.closing(Engine(choice, request.still_threshold)) as engine:
+            reader = Reader(request.source, threading.Event(), request.rate, self._say)
             try:
                 reader.start()
                 self._set_up(reader, engine)
                 self._flow(reader, engine)
             finally:
-                engine.close()
-        finally:
-            reader.finish()
-            if self._writer is not None:
-                self._writer.finish()
-        self._account(reader, engine)
+                reader.finish()
+                if self._writer is not None:
+                    self._writer.finish()
+            self._account(reader, engine)
         return self.report
 
     def _set_up(self, reader: Reader, engine: Engine) -> None:

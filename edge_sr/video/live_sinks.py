@@ -22,6 +22,7 @@ from edge_sr.errors import (
 from edge_sr.video.address import Address
 from edge_sr.video.adts import audio_config, is_adts, without_header
 from edge_sr.video.codecs import Codec, find_codec
+from edge_sr.video.live_sources import without_protocol
 from edge_sr.video.opening import DISK_FULL
 
 if TYPE_CHECKING:
@@ -267,6 +268,8 @@ def _failing(address: Address) -> Iterator[None]:
 
 
 def _failure(address: Address, error: Any) -> EdgeSRError:
+    if type(error).__name__ == "ProtocolNotFoundError":
+        return without_protocol(address)
     reason = getattr(error, "strerror", None) or "FFmpeg refuses it"
     if address.is_network:
         return UnreachableError(f"{address.shown} takes no stream: {reason}; check that it is listening")

@@ -11,7 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge_sr.errors import InputError, InputNotFoundError, MediaError, OptionError, UnreachableError
+from edge_sr.errors import (
+    EdgeSRError,
+    InputNotFoundError,
+    MediaError,
+    MissingError,
+    OptionError,
+    UnreachableError,
+)
 from edge_sr.video import v4l2
 from edge_sr.video.address import Address
 from edge_sr.video.deinterlace import Deinterlacer
@@ -195,7 +202,7 @@ def _network(address: Address) -> tuple[str, str | None, dict[str, str]]:
     if address.kind == "udp":
         options.update(overrun_nonfatal="1", fifo_size="50000", buffer_size="4000000")
     if address.kind.startswith("rtsp"):
-        options.update(rtsp_transport="tcp", stimeout=str(int(READ_SECONDS * 1e6)))
+        options.update(rtsp_transport="tcp")
     if address.kind.startswith("http"):
         options.update(live_start_index="-1")
     return address.target, None, options
@@ -221,13 +228,23 @@ def _device(address: Address, rate: Fraction | None) -> tuple[str, str | None, d
     return address.target, "video4linux2", options
 
 
-def _unopened(address: Address, error: Any) -> InputError:
+def _unopened(address: Address, error: Any) -> EdgeSRError:
+    if type(error).__name__ == "ProtocolNotFoundError":
+        return without_protocol(address)
     reason = "timed out" if type(error).__name__ in ("ExitError", "TimeoutError") else str(error.strerror)
     if "timed out" in reason:
         reason = f"no answer within {OPEN_SECONDS:.0f} seconds"
     if address.is_network:
         return UnreachableError(f"{address.shown} cannot be reached: {reason}; check that it is sending")
     return MediaError(f"{address.shown} is no film or camera that FFmpeg can open: {reason}")
+
+
+def without_protocol(address: Address) -> MissingError:
+    """This FFmpeg was built without what ``address`` needs, as PyAV's wheels are without SRT."""
+    return MissingError(
+        f"PyAV's own FFmpeg has no {address.kind}://: use another protocol, a source such as "
+        f'"gst:{address.kind}src ...", or build PyAV against an FFmpeg that has it (pip install --no-binary av av)'
+    )
 
 
 def _picture(address: Address, container: Any) -> Any:
