@@ -95,7 +95,7 @@ class ParsedGraph:
             config.progress_monitor = _progress_monitor(self.library.module, progress)
         data = self._builder.build_serialized_network(self._network, config)
         if data is None:
-            raise EngineError(f"TensorRT could not build the engine: {self.library.last_error()}")
+            raise EngineError(f"TensorRT could not build the engine: {_advised(self.library.last_error())}")
         kept = config.get_timing_cache() if cache else None
         return Plan(bytes(data), bytes(kept.serialize()) if kept is not None else None)
 
@@ -119,6 +119,12 @@ class ParsedGraph:
             profile.set_shape(name, span.minimum, span.optimum, span.maximum)
         if config.add_optimization_profile(profile) < 0:
             raise EngineError(f"TensorRT refused the shapes {dict(shapes)}: {self.library.last_error()}")
+
+
+def _advised(reason: str) -> str:
+    if "OutOfMemory" not in reason:
+        return reason
+    return f"{reason}; ask for smaller --sizes, or raise workspace_mib in a target profile of your own"
 
 
 def _first_error(parser: OnnxParser) -> str:

@@ -131,7 +131,7 @@ def _settings(request: BuildRequest, flavour: Flavour) -> BuildSettings:
     return BuildSettings(
         compute_capabilities=request.target.compute_capabilities if flavour is Flavour.RTX else (),
         optimization_level=request.target.optimization_level,
-        workspace_mib=request.target.workspace_mib,
+        workspace_mib=request.target.workspace,
         dla_core=0 if request.dla else None,
         gpu_fallback=request.gpu_fallback,
     )

@@ -33,9 +33,9 @@ class TargetProfile:
     ``memory_mib`` and ``bandwidth_gb_s`` (10**9 bytes a second) are the maker's figures, from ``sources``.
     ``integrated``: the GPU shares the host's memory. ``sizes``: input sizes, WxH, that engines are built for
     when none are asked for. ``tile``: the largest piece of output, WxH pixels, of one decoder call.
-    ``encoders`` and ``decoders``: video formats that the hardware handles. ``device_names``: parts of the
-    names by which the driver or the board calls such a device. ``name`` and ``given_as`` (what stands after
-    ``--target``) follow from the file's own name.
+    ``workspace_mib``: memory that an engine may compute in, 0 for half of all. ``encoders`` and ``decoders``:
+    video formats in hardware. ``device_names``: parts of the names by which driver or board call such a device.
+    ``name`` and ``given_as`` (what stands after ``--target``) follow from the file's own name.
     """
 
     title: str
@@ -53,7 +53,7 @@ class TargetProfile:
     device_names: tuple[str, ...]
     sources: tuple[str, ...]
     optimization_level: int = 3
-    workspace_mib: int = 1024
+    workspace_mib: int = 0
     name: str = ""
     given_as: str = ""
 
@@ -71,6 +71,11 @@ class TargetProfile:
     @property
     def tile_size(self) -> Size:
         return parse_size(self.tile, "tile")
+
+    @property
+    def workspace(self) -> int:
+        """MiB that an engine may compute in."""
+        return self.workspace_mib or self.memory_mib // 2
 
     @property
     def input_sizes(self) -> tuple[Size, ...]:

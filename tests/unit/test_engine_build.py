@@ -21,7 +21,7 @@ from edge_sr.engines.network import ParsedGraph
 from edge_sr.engines.request import BuildRequest, engine_keys, find_workplace
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, OptionError
-from edge_sr.manifest import Bundle
+from edge_sr.manifest import Bundle, open_bundle
 from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour, load
 
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
@@ -196,3 +196,10 @@ def test_a_builder_that_is_killed_leaves_nothing_that_loads_wrongly(
             cache.remove(path)
     built = build(request, find_workplace(request, ""), cache, **SILENT)
     assert all(item.fresh for item in built)
+
+
+def test_too_little_workspace_says_what_to_change(cache: EngineCache) -> None:
+    target = replace(load_target("rtx-40"), workspace_mib=64)
+    request = BuildRequest(open_bundle("diinn-edge"), target, "fp32", ((1920, 1080),))
+    with pytest.raises(EngineError, match="workspace_mib"):
+        build(request, find_workplace(request, ""), cache, **SILENT)
