@@ -26,7 +26,7 @@ def upscale_film(request: Request, controls: Controls) -> Report:
     threads = max(1, available_cores() // 4)
     with Film(request.input, request.excerpt, hwaccel=request.hwaccel, threads=threads) as film:
         plan = plan_film(request, film, controls)
-        network = open_network(request)
+        network = open_network(request, controls.watcher)
         work = WorkFolder(plan.output)
         try:
             work.open(_state(request, plan, network), resume=request.resume, overwrite=request.overwrite)

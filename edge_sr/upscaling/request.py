@@ -185,10 +185,14 @@ def _median(values: list[float]) -> float:
     return round(statistics.median(values), 3) if values else 0.0
 
 
-def open_network(request: Request) -> TimedNetwork:
+def open_network(request: Request, watcher: Watcher) -> TimedNetwork:
+    """The upscaler asked for; what was left to it, it says with its reason."""
     from edge_sr.runtime.upscaler import Upscaler
 
-    return TimedNetwork(Upscaler(request.model, backend=request.backend, precision=request.precision))
+    upscaler = Upscaler(request.model, backend=request.backend, precision=request.precision)
+    if "auto" in (request.backend, request.precision):
+        watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")
+    return TimedNetwork(upscaler)
 
 
 def beside_input(name: str, size: Size, suffix: str) -> Path:

@@ -50,7 +50,7 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     check_place(request.input, output)
     if not request.overwrite:
         check_free(output)
-    network = open_network(request)
+    network = open_network(request, controls.watcher)
     controls.watcher.begin(1, 0)
     began = time.perf_counter()
     dropped = _convert(request, source, output, network, controls)
@@ -76,7 +76,7 @@ def upscale_folder(request: Request, controls: Controls) -> Report:
         for picture in pictures:
             check_free(output / _target_name(picture))
     info = read_info(pictures[0])
-    network = open_network(request)
+    network = open_network(request, controls.watcher)
     output.mkdir(exist_ok=True)
     tally = _Tally()
     waiting = [
