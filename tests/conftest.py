@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,3 +51,21 @@ def narrow_bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
 @pytest.fixture
 def samples() -> Path:
     return Path(__file__).parent / "samples"
+
+
+# What a skip says when a system package is absent; the checks install those, so there none may be.
+SYSTEM_PACKAGES = re.compile(r"no Chromium|no ffmpeg|not installed: |no native library|libFuzzer|GStreamer")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With ``EDGE_SR_NO_SKIPS`` set, a test skipped for want of a system package fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not os.environ.get("EDGE_SR_NO_SKIPS"):
+        return
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])}
+    wanting = sorted(reason for reason in reasons if SYSTEM_PACKAGES.search(reason))
+    for reason in wanting:
+        reporter.write_line(f"skipped where nothing may be: {reason}", red=True)
+    if wanting and session.exitstatus == 0:
+        session.exitstatus = 1
