@@ -271,6 +271,70 @@ def test_rtsp_push_arrives(film: Path, tmp_path: Path) -> None:
     assert contents(kept)[1] == (192, 128)
 
 
+def gstreamer_python() -> str | None:
+    """A Python that has the bindings of GStreamer's RTSP server and H.264 encoder: often only the system's."""
+    probe = "import gi; [gi.require_version(n, '1.0') for n in ('Gst', 'GstRtspServer')]"
+    probe += "; from gi.repository import Gst; Gst.init(None); assert Gst.ElementFactory.find('x264enc')"
+    for name in (sys.executable, "/usr/bin/python3"):
+        if Path(name).exists() and subprocess.run([name, "-c", probe], capture_output=True).returncode == 0:
+            return name
+    return None
+
+
+@contextlib.contextmanager
+def rtsp_camera(port: int) -> Iterator[None]:
+    python = gstreamer_python()
+    assert python is not None
+    server = subprocess.Popen([python, str(Path(__file__).with_name("rtsp_server.py")), str(port)])
+    end = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.skipif(gstreamer_python() is None, reason="no Python with GStreamer's RTSP server")
+def test_an_rtsp_camera_that_is_killed_three_times_comes_back(tmp_path: Path) -> None:
+    port, target = free_port(), tmp_path / "out.mkv"
+    with rtsp_camera(port):
+        process = start(
+            f"rtsp://user:sesame@127.0.0.1:{port}/cam", "-o", str(target), "--scale", "2", "--json",
+            "--model", "diinn-nano",
+        )  # fmt: skip
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert b"96x64 to 192x128" in said
+    for _ in range(3):
+        said += process.stderr.readline()
+        with rtsp_camera(port):
+            back = process.stderr.readline()
+            assert b"is back" in back
+            said += back
+            time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, rest = process.communicate(timeout=30)
+    assert b"sesame" not in said + rest
+    report = json.loads(out)
+    assert report["reconnects"] == 3
+    assert report["repeated"] > 0
+    assert contents(target)[0] == report["frames_out"] + report["repeated"]
+
+
+def test_a_gstreamer_pipeline(tmp_path: Path) -> None:
+    pytest.importorskip("gi")
+    pipeline = "gst:videotestsrc is-live=true ! video/x-raw,width=98,height=64,framerate=15/1"
+    report, _ = camera(pipeline, "-o", str(tmp_path / "o.mkv"), "--scale", "2", "--duration", "2")
+    assert report["input_size"] == [98, 64]
+    assert report["frames_out"] > 5
+    assert "nonsense" in refused(4, "gst:nonsense", "-o", str(tmp_path / "n.mkv"), "--scale", "2")
+
+
 def test_a_pipe_in_and_a_pipe_out(film: Path, tmp_path: Path) -> None:
     process = start("-", "-o", "-", "--scale", "2", "--model", "diinn-nano", stdin=subprocess.PIPE)
     out, said = process.communicate(film.read_bytes(), timeout=60)
