@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from edge_sr.errors import EngineError, OutputFolderError
+from edge_sr.errors import EngineError, MissingError, OutputFolderError
 
 
 def default_folder() -> Path:
@@ -19,7 +19,12 @@ def default_folder() -> Path:
 
 
 def open_folder(folder: Path) -> Path:
-    """The folder, made for this user alone when absent; refuses one that others can write to."""
+    """The folder, made for this user alone when absent; refuses one that others can write to.
+
+    Raises ``MissingError`` on systems without POSIX owners and permissions.
+    """
+    if not hasattr(os, "geteuid"):
+        raise MissingError("engines are built and run on Linux only; here use --backend onnxruntime")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

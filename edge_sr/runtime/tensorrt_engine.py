@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from edge_sr.engine_cache.folder import write_whole
 from edge_sr.engine_cache.identity import EngineKey, Shape
+from edge_sr.engine_cache.sealed import read_sealed, write_sealed
 from edge_sr.errors import DeviceError, EngineError
 from edge_sr.spec import NetworkSpec
 from edge_sr.trt import Flavour, Library
@@ -120,8 +120,9 @@ class TensorRTEngine:
         config = engine.create_runtime_config()
         config.set_execution_context_allocation_strategy(self._user_managed)
         self._cache = config.create_runtime_cache()
-        if self._path.exists():
-            self._cache.deserialize(self._path.read_bytes())
+        kept = read_sealed(self._path, self.key.name)
+        if kept:
+            self._cache.deserialize(kept)
         config.set_runtime_cache(self._cache)
         config.cuda_graph_strategy = self._library.module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         self._config = config
@@ -152,5 +153,5 @@ class TensorRTEngine:
     def close(self) -> None:
         """Keep the kernels that were compiled on this device, and let go of the engine."""
         if self._cache is not None:
-            write_whole(self._path, bytes(self._cache.serialize()))
+            write_sealed(self._path, bytes(self._cache.serialize()), self.key.name)
         self._cache = self._config = self._engine = None

@@ -136,7 +136,8 @@ def test_a_cache_that_others_can_write_to_is_refused(cache: Path) -> None:
 
 @with_rtx
 def test_a_precision_that_the_bundle_lacks_ends_with_4_before_anything_is_built(cache: Path) -> None:
-    assert "edge-sr calibrate" in error(4, "diinn-nano", "--target", "rtx-40", "--precision", "fp16,int8")
+    message = error(4, "diinn-nano", "--target", "rtx-40", "--precision", "fp16,int4")
+    assert "edge-sr export --precision int4" in message
     assert not cache.exists()
 
 

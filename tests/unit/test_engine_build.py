@@ -10,17 +10,18 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from edge_sr.engine_cache.cache import EngineCache
 from edge_sr.engine_cache.identity import BuildSettings, ShapeRange
 from edge_sr.engines.build import build
-from edge_sr.engines.dla import off_dla
+from edge_sr.engines.dla import off_dla, require_all_on_dla
 from edge_sr.engines.network import ParsedGraph
 from edge_sr.engines.request import BuildRequest, engine_keys, find_workplace
 from edge_sr.engines.target import load_target
-from edge_sr.errors import BundleError, EngineError, OptionError
+from edge_sr.errors import BundleError, EngineError, MissingError, OptionError
 from edge_sr.manifest import Bundle, open_bundle
 from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour, load
 
@@ -78,7 +79,7 @@ def test_a_damaged_engine_is_built_again(bundle: Bundle, cache: EngineCache) -> 
     assert again[0].engine.read() == sound, "the encoder of a fixed size is built to the same bytes"
 
 
-@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+@pytest.mark.parametrize("precision", ["fp16", "fp32", "int8"])
 @pytest.mark.parametrize("capability", [*RTX_COMPUTE_CAPABILITIES, "portable"])
 def test_every_capability_builds(bundle: Bundle, cache: EngineCache, capability: str, precision: str) -> None:
     target = load_target("rtx-portable")
@@ -117,9 +118,17 @@ def test_two_builds_of_one_graph_are_the_same_bytes(bundle: Bundle, part: str) -
     assert first.data == second.data
 
 
-def test_a_precision_that_the_bundle_lacks_names_the_command(bundle: Bundle, cache: EngineCache) -> None:
-    request = request_for(bundle, precision="int8")
-    with pytest.raises(BundleError, match="edge-sr calibrate"):
+def test_the_builder_tells_its_phases(bundle: Bundle) -> None:
+    request, phases = request_for(bundle), list[str]()
+    key = engine_keys(request, find_workplace(request, ""))[0]
+    graph = ParsedGraph(load(Flavour.RTX), bundle.graph("encoder", "fp16").read_bytes())
+    plan = graph.build(key.profiles, key.settings, progress=phases.append)
+    assert plan.data and all(phases)
+
+
+def test_a_precision_that_the_bundle_lacks_names_the_command(cache: EngineCache) -> None:
+    request = request_for(open_bundle("diinn-nano"), precision="int4")
+    with pytest.raises(BundleError, match="edge-sr export --precision int4"):
         build(request, find_workplace(request, ""), cache, **SILENT)
 
 
@@ -203,3 +212,28 @@ def test_too_little_workspace_says_what_to_change(cache: EngineCache) -> None:
     request = BuildRequest(open_bundle("diinn-edge"), target, "fp32", ((1920, 1080),))
     with pytest.raises(EngineError, match="workspace_mib"):
         build(request, find_workplace(request, ""), cache, **SILENT)
+
+
+class Graph:
+    """A parsed graph as a device would judge it: ``left`` are the layers that its DLA cannot run."""
+
+    library = load(Flavour.RTX)
+
+    def __init__(self, cores: int, left: list[str]) -> None:
+        self.dla_cores, self.left = cores, left
+
+    def layers_off_dla(self) -> list[str]:
+        return self.left
+
+
+def test_layers_that_would_fall_back_end_the_build_unless_that_is_allowed() -> None:
+    graph = cast(ParsedGraph, Graph(2, ["planes", "x"]))
+    with pytest.raises(EngineError, match=r"2 layers cannot run on DLA: planes, x; .*--dla-fallback"):
+        require_all_on_dla(graph, gpu_fallback=False)
+    assert require_all_on_dla(graph, gpu_fallback=True) == ["planes", "x"]
+    assert require_all_on_dla(cast(ParsedGraph, Graph(2, [])), gpu_fallback=False) == []
+
+
+def test_a_tensorrt_without_dla_says_which_jetpack_has_it() -> None:
+    with pytest.raises(MissingError, match="JetPack 6"):
+        require_all_on_dla(cast(ParsedGraph, Graph(0, [])), gpu_fallback=True)

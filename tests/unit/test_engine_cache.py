@@ -14,7 +14,9 @@ import pytest
 
 from edge_sr.engine_cache.cache import SCHEMA, Engine, EngineCache
 from edge_sr.engine_cache.identity import BuildSettings, EngineKey, EngineManifest, Proof, ShapeRange, Tensor
+from edge_sr.engine_cache.sealed import read_sealed, write_sealed
 from edge_sr.engines.prune import Limits, prune
+from edge_sr.engines.timing import TimingCache
 from edge_sr.errors import EngineError, OutputFolderError
 
 DATA = random.Random(7).randbytes(3000)
@@ -209,3 +211,25 @@ def test_prune_removes_engines_of_another_release(
 def test_the_manifest_is_readable_json(engine: Engine) -> None:
     document = json.loads(engine.path.with_suffix(".json").read_text())
     assert document["manifest"]["key"]["precision"] == "fp16"
+
+
+def test_a_sealed_file_is_read_whole_by_its_owner_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "kernels.jit"
+    assert read_sealed(file, "engine") == b""
+    write_sealed(file, DATA, "engine")
+    assert read_sealed(file, "engine") == DATA
+    assert read_sealed(file, "another") == b""
+    sound = file.read_bytes()
+    for position in range(0, len(sound), 97):
+        file.write_bytes(sound[:position] + bytes([sound[position] ^ 1]) + sound[position + 1 :])
+        assert read_sealed(file, "engine") == b""
+        file.write_bytes(sound[:position])
+        assert read_sealed(file, "engine") == b""
+
+
+def test_timings_are_kept_for_one_gpu_and_release(tmp_path: Path) -> None:
+    on_gpu = dataclasses.replace(KEY, gpu="NVIDIA L4", flavour="tensorrt")
+    TimingCache(tmp_path, on_gpu).save(b"timings")
+    assert TimingCache(tmp_path, dataclasses.replace(on_gpu, precision="fp32")).load() == b"timings"
+    assert TimingCache(tmp_path, dataclasses.replace(on_gpu, version="2.0")).load() == b""
+    assert TimingCache(tmp_path, dataclasses.replace(on_gpu, gpu="NVIDIA T4")).load() == b""

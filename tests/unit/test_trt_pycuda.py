@@ -17,21 +17,43 @@ BINDINGS = Path(__file__).parents[1] / "bindings"
 
 def compile_driver(folder: Path) -> Path:
     """``libcuda.so.1`` from ``libcuda.c``, with a refusal for every other function that pycuda links to."""
-    spec = importlib.util.find_spec("pycuda")
-    assert spec is not None and spec.origin is not None
-    (extension,) = Path(spec.origin).parent.glob("_driver*.so")
-    listed = subprocess.run(
-        ["nm", "-D", "--undefined-only", extension], capture_output=True, text=True, check=True
-    )
-    wanted = set(re.findall(r" U (cu\w+)", listed.stdout))
     source = (BINDINGS / "libcuda.c").read_text()
     written = set(re.findall(r"^API (cu\w+)\(", source, re.MULTILINE))
-    refusals = "\n".join(f"API {name}(void) {{ return 801; }}" for name in sorted(wanted - written))
+    refusals = "\n".join(f"API {name}(void) {{ return 801; }}" for name in sorted(_wanted() - written))
     (folder / "libcuda.c").write_text(f"{source}\n{refusals}\n")
     output = folder / "libcuda.so.1"
     command = ["cc", "-shared", "-fPIC", folder / "libcuda.c", "-o", output, "-Wl,-soname,libcuda.so.1"]
     subprocess.run([*command, "-ldl"], check=True)
     return output
+
+
+def _wanted() -> set[str]:
+    """The driver's functions that the installed pycuda links to."""
+    spec = importlib.util.find_spec("pycuda")
+    if spec is None or spec.origin is None:
+        return set()
+    (extension,) = Path(spec.origin).parent.glob("_driver*.so")
+    listed = subprocess.run(
+        ["nm", "-D", "--undefined-only", extension], capture_output=True, text=True, check=True
+    )
+    return set(re.findall(r" U (cu\w+)", listed.stdout))
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+@pytest.mark.parametrize(
+    "target, code, message",
+    [
+        ("auto", 2, "no target profile fits driver in host memory 0 (compute capability 8.9)"),
+        ("h100", 3, "on the machine with NVIDIA H100 SXM, run: edge-sr build diinn-nano --target h100"),
+        ("h100", 3, "this is driver in host memory 0, compute capability 8.9"),
+    ],
+)
+def test_build_knows_the_gpu_that_it_runs_on(tmp_path: Path, target: str, code: int, message: str) -> None:
+    compile_driver(tmp_path)
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": str(BINDINGS.parents[1])}
+    command = [sys.executable, "-m", "edge_sr", "build", "diinn-nano", "--target", target]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == code and message in done.stderr, done.stderr
 
 
 def test_the_real_packages_do_what_the_runner_asks(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 WIDTH = 8
 NETWORK = NetworkSpec("tiny", EncoderSpec("residual", WIDTH, 1), DecoderSpec(3, False, (WIDTH, WIDTH)))
 MAPS = 2 * WIDTH
+PRECISIONS = {"fp32": np.float32, "fp16": np.float16, "int8": np.float16}
 
 
 class GraphMaker:
@@ -51,6 +52,23 @@ class GraphMaker:
         )
         return self.add("Conv", [source, weight], output, pads=[shape[2] // 2] * 4)
 
+    def conv_int8(self, source: str, output: str, shape: tuple[int, ...]) -> str:
+        """Symmetric int8: one scale for the input, one for each output channel's weights."""
+        weight = (self.random.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(self.real)
+        scales = {
+            "input": self.real(1 / 64),
+            "weight": (np.abs(weight).max(axis=(1, 2, 3)) / 127).astype(self.real),
+        }
+        values = {"input": source, "weight": self.constant(f"{output}.w", weight)}
+        ends = []
+        for name, value in values.items():
+            scale = self.constant(f"{output}.{name}.scale", scales[name])
+            zero = self.constant(f"{output}.{name}.zero", np.zeros(np.shape(scales[name]), np.int8))
+            axis = {"axis": 0} if name == "weight" else {}
+            level = self.add("QuantizeLinear", [value, scale, zero], f"{output}.{name}.q", **axis)
+            ends.append(self.add("DequantizeLinear", [level, scale, zero], f"{output}.{name}.dq", **axis))
+        return self.add("Conv", ends, output, pads=[1] * 4)
+
     def model(self, inputs: list[Any], outputs: list[Any]) -> onnx.ModelProto:
         graph = helper.make_graph(self.nodes, "tiny", inputs, outputs, self.constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
@@ -60,7 +78,8 @@ def _value(name: str, kind: int, *shape: Any) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, list(shape))
 
 
-def encoder(real: Any, picture: int) -> onnx.ModelProto:
+def encoder(real: Any, picture: int, quantised: bool = False) -> onnx.ModelProto:
+    """With ``quantised``, the second convolution has int8 Q/DQ at its input and weights, as calibration places it."""
     make = GraphMaker(real, 1)
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(real))
     make.add("Cast", ["image"], "real", to=TensorProto.FLOAT)
@@ -71,7 +90,10 @@ def encoder(real: Any, picture: int) -> onnx.ModelProto:
     make.add("Cast", ["normal"], "x", to=kind)
     make.conv("x", "features", (WIDTH, 3, 3, 3))
     make.add("Relu", ["features"], "active")
-    make.conv("active", "maps", (MAPS, WIDTH, 3, 3))
+    if quantised:
+        make.conv_int8("active", "maps", (MAPS, WIDTH, 3, 3))
+    else:
+        make.conv("active", "maps", (MAPS, WIDTH, 3, 3))
     return make.model([_value("image", picture, 1, "h", "w", 3)], [_value("maps", kind, 1, MAPS, "h", "w")])
 
 
@@ -116,14 +138,15 @@ def _finish(make: GraphMaker, picture: int) -> None:
 
 
 def write_bundle(folder: Path, name: str = "tiny") -> Bundle:
-    """The bundle in ``folder/name``, fp32 and fp16, uint8 and float pairs."""
+    """The bundle in ``folder/name``, fp32, fp16 and int8, uint8 and float pairs."""
     graphs = []
     with new_folder(folder / name) as draft:
-        for precision, real in (("fp32", np.float32), ("fp16", np.float16)):
+        for precision, real in PRECISIONS.items():
             for io, picture in (("uint8", TensorProto.UINT8), ("float", TensorProto.FLOAT)):
-                for role, maker in (("encoder", encoder), ("decoder", decoder)):
+                models = encoder(real, picture, precision == "int8"), decoder(real, picture)
+                for role, model in zip(("encoder", "decoder"), models, strict=True):
                     file = draft / f"{role}.{precision}.{io}.onnx"
-                    onnx.save(maker(real, picture), file)
+                    onnx.save(model, file)
                     graphs.append(_graph(file, role, precision, io))
         source = Source("tiny.safetensors", "0" * 64)
         description = Description(SCHEMA, "implicit", name, "1.0", NETWORK, 1, 2, source, tuple(graphs))
