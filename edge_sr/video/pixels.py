@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Chroma layout -> by how much width and height are divided in its planes.
 SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
+# swscale's bicubic, accurate_rnd, full_chroma_int and full_chroma_inp, by number: older PyAVs name only the first.
+# Without the others swscale repeats chroma and errs by up to three levels.
+INTERPOLATION = 0x4 | 0x40000 | 0x2000 | 0x4000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +64,6 @@ def even_neighbours(size: tuple[int, int], chroma: str) -> tuple[int, int]:
     return (-(-size[0] // across) * across, -(-size[1] // down) * down)
 
 
-def _interpolation() -> int:
-    from av.video.reformatter import Interpolation
-
-    # Without these flags swscale repeats chroma and errs by up to three levels.
-    accurate = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
-    return int(Interpolation.BICUBIC | accurate)
-
-
 class Converter:
     """swscale with matrix, range and rounding always given explicitly; one object a stream."""
 
@@ -77,7 +72,6 @@ class Converter:
 
         self._scaler = VideoReformatter()
         self._colour = colour
-        self._interpolation = _interpolation()
 
     def __call__(
         self,
@@ -90,6 +84,8 @@ class Converter:
     ) -> av.VideoFrame:
         """The frame in another format; ``from_full`` and ``to_full`` default to the film's own range."""
         own = self._colour.range_code
+        # PyAV 17 has no number of swscale's for BT.2020 and takes the matrix from here.
+        frame.colorspace = self._colour.matrix
         return self._scaler.reformat(
             frame,
             width=size[0] if size else None,
@@ -99,7 +95,7 @@ class Converter:
             dst_colorspace=self._colour.swscale,
             src_color_range=own if from_full is None else 1 + from_full,
             dst_color_range=own if to_full is None else 1 + to_full,
-            interpolation=self._interpolation,
+            interpolation=INTERPOLATION,
             # In several threads swscale writes over the rows where their slices meet.
             threads=1,
         )
