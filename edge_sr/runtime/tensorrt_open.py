@@ -28,7 +28,7 @@ from edge_sr.trt import Flavour
 def obstacle(flavour: Flavour) -> str | None:
     """What is missing here to run engines of this flavour, in one line, or ``None``."""
     if trt.installed_version(flavour) is None:
-        return f"{flavour.value} is not installed: pip install 'edge-sr[{flavour.value}]'"
+        return f"{flavour.value} is not installed here: pip install 'edge-sr[{flavour.value}]'"
     try:
         gpu = find_gpu()
         optional.require("pycuda.driver", "running on a GPU")

@@ -31,10 +31,10 @@ TARGETS = {
 }
 
 
-def build_all(bundle: Bundle, capability: str, folder: Path, **sizes: Any) -> list[Built]:
+def build_all(bundle: Bundle, capability: str, folder: Path, depth: int = 10, **sizes: Any) -> list[Built]:
     cache, built = EngineCache(folder), []
     for precision in (name for name in bundle.precisions if name != "int8-cpu"):
-        request = BuildRequest(bundle, TARGETS[capability], precision, depth=10, **sizes)
+        request = BuildRequest(bundle, TARGETS[capability], precision, depth=depth, **sizes)
         built += build(request, find_workplace(request, ""), cache, len)
     return built
 
@@ -67,4 +67,4 @@ def test_every_mode_builds(
     narrow_bundles: Callable[[str], Any], name: str, capability: str, tmp_path: Path
 ) -> None:
     _, bundle = narrow_bundles(name)
-    assert build_all(bundle, capability, tmp_path / "cache", sizes=((64, 48),))
+    assert build_all(bundle, capability, tmp_path / "cache", depth=8, sizes=((64, 48),))

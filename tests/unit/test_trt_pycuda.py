@@ -78,7 +78,7 @@ def test_the_device_part_itself_runs_on_it(tmp_path: Path) -> None:
     """What waits for a GPU in ``tests/gpu`` must not fail there for reasons of its own."""
     for package in ("pycuda", "cuda.bindings"):
         if importlib.util.find_spec(package.partition(".")[0]) is None:
-            pytest.skip(f"{package} is not installed: pip install 'edge-sr[cuda]'")
+            pytest.skip(f"{package} is not installed here: pip install 'edge-sr[cuda]'")
     if shutil.which("nvcc") is None or shutil.which("nm") is None:
         pytest.skip("needs nvcc and nm")
     compile_driver(tmp_path)
