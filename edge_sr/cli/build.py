@@ -146,12 +146,19 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _warn_of_int8(engines: list[dict[str, Any]]) -> None:
+    """NVIDIA documents INT8 on RTX for weights only; that the engines build says nothing about speed."""
+    if any(engine["flavour"] == "tensorrt-rtx" and engine["precision"] == "int8" for engine in engines):
+        _say("note: an INT8 gain is unproven on RTX: measure int8 against fp16 on that GPU with edge-sr bench")
+
+
 def _report(built: list[Built], elsewhere: list[Elsewhere], as_json: bool) -> None:
     from dataclasses import asdict
 
     from edge_sr.engines.report import row
 
     engines = [{**row(item.engine), "built": item.fresh} for item in built]
+    _warn_of_int8(engines)
     if as_json:
         print(json.dumps({"engines": engines, "elsewhere": [asdict(item) for item in elsewhere]}))
         return
