@@ -57,9 +57,13 @@ class Reader:
         self.thinned = 0
         self._halted = False
         self._address, self._stop, self._rate, self._say = address, stop, rate, say
-        self._thinner = Thinner(rate)
         self._source: LiveSource = open_source(address, stop, rate)
         self.source_rate = self._source.rate
+        # A source that is slow enough as it is must not lose frames to its own jitter.
+        slow = (
+            rate is not None and self.source_rate is not None and self.source_rate <= rate * Fraction(21, 20)
+        )
+        self._thinner = Thinner(None if slow else rate)
         self._sound_stream: Any = self._source.sound
         self._sound_head = b""
         self._heard, self._go = threading.Event(), threading.Event()

@@ -70,6 +70,8 @@ class Session:
                 if self._writer is not None:
                     self._writer.finish()
             self._account(reader, engine)
+        # What was on its way when the run was stopped has not come out either.
+        self.report.dropped = max(self.report.dropped, self.report.frames_in - self.report.frames_out)
         return self.report
 
     def _set_up(self, reader: Reader, engine: Engine) -> None:
@@ -172,9 +174,8 @@ class Session:
             self._controller.changes = changes
 
     def _account(self, reader: Reader, engine: Engine) -> None:
-        report, writer = self.report, self._writer
-        report.frames_in = reader.arrived
-        report.thinned = reader.thinned
+        report = self.report
+        report.frames_in, report.thinned = reader.arrived, reader.thinned
         report.reconnects = reader.reconnects
         report.reused_tiles = engine.reused
         report.seconds = round(time.monotonic() - self._began, 3)
@@ -182,12 +183,16 @@ class Session:
         report.dropped = reader.frames.dropped + reader.thinned
         report.model, report.precision = engine.network.model, engine.network.precision
         report.backend = engine.network.backend
-        if self.audience is not None and writer is None:
+        if self._writer is not None:
+            self._account_sink(self._writer)
+        elif self.audience is not None:
             report.latency_ms = self.audience.latencies.mapping()
             report.fps = round(report.frames_out / max(report.seconds, 1e-3), 3)
-        if writer is not None:
-            report.frames_out, report.repeated = writer.written, writer.repeated
-            report.dropped += writer.queue.dropped + writer.lost
-            report.latency_ms = writer.latencies.mapping()
-            spell = writer.last - writer.first
-            report.fps = round((writer.written - 1) / spell, 3) if spell > 0 else 0.0
+
+    def _account_sink(self, writer: Writer) -> None:
+        report = self.report
+        report.frames_out, report.repeated = writer.written, writer.repeated
+        report.dropped += writer.queue.dropped + writer.lost
+        report.latency_ms = writer.latencies.mapping()
+        spell = writer.last - writer.first
+        report.fps = round((writer.written - 1) / spell, 3) if spell > 0 else 0.0

@@ -154,12 +154,22 @@ class StreamSink:
     ) -> None:
         self._outlet = outlet
         self._last = {"video": -1, "audio": -1}
-        with _failing(outlet.address):
-            self._container = _open(outlet)
+        wanted = sound if outlet.takes_sound else None
         try:
-            with _failing(outlet.address):
-                self._video = _video(self._container, outlet, size, rate)
-                self._sound = _sound(self._container, sound) if outlet.takes_sound else None
+            self._begin(size, rate, wanted)
+        except (ResourceError, UnreachableError):
+            if wanted is None:
+                raise
+            # Some muxers refuse a sound only when they begin to write.
+            self._begin(size, rate, None)
+
+    def _begin(self, size: tuple[int, int], rate: Fraction, sound: SoundPlan | None) -> None:
+        with _failing(self._outlet.address):
+            self._container = _open(self._outlet)
+        try:
+            with _failing(self._outlet.address):
+                self._video = _video(self._container, self._outlet, size, rate)
+                self._sound = _sound(self._container, sound)
                 self._container.start_encoding()
         except BaseException:
             with contextlib.suppress(Exception):
