@@ -12,8 +12,9 @@ from edge_sr.pipeline import WAITING, Target
 from edge_sr.runtime.runner import available_cores
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscaling.request import Controls, Request, Size, beside_input, check_free, check_place
-from edge_sr.video.codecs import Encoding, find_codec, fitting_layout, frame_bytes, plan_encoding, probe
+from edge_sr.video.codecs import find_codec, fitting_layout, frame_bytes
 from edge_sr.video.containers import Container, container_for, known_container
+from edge_sr.video.encoding import Encoding, plan_encoding, probe
 from edge_sr.video.film import Film, FilmInfo
 from edge_sr.video.joining import JoinPlan
 from edge_sr.video.memory import BASE_BYTES, require_bytes

@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.video.codecs import Encoding, configure
 from edge_sr.video.colour import Colour
+from edge_sr.video.encoding import Encoding, configure
 
 if TYPE_CHECKING:
     import av

@@ -10,7 +10,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from edge_sr.video.codecs import Encoding
+from edge_sr.video.encoding import Encoding
 from edge_sr.video.opening import writing
 from edge_sr.video.pieces import Piece, Recipe, TimedFrame
 

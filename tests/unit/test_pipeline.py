@@ -14,7 +14,8 @@ from films import Making, frame_times, make_film
 from edge_sr.errors import ResourceError
 from edge_sr.grid import Box
 from edge_sr.pipeline import WAITING, Aborted, Flow, Relay, Target, run_film
-from edge_sr.video.codecs import find_codec, plan_encoding
+from edge_sr.video.codecs import find_codec
+from edge_sr.video.encoding import plan_encoding
 from edge_sr.video.film import Film
 from edge_sr.video.pieces import Recipe, TimedFrame
 from edge_sr.video.pixels import FromRgb, PixelLayout

@@ -13,9 +13,10 @@ import pytest
 from films import frame_pixels, frame_times, make_film, moving_picture
 
 from edge_sr.errors import DiskFullError, MissingError, OptionError, UnknownNameError
-from edge_sr.video.codecs import Encoding, find_codec, fitting_layout, plan_encoding, probe
+from edge_sr.video.codecs import find_codec, fitting_layout
 from edge_sr.video.colour import Colour
 from edge_sr.video.containers import CONTAINERS, container_for, muxer_options
+from edge_sr.video.encoding import Encoding, plan_encoding, probe
 from edge_sr.video.film import Excerpt
 from edge_sr.video.joining import JoinPlan, join
 from edge_sr.video.pieces import Recipe, TimedFrame
