@@ -23,11 +23,8 @@ def evaluate(
     hr: Annotated[Path | None, typer.Option("--hr", help="Folder of originals, a picture or a film.")] = None,
     scales: Annotated[str, typer.Option("--scales", help="Scales, such as 2,2.5,3.")] = "2,3,4",
     precision: Annotated[
-        str,
-        typer.Option(
-            "--precision", help="fp32, bf16, fp16, int8: one or several. [default: the backend's own]"
-        ),
-    ] = "",
+        str, typer.Option("--precision", help="fp32, bf16, fp16, int8, auto: one or several.")
+    ] = "fp32",
     backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
     frames: Annotated[int, typer.Option("--frames", help="Frames taken from a film, evenly spread.")] = 16,
     report: Annotated[Path | None, typer.Option("--report", help="Write an HTML page too.")] = None,
@@ -78,7 +75,7 @@ def _request(
         bundles=tuple(bundles),
         originals=find_originals(hr, frames),
         scales=tuple(parse_scale(scale) for scale in scales.split(",")),
-        precisions=tuple(precision.split(",")) if precision else (),
+        precisions=tuple(precision.split(",")),
         backend=backend,
         with_crops=with_crops,
     )

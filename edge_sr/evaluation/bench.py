@@ -54,12 +54,14 @@ class Speed:
     gflops: float
     peak_gflops: float
     peak_rss_mb: float
+    placement: str | None = None
 
     def mapping(self) -> dict[str, Any]:
-        """The JSON form, figures rounded to what they are worth."""
+        """The JSON form, figures rounded to what they are worth; ``placement`` with INT8 alone."""
         return {
             key: round(value, 3) if isinstance(value, float) else value
             for key, value in dataclasses.asdict(self).items()
+            if value is not None
         }
 
 
@@ -85,6 +87,7 @@ def run(setting: Setting, peak_gflops: float) -> Speed:
             gflops=work * fps,
             peak_gflops=peak_gflops,
             peak_rss_mb=peak_memory_mb(),
+            placement=upscaler.placement,
         )
 
 

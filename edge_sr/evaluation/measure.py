@@ -33,7 +33,7 @@ WORST = 2  # pictures kept for each row
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to measure. No precision means the one that the backend takes by itself."""
+    """What to measure; ``auto`` is a precision too, and rows say what it came to."""
 
     bundles: tuple[str, ...]
     originals: Originals
@@ -93,7 +93,7 @@ def evaluate(request: Request, notify: Notify) -> Evaluation:
     found = _Found(request, notify)
     bundles = [open_bundle(name) for name in request.bundles]
     for bundle, name in zip(bundles, unique_names(bundles), strict=True):
-        for precision in request.precisions or ("auto",):
+        for precision in request.precisions:
             found.add_network(bundle, name, precision)
     rivals = [_rival(request.originals, name, scale) for scale in request.scales for name in RIVALS]
     return Evaluation(
