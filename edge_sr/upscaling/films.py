@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def upscale_film(request: Request, controls: Controls) -> Report:
     threads = max(1, available_cores() // 4)
     with Film(request.input, request.excerpt, hwaccel=request.hwaccel, threads=threads) as film:
         plan = plan_film(request, film, controls)
-        network = open_network(request, controls.watcher)
+        network = open_network(_as_before(request, plan.output), controls.watcher)
         work = WorkFolder(plan.output)
         try:
             work.open(_state(request, plan, network), resume=request.resume, overwrite=request.overwrite)
@@ -176,6 +177,17 @@ class _FilmRun:
         return found
 
 
+def _as_before(request: Request, output: Path) -> Request:
+    """When a run is gone on with, what ``auto`` came to in the earlier one: it may come to something else now."""
+    settings = WorkFolder(output).recorded().get("settings", {}) if request.resume else {}
+    chosen = {
+        name: settings[name]
+        for name in ("backend", "precision")
+        if getattr(request, name) == "auto" and name in settings
+    }
+    return dataclasses.replace(request, **chosen)
+
+
 def _state(request: Request, plan: FilmPlan, network: TimedNetwork) -> dict[str, Any]:
     """What a later run must have in common with this one."""
     upscaler, encoding = network.upscaler, plan.encoding
@@ -185,7 +197,8 @@ def _state(request: Request, plan: FilmPlan, network: TimedNetwork) -> dict[str,
         "graphs": sorted(graph.sha256 for graph in upscaler.bundle.description.graphs),
         "backend": upscaler.backend,
         "encoder backend": upscaler.encoder_backend,
-        "precision": upscaler.placement or upscaler.precision,
+        "precision": upscaler.precision,
+        "placement": upscaler.placement,
         "size": list(plan.target.size),
         "region": list(request.region or ()),
         "start": str(request.excerpt.start),

@@ -58,7 +58,8 @@ def muxer_options(
     """
     options: dict[str, str] = {}
     if container.name not in ("mp4", "mov"):
-        return options
+        # Sound that begins before 0, as AAC's does, would move the picture by as much.
+        return {"avoid_negative_ts": "disabled"}
     if first_pts and time_base.denominator <= 1_000_000:
         options["movie_timescale"] = str(time_base.denominator)
     if not MP4_TAGS.issuperset(metadata):

@@ -139,6 +139,14 @@ def test_what_cannot_be_held_is_named_and_strict_refuses(upscale: Upscale, tmp_p
     assert upscale(film, "-o", "strict.mkv", "--scale", "1", "--strict").code == 0
 
 
+def test_sound_that_begins_before_the_picture_does_not_move_it(
+    upscale: Upscale, film: Path, tmp_path: Path
+) -> None:
+    assert packets(film, "audio")[0][0][0] < 0
+    assert upscale(film, "-o", "film.mkv", "--scale", "1").code == 0
+    assert frame_times(tmp_path / "film.mkv") == frame_times(film)
+
+
 def test_ten_bits_stay_ten_bits(upscale: Upscale, tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mp4", Making(size=(32, 24), frames=3, pixel_format="yuv420p10le"))
     assert upscale(film, "--scale", "2").code == 0

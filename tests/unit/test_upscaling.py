@@ -167,7 +167,7 @@ def test_another_input_is_refused_when_going_on(source: Path, tmp_path: Path) ->
         upscale(request_for(changed, output, resume=True))
 
 
-def stop_after(source: Path, output: Path, frames: int) -> None:
+def stop_after(source: Path, output: Path, frames: int, **changes: object) -> None:
     stop = threading.Event()
 
     class Stopping(Silent):
@@ -176,7 +176,7 @@ def stop_after(source: Path, output: Path, frames: int) -> None:
                 stop.set()
 
     with pytest.raises(InterruptedRun, match="partial"):
-        upscale(request_for(source, output), Controls(Stopping(), stop))
+        upscale(request_for(source, output, **changes), Controls(Stopping(), stop))
 
 
 def test_the_number_of_threads_is_that_of_the_first_run(
@@ -187,6 +187,13 @@ def test_the_number_of_threads_is_that_of_the_first_run(
     monkeypatch.setattr("edge_sr.upscaling.film_plan.available_cores", lambda: 12)
     upscale(request_for(source, output, resume=True))
     assert same_film(output, whole)
+
+
+def test_what_auto_came_to_is_that_of_the_first_run(source: Path, tmp_path: Path) -> None:
+    output = tmp_path / "film.mp4"
+    stop_after(source, output, 5, backend="onnxruntime", precision="fp16")
+    report = upscale(request_for(source, output, resume=True))
+    assert (report.backend, report.precision, report.frames) == ("onnxruntime", "fp16", 30)
 
 
 def test_a_huge_picture_is_refused_before_it_is_begun(
