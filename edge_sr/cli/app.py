@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from typing import Any
 
 import typer
@@ -85,6 +86,7 @@ def edge_sr(
 def main() -> None:
     """Run the command line; never returns. Usage errors end it with 2, Ctrl-C with 130."""
     debug = _take_debug(sys.argv)
+    warnings.formatwarning = lambda message, *_, **__: f"edge-sr: {message}\n"
     try:
         app(prog_name="edge-sr")
     except EdgeSRError as error:
