@@ -14,7 +14,7 @@ from edge_sr.video.film import Film
 from edge_sr.video.pictures import is_picture_name, read_still
 from edge_sr.video.pixels import ToRgb
 
-# Frames of one film that are looked at; more are thinned out evenly while it is read.
+# About as many frames of one film are looked at, by the length that its header gives.
 FILM_FRAMES = 128
 
 
@@ -55,23 +55,18 @@ def _picture(path: Path) -> Original:
     return Original(path.name, _levels(read_still(path).pixels))
 
 
-def _film(path: Path) -> list[Original]:
-    """Frames spread evenly over the film: whenever there are too many, every second one goes."""
-    kept: list[Original] = []
-    step = 1
+def _film(path: Path) -> Iterator[Original]:
+    """Frames spread evenly over the film, one in memory at a time."""
     with Film(str(path)) as film:
         to_rgb = ToRgb(film.info.colour, film.info.layout)
+        step = max(1, film.info.frames // FILM_FRAMES)
         for frame in film.frames():
-            if frame.index % step:
-                continue
-            upright = film.info.orientation.apply(to_rgb(frame.frame))
-            kept.append(Original(f"{path.name} frame {frame.index}", _levels(upright)))
-            if len(kept) > FILM_FRAMES:
-                kept, step = kept[::2], 2 * step
+            if frame.index % step == 0:
+                upright = film.info.orientation.apply(to_rgb(frame.frame))
+                yield Original(f"{path.name} frame {frame.index}", _levels(upright))
         damage = film.warnings[0] if film.warnings else f"{film.bad_frames} frames are corrupt"
         if film.warnings or film.bad_frames:
             raise MediaError(f"{path} is no film to calibrate from: {damage}; give one that is whole")
-    return kept
 
 
 def _levels(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
