@@ -79,11 +79,15 @@ def _edge(key: str) -> str:
 
 
 def _labelled(runs: Sequence[Evaluation]) -> Iterable[tuple[str, Row, bool]]:
-    """Every row with its label and whether it is a rival; equal rivals of several runs fall together."""
-    for run in runs:
-        yield from ((_rival_label(row), row, True) for row in run.rivals)
+    """Every row with its label and whether it is a rival; equal rivals of several runs fall together.
+
+    Plain interpolation comes first, then the networks, then their whole scales brought to size.
+    """
+    rivals = [(_rival_label(row), row, True) for run in runs for row in run.rivals]
+    yield from (entry for entry in rivals if entry[1].bundle in SIMPLE)
     for run in runs:
         yield from ((_label(row, run, runs), row, False) for row in run.results)
+    yield from (entry for entry in rivals if entry[1].bundle not in SIMPLE)
 
 
 def _rival_label(row: Row) -> str:
