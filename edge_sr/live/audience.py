@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
-import struct
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -17,15 +15,17 @@ import numpy as np
 from edge_sr.errors import EdgeSRError
 from edge_sr.live.engine import Choice, Engine
 from edge_sr.live.latency import Latencies
+from edge_sr.live.messages import before_region, jpeg, packed, png
 from edge_sr.live.pictures import Picture, Size
 from edge_sr.live.request import LiveReport
-from edge_sr.live.views import FEWEST_PIXELS, MOST_PIXELS, Plan, Region, View
+from edge_sr.live.views import FEWEST_PIXELS, MOST_PIXELS, Plan, View
 
 # Messages that may be on their way to a viewer who has not said that they are drawn.
 UNDRAWN = 2
 # Of a frame's time, how much the views may take together.
 SHARE = 0.75
-WHOLE_BEFORE_PIXELS = 640 * 360
+# Sizes of views change by so much at a time.
+STEP = 1.25
 SHARP_QUALITY, SOFT_QUALITY = 88, 85
 STATS_SECONDS = 0.2
 
@@ -156,6 +156,7 @@ class Audience:
         # Where encoding takes long, decoding may take as long: the more viewers share one encoding, the better.
         until = time.monotonic() + max(SHARE * self._period, self._encode_seconds)
         painted: dict[Plan, Future[tuple[bytes, bytes]]] = {}
+        most = self._most_pixels()
         for viewer in viewers:
             view = viewer.view
             if view is None or (scene.still and not viewer.moved):
@@ -164,7 +165,7 @@ class Audience:
             # Who is left out now comes first with the next frame.
             if painted and time.monotonic() > until:
                 return
-            plan = view.plan(scene.size, self._most_pixels())
+            plan = view.plan(scene.size, most)
             viewer.moved = False
             if plan not in painted:
                 painted[plan] = self._paint(engine, scene, plan)
@@ -176,7 +177,10 @@ class Audience:
             return FEWEST_PIXELS
         # Where encoding alone takes the whole period, fewer but sharper pictures: as long again for decoding.
         room = max(self._encode_seconds, SHARE * self._period - self._encode_seconds)
-        return round(min(MOST_PIXELS, max(FEWEST_PIXELS, room / self._pixel_seconds / max(1, self.count))))
+        pixels = room / self._pixel_seconds / max(1, self.count)
+        # In steps, so that a still view keeps its size from frame to frame.
+        stepped = STEP ** math.floor(math.log(max(pixels, 1.0), STEP))
+        return round(min(MOST_PIXELS, max(FEWEST_PIXELS, stepped)))
 
     def _paint(self, engine: Engine, scene: Scene, plan: Plan) -> Future[tuple[bytes, bytes]]:
         began = time.perf_counter()
@@ -256,35 +260,7 @@ class Audience:
         def finish() -> None:
             data = png(picture)
             for future in taken:
-                future.set_result(data)
+                if future.set_running_or_notify_cancel():
+                    future.set_result(data)
 
         self._painters.submit(finish)
-
-
-def before_region(region: Region, source: Size) -> Region:
-    """What is sent unsharpened: the whole of a small source, so that zooming out has it at once."""
-    if source[0] * source[1] <= WHOLE_BEFORE_PIXELS:
-        return 0, 0, source[0], source[1]
-    return region
-
-
-def packed(header: dict[str, Any], sharp: bytes, soft: bytes) -> bytes:
-    """Length of the header, the header as JSON, then the two pictures, whose lengths it states."""
-    text = json.dumps({**header, "sharp_bytes": len(sharp), "soft_bytes": len(soft)}).encode()
-    return struct.pack(">I", len(text)) + text + sharp + soft
-
-
-def jpeg(picture: Picture, quality: int) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "JPEG", quality=quality, subsampling=0)
-    return buffer.getvalue()
-
-
-def png(picture: Picture) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()

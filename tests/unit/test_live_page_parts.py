@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_sr.live.audience import before_region, packed
 from edge_sr.live.engine import Choice
 from edge_sr.live.gate import Bucket, Gate, is_loopback
+from edge_sr.live.messages import before_region, packed
 from edge_sr.live.views import MOST_PIXELS, Acknowledged, BadMessage, View, parse_message
 
 SOURCE = (320, 180)
