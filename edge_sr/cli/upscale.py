@@ -116,7 +116,7 @@ def summary(report: Report) -> str:
         f"by {report.model} on {report.backend} {report.precision}\n"
         f"{report.seconds:.1f} s, {report.fps:.1f} frames/s, "
         f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "
-        f"at most {report.peak_rss_mb:.0f} MB"
+        f"at most {report.peak_rss_mb or 0:.0f} MB"
     )
 
 

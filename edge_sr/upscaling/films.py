@@ -75,7 +75,8 @@ class _FilmRun:
         finally:
             watcher.end()
         self._work.remove()
-        partial_for(self._plan.output).unlink(missing_ok=True)
+        for leftover in (partial_for(self._plan.output), self._listing):
+            leftover.unlink(missing_ok=True)
         return self._report(flow, lost)
 
     def _make_pieces(self) -> Flow:
@@ -140,11 +141,15 @@ class _FilmRun:
             temporary.unlink(missing_ok=True)
         return partial
 
+    @property
+    def _listing(self) -> Path:
+        return partial_for(self._plan.output).with_suffix(".ffconcat")
+
     def _list_pieces(self, segments: list[Segment]) -> Path:
         """A list in FFmpeg's ffconcat form, which players built on FFmpeg open like a film."""
         if len(segments) == 1:
             return segments[0].path
-        listing = partial_for(self._plan.output).with_suffix(".ffconcat")
+        listing = self._listing
         names = (f"file '{segment.path.parent.name}/{segment.path.name}'" for segment in segments)
         listing.write_text("\n".join(["ffconcat version 1.0", *names, ""]))
         return listing

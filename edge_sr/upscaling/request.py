@@ -129,7 +129,7 @@ class Report:
     placement: str | None
     encoder_ms: float
     decoder_ms: float
-    peak_rss_mb: float
+    peak_rss_mb: float | None
     codec: str | None = None
     resumed_frames: int = 0
     bad_frames: int = 0

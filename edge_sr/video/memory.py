@@ -27,10 +27,12 @@ def require_bytes(need: int, what: str) -> None:
         )
 
 
-def peak_rss_mb() -> float:
-    """The largest resident set of this process so far, in MB of 10^6 bytes."""
-    import resource
-
+def peak_rss_mb() -> float | None:
+    """The largest resident set of this process so far, in MB of 10^6 bytes; None where nobody says."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return None
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 

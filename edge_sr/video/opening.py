@@ -28,7 +28,8 @@ HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
 def is_url(name: str) -> bool:
-    return "://" in name
+    """Whether FFmpeg resolves the name by itself: an address, or a numbered sequence such as ``%04d.png``."""
+    return "://" in name or ("%" in name and not Path(name).exists())
 
 
 def open_input(name: str, hwaccel: str = "none") -> av.container.InputContainer:

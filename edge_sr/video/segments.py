@@ -14,7 +14,7 @@ from edge_sr.video.encoding import Encoding
 from edge_sr.video.opening import writing
 from edge_sr.video.pieces import Piece, Recipe, TimedFrame
 
-_NAME = re.compile(r"^(\d{6})@(-?\d+)\.(mp4|mov|nut)$")
+_NAME = re.compile(r"^(\d{6})_(-?\d+)\.(mp4|mov|nut)$")
 # A piece holds about this many output pixels, within a limit either way.
 PIXELS = 1 << 28
 
@@ -80,7 +80,7 @@ class SegmentWriter:
         with writing(str(self._folder)):
             piece.save()
             number = piece.index // self._length
-            piece.path.replace(self._folder / f"{number:06d}@{piece.first_pts}{piece.path.suffix}")
+            piece.path.replace(self._folder / f"{number:06d}_{piece.first_pts}{piece.path.suffix}")
         self._piece = None
 
     def suspend(self) -> Segment | None:

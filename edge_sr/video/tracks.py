@@ -126,7 +126,7 @@ class _Window:
         """Whether the packet lies in the window; its times are moved as the excerpt is."""
         time = packet.dts if packet.pts is None else packet.pts
         if time is None:
-            return False
+            return _is_cover(packet)
         unit = packet.time_base
         shift = round(self._shift / unit)
         begins, ends = (time - shift) * unit, (time + (packet.duration or 0) - shift) * unit
@@ -137,6 +137,14 @@ class _Window:
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
         return True
+
+
+def _is_cover(packet: Any) -> bool:
+    """A cover picture has no time of its own; other packets without one cannot be placed."""
+    from av.stream import Disposition
+
+    packet.pts = packet.dts = 0
+    return bool(packet.stream.disposition & Disposition.attached_pic)
 
 
 def _clip_subtitle(packet: Any, shift: int) -> bool:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import Making, frame_pixels, frame_times, make_film, packets
+from films import Making, frame_pixels, frame_times, make_film, moving_picture, packets
 
-from edge_sr.errors import InterruptedRun, MediaError, MemoryLimitError, OptionError
+from edge_sr.errors import DiskFullError, InterruptedRun, MediaError, MemoryLimitError, OptionError
 from edge_sr.upscaling.request import Controls, Request, Silent
 from edge_sr.upscaling.upscale import upscale
 from edge_sr.video.workfolder import folder_for, partial_for
@@ -194,6 +194,41 @@ def test_what_auto_came_to_is_that_of_the_first_run(source: Path, tmp_path: Path
     stop_after(source, output, 5, backend="onnxruntime", precision="fp16")
     report = upscale(request_for(source, output, resume=True))
     assert (report.backend, report.precision, report.frames) == ("onnxruntime", "fp16", 30)
+
+
+def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
+    source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when what was made so far is to be joined."""
+
+    def full(*given: object, **more: object) -> list[str]:
+        raise DiskFullError(f"no space left for {len(given) + len(more)} things")
+
+    stop = threading.Event()
+
+    class Stopping(Silent):
+        def frame(self, done: int, fps: float) -> None:
+            if done >= 10:
+                stop.set()
+
+    monkeypatch.setattr("edge_sr.upscaling.films.join", full)
+    with pytest.raises(InterruptedRun, match=r"film\.partial\.ffconcat plays"):
+        upscale(request_for(source, tmp_path / "film.mp4"), Controls(Stopping(), stop))
+    found = len(frame_pixels(tmp_path / "film.partial.ffconcat"))
+    assert 10 <= found < 30
+    monkeypatch.undo()
+    upscale(request_for(source, tmp_path / "film.mp4", resume=True))
+    assert same_film(tmp_path / "film.mp4", whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_numbered_sequence_of_pictures_is_a_film(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for index in range(5):
+        Image.fromarray(moving_picture((32, 24), index)).save(tmp_path / f"frame{index:03d}.png")
+    report = upscale(request_for(tmp_path / "frame%03d.png", tmp_path / "film.mp4", codec="x264"))
+    assert (report.frames, report.output_size) == (5, (48, 36))
 
 
 def test_a_huge_picture_is_refused_before_it_is_begun(

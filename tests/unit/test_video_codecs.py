@@ -117,7 +117,7 @@ def test_decoding_times_rise_and_never_pass_their_frames(tmp_path: Path) -> None
 
 def test_a_gap_ends_what_is_finished(tmp_path: Path) -> None:
     write_pieces(tmp_path, encoding_of("x264", "mp4"), length=5)
-    next(tmp_path.glob("000001@*")).unlink()
+    next(tmp_path.glob("000001_*")).unlink()
     assert [piece.index for piece in finished_segments(tmp_path)] == [0]
 
 

@@ -33,13 +33,13 @@ def test_unfinished_work_is_in_the_way_of_a_new_run(output: Path) -> None:
 
 
 def test_going_on_keeps_whole_pieces_only(output: Path) -> None:
-    start(output, "000000@0.mp4", "000001@99.mp4", "000003@300.mp4", "unfinished.mp4")
+    start(output, "000000_0.mp4", "000001_99.mp4", "000003_300.mp4", "unfinished.mp4")
     work = WorkFolder(output)
     work.open(STATE, resume=True, overwrite=False)
     assert [(piece.index, piece.first_pts) for piece in work.segments()] == [(0, 0), (1, 99)]
     assert sorted(path.name for path in work.path.iterdir()) == [
-        "000000@0.mp4",
-        "000001@99.mp4",
+        "000000_0.mp4",
+        "000001_99.mp4",
         "lock",
         "state.json",
     ]
@@ -47,7 +47,7 @@ def test_going_on_keeps_whole_pieces_only(output: Path) -> None:
 
 
 def test_overwriting_begins_again(output: Path) -> None:
-    start(output, "000000@0.mp4")
+    start(output, "000000_0.mp4")
     work = WorkFolder(output)
     work.open(STATE, resume=False, overwrite=True)
     assert work.segments() == []
