@@ -149,7 +149,9 @@ def _say(text: str) -> None:
 def _warn_of_int8(engines: list[dict[str, Any]]) -> None:
     """NVIDIA documents INT8 on RTX for weights only; that the engines build says nothing about speed."""
     if any(engine["flavour"] == "tensorrt-rtx" and engine["precision"] == "int8" for engine in engines):
-        _say("note: an INT8 gain is unproven on RTX: measure int8 against fp16 on that GPU with edge-sr bench")
+        _say(
+            "note: an INT8 gain is unproven on RTX: measure int8 against fp16 on that GPU with edge-sr bench"
+        )
 
 
 def _report(built: list[Built], elsewhere: list[Elsewhere], as_json: bool) -> None:

@@ -121,8 +121,9 @@ class EngineShelf:
 
 def _spread(file: EngineFile) -> int:
     """0 for fixed frame sizes: their kernels are tuned for just that size."""
-    first = next(iter(file.manifest.key.profiles[0].values()))
-    return int(first.minimum != first.maximum)
+    profile = file.manifest.key.profiles[0]
+    frame = profile.get("maps") or profile["image"]
+    return int(frame.minimum != frame.maximum)
 
 
 def open_runner(bundle: Bundle, precision: str, io: str, flavour: Flavour) -> Runner:
