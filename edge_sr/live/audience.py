@@ -235,7 +235,7 @@ class Audience:
 
     def _switch(self, engine: Engine, viewer: Viewer, choice: Choice) -> None:
         try:
-            engine.switch(choice)
+            engine.switch(dataclasses.replace(choice, backend=engine.choice.backend))
         except EdgeSRError as error:
             viewer.tell({"error": str(error)})
             return

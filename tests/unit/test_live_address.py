@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edge_sr.errors import InputNotFoundError, OptionError, OutputExistsError, OutputFolderError
@@ -58,7 +60,7 @@ def test_what_is_no_address(text: str) -> None:
         parse_address(text)
 
 
-def test_sinks_that_cannot_be() -> None:
+def test_sinks_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="cannot be written"):
         plan_outlet(parse_address("http://192.0.2.1/x"), None, False)
     with pytest.raises(OptionError, match="live file"):
@@ -67,15 +69,10 @@ def test_sinks_that_cannot_be() -> None:
         plan_outlet(parse_address("-"), "x264", False)
     with pytest.raises(OutputFolderError):
         plan_outlet(parse_address("/no/such/folder/out.mkv"), None, False)
+    (tmp_path / "out.mkv").touch()
     with pytest.raises(OutputExistsError):
-        plan_outlet(parse_address(__file__.replace(".py", ".py")).__class__("file", _existing()), None, False)
-
-
-def _existing() -> str:
-    import tempfile
-
-    with tempfile.NamedTemporaryFile(suffix=".mkv", delete=False) as file:
-        return file.name
+        plan_outlet(parse_address(str(tmp_path / "out.mkv")), None, False)
+    assert plan_outlet(parse_address(str(tmp_path / "out.mkv")), None, True).muxer == "matroska"
 
 
 def test_an_unknown_device_names_those_that_exist() -> None:
