@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Input = Annotated[str, typer.Argument(help="A picture, a folder of pictures, or anything FFmpeg opens.")]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="The file to write. [default: NAME-WxH.EXT beside the input]"),
+    typer.Option("-o", "--output", help="The file to write; by default NAME-WxH.EXT beside the input."),
 ]
 Scale = Annotated[str | None, typer.Option("--scale", help="How much larger, such as 2 or 2.7.")]
 Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="Exact size of the output.")]
@@ -31,7 +31,7 @@ Precision = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, f
 Region = Annotated[
     str | None, typer.Option("--region", metavar="X,Y,W,H", help="Only this part, in input pixels.")
 ]
-Start = Annotated[str | None, typer.Option("--start", metavar="T", help="Begin here: seconds or H:M:S.")]
+Start = Annotated[str | None, typer.Option("--start", metavar="T", help="Begin here: seconds or HH:MM:SS.")]
 Duration = Annotated[str | None, typer.Option("--duration", metavar="T", help="Stop after so long.")]
 Codec = Annotated[
     str | None,
@@ -85,19 +85,8 @@ def _request(given: dict[str, Any]) -> Request:
     from edge_sr.grid import parse_scale
     from edge_sr.upscaling.request import Request
 
-    as_given = (
-        "input",
-        "output",
-        "height",
-        "model",
-        "backend",
-        "precision",
-        "codec",
-        "crf",
-        "preset",
-        "hwaccel",
-    )
-    flags = ("resume", "overwrite", "strict")
+    as_given = ("input", "output", "height", "model", "backend", "precision", "codec", "crf", "preset")
+    flags = ("hwaccel", "resume", "overwrite", "strict")
     return Request(
         **{name: given[name] for name in as_given + flags},
         scale=None if given["scale"] is None else parse_scale(given["scale"]),
