@@ -30,6 +30,14 @@ def test_uneven_times_and_a_late_start_are_exact(tmp_path: Path) -> None:
         assert film.decoded == len(UNEVEN)
 
 
+def test_what_an_edit_list_cuts_is_not_shown(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.mp4", Making(times=range(-5, 10)))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].frames == 15
+    with Film(str(path)) as film:
+        assert seconds(film) == [Fraction(index, 25) for index in range(10)]
+
+
 def test_an_excerpt_begins_at_zero_and_ends_in_time(tmp_path: Path) -> None:
     path = make_film(tmp_path / "film.mp4", Making(frames=25))
     with Film(str(path), Excerpt(Fraction(1, 5), Fraction(2, 5))) as film:
