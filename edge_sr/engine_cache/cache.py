@@ -105,11 +105,12 @@ class EngineCache:
         return Engine(engine.path, manifest)
 
     def paths(self) -> list[Path]:
-        """Every engine file and every manifest without one, sound or not."""
-        found = {
-            path.with_suffix(".engine") for kind in ("*.engine", "*.json") for path in self.folder.glob(kind)
-        }
-        return sorted(found)
+        """Every engine file, sound or not, and the place of every one that a killed builder left unfinished."""
+        whole = [path for kind in ("*.engine", "*.json") for path in self.folder.glob(kind)]
+        unfinished = [
+            path.with_suffix("") for path in self.folder.glob("*.part") if ".timing" not in path.name
+        ]
+        return sorted({path.with_suffix(".engine") for path in (*whole, *unfinished)})
 
     def check(self) -> Iterator[tuple[Path, Engine | None, str]]:
         """Each engine with what is wrong with it, empty when sound."""

@@ -11,6 +11,7 @@ keeps three in flight. TensorRT is reached through ``tensorrt_engine``, the GPU 
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from edge_sr.engine_cache.identity import Shape
 from edge_sr.engine_cache.shapes import input_shape
-from edge_sr.errors import MemoryLimitError
+from edge_sr.errors import MemoryLimitError, ShapeError
 from edge_sr.grid import SamplingGrid
 from edge_sr.runtime.cuda import Driver
 from edge_sr.runtime.runner import ClosingRunner
@@ -98,23 +99,23 @@ class TensorRTRunner(ClosingRunner):
             return self._open_session(image.shape, grid).decode(maps)
 
     def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
-        """Each picture upscaled, in order, three in flight; all pictures have the first one's shape."""
-        driver, maps, submitted, collected = self._device.driver, None, 0, 0
-        for image in images:
+        """Each picture upscaled, in order, three in flight; ``ShapeError`` unless all have the first one's shape."""
+        driver, maps, waiting = self._device.driver, None, deque[int]()
+        shape: tuple[int, ...] | None = None
+        for number, image in enumerate(images):
+            shape = shape or image.shape
+            _require_shape(image.shape, shape)
             with driver.entered():
-                session = self._open_session(image.shape, grid)
-                maps = maps or self._take_maps(image.shape)
-                if submitted - collected == FRAMES_IN_FLIGHT:
-                    done, collected = session.collect(collected % FRAMES_IN_FLIGHT), collected + 1
-                else:
-                    done = None
-                session.submit(submitted % FRAMES_IN_FLIGHT, image, self._encoder(image.shape), maps)
-                submitted += 1
+                session = self._open_session(shape, grid)
+                maps = maps or self._take_maps(shape)
+                done = session.collect(waiting.popleft()) if len(waiting) == FRAMES_IN_FLIGHT else None
+                waiting.append(number % FRAMES_IN_FLIGHT)
+                session.submit(waiting[-1], image, self._encoder(shape), maps)
             if done is not None:
                 yield done
-        while collected < submitted:
+        while waiting:
             with driver.entered():
-                done, collected = self._current().collect(collected % FRAMES_IN_FLIGHT), collected + 1
+                done = self._current().collect(waiting.popleft())
             yield done
 
     def _current(self) -> Session:
@@ -177,6 +178,13 @@ class TensorRTRunner(ClosingRunner):
             self._encoders.clear()
             self._pool.free()
             self._device.scratch.free()
+
+
+def _require_shape(found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if found != expected:
+        raise ShapeError(
+            f"frames in flight must all be {expected}, found {found}: start anew for another size"
+        )
 
 
 def _halved(tile: tuple[int, int]) -> tuple[int, int]:

@@ -184,6 +184,13 @@ def test_prune_removes_the_damaged_and_frees_their_bytes(cache: EngineCache, eng
     assert list(cache.folder.glob("tiny*")) == []
 
 
+def test_prune_removes_what_a_killed_builder_left(cache: EngineCache) -> None:
+    left = cache.folder / f"{KEY.name}.engine.part"
+    left.write_bytes(b"half an engine")
+    assert [removal.bytes for removal in prune(cache, Limits())] == [14]
+    assert not left.exists()
+
+
 def test_prune_leaves_what_is_being_built(cache: EngineCache, engine: Engine) -> None:
     engine.path.with_suffix(".json").unlink()
     with cache.lock(KEY.name):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from engine_standin import runner_for
 
-from edge_sr.errors import DeviceError, EngineError, MemoryLimitError
+from edge_sr.errors import DeviceError, EngineError, MemoryLimitError, ShapeError
 from edge_sr.grid import SamplingGrid, sampling_grid
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.cuda_fake import FakeDriver
@@ -162,6 +162,13 @@ def test_a_film_given_up_halfway_leaves_nothing(nano: Bundle, image: Any) -> Non
         frames = runner.frames((image for _ in range(9)), grid_for(nano))
         next(frames)
         frames.close()
+    driver.close()
+
+
+def test_a_film_that_changes_its_size_is_refused_and_leaves_nothing(nano: Bundle, image: Any) -> None:
+    driver = FakeDriver()
+    with runner_for(nano, driver) as runner, pytest.raises(ShapeError, match="frames in flight"):
+        list(runner.frames([image, image[:, :-2]], grid_for(nano)))
     driver.close()
 
 
