@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr import __version__
-from edge_sr.errors import EdgeSRError, InterruptedRun, MediaError
+from edge_sr.errors import EdgeSRError, InterruptedRun, MediaError, ResourceError
 from edge_sr.pipeline import Flow, run_film
 from edge_sr.runtime.runner import available_cores
 from edge_sr.upscaling.film_plan import MARKER, FilmPlan, check_named_output, plan_film
@@ -70,8 +70,11 @@ class _FilmRun:
             lost = self._join()
         except InterruptedRun:
             raise
-        except EdgeSRError as error:
-            raise self._explained(error) from error
+        except Exception as error:
+            explained = self._explained(error)
+            if explained is None:
+                raise
+            raise explained from error
         finally:
             watcher.end()
         self._work.remove()
@@ -106,13 +109,16 @@ class _FilmRun:
         self._work.release()
         return InterruptedRun(f"stopped after {frames} frames: {self._kept(tail)}; {self._go_on}")
 
-    def _explained(self, error: EdgeSRError) -> EdgeSRError:
-        """The error with where the finished part is and how to go on."""
+    def _explained(self, error: Exception) -> EdgeSRError | None:
+        """The error with where the finished part is and how to go on; None when nothing was finished."""
         self._work.release()
         tail = self._writer.salvage()
         if tail is None and not self._work.segments():
-            return error
-        return type(error)(f"{error}; {self._kept(tail)}; {self._go_on}")
+            return None
+        kept = f"{self._kept(tail)}; {self._go_on}"
+        if isinstance(error, EdgeSRError):
+            return type(error)(f"{error}; {kept}")
+        return ResourceError(f"{type(error).__name__}: {error}; {kept}")
 
     @property
     def _go_on(self) -> str:

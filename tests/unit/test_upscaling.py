@@ -11,12 +11,20 @@ import threading
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from films import Making, frame_pixels, frame_times, make_film, moving_picture, packets
 
-from edge_sr.errors import DiskFullError, InterruptedRun, MediaError, MemoryLimitError, OptionError
+from edge_sr.errors import (
+    DiskFullError,
+    InterruptedRun,
+    MediaError,
+    MemoryLimitError,
+    OptionError,
+    ResourceError,
+)
 from edge_sr.upscaling.request import Controls, Request, Silent
 from edge_sr.upscaling.upscale import upscale
 from edge_sr.video.workfolder import folder_for, partial_for
@@ -25,6 +33,7 @@ RUN = """
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from edge_sr.cli.interrupts import stopping
 from edge_sr.upscaling.request import Controls, Request, Silent
 from edge_sr.upscaling.upscale import upscale
@@ -220,6 +229,28 @@ def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
     upscale(request_for(source, tmp_path / "film.mp4", resume=True))
     assert same_film(tmp_path / "film.mp4", whole)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_network_that_breaks_leaves_what_was_made(
+    source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_sr.upscaling.request import TimedNetwork
+
+    working, calls = TimedNetwork.__call__, [0]
+
+    def breaking(*given: Any, **more: Any) -> np.ndarray:
+        calls[0] += 1
+        if calls[0] == 7:
+            raise RuntimeError("device lost")
+        return working(*given, **more)
+
+    monkeypatch.setattr(TimedNetwork, "__call__", breaking)
+    with pytest.raises(ResourceError, match=r"device lost; .*partial\.mp4 plays what was made so far"):
+        upscale(request_for(source, tmp_path / "film.mp4"))
+    assert 4 <= len(frame_times(tmp_path / "film.partial.mp4")) <= 6
+    monkeypatch.undo()
+    upscale(request_for(source, tmp_path / "film.mp4", resume=True))
+    assert same_film(tmp_path / "film.mp4", whole)
 
 
 def test_a_numbered_sequence_of_pictures_is_a_film(tmp_path: Path) -> None:
