@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Job = tuple[BuildRequest, Workplace]
 
 BundleArgument = Annotated[
-    str | None, typer.Argument(metavar="[BUNDLE]", help="A shipped model or a bundle folder.")
+    str | None, typer.Argument(metavar="BUNDLE", help="A shipped model or a bundle folder.")
 ]
 TargetOption = Annotated[
     str | None, typer.Option(help="Target profiles, comma-separated; auto: this device.")
@@ -29,7 +29,9 @@ PrecisionOption = Annotated[
 ]
 SizesOption = Annotated[str | None, typer.Option(help="Input sizes WxH, comma-separated: one profile each.")]
 MaxSizeOption = Annotated[str | None, typer.Option(help="Instead of --sizes: every input size up to WxH.")]
-DepthOption = Annotated[int, typer.Option(help="8, or 10 to build the float pair for deeper video too.")]
+DepthOption = Annotated[
+    int | None, typer.Option(help="8 (default), or 10 to build the float pair for deeper video too.")
+]
 FlavourOption = Annotated[
     str | None, typer.Option(help="tensorrt or tensorrt-rtx, when not the target's own.")
 ]
@@ -47,7 +49,7 @@ def build(
     precision: PrecisionOption = None,
     sizes: SizesOption = None,
     max_size: MaxSizeOption = None,
-    depth: DepthOption = 8,
+    depth: DepthOption = None,
     flavour: FlavourOption = None,
     dla: DlaOption = False,
     dla_fallback: FallbackOption = False,
@@ -57,9 +59,14 @@ def build(
     """Build TensorRT engines for a GPU. TensorRT for RTX needs none; TensorRT builds on the device."""
     if dla_fallback and not dla:
         raise OptionError("--dla-fallback says what to do beside --dla: add --dla or leave it out")
-    options = {"flavour": flavour, "dla": dla, "gpu_fallback": dla_fallback, "depth": depth}
+    options = {
+        "flavour": flavour,
+        "dla": dla,
+        "gpu_fallback": dla_fallback,
+        "depth": 8 if depth is None else depth,
+    }
     if fleet is not None:
-        _refuse_beside_fleet(bundle, target, precision, sizes, max_size, flavour, dla or None)
+        _refuse_beside_fleet(bundle, target, precision, sizes, max_size, depth, flavour, dla or None)
         jobs, elsewhere = _fleet(fleet)
         _report(_run(jobs), elsewhere, json_)
         return
@@ -68,9 +75,7 @@ def build(
 
 def _refuse_beside_fleet(*given: Any) -> None:
     if any(value is not None for value in given):
-        raise OptionError(
-            "--fleet FILE names bundles, targets, precisions and sizes itself: leave the others out"
-        )
+        raise OptionError("--fleet FILE says itself what is built, and for what: leave the others out")
 
 
 def _requests(
