@@ -123,14 +123,11 @@ def _gpu_for(target: str) -> Any:
 
 
 def _jobs(requests: list[BuildRequest]) -> list[Job]:
-    """Each request with its workplace; all are checked before the first is built."""
+    """Each request with its workplace, or the first obstacle."""
     from edge_sr.engines.fleet import command_for
-    from edge_sr.engines.request import engine_keys, find_workplace
+    from edge_sr.engines.request import find_workplace
 
-    jobs = [(request, find_workplace(request, command_for(request))) for request in requests]
-    for request, workplace in jobs:
-        engine_keys(request, workplace)
-    return jobs
+    return [(request, find_workplace(request, command_for(request))) for request in requests]
 
 
 def _fleet(path: Path) -> tuple[list[Job], list[Elsewhere]]:
@@ -142,7 +139,11 @@ def _fleet(path: Path) -> tuple[list[Job], list[Elsewhere]]:
 def _run(jobs: list[Job]) -> list[Built]:
     from edge_sr.engine_cache.cache import EngineCache
     from edge_sr.engines.build import build
+    from edge_sr.engines.request import engine_keys
 
+    # All bundles and precisions are checked before the first engine is built.
+    for request, workplace in jobs:
+        engine_keys(request, workplace)
     cache = EngineCache()
     return [built for request, workplace in jobs for built in build(request, workplace, cache, _say)]
 
