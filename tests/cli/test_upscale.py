@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from calling import Answer, Command
 from films import Making, frame_pixels, frame_times, make_film, packets
 from PIL import Image
@@ -145,6 +147,36 @@ def test_sound_that_begins_before_the_picture_does_not_move_it(
     assert packets(film, "audio")[0][0][0] < 0
     assert upscale(film, "-o", "film.mkv", "--scale", "1").code == 0
     assert frame_times(tmp_path / "film.mkv") == frame_times(film)
+
+
+def with_cover(film: Path, target: Path) -> Path:
+    """The film with a JPEG as its cover."""
+    buffer = io.BytesIO()
+    Image.fromarray(reference_card(20, 20)).save(buffer, "JPEG")
+    with av.open(str(film)) as source, av.open(str(target), "w") as container:
+        twins = {
+            stream.index: container.add_stream_from_template(stream, opaque=True) for stream in source.streams
+        }
+        cover = container.add_mux_stream("mjpeg", width=20, height=20)
+        cover.disposition = Disposition.attached_pic
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = twins[packet.stream_index]
+                container.mux(packet)
+        picture = av.Packet(buffer.getvalue())
+        picture.stream, picture.pts, picture.dts, picture.time_base = cover, 0, 0, Fraction(1, 25)
+        container.mux(picture)
+    return target
+
+
+def test_a_cover_is_kept_and_not_taken_for_the_film(upscale: Upscale, film: Path, tmp_path: Path) -> None:
+    source, output = with_cover(film, tmp_path / "cover.mp4"), tmp_path / "out.mp4"
+    found = upscale(source, "-o", output, "--scale", "2", "--json").json
+    assert (found["frames"], found["dropped"]) == (6, [])
+    with av.open(str(output)) as container:
+        cover = container.streams.video[1]
+        assert cover.disposition & Disposition.attached_pic
+        assert (cover.width, cover.height) == (20, 20)
 
 
 def test_ten_bits_stay_ten_bits(upscale: Upscale, tmp_path: Path) -> None:

@@ -151,6 +151,20 @@ def test_one_signal_leaves_a_film_that_plays(
     assert not partial.exists()
 
 
+def test_two_signals_end_it_at_once_and_lose_no_piece(source: Path, whole: Path, tmp_path: Path) -> None:
+    output = tmp_path / "film.mp4"
+    process = started(source, output)
+    assert process.stdout is not None
+    for _ in range(10):
+        process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode in (1, 130)  # 1: the first had ended the run before the second came
+    upscale(request_for(source, output, resume=True))
+    assert same_film(output, whole)
+
+
 def test_a_run_stopped_before_its_first_frame_says_so(source: Path, tmp_path: Path) -> None:
     controls = Controls()
     controls.stop.set()
