@@ -45,7 +45,9 @@ class Viewer:
 
     @property
     def ready(self) -> bool:
-        return self.view is not None and self.sent - self.drawn < UNDRAWN
+        # A new view need not wait until the old one's pictures are through.
+        room = UNDRAWN + 1 if self.moved else UNDRAWN
+        return self.view is not None and self.sent - self.drawn < room
 
     def look(self, view: View) -> None:
         self.view, self.moved = view, True

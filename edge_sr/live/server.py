@@ -20,6 +20,8 @@ from edge_sr.live.request import Place
 from edge_sr.live.views import Acknowledged, BadMessage, View, parse_message
 from edge_sr.manifest import Bundle, shipped_bundles
 from edge_sr.optional import require
+from edge_sr.runtime.backends import choose_backend
+from edge_sr.runtime.choice import offered
 
 MOST_VIEWERS = 16
 LARGEST_MESSAGE = 4096
@@ -42,11 +44,11 @@ class Server:
     Raises ``OptionError`` for a host or port that cannot be had, ``MissingError`` without aiohttp.
     """
 
-    def __init__(self, place: Place, audience: Audience, extra: Bundle | None = None) -> None:
+    def __init__(self, place: Place, audience: Audience, extra: Bundle, backend: str) -> None:
         self._web: Any = require("aiohttp.web", "edge-sr camera --serve")
         self._place, self._audience = place, audience
         self._gate = Gate(place.host)
-        self._models = model_list(extra)
+        self._models = model_list(extra, backend)
         self._page = resources.files("edge_sr.live").joinpath("page.html").read_text(encoding="utf-8")
         self._snapshots = asyncio.Semaphore(1)
         self._ready: Future[int] = Future()
@@ -239,25 +241,25 @@ class _Post:
             await self._connection.close(code=1001)
 
 
-def model_list(extra: Bundle | None) -> list[dict[str, Any]]:
-    """What the page may choose from: the shipped models, and the run's own."""
+def model_list(extra: Bundle, backend: str) -> list[dict[str, Any]]:
+    """What the page may choose from: the shipped models, and the run's own, in what ``backend`` computes."""
     bundles = list(shipped_bundles())
-    if extra is not None and extra.path not in [bundle.path for bundle in bundles]:
+    if extra.path not in [bundle.path for bundle in bundles]:
         bundles.insert(0, extra)
     return [
-        {"name": bundle.name, "path": str(bundle.path), "precisions": _precisions(bundle)}
+        {
+            "name": bundle.name,
+            "path": str(bundle.path),
+            "precisions": sorted(offered(bundle, choose_backend(backend, bundle))),
+        }
         for bundle in bundles
     ]
 
 
-def _precisions(bundle: Bundle) -> list[str]:
-    return sorted({"int8" if name.startswith("int8") else name for name in bundle.precisions})
-
-
-def open_page(place: Place, audience: Audience, extra: Bundle | None) -> Server:
+def open_page(place: Place, audience: Audience, extra: Bundle, backend: str) -> Server:
     """The running page; ``ResourceError`` when the server's thread fails in a way of its own."""
     try:
-        return Server(place, audience, extra)
+        return Server(place, audience, extra, backend)
     except EdgeSRError:
         raise
     except Exception as error:
