@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,8 +48,11 @@ def camera(
         float | None, typer.Option("--duration", metavar="SECONDS", help="Stop after so long.")
     ] = None,
     min_scale: Annotated[
-        str, typer.Option("--min-scale", help="With --fps: the network's scale never falls below it.")
-    ] = "1",
+        str | None,
+        typer.Option(
+            "--min-scale", metavar="S", help="With --fps: the scale never falls below it. [default: 1]"
+        ),
+    ] = None,
     still_threshold: Annotated[
         int, typer.Option("--still-threshold", help="Levels of 255 that count as unchanged; 0 is exact.")
     ] = 0,
@@ -69,6 +73,7 @@ def camera(
     from edge_sr.video.address import parse_address
 
     _check_places(source, output, serve, as_json)
+    _check_companions(output, codec, fps, min_scale)
     outlet = None if output is None else _outlet(output, codec, overwrite)
     exact, wanted = _target(scale, size)
     request = Request(
@@ -79,7 +84,7 @@ def camera(
         size=wanted,
         rate=None if fps is None else _rate(fps),
         duration=_checked_duration(duration),
-        lowest_scale=_lowest(min_scale, exact),
+        lowest_scale=_lowest(min_scale or "1", exact),
         still_threshold=_threshold(still_threshold),
         model=model,
         backend=backend,
@@ -113,8 +118,21 @@ def _check_places(source: str, output: str | None, serve: str | None, as_json: b
         raise OptionError(
             "-o - writes the pictures to stdout, where --json writes too: leave one of them out"
         )
-    if output is not None and output == source and output != "-":
+    if output is not None and output != "-" and _same_place(source, output):
         raise OptionError("the sink is the source: name another")
+
+
+def _same_place(source: str, output: str) -> bool:
+    files = Path(source), Path(output)
+    return source == output or (all(file.exists() for file in files) and files[0].samefile(files[1]))
+
+
+def _check_companions(output: str | None, codec: str | None, fps: str | None, min_scale: str | None) -> None:
+    """Options that mean nothing without another are refused rather than ignored."""
+    if codec is not None and output is None:
+        raise OptionError("--codec is for a sink: give -o too, or leave it out")
+    if min_scale is not None and fps is None:
+        raise OptionError("--min-scale is for a deadline: give --fps too, or leave it out")
 
 
 def _outlet(output: str, codec: str | None, overwrite: bool) -> Outlet:
