@@ -1,9 +1,9 @@
 """Edge SR: arbitrary-scale super-resolution, from a checkpoint to a device.
 
-    from edge_sr import Upscaler
+from edge_sr import Upscaler
 
-    with Upscaler("diinn-edge") as up:
-        larger = up(frame, scale=2.7)
+with Upscaler("diinn-edge") as up:
+    larger = up(frame, scale=2.7)
 """
 
 from __future__ import annotations

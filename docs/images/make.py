@@ -36,7 +36,9 @@ def main() -> None:
     with Upscaler("diinn-edge") as up:
         after = up(picture, scale=SCALE, region=REGION)
     gap = np.full((h, 8, 3), 255, np.uint8)
-    Image.fromarray(np.concatenate([before, gap, after], axis=1)).save(HERE / "before-after.png", optimize=True)
+    Image.fromarray(np.concatenate([before, gap, after], axis=1)).save(
+        HERE / "before-after.png", optimize=True
+    )
 
 
 if __name__ == "__main__":

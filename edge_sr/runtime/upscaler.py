@@ -202,4 +202,3 @@ def _sources(box: Box, before: Size, after: Size) -> Box:
     """The LR pixels nearest to the outputs of ``box``."""
     grid = sampling_grid(before, after, box)
     return Box(int(grid.cols[0]), int(grid.rows[0]), int(grid.cols[-1]) + 1, int(grid.rows[-1]) + 1)
-

@@ -28,7 +28,12 @@ class Chromium:
     async def __aenter__(self) -> Chromium:
         assert BINARY is not None
         command = [BINARY, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
-        command += [f"--user-data-dir={self._profile}", "--no-first-run", "--disable-dev-shm-usage", "about:blank"]
+        command += [
+            f"--user-data-dir={self._profile}",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+            "about:blank",
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._session = aiohttp.ClientSession()
         try:
