@@ -27,7 +27,7 @@ from edge_sr.calibration.sources import read_originals
 from edge_sr.calibration.table import SCHEMA, FrameEntry, PlacementEntry, ScaleTable, graph_hashes
 from edge_sr.calibration.trial import Picture, Trial
 from edge_sr.calibration.write import write_bundle
-from edge_sr.errors import ConfigError
+from edge_sr.errors import ConfigError, EdgeSRError
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.runner import available_cores
 
@@ -64,7 +64,7 @@ class Calibrated:
 
 
 def calibrate(request: Request, say: Say) -> Calibrated:
-    """Calibrate and write the bundle; nothing is written on failure but the memo to resume from.
+    """Calibrate and write the bundle; on failure nothing is written, and an interruption leaves the memo.
 
     Raises ``BudgetError`` when no assignment meets the budget, ``BundleError`` for a bundle without FP32
     graphs, and what reading the frames raises.
@@ -77,8 +77,12 @@ def calibrate(request: Request, say: Say) -> Calibrated:
     memo = Memo(request.memo, _key(request, frames), resume=request.resume)
     if request.resume:
         say(f"going on with {len(memo)} results" if len(memo) else "nothing to go on from: beginning anew")
-    table = _Calibration(request, frames, memo, say).table()
-    bundle = write_bundle(request.bundle, table, request.out, overwrite=request.overwrite)
+    try:
+        table = _Calibration(request, frames, memo, say).table()
+        bundle = write_bundle(request.bundle, table, request.out, overwrite=request.overwrite)
+    except EdgeSRError:
+        memo.remove()  # the same search would fail again; only one that was interrupted is worth going on with
+        raise
     memo.remove()
     return Calibrated(bundle, table, frames)
 

@@ -117,15 +117,31 @@ def test_without_output_a_bundle_is_replaced_and_a_shipped_one_refused(
 def test_a_budget_nobody_can_meet(calibrate: Command, scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "made"
     strict = recipe(tmp_path, more="[budget]\nmean_db = 1e-9\nworst_db = 1e-9\n")
+    before = set(tmp_path.iterdir())
     answer = calibrate("diinn-nano", "--frames", scenes, "-o", out, "--recipe", strict)
     assert_refused(answer, 4, out, "no assignment", "the nearest")
-    memo = tmp_path / ".made.calibration.json"
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_an_interrupted_search_goes_on(
+    calibrate: Command, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_sr.calibration import calibrate as library
+
+    def interrupt(*_given: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    out, memo = tmp_path / "made", tmp_path / ".made.calibration.json"
+    words = ("diinn-nano", "--frames", scenes, "-o", out, "--recipe", recipe(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(library, "write_bundle", interrupt)
+        assert_refused(calibrate(*words), 130, out, "--resume")
     assert memo.is_file()
-    again = calibrate("diinn-nano", "--frames", scenes, "-o", out, "--recipe", strict, "--resume")
-    assert "going on with" in again.err
-    assert_refused(again, 4, out, "the nearest")
-    more = calibrate("diinn-nano", "--frames", scenes, "-o", out, "--recipe", recipe(tmp_path), "--resume")
-    assert_refused(more, 2, out, "another bundle, recipe or frames")
+    other = calibrate(*words[:-1], recipe(tmp_path, "entropy"), "--resume")
+    assert_refused(other, 2, out, "another bundle, recipe or frames")
+    done = calibrate(*words, "--resume")
+    assert done.code == 0 and "going on with" in done.err
+    assert not memo.exists()
 
 
 def test_bad_frames_are_refused(calibrate: Command, tmp_path: Path) -> None:
