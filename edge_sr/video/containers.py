@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
@@ -49,19 +50,25 @@ MP4_TAGS = {
 }
 
 
+# Beyond this a film's length would no longer fit into 32 bits after some minutes.
+FINEST = 10_000_000
+
+
 def muxer_options(
-    container: Container, time_base: Fraction, first_pts: int, metadata: Collection[str]
+    container: Container, late: Collection[Fraction], metadata: Collection[str]
 ) -> dict[str, str]:
     """Options of the muxer that keep timestamps exact and every metadata key.
 
-    MP4 and MOV give a late start in the unit of the whole film, a millisecond by default: too coarse for it.
+    ``late`` are the time bases of the tracks that do not begin at 0. MP4 and MOV give such a start in the unit of
+    the whole film, a millisecond by default: too coarse for it.
     """
     options: dict[str, str] = {}
     if container.name not in ("mp4", "mov"):
         # Sound that begins before 0, as AAC's does, would move the picture by as much.
         return {"avoid_negative_ts": "disabled"}
-    if first_pts and time_base.denominator <= 1_000_000:
-        options["movie_timescale"] = str(time_base.denominator)
+    timescale = math.lcm(*(unit.denominator for unit in late))
+    if late and timescale <= FINEST:
+        options["movie_timescale"] = str(timescale)
     if not MP4_TAGS.issuperset(metadata):
         options["movflags"] = "+use_metadata_tags"
     return options

@@ -70,7 +70,7 @@ def _write(
     import av
 
     metadata = without(source.metadata, STALE)
-    options = muxer_options(plan.container, plan.time_base, segments[0].first_pts, metadata)
+    options = muxer_options(plan.container, _late(source, segments, plan), metadata)
     with av.open(str(segments[0].path)) as first:
         output = av.open(str(target), "w", format=plan.container.muxer, container_options=options)
         try:
@@ -81,6 +81,13 @@ def _write(
                 output.mux(packet)
         finally:
             output.close()
+
+
+def _late(source: av.container.InputContainer, segments: list[Segment], plan: JoinPlan) -> list[Fraction]:
+    """The time bases of the tracks that do not begin at 0."""
+    copied = [source.streams[index] for index in plan.tracks.kept]
+    units = [Fraction(stream.time_base or 1) for stream in copied if stream.start_time]
+    return [*units, plan.time_base] if segments[0].first_pts else units
 
 
 def _add_streams(

@@ -238,10 +238,11 @@ def test_large_pictures_get_shorter_pieces_and_lookahead() -> None:
 
 def test_a_late_start_needs_a_finer_clock_in_mp4() -> None:
     mp4, mkv = container_for(Path("a.mp4")), container_for(Path("a.mkv"))
-    assert muxer_options(mp4, Fraction(1, 90000), 7, {}) == {"movie_timescale": "90000"}
-    assert muxer_options(mp4, Fraction(1, 90000), 0, {"title": "x"}) == {}
-    assert muxer_options(mp4, Fraction(1, 25), 0, {"firmware": "x"}) == {"movflags": "+use_metadata_tags"}
-    assert "movie_timescale" not in muxer_options(mkv, Fraction(1, 90000), 7, {"firmware": "x"})
+    assert muxer_options(mp4, [Fraction(1, 90000)], {}) == {"movie_timescale": "90000"}
+    assert muxer_options(mp4, [Fraction(1, 30000), Fraction(1, 44100)], {}) == {"movie_timescale": "4410000"}
+    assert muxer_options(mp4, [], {"title": "x"}) == {}
+    assert muxer_options(mp4, [], {"firmware": "x"}) == {"movflags": "+use_metadata_tags"}
+    assert "movie_timescale" not in muxer_options(mkv, [Fraction(1, 90000)], {"firmware": "x"})
 
 
 def test_this_ffmpeg_has_the_encoders_it_should() -> None:
