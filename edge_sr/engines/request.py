@@ -12,6 +12,7 @@ from edge_sr.engines.dla import require_dla
 from edge_sr.engines.target import Size, TargetProfile, require_supported
 from edge_sr.errors import BundleError, MissingError, OptionError
 from edge_sr.manifest import Bundle, Graph, file_sha256
+from edge_sr.spec import NetworkSpec
 from edge_sr.trt import Flavour
 
 PARTS = ("encoder", "decoder")
@@ -49,11 +50,30 @@ class BuildRequest:
         return ("uint8",) if self.depth == 8 else ("uint8", "float")
 
     @property
+    def tile(self) -> Size:
+        """The target's tile, halved until a decoder as wide as the bundle's can compute it in the workspace."""
+        width, height = self.target.tile_size
+        while (
+            width * height * _bytes_per_pixel(self.bundle.network) > self.target.workspace << 20
+            and height > 1
+        ):
+            width, height = (width, height // 2) if 2 * height >= width else (width // 2, height)
+        return width, height
+
+    @property
     def ranges(self) -> tuple[shapes.SizeRange, ...]:
-        tile = self.target.tile_size
+        tile = self.tile
         if self.max_size:
             return (shapes.up_to(self.max_size, tile),)
         return tuple(shapes.fixed(size, tile) for size in self.sizes or self.target.input_sizes)
+
+
+def _bytes_per_pixel(network: NetworkSpec) -> int:
+    """Scratch for one output pixel: TensorRT asked for six float32 values a channel of the widest layer; eight
+    leave room."""
+    decoder = network.decoder
+    unfolded = 0 if decoder.splits else 9 * network.encoder.channels
+    return 4 * 8 * max(*decoder.widths, unfolded)
 
 
 @dataclass(frozen=True)

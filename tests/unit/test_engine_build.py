@@ -207,6 +207,14 @@ def test_a_builder_that_is_killed_leaves_nothing_that_loads_wrongly(
     assert all(item.fresh for item in built)
 
 
+def test_a_wide_network_gets_a_smaller_tile(bundle: Bundle) -> None:
+    decoder = replace(bundle.network.decoder, widths=(256,) * 4)
+    described = replace(bundle.description, network=replace(bundle.network, decoder=decoder))
+    wide = request_for(Bundle(bundle.path, described), "rtx-20")
+    assert request_for(bundle, "rtx-20").tile == load_target("rtx-20").tile_size == (2048, 256)
+    assert wide.tile == (1024, 256)
+
+
 def test_too_little_workspace_says_what_to_change(cache: EngineCache) -> None:
     target = replace(load_target("rtx-40"), workspace_mib=64)
     request = BuildRequest(open_bundle("diinn-edge"), target, "fp32", ((1920, 1080),))
