@@ -14,7 +14,7 @@ import time
 from fractions import Fraction
 from typing import Protocol
 
-from edge_sr.errors import MediaError, UnreachableError
+from edge_sr.errors import InputError, InterruptedRun, MediaError, UnreachableError
 from edge_sr.live.deadline import ScaleController
 from edge_sr.live.engine import Choice, Engine
 from edge_sr.live.latency import Latencies
@@ -28,6 +28,7 @@ FIRST_FRAME_SECONDS = 15.0
 # How soon a stop, a request of the page or the end of the duration is noticed.
 GLANCE_SECONDS = 0.02
 DEFAULT_RATE = Fraction(25)
+STOPPED_EARLY = "stopped before the first picture: nothing was written"
 
 
 class Audience(Protocol):
@@ -60,7 +61,7 @@ class Session:
         request = self._request
         choice = Choice(request.model, request.backend, request.precision)
         with contextlib.closing(Engine(choice, request.still_threshold)) as engine:
-            reader = Reader(request.source, threading.Event(), request.rate, self._say)
+            reader = self._open_reader()
             try:
                 reader.start()
                 self._set_up(reader, engine)
@@ -76,10 +77,7 @@ class Session:
 
     def _set_up(self, reader: Reader, engine: Engine) -> None:
         """The first frame says how large everything is; it and what comes meanwhile are not counted."""
-        found = reader.frames.take(FIRST_FRAME_SECONDS)
-        if found is None:
-            raise self._no_picture(reader)
-        frame = self._to_rgb(found[1].frame)
+        frame = self._to_rgb(self._first_arrival(reader).frame)
         self._first = (frame.shape[1], frame.shape[0])
         self.target = self._request.target(self._first)
         self._adopt(self._first)
@@ -95,6 +93,27 @@ class Session:
             self._writer.start(self._began)
         reader.restart_counts()
         self._say(f"live: {self._first[0]}x{self._first[1]} to {self.target[0]}x{self.target[1]}")
+
+    def _open_reader(self) -> Reader:
+        try:
+            return Reader(self._request.source, threading.Event(), self._request.rate, self._say)
+        except InputError as error:
+            # A signal breaks off what FFmpeg waits for, which then looks like a bad source.
+            if self._stop.is_set():
+                raise InterruptedRun(STOPPED_EARLY) from error
+            raise
+
+    def _first_arrival(self, reader: Reader) -> Arrival:
+        until = time.monotonic() + FIRST_FRAME_SECONDS
+        while time.monotonic() < until and not self._stop.is_set():
+            found = reader.frames.take(GLANCE_SECONDS)
+            if found is not None:
+                return found[1]
+            if reader.frames.ended:
+                break
+        if self._stop.is_set():
+            raise InterruptedRun(STOPPED_EARLY)
+        raise self._no_picture(reader)
 
     def _no_picture(self, reader: Reader) -> Exception:
         shown = self._request.source.shown
