@@ -34,6 +34,8 @@ class Thinner:
         self._next: float | None = None
 
     def admits(self, captured: float) -> bool:
+        if not self._period:
+            return True
         if self._next is None or captured - self._next > self._period:
             self._next = captured
         # Arrivals jitter: a frame may come a good part of a period too early.
