@@ -83,6 +83,14 @@ def test_the_wheel_holds_the_package_alone(tmp_path: Path) -> None:
         names = archive.namelist()
         bundles = sum(info.compress_size for info in archive.infolist() if "/bundles/" in info.filename)
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"edge_sr"}
-    for part in ("py.typed", "bundles/diinn-edge/bundle.json", "engines/targets/", "export/models/"):
+    for part in (
+        "py.typed",
+        "bundles/diinn-edge/bundle.json",
+        "engines/targets/l4.toml",
+        "export/models/diinn-edge.toml",
+        "calibration/recipes/diinn-edge.toml",
+        "live/page.html",
+        "evaluation/page/report.css",
+    ):
         assert any(name.startswith(f"edge_sr/{part}") for name in names), part
     assert bundles <= 8 * 2**20
