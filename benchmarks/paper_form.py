@@ -131,6 +131,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--input-size", default="320x180")
     parser.add_argument("--scales", default="2,3.3")
     parser.add_argument("--backend", default="auto")
+    parser.add_argument("--precision", default="fp32")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -143,7 +144,7 @@ def main() -> None:
     frame = noise(parse_size(arguments.input_size, "--input-size"))
     with tempfile.TemporaryDirectory() as folder:
         network, bundle = subjects(arguments, Path(folder))
-        with Upscaler(bundle, backend=arguments.backend, precision="fp32") as upscaler:
+        with Upscaler(bundle, backend=arguments.backend, precision=arguments.precision) as upscaler:
             found = {
                 scale: compare(
                     network, upscaler, frame, _after(arguments.input_size, scale), arguments.rounds

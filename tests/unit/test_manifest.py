@@ -27,7 +27,7 @@ def test_shipped_bundles_are_sound_and_the_default_comes_first() -> None:
 
 
 def test_an_unknown_name_lists_the_shipped_ones() -> None:
-    with pytest.raises(UnknownNameError, match="diinn-edge, diinn-nano"):
+    with pytest.raises(UnknownNameError, match="diinn-edge, diinn-edge-video, diinn-nano"):
         open_bundle("nosuch")
 
 
