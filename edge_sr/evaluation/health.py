@@ -119,8 +119,18 @@ def _gpu() -> Answer:
 def _pycuda() -> Answer:
     if find_spec("pycuda") is None:
         return _missing("pycuda")
-    importlib.import_module("pycuda.driver")
-    return "ready", package_version("pycuda") or "", ""
+    version = package_version("pycuda") or "of unknown version"
+    try:
+        importlib.import_module("pycuda.driver")
+    except ImportError as error:
+        if "libcuda" not in str(error):
+            raise
+        return (
+            "absent",
+            f"{version}, but no NVIDIA driver: libcuda is not found",
+            "a machine with an NVIDIA GPU",
+        )
+    return "ready", version, ""
 
 
 def _codecs() -> Answer:

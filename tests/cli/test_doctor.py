@@ -56,3 +56,15 @@ def test_a_part_that_breaks_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(health, "PROBES", (("backend", "openvino", explode),))
     finding = next(health.examine())
     assert (finding.state, finding.detail) == ("broken", "RuntimeError: a library's own error")
+
+
+def test_pycuda_without_a_driver_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_driver(name: str) -> None:
+        raise ImportError("libcuda.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(health, "find_spec", lambda name: object())
+    monkeypatch.setattr(health.importlib, "import_module", no_driver)
+    state, detail, install = health._pycuda()
+    assert state == "absent"
+    assert "no NVIDIA driver" in detail
+    assert install == "a machine with an NVIDIA GPU"
