@@ -59,7 +59,7 @@ def test_a_part_that_breaks_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_pycuda_without_a_driver_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_driver(name: str) -> None:
+    def no_driver(_name: str) -> None:
         raise ImportError("libcuda.so.1: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(health, "find_spec", lambda name: object())
