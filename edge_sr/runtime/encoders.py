@@ -33,7 +33,8 @@ def open_encoder(bundle: Bundle, precision: str, io: str, threads: int) -> Encod
     stored = "fp32" if precision == "bf16" else precision
     if not _suits_openvino(precision):
         return OnnxEncoder(bundle, stored, io, threads)
-    return OpenVinoEncoder(bundle.graph("encoder", stored, io), precision, threads)
+    graph = bundle.graph("encoder", stored, io)
+    return OpenVinoEncoder(graph, precision, threads, half_maps=precision == "bf16")
 
 
 def _suits_openvino(precision: str) -> bool:

@@ -38,14 +38,14 @@ class _Lease:
 class OpenVinoEncoder:
     """``image`` to maps on ``threads`` threads, compiled anew when the frame's size changes.
 
-    ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one of ``int8``. Maps are float32, or at
-    ``bf16`` the bits of bfloat16 as uint16: what the last convolution rounds to anyway, in half the memory. Raises
+    ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one of ``int8``. Maps are float32, or with
+    ``half_maps`` the bits of bfloat16 as uint16: what ``bf16`` rounds to anyway, in half the memory. Raises
     ``MissingError`` without OpenVINO, ``BundleError`` for a graph it refuses.
     """
 
     backend = "openvino"
 
-    def __init__(self, graph: Path, precision: str, threads: int) -> None:
+    def __init__(self, graph: Path, precision: str, threads: int, *, half_maps: bool = False) -> None:
         self._openvino = require("openvino", "the OpenVINO encoder")
         self._core = self._openvino.Core()
         self._graph = graph
@@ -58,7 +58,7 @@ class OpenVinoEncoder:
         self._request: Any = None
         # Maps are tens of megabytes: fresh pages for every frame would cost as much as several layers.
         self._pool: list[NDArray[Any]] = []
-        self._half = precision == "bf16"
+        self._half = half_maps
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """Maps of ``1 x h x w x 3``, valid for as long as they are referred to."""

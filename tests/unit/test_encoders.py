@@ -24,7 +24,8 @@ def picture(seed: int = 0) -> NDArray[np.uint8]:
 
 def openvino_encoder(precision: str) -> OpenVinoEncoder:
     pytest.importorskip("openvino")
-    return OpenVinoEncoder(open_bundle("diinn-nano").graph("encoder", "fp32", "uint8"), precision, 1)
+    graph = open_bundle("diinn-nano").graph("encoder", "fp32", "uint8")
+    return OpenVinoEncoder(graph, precision, 1, half_maps=precision == "bf16")
 
 
 def test_fp32_runs_on_onnxruntime() -> None:
