@@ -13,8 +13,5 @@ set_up() {
     [ -x "$folder/bin/python" ] || "${PYTHON:-python3}" -m venv "$folder"
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
         --constraint constraints.txt ".${extras:+[$extras]}" >&2
-    # The same version is not installed again by itself when only the sources changed.
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --force-reinstall --no-deps . >&2
     echo "$wanted" > "$folder/installed"
 }
