@@ -161,9 +161,13 @@ def test_udp_in_udp_out(film: Path, tmp_path: Path) -> None:
     with sender(film, "-f", "mpegts", f"udp://127.0.0.1:{source}"), subprocess.Popen(record) as recorder:
         report, _ = camera(
             f"udp://127.0.0.1:{source}", "-o", f"udp://127.0.0.1:{target}", "--scale", "2", "--fps", "12",
-            "--duration", "6",
+            "--duration", "8",
         )  # fmt: skip
-        recorder.wait(timeout=30)
+        try:
+            recorder.wait(timeout=30)
+        finally:
+            # Without enough of the stream it would wait for more for ever.
+            recorder.kill()
     assert report["frames_out"] > 10
     assert report["thinned"] > 10
     assert contents(kept)[1] == (192, 128)
@@ -356,16 +360,26 @@ def test_raw_video_from_a_pipe(tmp_path: Path) -> None:
     assert json.loads(out)["input_size"] == [96, 64]
 
 
+def plays(path: Path) -> bool:
+    """Whether a file that is still being written has a picture already."""
+    try:
+        return contents(path)[0] >= 1
+    except (av.error.FFmpegError, OSError, IndexError):
+        return False
+
+
 def test_what_a_killed_run_has_written_plays(film: Path, tmp_path: Path) -> None:
     for suffix in ("mp4", "mkv"):
         target = tmp_path / f"out.{suffix}"
         process = start(str(film), "-o", str(target), "--scale", "2", "--model", "diinn-nano")
         assert process.stderr is not None
         process.stderr.readline()
-        time.sleep(3)
+        # Up to a second lies in the piece that is being written, and a busy machine starts late.
+        end = time.monotonic() + 60
+        while process.poll() is None and not plays(target) and time.monotonic() < end:
+            time.sleep(0.2)
         process.kill()
         process.communicate()
-        # Up to a second lies in the piece that was being written.
         assert contents(target)[0] >= 1
 
 
