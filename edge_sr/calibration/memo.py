@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import OptionError
+from edge_sr.whole_file import write_whole
 
 
 class Memo:
@@ -51,6 +52,4 @@ class Memo:
         return results
 
     def _write(self) -> None:
-        draft = self.path.with_name(self.path.name + ".part")
-        draft.write_text(json.dumps({"key": self.key, "results": self._results}), encoding="utf-8")
-        draft.replace(self.path)
+        write_whole(self.path, json.dumps({"key": self.key, "results": self._results}).encode())

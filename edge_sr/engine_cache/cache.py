@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from edge_sr.engine_cache.folder import default_folder, open_folder, require_private, write_whole
+from edge_sr.engine_cache.folder import default_folder, open_folder, require_private, write_private
 from edge_sr.engine_cache.identity import EngineKey, EngineManifest, Proof, canonical, digest
 from edge_sr.engine_cache.locks import exclusive, is_held
 from edge_sr.errors import ConfigError, EngineError
@@ -93,8 +93,8 @@ class EngineCache:
         """Put an engine in place: engine and log first, the manifest last, so that a torn one has none."""
         path = self.path(manifest.key)
         path.with_suffix(".json").unlink(missing_ok=True)
-        write_whole(path.with_suffix(".log"), log.encode())
-        write_whole(path, data)
+        write_private(path.with_suffix(".log"), log.encode())
+        write_private(path, data)
         write_manifest(path.with_suffix(".json"), manifest)
         return Engine(path, manifest)
 
@@ -144,7 +144,7 @@ class EngineCache:
 
 def write_manifest(path: Path, manifest: EngineManifest) -> None:
     body = json.loads(canonical(asdict(manifest)))
-    write_whole(path, json.dumps({"manifest": body, "sha256": digest(body)}, indent=1).encode())
+    write_private(path, json.dumps({"manifest": body, "sha256": digest(body)}, indent=1).encode())
 
 
 def read_manifest(path: Path) -> EngineManifest:

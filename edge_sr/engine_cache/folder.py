@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from edge_sr.errors import EngineError, MissingError, OutputFolderError
+from edge_sr.whole_file import write_whole
 
 
 def default_folder() -> Path:
@@ -57,25 +58,7 @@ def _require_sticky_or_closed(parent: Path, path: Path) -> None:
         )
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """The file with all of ``data``, or as it was: a temporary name, flushed to disk, then renamed."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise _as_ours(path, error) from error
-
-
-def _as_ours(path: Path, error: OSError) -> Exception:
-    from errno import EDQUOT, ENOSPC
-
-    from edge_sr.errors import DiskFullError
-
-    if error.errno in (ENOSPC, EDQUOT):
-        return DiskFullError(f"no space left for {path}: edge-sr engines prune, or set EDGE_SR_CACHE")
-    return OutputFolderError(f"{path} cannot be written: {error.strerror}")
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file of the cache whole or not at all; what a kill leaves is found by its ``.part``."""
+    draft = path.with_name(path.name + ".part")
+    write_whole(path, data, draft=draft, mode=0o600, advice="edge-sr engines prune, or set EDGE_SR_CACHE")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from edge_sr.engine_cache.folder import write_whole
+from edge_sr.engine_cache.folder import write_private
 
 _LENGTH = hashlib.sha256().digest_size
 
 
 def write_sealed(path: Path, data: bytes, owner: str) -> None:
     """Keep ``data`` for ``owner``: the engine, or the GPU and release, that it was made for."""
-    write_whole(path, _seal(data, owner) + data)
+    write_private(path, _seal(data, owner) + data)
 
 
 def read_sealed(path: Path, owner: str) -> bytes:

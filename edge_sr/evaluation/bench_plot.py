@@ -9,10 +9,10 @@ from typing import Any
 
 from edge_sr.evaluation.bench import Setting, Speed
 from edge_sr.evaluation.chart import Bar, bars, stacked, standalone
-from edge_sr.evaluation.files import write_whole
 from edge_sr.evaluation.roofline import Part, Roof, drawing, frame_parts, measured_bandwidth
 from edge_sr.optional import require
 from edge_sr.runtime.runner import available_cores
+from edge_sr.whole_file import write_whole
 
 PARTS = ("encoder", "decoder")
 

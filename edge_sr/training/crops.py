@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import InputError, InputNotFoundError
 from edge_sr.optional import require
-from edge_sr.training.files import write_whole
 from edge_sr.training.pictures import Picture, Pixels, Warn, find_pictures, read_pictures
 from edge_sr.training.spec import DataSpec
+from edge_sr.whole_file import write_whole
 
 SUFFIX = ".crops"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_sr.optional import require
-from edge_sr.training.files import write_whole
 from edge_sr.training.ladder import WHOLE_SCALES
 from edge_sr.training.state import Record
+from edge_sr.whole_file import write_whole
 
 Say = Callable[[str], None]
 

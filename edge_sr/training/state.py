@@ -15,7 +15,7 @@ from torch import Tensor
 from edge_sr.errors import CheckpointError, InputNotFoundError
 from edge_sr.optional import require
 from edge_sr.spec import NetworkSpec, to_mapping
-from edge_sr.training.files import write_whole
+from edge_sr.whole_file import write_whole
 
 Tensors = dict[str, Tensor]
 
@@ -58,7 +58,7 @@ def resume_path(checkpoint: Path) -> Path:
 def save_state(state: RunState, checkpoint: Path) -> None:
     buffer = io.BytesIO()
     torch.save({field.name: getattr(state, field.name) for field in dataclasses.fields(state)}, buffer)
-    write_whole(resume_path(checkpoint), buffer.getvalue())
+    write_whole(resume_path(checkpoint), buffer.getvalue(), advice="free some and run again with --resume")
 
 
 def load_state(checkpoint: Path, spec: dict[str, Any]) -> RunState:

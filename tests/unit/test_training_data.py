@@ -11,10 +11,10 @@ from PIL import Image
 
 pytest.importorskip("safetensors")
 
+from edge_sr import whole_file
 from edge_sr.errors import ConfigError, DiskFullError, InputError, InputNotFoundError, OptionError
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, load_toml
 from edge_sr.training import crops as packed
-from edge_sr.training import files
 from edge_sr.training.limit import Limit
 from edge_sr.training.pictures import find_pictures, read_picture
 from edge_sr.training.spec import DataSpec, ScheduleSpec, training_spec
@@ -106,9 +106,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(whole_file.os, "fsync", full)
     with pytest.raises(DiskFullError, match="no space left"):
-        files.write_whole(path, b"new")
+        whole_file.write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
