@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import Any
 
 from edge_sr.live.deadline import Cost
@@ -62,10 +61,9 @@ class Engine:
         return self._encoded
 
     def warm_up(self, frame: Picture, size: Size) -> None:
-        """One frame computed as a whole, so that the first live one meets allocated memory."""
-        began = time.perf_counter()
+        """A frame and a part of one, so that the first live ones meet compiled graphs and allocated memory."""
         self.network(frame, size=size)
-        self.warm_seconds = time.perf_counter() - began
+        self.network(frame, size=size, region=(0, 0, (frame.shape[1] + 1) // 2, (frame.shape[0] + 1) // 2))
 
     def cost(self, elapsed: float) -> Cost | None:
         """What the last frame, done in ``elapsed`` seconds, would have cost as a whole; None when unknown."""

@@ -36,11 +36,12 @@ class _Lease:
 
 
 class OpenVinoEncoder:
-    """``image`` to maps on ``threads`` threads, compiled anew when the frame's size changes.
+    """``image`` to maps on ``threads`` threads: a graph compiled for the first size, one for all others.
 
-    ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one of ``int8``. Maps are float32, or with
-    ``half_maps`` the bits of bfloat16 as uint16: what ``bf16`` rounds to anyway, in half the memory. Raises
-    ``MissingError`` without OpenVINO, ``BundleError`` for a graph it refuses.
+    The second takes a tenth longer and no time to compile: regions come in many sizes, and a live picture
+    cannot wait for a compiler. ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one of
+    ``int8``. Maps are float32, or with ``half_maps`` the bits of bfloat16 as uint16: what ``bf16`` rounds to
+    anyway, in half the memory. Raises ``MissingError`` without OpenVINO, ``BundleError`` for a graph it refuses.
     """
 
     backend = "openvino"
@@ -56,18 +57,28 @@ class OpenVinoEncoder:
         }
         self._shape: tuple[int, ...] = ()
         self._request: Any = None
+        self._any_size: Any = None
         # Maps are tens of megabytes: fresh pages for every frame would cost as much as several layers.
         self._pool: list[NDArray[Any]] = []
         self._half = half_maps
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """Maps of ``1 x h x w x 3``, valid for as long as they are referred to."""
+        if not self._shape:
+            self._request, self._shape = self._compiled(list(image.shape)), image.shape
         if image.shape != self._shape:
-            self._request, self._shape, self._pool = self._compiled(image.shape), image.shape, []
+            return self._encode_other(image)
         maps = self._lent()
         self._request.set_output_tensor(self._tensor(maps))
         self._request.infer({0: np.ascontiguousarray(image)}, share_inputs=True, share_outputs=True)
         return maps
+
+    def _encode_other(self, image: NDArray[Any]) -> NDArray[Any]:
+        if self._any_size is None:
+            self._any_size = self._compiled([1, -1, -1, 3])
+        self._any_size.infer({0: np.ascontiguousarray(image)}, share_inputs=True, share_outputs=True)
+        maps: NDArray[Any] = self._any_size.get_output_tensor(0).data.copy()
+        return maps.view(np.uint16) if self._half else maps
 
     def _tensor(self, maps: NDArray[Any]) -> Any:
         if not self._half:
@@ -75,14 +86,16 @@ class OpenVinoEncoder:
         return self._openvino.Tensor(maps, list(maps.shape), self._openvino.Type.bf16)
 
     def _lent(self) -> NDArray[Any]:
-        shape = tuple(self._request.model_outputs[0].shape)
-        buffer = self._pool.pop() if self._pool else np.empty(shape, np.uint16 if self._half else np.float32)
+        output = self._request.model_outputs[0]
+        dtype = np.uint16 if self._half else output.element_type.to_dtype()
+        buffer = self._pool.pop() if self._pool else np.empty(tuple(output.shape), dtype)
         return np.asarray(_Lease(buffer, self._pool))
 
-    def _compiled(self, shape: tuple[int, ...]) -> Any:
+    def _compiled(self, shape: list[int]) -> Any:
+        """-1 stands for any height or width."""
         try:
             model = self._core.read_model(self._graph)
-            model.reshape({0: list(shape)})
+            model.reshape({0: self._openvino.PartialShape(shape)})
             model = self._in_halves(model) if self._half else model
             return self._core.compile_model(model, "CPU", self._options).create_infer_request()
         except RuntimeError as error:
