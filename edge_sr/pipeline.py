@@ -1,7 +1,7 @@
 """Where a pixel goes: source -> RGB -> network -> YUV -> encoder, three stages that overlap.
 
     decode   film.frames()   a packet decoded, turned upright, converted to RGB        (thread)
-    network  upscaler(...)   encoder graph, decoder graph, one frame at a time         (the caller's thread)
+    network  network.stream  encoder graph, decoder graph; a GPU has frames under way  (the caller's thread)
     encode   writer.write()  converted to the output's YUV, encoded into a piece       (thread)
 
 Between them lie relays of a few frames, so memory does not grow with the film and a slow stage holds the
@@ -14,7 +14,8 @@ import dataclasses
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any, Generic, Protocol, TypeVar
 
 from numpy.typing import NDArray
@@ -38,6 +39,15 @@ class Network(Protocol):
         self, frame: NDArray[Any], *, size: tuple[int, int], region: tuple[int, int, int, int] | None
     ) -> NDArray[Any]: ...
 
+    def stream(
+        self,
+        frames: Iterable[NDArray[Any]],
+        *,
+        size: tuple[int, int],
+        region: tuple[int, int, int, int] | None,
+    ) -> Iterator[NDArray[Any]]:
+        """A result for every frame, in order; some frames may be taken before the first is given."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Target:
@@ -48,7 +58,16 @@ class Target:
     crop: Box | None = None
 
     def upscale(self, network: Network, picture: NDArray[Any]) -> NDArray[Any]:
-        result = network(picture, size=self.size, region=self.region)
+        return self._kept(network(picture, size=self.size, region=self.region))
+
+    def stream(
+        self, network: Network, pictures: Iterable[NDArray[Any]]
+    ) -> Generator[NDArray[Any], None, None]:
+        """As ``upscale``, for picture after picture."""
+        for result in network.stream(pictures, size=self.size, region=self.region):
+            yield self._kept(result)
+
+    def _kept(self, result: NDArray[Any]) -> NDArray[Any]:
         if self.crop is None:
             return result
         return result[self.crop.y0 : self.crop.y1, self.crop.x0 : self.crop.x1]
@@ -88,8 +107,8 @@ def run_film(
 ) -> Flow:
     """Upscales the film's frames from number ``first`` on; the last piece is left for the caller to close.
 
-    Ends early, between two frames, once ``stop`` is set. Whatever goes wrong in a stage is raised here, when
-    the other stages have ended.
+    Ends early once ``stop`` is set, with the frames that the network has taken by then. Whatever goes wrong in a
+    stage is raised here, when the other stages have ended.
     """
     decoded: Relay[Picture] = Relay(WAITING)
     upscaled: Relay[Picture] = Relay(WAITING)
@@ -100,15 +119,12 @@ def run_film(
         _stage("encode", lambda: _encode(upscaled, to_yuv, writer, flow), decoded, upscaled),
     ]
     try:
-        for picture in decoded:
-            if stop.is_set():
-                flow.interrupted = True
-                break
-            pixels = target.upscale(network, picture.pixels)
-            upscaled.put(dataclasses.replace(picture, pixels=pixels))
-            flow.taken += 1
-            flow.seconds = time.perf_counter() - began
-            after_frame(flow)
+        with closing(_larger(decoded, target, network, stop, flow)) as pictures:
+            for picture in pictures:
+                upscaled.put(picture)
+                flow.taken += 1
+                flow.seconds = time.perf_counter() - began
+                after_frame(flow)
         upscaled.close()
     except Aborted:
         pass
@@ -123,6 +139,24 @@ def run_film(
     flow.interrupted = flow.interrupted or not flow.exhausted
     flow.seconds = time.perf_counter() - began
     return flow
+
+
+def _larger(
+    decoded: Iterable[Picture], target: Target, network: Network, stop: threading.Event, flow: Flow
+) -> Generator[Picture, None, None]:
+    """Every picture with the network's pixels, until ``stop`` is set."""
+    taken: deque[Picture] = deque()
+
+    def pixels() -> Iterator[NDArray[Any]]:
+        for picture in decoded:
+            if stop.is_set():
+                flow.interrupted = True
+                return
+            taken.append(picture)
+            yield picture.pixels
+
+    for result in target.stream(network, pixels()):
+        yield dataclasses.replace(taken.popleft(), pixels=result)
 
 
 def _decode(

@@ -22,7 +22,7 @@ def aligned(size: int) -> int:
 
 
 class Event(Protocol):
-    """A point in a stream's work."""
+    """A point in a stream's work; freed once, by whoever asked for it."""
 
     def record(self, stream: Stream) -> None: ...
 
@@ -30,7 +30,9 @@ class Event(Protocol):
         """Make the host wait until the recorded point has passed."""
 
     def milliseconds_since(self, earlier: Event) -> float:
-        """Time between two points that have both passed."""
+        """Time between two points that have both passed, and in this order."""
+
+    def free(self) -> None: ...
 
 
 class Stream(Protocol):
@@ -69,9 +71,14 @@ class HostBuffer(Protocol):
 
 
 class Graph(Protocol):
-    """Captured work, launched again with one call; addresses and shapes are those of the capture."""
+    """Captured work, launched again with one call; addresses and shapes are those of the capture.
+
+    Freed once, by whoever captured it. Events recorded meanwhile would measure nothing: none may be.
+    """
 
     def launch(self, stream: Stream) -> None: ...
+
+    def free(self) -> None: ...
 
 
 class Driver(Protocol):

@@ -3,12 +3,13 @@
 It runs nothing until somebody waits for it, as late as a real GPU may, and keeps vector clocks: two uses of
 one address, one of them a write, must be ordered by a stream, an event or the host, or ``DeviceError`` is
 raised. Use after free, a free while work is pending, copies beyond a buffer, host memory touched too early,
-and memory left at ``close`` are errors too. ``memory_limit`` and ``fail_after`` imitate weak ones.
+times asked of events that have not passed, and what is left at ``close`` are errors too. ``memory_limit``,
+``pinned_limit`` and ``fail_after`` imitate weak ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,16 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import DeviceError, MemoryLimitError
-from edge_sr.runtime.cuda import Event, HostBuffer, Rectangle, Stream, aligned
-from edge_sr.runtime.cuda_order import HOST, Clock, Order, Span, merge
-
-
-@dataclass
-class Work:
-    what: str
-    reads: list[Span]
-    writes: list[Span]
-    action: Callable[[], None]
+from edge_sr.runtime.cuda import HostBuffer, Rectangle, Stream, aligned
+from edge_sr.runtime.cuda_fake_queue import FakeEvent, FakeGraph, FakeStream, Owned, Work
+from edge_sr.runtime.cuda_order import HOST, Clock, Order, merge
 
 
 @dataclass(eq=False)
@@ -60,57 +54,13 @@ class FakeHostBuffer(FakeBuffer):
 AnyBuffer = TypeVar("AnyBuffer", bound=FakeBuffer)
 
 
-class FakeStream:
-    def __init__(self, driver: FakeDriver, handle: int) -> None:
-        self.driver, self.handle = driver, handle
-        self.clock: Clock = {}
-
-    def wait(self, event: Event) -> None:
-        assert isinstance(event, FakeEvent)
-        if not event.recorded:
-            raise DeviceError("a stream waits for an event that was never recorded")
-        merge(self.clock, event.clock)
-
-    def synchronize(self) -> None:
-        self.driver.catch_up(self.clock)
-
-
-class FakeEvent:
-    def __init__(self, driver: FakeDriver) -> None:
-        self.driver = driver
-        self.clock: Clock = {}
-        self.recorded = False
-
-    def record(self, stream: Stream) -> None:
-        assert isinstance(stream, FakeStream)
-        self.clock, self.recorded = dict(stream.clock), True
-
-    def synchronize(self) -> None:
-        self.driver.catch_up(self.clock)
-
-    def milliseconds_since(self, earlier: Event) -> float:
-        assert isinstance(earlier, FakeEvent)
-        if not (self.recorded and earlier.recorded):
-            raise DeviceError("time was asked of an event that was never recorded")
-        return float(sum(self.clock.values()) - sum(earlier.clock.values()))
-
-
-@dataclass
-class FakeGraph:
-    driver: FakeDriver
-    work: list[Work]
-
-    def launch(self, stream: Stream) -> None:
-        for item in self.work:
-            self.driver.enqueue(stream, item)
-
-
 @dataclass
 class FakeDriver:
     """The checking device; ``launch`` is what a stand-in for an engine enqueues its work with."""
 
     integrated: bool = False
     memory_limit: int = 1 << 34
+    pinned_limit: int = 1 << 34
     fail_after: int | None = None
     name: str = "checking device in host memory"
     buffers: list[FakeBuffer] = field(default_factory=list)
@@ -118,6 +68,7 @@ class FakeDriver:
     pending: list[tuple[int, int, Work]] = field(default_factory=list)
     host_clock: Clock = field(default_factory=lambda: {HOST: 0})
     streams: dict[int, FakeStream] = field(default_factory=dict)
+    owned: list[Owned] = field(default_factory=list)
     capture: tuple[int, list[Work]] | None = None
     allocations: int = 0
     _next_address: int = 1 << 20
@@ -144,6 +95,8 @@ class FakeDriver:
 
     def allocate_host(self, shape: tuple[int, ...], dtype: Any, mapped: bool) -> FakeHostBuffer:
         nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if sum(buffer.nbytes for buffer in self.buffers if buffer.host) + nbytes > self.pinned_limit:
+            raise MemoryLimitError(f"the host has no room to pin {nbytes:,} bytes")
         buffer = FakeHostBuffer(self, *self._noise(nbytes), host=True)
         buffer.shape, buffer.dtype, buffer.mapped = shape, np.dtype(dtype), mapped
         return self._keep(buffer)
@@ -267,6 +220,10 @@ class FakeDriver:
         self.buffers = [other for other in self.buffers if other is not buffer]
         buffer.freed = True
 
+    def require_no_capture(self, stream: FakeStream, what: str) -> None:
+        if self.capture is not None and self.capture[0] == stream.handle:
+            raise DeviceError(f"{what} was put into the graph that is captured")
+
     def begin_capture(self, stream: Stream) -> None:
         if self.capture is not None:
             raise DeviceError("a graph is being captured already")
@@ -285,3 +242,6 @@ class FakeDriver:
         if self.buffers:
             sizes = ", ".join(f"{buffer.nbytes:,}" for buffer in self.buffers)
             raise DeviceError(f"leak: {len(self.buffers)} buffers were never freed ({sizes} bytes)")
+        if self.owned:
+            kinds = ", ".join(sorted({type(item).__name__ for item in self.owned}))
+            raise DeviceError(f"leak: {len(self.owned)} of {kinds} were never freed")

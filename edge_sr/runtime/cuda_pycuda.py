@@ -51,6 +51,10 @@ class PycudaEvent:
     def milliseconds_since(self, earlier: Event) -> float:
         return float(self.event.time_since(cast(PycudaEvent, earlier).event))
 
+    def free(self) -> None:
+        # pycuda destroys it with the last reference.
+        self.event = None
+
 
 class PycudaStream:
     def __init__(self, stream: Any) -> None:
@@ -65,13 +69,16 @@ class PycudaStream:
 
 
 class CapturedGraph:
-    """A graph made by cuda-python; it holds the executable alive."""
+    """A graph made by cuda-python, whose handles are never freed by themselves."""
 
     def __init__(self, bindings: Any, executable: Any) -> None:
         self._bindings, self._executable = bindings, executable
 
     def launch(self, stream: Stream) -> None:
         _call(self._bindings.cuGraphLaunch, self._executable, self._bindings.CUstream(stream.handle))
+
+    def free(self) -> None:
+        _call(self._bindings.cuGraphExecDestroy, self._executable)
 
 
 class PycudaDriver:
@@ -143,7 +150,10 @@ class PycudaDriver:
     def end_capture(self, stream: Stream) -> Graph:
         bindings = require("cuda.bindings.driver", "capturing graphs")
         graph = _call(bindings.cuStreamEndCapture, bindings.CUstream(stream.handle))
-        return CapturedGraph(bindings, _call(bindings.cuGraphInstantiate, graph, 0))
+        try:
+            return CapturedGraph(bindings, _call(bindings.cuGraphInstantiate, graph, 0))
+        finally:
+            _call(bindings.cuGraphDestroy, graph)
 
     def memory(self) -> tuple[int, int]:
         free, total = self._cuda.mem_get_info()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -37,6 +39,31 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """Free sessions, threads and device memory; the runner is of no use afterwards."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PartTimes:
+    """Milliseconds of device time that one frame took in each part.
+
+    Parts of different frames overlap, so their sum is no frame time. An integrated GPU uploads nothing.
+    """
+
+    upload_ms: float = 0.0
+    encoder_ms: float = 0.0
+    decoder_ms: float = 0.0
+    download_ms: float = 0.0
+
+
+@runtime_checkable
+class FlightRunner(Runner, Protocol):
+    """A runner that takes whole frames, and the next ones while earlier ones are still under way."""
+
+    @property
+    def times(self) -> PartTimes:
+        """Of the frame that ``frames`` gave last."""
+
+    def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
+        """Every image, all of one shape, encoded and decoded, in order; the runner does nothing else meanwhile."""
 
 
 class ClosingRunner:

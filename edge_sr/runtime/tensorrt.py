@@ -11,7 +11,6 @@ keeps three in flight. TensorRT is reached through ``tensorrt_engine``, the GPU 
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -20,11 +19,12 @@ from numpy.typing import NDArray
 
 from edge_sr.engine_cache.identity import Shape
 from edge_sr.engine_cache.shapes import input_shape
-from edge_sr.errors import MemoryLimitError, ShapeError
+from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.runtime.cuda import Driver
-from edge_sr.runtime.runner import ClosingRunner
+from edge_sr.runtime.runner import ClosingRunner, PartTimes
 from edge_sr.runtime.tensorrt_engine import Engine, Execution, largest_tile
+from edge_sr.runtime.tensorrt_flight import Flight
 from edge_sr.runtime.tensorrt_memory import DeviceMaps, MapsPool, size_of
 from edge_sr.runtime.tensorrt_session import Device, Session
 from edge_sr.spec import NetworkSpec
@@ -44,6 +44,7 @@ class TensorRTRunner(ClosingRunner):
 
     # An engine serves whole frames of the sizes it was built for: never strips.
     whole_frames = True
+    times = PartTimes()
 
     def __init__(
         self,
@@ -99,28 +100,37 @@ class TensorRTRunner(ClosingRunner):
             return self._open_session(image.shape, grid).decode(maps)
 
     def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
-        """Each picture upscaled, in order, three in flight; ``ShapeError`` unless all have the first one's shape."""
-        driver, maps, waiting = self._device.driver, None, deque[int]()
-        shape: tuple[int, ...] | None = None
-        for number, image in enumerate(images):
-            shape = shape or image.shape
-            _require_shape(image.shape, shape)
-            with driver.entered():
-                session = self._open_session(shape, grid)
-                maps = maps or self._take_maps(shape)
-                done = session.collect(waiting.popleft()) if len(waiting) == FRAMES_IN_FLIGHT else None
-                waiting.append(number % FRAMES_IN_FLIGHT)
-                session.submit(waiting[-1], image, self._encoder(shape), maps)
-            if done is not None:
-                yield done
-        while waiting:
-            with driver.entered():
-                done = self._current().collect(waiting.popleft())
-            yield done
+        """Each picture upscaled, in order, three in flight; ``ShapeError`` unless all have the first one's shape.
 
-    def _current(self) -> Session:
-        assert self._session is not None
-        return self._session
+        Until it ends, or is closed, nothing else may be asked of the runner. ``times`` goes along.
+        """
+        entered, flight = self._device.driver.entered, None
+        for image in images:
+            with entered():
+                flight = flight or self._board(image.shape, grid)
+                landed = flight.start(image)
+            if landed is not None:
+                self.times = flight.times
+                yield landed
+        while flight is not None:
+            with entered():
+                landed = flight.land()
+            if landed is None:
+                return
+            self.times = flight.times
+            yield landed
+
+    def _board(self, image: tuple[int, ...], grid: SamplingGrid) -> Flight:
+        """All that the frames share, the encoder's first: the decoder's tiles can do with what is left."""
+        self._keep_session(image, grid)
+        self._device.settle()
+        encoder, maps = self._encoder(image), self._take_maps(image)
+        self._device.scratch.lend(encoder, self._device.compute)
+        session = self._open_session(image, grid)
+        lanes = session.open_lanes(FRAMES_IN_FLIGHT)
+        if lanes < FRAMES_IN_FLIGHT:
+            self._say_short(f"{lanes} instead of {FRAMES_IN_FLIGHT} frames at a time")
+        return Flight(session, lanes, image, encoder, maps)
 
     def _take_maps(self, image: tuple[int, ...]) -> DeviceMaps:
         shape = input_shape(self._network, "maps", (image[2], image[1]), (1, 1))
@@ -133,12 +143,18 @@ class TensorRTRunner(ClosingRunner):
         return self._encoders[image]
 
     def _open_session(self, image: tuple[int, ...], grid: SamplingGrid) -> Session:
+        self._keep_session(image, grid)
+        if self._session is None:
+            self._session = self._new_session(image, grid)
+        return self._session
+
+    def _keep_session(self, image: tuple[int, ...], grid: SamplingGrid) -> None:
+        """Close the session that is open unless it is one for this."""
         arrays = (grid.rows, grid.cols, grid.offset_y, grid.offset_x, grid.ratio)
         key = (image, *(array.tobytes() for array in arrays))
-        if self._session is None or key != self._session_key:
+        if key != self._session_key:
             self._close_session()
-            self._session, self._session_key = self._new_session(image, grid), key
-        return self._session
+            self._session_key = key
 
     def _new_session(self, image: tuple[int, ...], grid: SamplingGrid) -> Session:
         """A session with the largest tile that the device has room for."""
@@ -163,8 +179,10 @@ class TensorRTRunner(ClosingRunner):
     def _remember(self, tile: tuple[int, int], asked: tuple[int, int]) -> None:
         if tile != asked:
             self._most_pixels = tile[0] * tile[1]
-            text = f"the GPU is short of memory: tiles of {tile[0]} x {tile[1]} from here on"
-            warnings.warn(text, stacklevel=2)
+            self._say_short(f"tiles of {tile[0]} x {tile[1]} from here on")
+
+    def _say_short(self, consequence: str) -> None:
+        warnings.warn(f"the GPU is short of memory: {consequence}", stacklevel=2)
 
     def _close_session(self) -> None:
         if self._session is not None:
@@ -178,13 +196,6 @@ class TensorRTRunner(ClosingRunner):
             self._encoders.clear()
             self._pool.free()
             self._device.scratch.free()
-
-
-def _require_shape(found: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if found != expected:
-        raise ShapeError(
-            f"frames in flight must all be {expected}, found {found}: start anew for another size"
-        )
 
 
 def _halved(tile: tuple[int, int]) -> tuple[int, int]:

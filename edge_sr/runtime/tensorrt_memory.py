@@ -9,6 +9,7 @@ from typing import Any
 from edge_sr.engine_cache.identity import Shape
 from edge_sr.runtime.cuda import Buffer, Driver, HostBuffer, Stream, aligned
 from edge_sr.runtime.tensorrt_engine import Execution
+from edge_sr.runtime.tensorrt_times import Marks
 
 ITEM_BYTES = {"uint8": 1, "float16": 2, "float32": 4}
 
@@ -87,15 +88,15 @@ class Lane:
     """Everything that one frame in flight owns, for one input size and one output.
 
     Pinned host memory for the picture in (mapped on an integrated GPU, which then reads it in place) and the
-    frame out; device memory for the picture and for the decoder's tiles, ``tile_stride`` bytes apart.
+    frame out; device memory for the picture and for the decoder's tiles, ``tile_stride`` bytes apart; the marks
+    of its way.
     """
 
     def __init__(
         self, driver: Driver, image: Shape, frame: Shape, dtype: Any, tile_bytes: int, tiles: int
     ) -> None:
-        self.uploaded, self.computed, self.done = driver.event(), driver.event(), driver.event()
         self.tile_stride = aligned(tile_bytes)
-        self._owned: list[Buffer | HostBuffer] = []
+        self._owned: list[Buffer | HostBuffer | Marks] = []
         try:
             self._allocate(driver, image, frame, dtype, tiles)
         except BaseException:
@@ -103,6 +104,8 @@ class Lane:
             raise
 
     def _allocate(self, driver: Driver, image: Shape, frame: Shape, dtype: Any, tiles: int) -> None:
+        self.marks = Marks(driver)
+        self._owned.append(self.marks)
         self.picture = driver.allocate_host(image, dtype, driver.integrated)
         self._owned.append(self.picture)
         self.frame = driver.allocate_host(frame, dtype, False)

@@ -24,7 +24,7 @@ from edge_sr.grid import Box, SamplingGrid, sampling_grid
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.cuda import Driver
 from edge_sr.runtime.onnx_runner import OnnxRunner
-from edge_sr.runtime.runner import ClosingRunner
+from edge_sr.runtime.runner import ClosingRunner, PartTimes
 from edge_sr.runtime.tensorrt import TensorRTRunner
 from edge_sr.runtime.tensorrt_memory import DeviceMaps
 from edge_sr.tensors import reference_card
@@ -71,6 +71,10 @@ class ProvenRunner(ClosingRunner):
 
     def decode(self, maps: DeviceMaps, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         return self._inner.decode(maps, image, grid)
+
+    @property
+    def times(self) -> PartTimes:
+        return self._inner.times
 
     def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
         """As ``TensorRTRunner.frames``, once the engines for the pictures' size are proven."""

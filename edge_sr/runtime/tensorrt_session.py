@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.engine_cache.shapes import input_shape
+from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.runtime.cuda import Buffer, Driver, Graph, Rectangle, Stream
+from edge_sr.runtime.runner import PartTimes
 from edge_sr.runtime.tensorrt_engine import Engine, Execution
 from edge_sr.runtime.tensorrt_memory import DeviceMaps, Lane, Scratch
 from edge_sr.runtime.tensorrt_tiles import Cut, cut, lay_out
 from edge_sr.spec import NetworkSpec
 
 POSITIONS = ("rows", "cols", "offset_y", "offset_x", "ratio")
+
+GraphKey = tuple[int, str, int, int]
+"""Lane, part, and what else its addresses come from: the maps, and the generation of the scratch."""
 
 
 @dataclasses.dataclass
@@ -41,6 +47,11 @@ class Device:
         for name, address in bindings.items():
             execution.bind(name, address)
         execution.enqueue(self.compute.handle)
+
+    def settle(self) -> None:
+        """Wait for all that was enqueued, by whomever it was given up."""
+        for stream in (self.up, self.compute, self.down):
+            stream.synchronize()
 
 
 class Session:
@@ -67,13 +78,12 @@ class Session:
         self._base = network.decoder.bilinear_base
         self._decoder = decoder.execution(self._shapes(network), device.compute.handle)
         self._lanes: list[Lane] = []
-        self._graphs: dict[int, tuple[int, Graph]] = {}
-        self._warm: set[int] = set()
+        self._graphs: dict[GraphKey, Graph | None] = {}
         self._positions: Buffer | None = None
         try:
             device.scratch.lend(self._decoder, device.compute)
             self._upload_positions(grid)
-            self._lane(0)
+            self._open_lane()
         except BaseException:
             self.close()
             raise
@@ -97,12 +107,19 @@ class Session:
         self._device.compute.synchronize()
         staging.free()
 
-    def _lane(self, index: int) -> Lane:
-        while len(self._lanes) <= index:
-            tile_bytes = self._cut.height * self._cut.width * self._pixel_bytes
-            shapes = self._image, self._frame, self._dtype
-            self._lanes.append(Lane(self._device.driver, *shapes, tile_bytes, self._cut.count))
-        return self._lanes[index]
+    def open_lanes(self, most: int) -> int:
+        """Room for up to ``most`` frames in flight; for how many there was memory, at least one."""
+        try:
+            while len(self._lanes) < most:
+                self._open_lane()
+        except MemoryLimitError:
+            pass
+        return len(self._lanes)
+
+    def _open_lane(self) -> None:
+        tile_bytes = self._cut.height * self._cut.width * self._pixel_bytes
+        shapes = self._image, self._frame, self._dtype
+        self._lanes.append(Lane(self._device.driver, *shapes, tile_bytes, self._cut.count))
 
     @property
     def _pixel_bytes(self) -> int:
@@ -110,7 +127,8 @@ class Session:
 
     def decode(self, maps: DeviceMaps) -> NDArray[Any]:
         """The frame from maps that are on the device already."""
-        lane = self._lane(0)
+        lane = self._lanes[0]
+        self._device.settle()
         self._device.scratch.lend(self._decoder, self._device.compute)
         self._enqueue_tiles(lane, maps.maps_address, maps.image_address)
         self._download(lane)
@@ -118,45 +136,53 @@ class Session:
 
     def submit(self, index: int, picture: NDArray[Any], encoder: Execution, maps: DeviceMaps) -> None:
         """Put a whole frame on its way in lane ``index``, whose last frame was collected."""
-        lane, device = self._lane(index), self._device
+        lane, device = self._lanes[index], self._device
         lane.picture.array[:] = picture
         if not device.driver.integrated:
+            lane.marks.uploading.record(device.up)
             device.driver.upload(lane.picture, lane.image_address, device.up)
-            lane.uploaded.record(device.up)
-            device.compute.wait(lane.uploaded)
+            lane.marks.uploaded.record(device.up)
+            device.compute.wait(lane.marks.uploaded)
         self._compute(index, encoder, maps)
         self._download(lane)
 
     def collect(self, index: int) -> NDArray[Any]:
         """Wait for the frame in lane ``index``: ``1 x H x W x 3``, the caller's own copy."""
-        lane = self._lane(index)
-        lane.done.synchronize()
+        lane = self._lanes[index]
+        lane.marks.done.synchronize()
         return lane.frame.array.copy()
 
-    def _compute(self, index: int, encoder: Execution, maps: DeviceMaps) -> None:
-        """Enqueue encoder and decoder; from a lane's third frame on, as one captured graph."""
-        for execution in (encoder, self._decoder):
-            self._device.scratch.lend(execution, self._device.compute)
-        generation, graph = self._graphs.get(index, (-1, None))
-        if graph is not None and generation == self._device.scratch.generation:
-            graph.launch(self._device.compute)
-        elif self._device.graphs and index in self._warm:
-            self._capture(index, encoder, maps)
-        else:
-            self._enqueue_frame(self._lane(index), encoder, maps)
-            self._warm.add(index)
+    def times(self, index: int) -> PartTimes:
+        """What the frame collected last from lane ``index`` took; it was submitted there, not decoded."""
+        return self._lanes[index].marks.times(uploads=not self._device.driver.integrated)
 
-    def _capture(self, index: int, encoder: Execution, maps: DeviceMaps) -> None:
+    def _compute(self, index: int, encoder: Execution, maps: DeviceMaps) -> None:
+        lane, device = self._lanes[index], self._device
+        for execution in (encoder, self._decoder):
+            device.scratch.lend(execution, device.compute)
+        image, features = lane.image_address, maps.maps_address
+        place = features, device.scratch.generation
+        lane.marks.started.record(device.compute)
+        self._enqueue(
+            (index, "encoder", *place), lambda: device.run(encoder, {"image": image, "maps": features})
+        )
+        lane.marks.encoded.record(device.compute)
+        self._enqueue((index, "decoder", *place), lambda: self._enqueue_tiles(lane, features, image))
+
+    def _enqueue(self, key: GraphKey, work: Callable[[], None]) -> None:
+        """Do the work as it is the first time, capture it the second, and launch the graph from then on."""
+        if key not in self._graphs or not self._device.graphs:
+            self._graphs[key] = None
+            work()
+            return
+        graph = self._graphs[key] = self._graphs[key] or self._capture(work)
+        graph.launch(self._device.compute)
+
+    def _capture(self, work: Callable[[], None]) -> Graph:
         driver, compute = self._device.driver, self._device.compute
         driver.begin_capture(compute)
-        self._enqueue_frame(self._lane(index), encoder, maps)
-        graph = driver.end_capture(compute)
-        self._graphs[index] = (self._device.scratch.generation, graph)
-        graph.launch(compute)
-
-    def _enqueue_frame(self, lane: Lane, encoder: Execution, maps: DeviceMaps) -> None:
-        self._device.run(encoder, {"image": lane.image_address, "maps": maps.maps_address})
-        self._enqueue_tiles(lane, maps.maps_address, lane.image_address)
+        work()
+        return driver.end_capture(compute)
 
     def _enqueue_tiles(self, lane: Lane, maps_address: int, image_address: int) -> None:
         assert self._positions is not None
@@ -168,21 +194,24 @@ class Session:
 
     def _download(self, lane: Lane) -> None:
         device, pitch = self._device, self._frame[2] * self._pixel_bytes
-        lane.computed.record(device.compute)
-        device.down.wait(lane.computed)
+        lane.marks.computed.record(device.compute)
+        device.down.wait(lane.marks.computed)
+        lane.marks.downloading.record(device.down)
         for number, (top, left) in enumerate(self._cut.corners()):
             offset = top * pitch + left * self._pixel_bytes
             place = Rectangle(offset, self._cut.width * self._pixel_bytes, self._cut.height, pitch)
             device.driver.download_rows(
                 lane.tiles.address + number * lane.tile_stride, lane.frame, place, device.down
             )
-        lane.done.record(device.down)
+        lane.marks.done.record(device.down)
 
     def close(self) -> None:
         """Wait for what is in flight, then free lanes and positions."""
-        for stream in (self._device.up, self._device.compute, self._device.down):
-            stream.synchronize()
-        self._graphs.clear()
+        self._device.settle()
+        while self._graphs:
+            _, graph = self._graphs.popitem()
+            if graph is not None:
+                graph.free()
         while self._lanes:
             self._lanes.pop().free()
         if self._positions is not None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 import numpy as np
 
+from edge_sr.errors import EdgeSRError
 from edge_sr.grid import Box, output_region, output_size, parse_scale, sampling_grid, whole
 from edge_sr.manifest import DEFAULT_MODEL, Bundle, open_bundle
 from edge_sr.runtime.backends import Backend
 from edge_sr.runtime.blocks import Block, bytes_per_pixel, output_box, plan_blocks
 from edge_sr.runtime.choice import choose
-from edge_sr.runtime.runner import Maps, Runner, available_cores
+from edge_sr.runtime.runner import FlightRunner, Maps, Runner, available_cores
 from edge_sr.tensors import Frame, checked_frame, io_of
 
 T = TypeVar("T")
@@ -26,7 +28,10 @@ Region = tuple[int, int, int, int]
 
 @dataclasses.dataclass
 class Timings:
-    """Milliseconds that the last frame took in the encoder and in the decoder."""
+    """Milliseconds that the last frame took in the encoder and in the decoder.
+
+    Of a frame from ``stream`` on a GPU, they are the device's own, without waiting and without copies.
+    """
 
     encoder_ms: float = 0.0
     decoder_ms: float = 0.0
@@ -111,6 +116,31 @@ class Upscaler:
         encoded = Encoded(checked_frame(frame), None)
         return self.decode(encoded, scale=scale, size=size, height=height, region=region)
 
+    def stream(self, frames: Iterable[Frame], *, size: Size, region: Region | None = None) -> Iterator[Frame]:
+        """Every frame as calling the upscaler gives it, in order; a GPU has several under way meanwhile.
+
+        It then takes up to three frames before it gives the first, and what is taken is given when ``frames``
+        ends; when ``frames`` raises, or the iterator is closed, it is dropped. ``timings`` are the last given
+        frame's. Until the end nothing else may be asked of the upscaler. Frames may change size and dtype.
+        """
+        alike = itertools.groupby(map(checked_frame, frames), lambda frame: (frame.shape, io_of(frame)))
+        for (shape, io), group in alike:
+            runner = self._runner(io)
+            if isinstance(runner, FlightRunner):
+                yield from self._in_flight(runner, group, (shape[1], shape[0]), size, region)
+            else:
+                yield from (self(frame, size=size, region=region) for frame in group)
+
+    def _in_flight(
+        self, runner: FlightRunner, frames: Iterable[Frame], before: Size, size: Size, region: Region | None
+    ) -> Iterator[Frame]:
+        after = output_size(*before, scale=None, size=size, target_height=None)
+        box = whole(after) if region is None else output_region(region, before, after)
+        grid = sampling_grid(before, after, box, self._halo)
+        for result in runner.frames((frame[None] for frame in frames), grid):
+            self.timings = Timings(runner.times.encoder_ms, runner.times.decoder_ms)
+            yield result[0]
+
     def encode(self, frame: Frame) -> Encoded:
         """The frame's maps, for ``decode`` to use as often as wanted."""
         frame = checked_frame(frame)
@@ -153,7 +183,12 @@ class Upscaler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except EdgeSRError:
+            # That a lost device cannot be closed either is no news, and would hide what happened.
+            if error is None:
+                raise
 
     def _runner(self, io: str) -> Runner:
         if io not in self._runners:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,9 @@ def upscale_film(request: Request, controls: Controls) -> Report:
         plan = plan_film(request, film, controls)
         network = open_network(_as_before(request, plan.output), controls.watcher)
         work = WorkFolder(plan.output)
-        try:
+        with network.upscaler, closing(work):
             work.open(_state(request, plan, network), resume=request.resume, overwrite=request.overwrite)
             return _FilmRun(request, controls, film, plan, network, work).run()
-        finally:
-            work.close()
 
 
 class _FilmRun:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import statistics
 import threading
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -154,9 +155,19 @@ class TimedNetwork:
         self, frame: NDArray[Any], *, size: Size, region: tuple[int, int, int, int] | None
     ) -> NDArray[Any]:
         result: NDArray[Any] = self.upscaler(frame, size=size, region=region)
+        self._keep_times()
+        return result
+
+    def stream(
+        self, frames: Iterable[NDArray[Any]], *, size: Size, region: tuple[int, int, int, int] | None
+    ) -> Iterator[NDArray[Any]]:
+        for result in self.upscaler.stream(frames, size=size, region=region):
+            self._keep_times()
+            yield result
+
+    def _keep_times(self) -> None:
         self._encoder.append(self.upscaler.timings.encoder_ms)
         self._decoder.append(self.upscaler.timings.decoder_ms)
-        return result
 
     def report(
         self, *, output: Path, frames: int, seconds: float, input_size: Size, output_size: Size, **more: Any

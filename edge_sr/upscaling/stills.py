@@ -51,19 +51,20 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     if not request.overwrite:
         check_free(output)
     network = open_network(request, controls.watcher)
-    controls.watcher.begin(1, 0)
-    began = time.perf_counter()
-    dropped = _convert(request, source, output, network, controls)
-    seconds = time.perf_counter() - began
-    controls.watcher.end()
-    return network.report(
-        output=output,
-        frames=1,
-        seconds=seconds,
-        input_size=info.size,
-        output_size=size,
-        dropped=tuple(dropped),
-    )
+    with network.upscaler:
+        controls.watcher.begin(1, 0)
+        began = time.perf_counter()
+        dropped = _convert(request, source, output, network, controls)
+        seconds = time.perf_counter() - began
+        controls.watcher.end()
+        return network.report(
+            output=output,
+            frames=1,
+            seconds=seconds,
+            input_size=info.size,
+            output_size=size,
+            dropped=tuple(dropped),
+        )
 
 
 def upscale_folder(request: Request, controls: Controls) -> Report:
@@ -75,8 +76,15 @@ def upscale_folder(request: Request, controls: Controls) -> Report:
     if not request.resume and not request.overwrite:
         for picture in pictures:
             check_free(output / _target_name(picture))
-    info = read_info(pictures[0])
     network = open_network(request, controls.watcher)
+    with network.upscaler:
+        return _convert_all(request, pictures, output, network, controls)
+
+
+def _convert_all(
+    request: Request, pictures: list[Path], output: Path, network: TimedNetwork, controls: Controls
+) -> Report:
+    info = read_info(pictures[0])
     output.mkdir(exist_ok=True)
     tally = _Tally()
     waiting = [

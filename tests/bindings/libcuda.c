@@ -93,6 +93,7 @@ API cuMemcpy2DAsync_v2(const Copy2D *c, void *s)
 typedef struct { int decode; P a[7]; } Launch;
 typedef struct { int count; Launch launches[64]; } Graph;
 static Graph *capturing;
+__attribute__((visibility("default"))) int graphs;
 
 static void encode(const uint8_t *image, float *maps, int height, int width)
 {
@@ -140,8 +141,15 @@ API cuLaunchKernel(void *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, 
 }
 
 API cuStreamBeginCapture_v2(void *s, int mode) { capturing = calloc(1, sizeof *capturing); return !s || mode != 1; }
-API cuStreamEndCapture(void *s, void **g) { *g = capturing; capturing = 0; return s == 0; }
-API cuGraphInstantiateWithFlags(void **x, void *g, unsigned long long f) { *x = g; return f != 0; }
+API cuStreamEndCapture(void *s, void **g) { *g = capturing; capturing = 0; ++graphs; return s == 0; }
+API cuGraphInstantiateWithFlags(void **x, void *g, unsigned long long f)
+{
+    *x = memcpy(malloc(sizeof(Graph)), g, sizeof(Graph));
+    ++graphs;
+    return f != 0;
+}
+API cuGraphDestroy(void *g) { free(g); --graphs; return OK; }
+API cuGraphExecDestroy(void *x) { free(x); --graphs; return OK; }
 API cuGraphLaunch(void *x, void *s)
 {
     const Graph *g = x;

@@ -21,6 +21,7 @@ from edge_sr.grid import sampling_grid
 from edge_sr.manifest import open_bundle
 from edge_sr.runtime.cuda_pycuda import PycudaDriver
 from edge_sr.runtime.onnx_runner import OnnxRunner, open_session
+from edge_sr.runtime.runner import PartTimes
 from edge_sr.runtime.tensorrt import TensorRTRunner
 from edge_sr.tensors import reference_card
 
@@ -90,6 +91,7 @@ def check_pictures(runner: TensorRTRunner) -> None:
     assert np.abs(one.astype(int) - reference.astype(int)).max() <= 1
     print("one frame is right")
     frames = list(runner.frames((IMAGE for _ in range(7)), GRID))
+    assert runner.times == PartTimes(1.0, 1.0, 1.0, 1.0)
     assert len(frames) == 7 and all((frame == one).all() for frame in frames)
     print("seven frames in flight are right")
 
@@ -101,8 +103,11 @@ def check_capture(driver: PycudaDriver) -> None:
     with driver.entered():
         stream = driver.stream()
         driver.begin_capture(stream)
-        driver.end_capture(stream).launch(stream)
-    print("a graph was captured and launched")
+        graph = driver.end_capture(stream)
+        graph.launch(stream)
+        graph.free()
+    assert ctypes.c_int.in_dll(ctypes.CDLL("libcuda.so.1"), "graphs").value == 0
+    print("a graph was captured, launched and freed")
 
 
 def check_memory(driver: PycudaDriver, runner: TensorRTRunner) -> None:
@@ -123,7 +128,8 @@ def check_memory(driver: PycudaDriver, runner: TensorRTRunner) -> None:
         late.record(stream)
         late.synchronize()
         assert late.milliseconds_since(early) == 1.0
-        mapped.free()
+        for item in (early, late, mapped):
+            item.free()
     print("mapped memory and event times work")
 
 

@@ -47,6 +47,14 @@ def assert_alike(found: np.ndarray, expected: np.ndarray) -> None:
     assert np.mean(difference > 0) < 1e-3
 
 
+def assert_alike_in_kind(found: np.ndarray, expected: np.ndarray) -> None:
+    assert found.dtype == expected.dtype
+    if found.dtype == np.float32:
+        assert np.abs(found - expected).max() <= 1e-5
+    else:
+        assert_alike(found, expected)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_uint8_equals_the_contract(up: Upscaler, picture: np.ndarray, size: tuple[int, int]) -> None:
     result = up(picture, size=size)
@@ -78,6 +86,51 @@ def test_encoding_once_decodes_many_sizes(up: Upscaler, picture: np.ndarray) -> 
     encoded = up.encode(picture)
     for size in SIZES:
         assert_alike(up.decode(encoded, size=size), up(picture, size=size))
+
+
+@pytest.mark.parametrize("region", [None, (11, 5, 7, 20)])
+def test_a_stream_gives_what_calls_give(
+    up: Upscaler, picture: np.ndarray, region: tuple[int, int, int, int] | None
+) -> None:
+    """Whatever comes, in order; no more is taken ahead than a GPU has under way."""
+    turned = np.ascontiguousarray(picture.transpose(1, 0, 2))[:29]
+    unit = picture.astype(np.float32) / 255
+    pictures = [np.roll(picture, step, axis=1) for step in range(7)] + [turned, unit, unit, picture]
+    taken = 0
+
+    def source() -> Iterator[np.ndarray]:
+        nonlocal taken
+        for frame in pictures:
+            taken += 1
+            yield frame
+
+    results = []
+    for result in up.stream(source(), size=(101, 77), region=region):
+        results.append(result)
+        assert taken - len(results) <= 3
+        assert up.timings.encoder_ms > 0 and up.timings.decoder_ms > 0
+    for result, frame in zip(results, pictures, strict=True):
+        assert_alike_in_kind(result, up(frame, size=(101, 77), region=region))
+
+
+def test_a_stream_that_is_given_up_leaves_the_upscaler_in_order(up: Upscaler, picture: np.ndarray) -> None:
+    expected = up(picture, size=(101, 77))
+    stream = up.stream([picture[::-1]] * 5, size=(101, 77))
+    next(stream)
+    stream.close()
+    assert_alike(up(picture, size=(101, 77)), expected)
+    assert_alike(next(up.stream([picture], size=(101, 77))), expected)
+
+
+def test_an_error_of_the_source_comes_through_a_stream(up: Upscaler, picture: np.ndarray) -> None:
+    def source() -> Iterator[np.ndarray]:
+        yield picture
+        yield picture[..., :2]
+
+    with pytest.raises(ShapeError, match=r"height x width x 3"):
+        list(up.stream(source(), size=(101, 77)))
+    with pytest.raises(OptionError, match="smaller"):
+        list(up.stream([picture], size=(20, 77)))
 
 
 @pytest.mark.parametrize("megabytes", [2.5, 1.0])

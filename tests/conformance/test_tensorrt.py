@@ -12,6 +12,9 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "uni
 from engine_standin import runner_for
 from test_runners import (  # noqa: F401
     test_a_region_is_that_crop_of_the_whole,
+    test_a_stream_gives_what_calls_give,
+    test_a_stream_that_is_given_up_leaves_the_upscaler_in_order,
+    test_an_error_of_the_source_comes_through_a_stream,
     test_encoding_once_decodes_many_sizes,
     test_float_equals_the_contract,
     test_the_same_cut_twice_is_bit_equal,

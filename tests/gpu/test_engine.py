@@ -91,11 +91,13 @@ def _time_parts(runner: Any, image: Any, grid: Any) -> None:
         marks.append(time.perf_counter())
     steps = 1000 * np.diff(marks)
     started = time.perf_counter()
-    count = sum(1 for _ in runner.frames((image for _ in range(60)), grid))
-    each = 1000 * (time.perf_counter() - started) / count
+    times = [runner.times for _ in runner.frames((image for _ in range(60)), grid)]
+    each = 1000 * (time.perf_counter() - started) / len(times)
     print(
         f"encode {np.median(steps[0::2]):.2f} ms, decode {np.median(steps[1::2]):.2f} ms, in flight {each:.2f} ms"
     )
+    for part in ("upload_ms", "encoder_ms", "decoder_ms", "download_ms"):
+        print(f"on the device, {part}: {np.median([getattr(parts, part) for parts in times]):.3f}")
 
 
 def _versions(flavour: Flavour) -> str:

@@ -18,7 +18,8 @@ from edge_sr.engines.request import BuildRequest, Workplace, engine_keys, find_g
 from edge_sr.engines.target import load_target
 from edge_sr.errors import EngineError
 from edge_sr.manifest import Bundle
-from edge_sr.runtime.cuda_fake import FakeDriver, Work
+from edge_sr.runtime.cuda_fake import FakeDriver
+from edge_sr.runtime.cuda_fake_queue import Work
 from edge_sr.runtime.onnx_runner import open_session
 from edge_sr.runtime.tensorrt import TensorRTRunner
 from edge_sr.runtime.tensorrt_engine import profile_index

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from films import Making, frame_times, make_film
+from films import Making, frame_pixels, frame_times, make_film
 
 from edge_sr.errors import ResourceError
 from edge_sr.grid import Box
@@ -35,6 +37,22 @@ class Repeating:
         rows = np.arange(size[1]) * frame.shape[0] // size[1]
         columns = np.arange(size[0]) * frame.shape[1] // size[0]
         return np.ascontiguousarray(frame[rows][:, columns])
+
+    def stream(self, frames: Iterable[np.ndarray], **target: Any) -> Iterator[np.ndarray]:
+        for frame in frames:
+            yield self(frame, **target)
+
+
+class InFlight(Repeating):
+    """As a GPU does it: three frames are taken before the first result is given."""
+
+    def stream(self, frames: Iterable[np.ndarray], **target: Any) -> Iterator[np.ndarray]:
+        under_way: deque[np.ndarray] = deque()
+        for frame in frames:
+            if len(under_way) == 3:
+                yield under_way.popleft()
+            under_way.append(self(frame, **target))
+        yield from under_way
 
 
 def writer_for(folder: Path, film: Film, size: tuple[int, int]) -> tuple[SegmentWriter, FromRgb]:
@@ -65,8 +83,9 @@ def run(tmp_path: Path, making: Making, **changes: Any) -> tuple[Flow, SegmentWr
         return run_film(film, to_yuv=to_yuv, **more), more["writer"]
 
 
-def test_every_frame_comes_through_in_order(tmp_path: Path) -> None:
-    flow, writer = run(tmp_path, Making(frames=20))
+@pytest.mark.parametrize("network", [Repeating, InFlight])
+def test_every_frame_comes_through_in_order(tmp_path: Path, network: type[Repeating]) -> None:
+    flow, writer = run(tmp_path, Making(frames=20), network=network())
     tail = writer.suspend()
     assert tail is not None
     assert (flow.taken, flow.frames, flow.interrupted) == (20, 20, False)
@@ -109,6 +128,35 @@ def test_a_stop_after_the_last_frame_is_no_interruption(tmp_path: Path) -> None:
     assert not flow.interrupted
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3, 8])
+def test_what_is_in_flight_at_the_end_lands(tmp_path: Path, frames: int) -> None:
+    _, writer = run(tmp_path, Making(frames=frames), network=InFlight())
+    tail = writer.suspend()
+    assert tail is not None
+    by_flight = frame_pixels(tail.path)
+    (tmp_path / "again").mkdir()
+    _, writer = run(tmp_path / "again", Making(frames=frames))
+    tail = writer.suspend()
+    assert tail is not None
+    one_by_one = frame_pixels(tail.path)
+    assert all(np.array_equal(*pair) for pair in zip(by_flight, one_by_one, strict=True))
+
+
+def test_what_is_in_flight_when_stopped_is_kept(tmp_path: Path) -> None:
+    stop, network = threading.Event(), InFlight()
+
+    def after(flow: Flow) -> None:
+        if flow.taken == 6:
+            stop.set()
+
+    flow, writer = run(tmp_path, Making(frames=50), stop=stop, after_frame=after, network=network)
+    assert flow.interrupted
+    assert flow.frames == flow.taken == len(network.sizes) == 9
+    tail = writer.suspend()
+    assert tail is not None
+    assert frame_times(tail.path) == [Fraction(index, 25) for index in range(9)]
+
+
 class Failing(SegmentWriter):
     """A writer whose disk fills up at the third frame."""
 
@@ -129,12 +177,13 @@ def test_an_error_of_the_encoder_ends_all_stages(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_network_ends_all_stages(tmp_path: Path) -> None:
-    def broken(*frame: np.ndarray, **size: Any) -> np.ndarray:
-        raise ResourceError(f"no memory for {len(frame)} frame at {size}")
+    class Broken(Repeating):
+        def __call__(self, frame: np.ndarray, **target: Any) -> np.ndarray:
+            raise ResourceError(f"no memory for {frame.shape} at {target}")
 
     before = threading.active_count()
     with pytest.raises(ResourceError, match="no memory"):
-        run(tmp_path, Making(frames=50), network=broken)
+        run(tmp_path, Making(frames=50), network=Broken())
     assert threading.active_count() == before
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from edge_sr.errors import DeviceError, MemoryLimitError
 from edge_sr.runtime.cuda import Rectangle
-from edge_sr.runtime.cuda_fake import FakeBuffer, FakeDriver, FakeHostBuffer, FakeStream, Work
+from edge_sr.runtime.cuda_fake import FakeBuffer, FakeDriver, FakeHostBuffer
+from edge_sr.runtime.cuda_fake_queue import FakeEvent, FakeStream, Work
 
 
 class Bench:
@@ -91,6 +92,73 @@ def event_that_was_never_recorded(bench: Bench) -> None:
     bench.one.wait(bench.driver.event())
 
 
+def mark(bench: Bench, stream: FakeStream, after_work: bool = True) -> FakeEvent:
+    """An event on the stream, behind some work."""
+    if after_work:
+        bench.upload(stream)
+    event = bench.driver.event()
+    event.record(stream)
+    return event
+
+
+def event_used_after_it_was_freed(bench: Bench) -> None:
+    event = mark(bench, bench.one)
+    event.free()
+    bench.two.wait(event)
+
+
+def event_freed_twice(bench: Bench) -> None:
+    event = bench.driver.event()
+    event.free()
+    event.free()
+
+
+def event_never_freed(bench: Bench) -> None:
+    mark(bench, bench.one)
+    bench.one.synchronize()
+    for buffer in (bench.host, bench.back, bench.memory):
+        buffer.free()
+    bench.driver.close()
+
+
+def time_before_it_has_passed(bench: Bench) -> None:
+    start, stop = mark(bench, bench.one), mark(bench, bench.one)
+    start.synchronize()
+    stop.milliseconds_since(start)
+
+
+def time_that_runs_backwards(bench: Bench) -> None:
+    start, stop = mark(bench, bench.one), mark(bench, bench.one)
+    bench.one.synchronize()
+    start.milliseconds_since(stop)
+
+
+def time_of_an_event_that_went_on(bench: Bench) -> None:
+    start, stop = mark(bench, bench.one), mark(bench, bench.one)
+    bench.one.synchronize()
+    bench.upload(bench.one)
+    stop.record(bench.one)
+    stop.milliseconds_since(start)
+
+
+def event_recorded_in_a_capture(bench: Bench) -> None:
+    bench.driver.begin_capture(bench.one)
+    mark(bench, bench.one)
+
+
+def wait_for_an_event_in_a_capture(bench: Bench) -> None:
+    event = mark(bench, bench.two)
+    bench.driver.begin_capture(bench.one)
+    bench.one.wait(event)
+
+
+def graph_used_after_it_was_freed(bench: Bench) -> None:
+    bench.driver.begin_capture(bench.one)
+    graph = bench.driver.end_capture(bench.one)
+    graph.free()
+    graph.launch(bench.one)
+
+
 def allocation_in_a_capture(bench: Bench) -> None:
     bench.driver.begin_capture(bench.one)
     bench.driver.allocate(8)
@@ -121,6 +189,15 @@ def waiting_in_a_capture(bench: Bench) -> None:
         (work_left_over, "pending"),
         (unknown_stream, "never made"),
         (event_that_was_never_recorded, "never recorded"),
+        (event_used_after_it_was_freed, "FakeEvent was used after it was freed"),
+        (event_freed_twice, "FakeEvent was used after it was freed"),
+        (event_never_freed, "leak: 1 of FakeEvent"),
+        (time_before_it_has_passed, "has not waited for"),
+        (time_of_an_event_that_went_on, "has not waited for"),
+        (time_that_runs_backwards, "wrong order"),
+        (event_recorded_in_a_capture, "measures nothing"),
+        (wait_for_an_event_in_a_capture, "a wait was put into the graph"),
+        (graph_used_after_it_was_freed, "FakeGraph was used after it was freed"),
         (allocation_in_a_capture, "captured"),
         (waiting_in_a_capture, "captured"),
         (outside_of_the_context, "no context is current"),
@@ -141,8 +218,8 @@ def test_ordered_work_goes_through_unchanged() -> None:
     bench.download(bench.two)
     bench.two.synchronize()
     assert bench.back.array.tolist() == list(range(64))
-    for buffer in (bench.host, bench.back, bench.memory):
-        buffer.free()
+    for item in (passed, bench.host, bench.back, bench.memory):
+        item.free()
     bench.driver.close()
 
 
@@ -167,6 +244,17 @@ def test_a_captured_graph_runs_when_it_is_launched() -> None:
     graph.launch(bench.one)
     bench.one.synchronize()
     assert (bench.memory.data[:64] == 7).all()
+    for item in (graph, bench.host, bench.back, bench.memory):
+        item.free()
+    bench.driver.close()
+
+
+def test_a_time_is_that_of_the_work_in_between() -> None:
+    bench = Bench()
+    start, stop, same = (mark(bench, bench.one, work) for work in (False, True, False))
+    bench.one.synchronize()
+    assert stop.milliseconds_since(start) > 0
+    assert same.milliseconds_since(stop) == 0
 
 
 def test_a_full_device_says_so() -> None:

@@ -69,6 +69,7 @@ def test_the_real_packages_do_what_the_runner_asks(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "one frame is right" in done.stdout
     assert "seven frames in flight are right" in done.stdout
+    assert "a graph was captured, launched and freed" in done.stdout
     assert "all device memory was freed" in done.stdout
     assert "out of memory is ours" in done.stdout
     assert "mapped memory and event times work" in done.stdout

@@ -156,6 +156,68 @@ def test_a_device_that_is_lost_ends_in_one_error(nano: Bundle, image: Any, after
             pass
 
 
+@pytest.mark.parametrize("integrated", [False, True])
+@pytest.mark.parametrize("graphs", [False, True])
+def test_every_frame_in_flight_is_measured_by_parts(nano: Bundle, integrated: bool, graphs: bool) -> None:
+    driver, images = FakeDriver(integrated=integrated), [reference_card(*SIZE)[None]] * 8
+    with runner_for(nano, driver, graphs=graphs) as runner:
+        times = [runner.times for _ in runner.frames(iter(images), grid_for(nano))]
+    driver.close()
+    assert len(times) == len(images)
+    for parts in times:
+        assert min(parts.encoder_ms, parts.decoder_ms, parts.download_ms) > 0
+        assert (parts.upload_ms > 0) is not integrated
+
+
+def test_maps_that_somebody_holds_are_left_alone_by_frames_in_flight(nano: Bundle, image: Any) -> None:
+    driver, grid, other = FakeDriver(), grid_for(nano), np.ascontiguousarray(image[:, ::-1])
+    with runner_for(nano, driver) as runner:
+        for _ in range(2):
+            list(runner.frames([other] * 9, grid))
+            held = runner.encode(image)
+            # Graphs captured above would write where the maps now lie, had they not been captured anew.
+            list(runner.frames([other] * 9, grid))
+            assert_same_picture(runner.decode(held, image, grid), expected(nano, image, grid))
+        del held
+    driver.close()
+
+
+@pytest.mark.parametrize("taken", range(1, 9))
+def test_frames_given_up_do_not_disturb_the_next_ones(nano: Bundle, image: Any, taken: int) -> None:
+    driver, grid, other = FakeDriver(), grid_for(nano), np.ascontiguousarray(image[:, ::-1])
+    with runner_for(nano, driver) as runner:
+        given_up = runner.frames([image] * 9, grid)
+        for _ in range(taken):
+            next(given_up)
+        given_up.close()
+        results = list(runner.frames([other] * 4, grid))
+        given_up = runner.frames([image] * 9, grid)
+        next(given_up)
+        given_up.close()
+        alone = runner.decode(runner.encode(image), image, grid)
+    driver.close()
+    assert_same_picture(results[-1], expected(nano, other, grid))
+    assert_same_picture(alone, expected(nano, image, grid))
+
+
+def test_a_small_device_has_fewer_frames_in_flight_and_says_so(nano: Bundle) -> None:
+    driver, grid = FakeDriver(pinned_limit=45_000), grid_for(nano)
+    images = [np.roll(reference_card(*SIZE), number, axis=1)[None] for number in range(7)]
+    with runner_for(nano, driver) as runner, pytest.warns(UserWarning, match="1 instead of 3 frames"):
+        results = list(runner.frames(iter(images), grid))
+    driver.close()
+    for result, image in zip(results, images, strict=True):
+        assert_same_picture(result, expected(nano, image, grid))
+
+
+def test_a_small_device_gets_smaller_tiles_for_frames_in_flight(nano: Bundle, image: Any) -> None:
+    driver, grid = FakeDriver(memory_limit=1_000_000), grid_for(nano, after=(120, 96))
+    with runner_for(nano, driver, tile=(128, 128)) as runner, pytest.warns(UserWarning, match="tiles of"):
+        results = list(runner.frames([image] * 5, grid))
+    driver.close()
+    assert_same_picture(results[-1], expected(nano, image, grid))
+
+
 def test_a_film_given_up_halfway_leaves_nothing(nano: Bundle, image: Any) -> None:
     driver = FakeDriver()
     with runner_for(nano, driver) as runner:
