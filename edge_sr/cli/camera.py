@@ -106,9 +106,13 @@ def summary(report: LiveReport) -> str:
     return (
         f"{report.frames_out} of {report.frames_in} frames, {before} to {after}, {report.fps:.1f} frames/s, "
         f"by {report.model} on {report.backend} {report.precision}\n"
-        f"{report.dropped} dropped, {report.reused_tiles} tiles reused, {report.scale_changes} scale changes,"
-        f" {report.reconnects} reconnects, latency in ms: {latency}"
+        f"{_held(report)}{report.dropped} dropped, {report.reused_tiles} tiles reused, "
+        f"{report.scale_changes} scale changes, {report.reconnects} reconnects, latency in ms: {latency}"
     )
+
+
+def _held(report: LiveReport) -> str:
+    return f"one frame in {report.every} taken, {report.held_fps:g} frames/s, " if report.every > 1 else ""
 
 
 def _check_places(source: str, output: str | None, serve: str | None, as_json: bool) -> None:

@@ -224,7 +224,8 @@ class Audience:
         self.shown += 1
         return {
             "in": report.frames_in,
-            "dropped": report.dropped - report.thinned,
+            "dropped": report.dropped - report.thinned - report.skipped,
+            "every": report.every,
             "reused": report.reused_tiles,
             "reconnects": report.reconnects,
             "sink_scale": report.scale,

@@ -6,6 +6,10 @@ Both are followed, with their scatter; the scale is then the solution of one equ
 
 Down it goes at once, a missed frame being worse than a softer one. Up it goes late and in steps, and only for
 a gain worth seeing, so that a load near the limit does not make it swing.
+
+Where the fixed part alone is too much, no scale helps: then only every second frame is taken, every third, and
+so on, evenly, and each has the time of so many. (An encoder fed with a smaller picture would not do instead:
+at seven tenths of the size nothing of the network's gain over bicubic interpolation is left.)
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ USUAL, ALARMED = 0.15, 0.6
 SCATTER_WEIGHT = 0.04
 # Standard deviations kept free above the mean, and how many make an alarm.
 GUARD, ALARM = 2.0, 3.0
+# Where more guard would cost frames, not sharpness.
+BARE_GUARD = 1.0
 LEAST_SCATTER = 0.02
 # The scale is raised for a gain of at least this, held for so many seconds, by at most so much at a time.
 WORTHWHILE = 1.08
@@ -29,6 +35,10 @@ STEP = 1.15
 STEP_SECONDS = 0.12
 # Scales are multiples of this.
 GRAIN = 1 / 32
+# Frames late at the lowest scale until fewer are taken; one is forgotten in fifty frames. More are taken again
+# when they would need no more than this share of their time for so many seconds.
+PATIENCE, FORGOTTEN = 3, 0.02
+EASY, EASY_SECONDS = 0.8, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,30 +50,63 @@ class Cost:
 
 
 class ScaleController:
-    """Keeps frames within ``period`` seconds by a scale between ``lowest`` and ``highest``.
+    """Keeps frames within their time by a scale between ``lowest`` and ``highest``.
 
-    ``observe`` is told what every frame cost at ``scale``; ``changes`` counts how often the scale moved.
+    A frame comes every ``spacing`` seconds, and every ``every``-th is to be taken. ``observe`` is told what each
+    of those cost at ``scale``; ``changes`` counts how often the scale moved.
     """
 
-    def __init__(self, period: float, lowest: float, highest: float) -> None:
-        self.period = period
+    def __init__(self, spacing: float, lowest: float, highest: float) -> None:
         self.lowest, self.highest = lowest, highest
         self.scale = highest
+        self.every = 1
         self.changes = 0
+        self._spacing = spacing
+        self._late = 0.0
+        self._easy_since: float | None = None
         self._fixed: float | None = None
         self._pixel = 0.0
         self._variance = 0.0
         self._roomy_since: float | None = None
         self._raised = -math.inf
 
+    @property
+    def period(self) -> float:
+        """The seconds that a frame may take."""
+        return self.every * self._spacing
+
     def observe(self, cost: Cost, now: float) -> None:
         """One frame computed at ``scale``; ``now`` in seconds, rising."""
+        late = cost.total > self.period
         self._follow(max(cost.total - cost.pixels, 0.0), cost.pixels / self.scale**2)
+        self._consider_fewer(late or self._predicted(self.lowest, BARE_GUARD) > LIMIT * self.period)
+        self._consider_more(now)
         if self._predicted(self.scale) > LIMIT * self.period:
             self._roomy_since = None
             self._move(min(self.scale, self._affordable()))
         else:
             self._consider_raise(now)
+
+    def _consider_fewer(self, late: bool) -> None:
+        late = late and self.scale == self.lowest
+        self._late = self._late + 1 if late else max(0.0, self._late - FORGOTTEN)
+        if self._late >= PATIENCE:
+            self._late = 0.0
+            self.every = max(self.every + 1, self._needed(PLANNED))
+
+    def _consider_more(self, now: float) -> None:
+        if self.every == 1 or self._needed(EASY) >= self.every:
+            self._easy_since = None
+            return
+        if self._easy_since is None:
+            self._easy_since = now
+        if now - self._easy_since >= EASY_SECONDS:
+            self._easy_since = None
+            self.every = self._needed(EASY)
+
+    def _needed(self, share: float) -> int:
+        """The least ``every`` that leaves the lowest scale within that share of a frame's time."""
+        return max(1, math.ceil(self._predicted(self.lowest) / (share * self._spacing)))
 
     def _follow(self, fixed: float, pixel: float) -> None:
         if self._fixed is None:
@@ -71,12 +114,12 @@ class ScaleController:
             return
         expected = self._fixed + self._pixel * self.scale**2
         surprise = (fixed + pixel * self.scale**2) / max(expected, 1e-9) - 1
-        alarmed = surprise > ALARM * self._scatter
-        weight = ALARMED if alarmed else USUAL
+        bound = ALARM * self._scatter
+        # Frames that come seldom count for more, so that all is followed in the same time.
+        weight = ALARMED if surprise > bound else 1 - (1 - USUAL) ** self.every
         self._fixed += weight * (fixed - self._fixed)
         self._pixel += weight * (pixel - self._pixel)
         # A step is no scatter: what alarms counts no more than the alarm's own threshold.
-        bound = ALARM * self._scatter
         bounded = max(-bound, min(bound, surprise))
         self._variance += SCATTER_WEIGHT * (bounded**2 - self._variance)
 
@@ -85,16 +128,15 @@ class ScaleController:
         """The usual relative deviation of a frame's cost."""
         return max(LEAST_SCATTER, math.sqrt(self._variance))
 
-    @property
-    def _guard(self) -> float:
-        return 1 + GUARD * self._scatter
+    def _guard(self, deviations: float = GUARD) -> float:
+        return 1 + deviations * self._scatter
 
-    def _predicted(self, scale: float) -> float:
-        return ((self._fixed or 0.0) + self._pixel * scale**2) * self._guard
+    def _predicted(self, scale: float, deviations: float = GUARD) -> float:
+        return ((self._fixed or 0.0) + self._pixel * scale**2) * self._guard(deviations)
 
     def _affordable(self) -> float:
         """The largest scale that fits into the planned time."""
-        room = PLANNED * self.period / self._guard - (self._fixed or 0.0)
+        room = PLANNED * self.period / self._guard() - (self._fixed or 0.0)
         if room <= 0 or self._pixel <= 0:
             return self.lowest if room <= 0 else self.highest
         return min(self.highest, max(self.lowest, math.sqrt(room / self._pixel)))

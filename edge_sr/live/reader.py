@@ -48,7 +48,8 @@ class Thinner:
 class Reader:
     """Frames and sound of one source, however often it has to be opened.
 
-    ``connections`` counts the times it was opened, ``thinned`` the frames left out for ``rate``.
+    Of the frames that come at ``rate`` every ``every``-th is kept. ``connections`` counts the times it was
+    opened, ``thinned`` the frames left out for ``rate`` and ``skipped`` those left out for ``every``.
     """
 
     def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None, say: Say) -> None:
@@ -56,7 +57,9 @@ class Reader:
         self.sounds: Newest[tuple[int, Sound]] = Newest(SOUNDS)
         self.connections = 0
         self.arrived = 0
-        self.thinned = 0
+        self.thinned = self.skipped = 0
+        self.every = 1
+        self._passed = 0
         self._halted = False
         self._address, self._stop, self._rate, self._say = address, stop, rate, say
         self._source: LiveSource = open_source(address, stop, rate)
@@ -88,7 +91,7 @@ class Reader:
         """Counting begins here: what came before was spent on setting up."""
         self.frames.restart()
         self.sounds.restart()
-        self.arrived = self.thinned = 0
+        self.arrived = self.thinned = self.skipped = 0
         self._go.set()
 
     def halt(self) -> None:
@@ -128,11 +131,18 @@ class Reader:
             if isinstance(item, Sound):
                 self._hear(number, item)
                 continue
-            self.arrived += 1
-            if self._thinner.admits(item.captured):
-                self.frames.put((number, item))
-            else:
-                self.thinned += 1
+            self._offer(number, item)
+
+    def _offer(self, number: int, item: Arrival) -> None:
+        self.arrived += 1
+        if not self._thinner.admits(item.captured):
+            self.thinned += 1
+            return
+        self._passed += 1
+        if self._passed % self.every == 0:
+            self.frames.put((number, item))
+        else:
+            self.skipped += 1
 
     def _items(self, number: int) -> Iterator[Arrival | Sound]:
         """All of the source. A film waits for the set-up once its first frame is there."""

@@ -87,14 +87,16 @@ def fit(source: Size, first: Size, target: Size) -> Fit:
 class LiveReport:
     """The figures of a run. ``latency_ms``: from a frame's arrival to its leaving the sink.
 
-    Of ``dropped`` frames ``thinned`` were left out because ``--fps`` asks for fewer than come in.
-    ``repeated`` frames filled gaps of the source.
+    Of ``dropped`` frames ``thinned`` were left out because ``--fps`` asks for fewer than come in, and ``skipped``
+    because no scale is quick enough: of the others only every ``every``-th was taken at the end, which makes
+    ``held_fps``. ``repeated`` frames filled gaps of the source.
     """
 
     frames_in: int = 0
     frames_out: int = 0
     dropped: int = 0
     thinned: int = 0
+    skipped: int = 0
     repeated: int = 0
     reused_tiles: int = 0
     scale_changes: int = 0
@@ -105,6 +107,8 @@ class LiveReport:
     fps: float = 0.0
     seconds: float = 0.0
     missed: int = 0
+    every: int = 1
+    held_fps: float | None = None
     scale: float = 0.0
     input_size: Size = (0, 0)
     output_size: Size = (0, 0)

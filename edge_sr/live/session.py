@@ -77,6 +77,7 @@ class Session:
 
     def _set_up(self, reader: Reader, engine: Engine) -> None:
         """The first frame says how large everything is; it and what comes meanwhile are not counted."""
+        self._reader = reader
         frame = self._to_rgb(self._first_arrival(reader).frame)
         self._first = (frame.shape[1], frame.shape[0])
         self.target = self._request.target(self._first)
@@ -180,16 +181,33 @@ class Session:
         cost = engine.cost(elapsed)
         if cost is not None:
             self._controller.observe(cost, time.monotonic())
+            self._take_every(self._controller.every)
+
+    def _take_every(self, every: int) -> None:
+        if every == self._reader.every:
+            return
+        self._reader.every = every
+        which = "every frame is" if every == 1 else f"no scale is quick enough: one frame in {every} is"
+        self._say(f"{which} taken, {float(self._held_rate or 0):.3g} frames/s")
+
+    @property
+    def _held_rate(self) -> Fraction | None:
+        """Frames a second under the deadline; a source may give fewer than are asked for."""
+        if self._request.rate is None:
+            return None
+        return min(self._request.rate, self._reader.source_rate or self._request.rate) / self._reader.every
 
     def _adopt(self, size: Size) -> None:
         """A source of another size than before is fitted into the output anew."""
         if self._fit is not None and self._fit.source == size:
             return
         self._fit = fit(size, self._first, self.target)
-        if self._request.rate is not None:
+        self._reader.every = 1
+        rate = self._held_rate
+        if rate is not None:
             changes = 0 if self._controller is None else self._controller.changes
             lowest = min(self._request.lowest_scale, self._fit.highest)
-            self._controller = ScaleController(float(1 / self._request.rate), lowest, self._fit.highest)
+            self._controller = ScaleController(float(1 / rate), lowest, self._fit.highest)
             self._controller.changes = changes
 
     def _account(self, reader: Reader, engine: Engine) -> None:
@@ -199,7 +217,9 @@ class Session:
         report.reused_tiles = engine.reused
         report.seconds = round(time.monotonic() - self._began, 3)
         report.scale_changes = 0 if self._controller is None else self._controller.changes
-        report.dropped = reader.frames.dropped + reader.thinned
+        report.skipped, report.every = reader.skipped, reader.every
+        report.held_fps = None if self._held_rate is None else round(float(self._held_rate), 3)
+        report.dropped = reader.frames.dropped + reader.thinned + reader.skipped
         report.model, report.precision = engine.network.model, engine.network.precision
         report.backend = engine.network.backend
         if self._writer is not None:

@@ -360,6 +360,22 @@ def test_raw_video_from_a_pipe(tmp_path: Path) -> None:
     assert json.loads(out)["input_size"] == [96, 64]
 
 
+def test_fewer_frames_are_taken_where_no_scale_is_quick_enough(tmp_path: Path) -> None:
+    process = start(
+        "pipe:?size=160x90&rate=240", "-o", str(tmp_path / "o.mkv"), "--scale", "2", "--fps", "240", "--json",
+        stdin=subprocess.PIPE,
+    )  # fmt: skip
+    noise = np.random.default_rng(0).integers(0, 256, 160 * 90 * 3 * 720, dtype=np.uint8)
+    out, said = process.communicate(noise.tobytes(), timeout=120)
+    assert process.returncode == 0, said
+    report = json.loads(out)
+    assert report["every"] > 1
+    assert report["held_fps"] == pytest.approx(240 / report["every"], abs=1e-3)
+    assert 0 < report["skipped"] <= report["dropped"]
+    assert report["scale"] == 1
+    assert b"no scale is quick enough: one frame in" in said
+
+
 def plays(path: Path) -> bool:
     """Whether a file that is still being written has a picture already."""
     try:

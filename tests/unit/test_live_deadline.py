@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 from collections.abc import Callable
 
@@ -22,13 +23,24 @@ class Run:
     times: list[float] = dataclasses.field(default_factory=list)
     scales: list[float] = dataclasses.field(default_factory=list)
     costs: list[float] = dataclasses.field(default_factory=list)
+    every: list[int] = dataclasses.field(default_factory=list)
 
     @property
     def misses(self) -> float:
-        return sum(cost > PERIOD for cost in self.costs) / len(self.costs)
+        late = sum(cost > n * PERIOD for cost, n in zip(self.costs, self.every, strict=True))
+        return late / len(self.costs)
 
     def between(self, start: float, stop: float) -> list[float]:
         return [scale for time, scale in zip(self.times, self.scales, strict=True) if start <= time < stop]
+
+    def taken(self, start: float, stop: float) -> set[int]:
+        """The values of ``every`` between two times."""
+        return {n for time, n in zip(self.times, self.every, strict=True) if start <= time < stop}
+
+    @property
+    def turns(self) -> int:
+        """How often ``every`` changed."""
+        return sum(a != b for a, b in itertools.pairwise(self.every))
 
 
 def simulate(load: Callable[[float], float], noise: float, seconds: float = 60, seed: int = 1) -> Run:
@@ -41,8 +53,10 @@ def simulate(load: Callable[[float], float], noise: float, seconds: float = 60, 
         run.times.append(now)
         run.scales.append(run.controller.scale)
         run.costs.append(fixed + pixels)
+        run.every.append(run.controller.every)
+        period = run.controller.period
         run.controller.observe(Cost(fixed + pixels, pixels), now)
-        now += max(PERIOD, fixed + pixels)
+        now += max(period, fixed + pixels)
     return run
 
 
@@ -87,18 +101,53 @@ def test_noise_does_not_make_it_swing() -> None:
     assert simulate(step, 0.1).controller.changes <= 20
 
 
-def test_a_fixed_cost_beyond_the_period_ends_at_the_lowest_scale() -> None:
-    run = simulate(lambda _: 4.0, 0.05, seconds=5)
-    assert run.controller.scale == 1.0
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.1])
+@pytest.mark.parametrize("load", [3.5, 4.2, 8.0])
+def test_where_no_scale_helps_fewer_frames_are_taken_in_time(load: float, noise: float) -> None:
+    run = simulate(lambda _: load, noise)
+    # Four frames tell; at 8.0 there are but 300 in all.
+    assert run.misses < max(0.01, 4.5 / len(run.costs))
+    assert len(run.taken(2, 60)) == 1
+    assert run.turns <= 2
+    # No fewer than needed: with one frame more in each, the lowest scale would not fit with some room.
+    lowest = load * (FIXED + PIXEL)
+    assert lowest < run.controller.period < lowest / 0.75 + PERIOD
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.1])
+def test_all_frames_are_taken_again_within_two_seconds_of_relief(noise: float) -> None:
+    run = simulate(lambda now: 4.0 if 10 <= now < 30 else 1.0, noise)
+    assert run.misses < 0.01
+    assert run.taken(0, 10) == {1}
+    assert len(run.taken(12, 30)) == 1
+    assert run.taken(12, 30) != {1}
+    assert run.taken(32, 60) == {1}
+    assert min(run.between(34, 60)) > 1.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("load", [1.9, 2.0, 2.1, 2.2, 2.3, 4.4])
+def test_a_load_at_the_brink_does_not_make_it_hesitate(load: float, seed: int) -> None:
+    run = simulate(lambda _: load, 0.1, seed=seed)
+    assert run.turns <= 2
+    assert run.misses <= 0.01
+
+
+def test_slowly_growing_load_takes_fewer_and_fewer() -> None:
+    run = simulate(lambda now: 1 + now / 10, 0.05)
+    assert run.misses < 0.01
+    assert run.every == sorted(run.every)
+    assert run.every[-1] >= 3
 
 
 def test_one_slow_frame_costs_little_and_is_made_up() -> None:
     controller = ScaleController(PERIOD, 1.0, 2.0)
     for number in range(200):
-        slow = 3.0 if number == 50 else 1.0
+        slow = 5.0 if number == 50 else 1.0
         pixels = PIXEL * controller.scale**2
         controller.observe(Cost((FIXED + pixels) * slow, pixels * slow), number * PERIOD)
     assert controller.scale == 2.0
+    assert controller.every == 1
 
 
 def test_the_scale_uses_most_of_the_time_there_is() -> None:
