@@ -65,6 +65,7 @@ class IBuilderConfig(Protocol):
 
 class Builder(Protocol):
     num_DLA_cores: int
+    max_threads: int
 
     def create_network(self, flags: int) -> INetworkDefinition: ...
     def create_builder_config(self) -> IBuilderConfig: ...

@@ -163,15 +163,15 @@ def _warn_of_int8(engines: list[dict[str, Any]]) -> None:
 def _report(built: list[Built], elsewhere: list[Elsewhere], as_json: bool) -> None:
     from dataclasses import asdict
 
-    from edge_sr.engines.report import row
+    from edge_sr.engines.report import row, table
 
     engines = [{**row(item.engine), "built": item.fresh} for item in built]
     _warn_of_int8(engines)
     if as_json:
         print(json.dumps({"engines": engines, "elsewhere": [asdict(item) for item in elsewhere]}))
         return
-    for engine in engines:
-        state = f"built in {engine['seconds']:.2f} s" if engine["built"] else "was there"
-        print(f"{engine['path']}  {engine['bytes']:,} bytes, {state}")
+    print("\n".join(table(engines)) if engines else "nothing can be built here")
+    if present := sum(not engine["built"] for engine in engines):
+        print(f"{present} of {len(engines)} were there already; seconds are those of their build")
     for item in elsewhere:
         print(f"elsewhere: {item.reason}")

@@ -29,13 +29,13 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what wou
 @app.command("list")
 def list_(json_: JsonOption = False) -> None:
     """List every sound engine; damaged ones are named on stderr."""
-    from edge_sr.engines.report import row
+    from edge_sr.engines.report import row, table
 
     rows = [row(engine) for engine in _sound(_open())]
     if json_:
         print(json.dumps({"engines": rows}))
-    for item in [] if json_ else rows:
-        print(f"{item['name']}  {item['bytes']:,} bytes  {item['path']}")
+    elif rows:
+        print("\n".join(table(rows)))
 
 
 @app.command()

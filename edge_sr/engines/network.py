@@ -49,6 +49,9 @@ class ParsedGraph:
         self.library = library
         library.log.clear()
         self._builder = cast(Builder, library.module.Builder(library.logger))
+        if library.flavour is Flavour.RTX:
+            # It times no kernels: more threads are no faster, and race for what the plan's numbers come from.
+            self._builder.max_threads = 1
         flag = 1 << int(library.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
         self._network: INetworkDefinition = self._builder.create_network(flag)
         parser = cast(OnnxParser, library.module.OnnxParser(self._network, library.logger))

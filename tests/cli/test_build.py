@@ -63,10 +63,17 @@ def test_json_lists_every_engine_with_the_agreed_keys(cache: Path) -> None:
 def test_progress_goes_to_stderr_and_the_result_to_stdout(cache: Path) -> None:
     done = run("build", *SMALL, "--target", "rtx-40,rtx-30", "--precision", "fp16,fp32")
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 8 and all(str(cache) in line for line in done.stdout.splitlines())
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["bundle", "part", "io", "precision", "target", "seconds", "bytes", "path"]
+    assert len(lines) == 8
+    for line in lines:
+        bundle, _, _, precision, target, seconds, size, path = line.split()
+        assert (bundle, precision[:2], target[:4]) == ("diinn-nano", "fp", "rtx-")
+        assert float(seconds) > 0 and Path(path).parent == cache
+        assert int(size.replace(",", "")) == Path(path).stat().st_size
     assert done.stderr.count(": building") == 8
     again = run("build", *SMALL, "--target", "rtx-40", "--precision", "fp16")
-    assert again.stdout.count("was there") == 2
+    assert again.stdout.splitlines()[-1].startswith("2 of 2 were there already")
 
 
 @with_rtx

@@ -66,7 +66,7 @@ def test_list_has_the_keys_that_build_has(built: Path) -> None:
     assert sorted(engine["part"] for engine in engines) == ["decoder", "encoder"]
     for engine in engines:
         assert {"name", "part", "target", "flavour", "version", "precision", "bytes", "path"} <= set(engine)
-    assert len(run(built, "engines", "list").stdout.splitlines()) == 2
+    assert len(run(built, "engines", "list").stdout.splitlines()) == 3
 
 
 def test_an_empty_cache_lists_nothing(tmp_path: Path) -> None:
