@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from edge_sr.calibration.clipping import clip_ranges
 from edge_sr.calibration.equalise import Factors, channel_limits, find_factors
-from edge_sr.calibration.frames import CARD, Frames, Sample, choose_frames
+from edge_sr.calibration.frames import Frames, Sample, choose_frames
 from edge_sr.calibration.layers import GraphMap
+from edge_sr.calibration.levels import PLACEMENTS, Range, weight_scales
 from edge_sr.calibration.memo import Memo
-from edge_sr.calibration.placement import PLACEMENTS, weight_scales
-from edge_sr.calibration.ranges import Histogram, Probe, Range, limits, ranges_by
+from edge_sr.calibration.ranges import Histogram, Probe, limits, ranges_by
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.calibration.search import Bench, Candidate, Search
 from edge_sr.calibration.sources import read_originals
@@ -33,7 +33,7 @@ from edge_sr.runtime.runner import available_cores
 
 Say = Callable[[str], None]
 LAST_LAYER = "synthesis.last_layer"  # makes the output, which stays float
-CLIPPING_FRAMES = 6
+CLIPPING_FRAMES = 16  # the last: most of them built in
 Encoded = tuple[
     Picture, tuple[int, ...], NDArray[Any], dict[str, NDArray[Any]]
 ]  # low, output shape, maps, points
@@ -187,8 +187,8 @@ class _Calibration:
         for i, frame in enumerate(self.frames.ranges):
             low, high = frame.pair(scales[i % len(scales)])
             yield low, high.shape, *probe.run({"image": low[None]})
-            if frame.name == CARD:
-                # Crisp as it is, as drawings and text are that nobody has shrunk.
+            if frame.drawn:
+                # Crisp as it is, as screens and drawings are that nobody has shrunk.
                 yield high, high.shape, *probe.run({"image": high[None]})
 
     def _weights(self) -> dict[str, tuple[float, ...]]:

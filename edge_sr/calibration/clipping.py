@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.calibration.layers import GraphMap
+from edge_sr.calibration.levels import Range
 from edge_sr.calibration.memo import Memo
 from edge_sr.calibration.placement import quantised
-from edge_sr.calibration.ranges import Range
 from edge_sr.calibration.trial import Trial
 
 SHARES = (0.85, 0.7, 0.55)

@@ -11,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.calibration.drawings import drawing
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.calibration.sources import Original
 from edge_sr.errors import InputError
@@ -27,11 +28,16 @@ BORDER = 14  # what the measures leave out at most at scale 8, and then some
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A crop of an original, uint8 ``H x W x 3``, and the SHA-256 of its pixels."""
+    """A crop of an original, or a built-in picture (``drawn``): uint8 ``H x W x 3``, and its pixels' SHA-256."""
 
     name: str
     high: NDArray[np.uint8]
     sha256: str
+    drawn: bool = False
+
+    @classmethod
+    def of(cls, name: str, high: NDArray[np.uint8], *, drawn: bool = False) -> Sample:
+        return cls(name, high, hashlib.sha256(high.tobytes()).hexdigest(), drawn)
 
     def pair(self, scale: Fraction) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The low-resolution frame at ``scale`` and the original cut to fit it."""
@@ -58,7 +64,11 @@ class Frames:
 
     def summary(self) -> str:
         left = f"{self.alike} alike, {self.flat} of one colour, {self.small} too small, {self.spare} to spare"
-        return f"{len(self.ranges)} frames for the ranges, {len(self.price)} held out; left out: {left}"
+        drawn = sum(sample.drawn for sample in (*self.ranges, *self.price))
+        used = (
+            f"{len(self.ranges)} frames for the ranges, {len(self.price)} held out, {drawn} of both built in"
+        )
+        return f"{used}; left out: {left}"
 
 
 @dataclasses.dataclass
@@ -85,7 +95,7 @@ class _Sieve:
         if any(float(np.abs(thumbnail - other).mean()) < ALIKE for other in self.thumbnails):
             self.alike += 1
             return
-        self.samples.append(Sample(original.name, high, hashlib.sha256(high.tobytes()).hexdigest()))
+        self.samples.append(Sample.of(original.name, high))
         self.thumbnails.append(thumbnail)
 
 
@@ -112,15 +122,21 @@ def choose_frames(originals: Iterable[Original], recipe: Recipe) -> Frames:
     price = tuple(sample for i, sample in enumerate(chosen) if i in held)
     ranges = tuple(sample for i, sample in enumerate(chosen) if i not in held)
     spare = len(sieve.samples) - len(chosen)
-    return Frames((*ranges, *_card(recipe)), price, sieve.flat, sieve.alike, sieve.small, spare)
+    drawn = [_drawing(i, recipe.crop) for i in range(2 * recipe.drawings)]
+    built_in = (*_card(recipe), *drawn[recipe.drawings :])
+    held_drawn = drawn[: recipe.drawings]
+    return Frames((*ranges, *built_in), (*price, *held_drawn), sieve.flat, sieve.alike, sieve.small, spare)
 
 
 def _card(recipe: Recipe) -> tuple[Sample, ...]:
     """The built-in picture: hard edges and full colours that photographs seldom have."""
     if not recipe.reference_card:
         return ()
-    card = reference_card(recipe.crop, recipe.crop)
-    return (Sample(CARD, card, hashlib.sha256(card.tobytes()).hexdigest()),)
+    return (Sample.of(CARD, reference_card(recipe.crop, recipe.crop), drawn=True),)
+
+
+def _drawing(index: int, side: int) -> Sample:
+    return Sample.of(f"drawing {index}", drawing(index, side), drawn=True)
 
 
 def _held_out(count: int, recipe: Recipe) -> frozenset[int]:

@@ -11,7 +11,6 @@ bits from one convolution to the next.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -21,60 +20,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edge_sr.calibration.layers import GraphMap, Layer
+from edge_sr.calibration.levels import PLACEMENTS, Placement, Range, Scale, weight_levels, weight_scales
 from edge_sr.errors import BundleError
-
-LARGEST = 127
-Range = tuple[float, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Placement:
-    """``unsigned``: uint8 with a zero point, and integer biases; ``results``: the layers' results are rounded too,
-    where the residual stream is."""
-
-    name: str
-    unsigned: bool
-    results: bool
-
-
-PLACEMENTS = {
-    "int8": Placement("int8", unsigned=False, results=False),
-    "int8-cpu": Placement("int8-cpu", unsigned=True, results=True),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Scale:
-    """``real = scale * (level - zero)``."""
-
-    scale: float
-    zero: int
-    dtype: Any
-
-    @classmethod
-    def of(cls, low_high: Range, placement: Placement) -> Scale:
-        """The scale that just covers a range; raises nothing: a range of nothing gets a tiny scale."""
-        low, high = min(low_high[0], 0.0), max(low_high[1], 0.0)
-        if not placement.unsigned:
-            return cls(half_exact(max(-low, high) / LARGEST), 0, np.int8)
-        scale = half_exact((high - low) / 255)
-        return cls(scale, int(np.clip(np.rint(-low / scale), 0, 255)), np.uint8)
-
-
-def half_exact(scale: Any) -> Any:
-    """``scale`` rounded up to a value that float16 holds, so that every precision rounds by the same grid."""
-    wide = np.maximum(np.asarray(scale, np.float32), np.float32(2.0**-14))
-    half = wide.astype(np.float16)
-    half = np.where(half.astype(np.float32) < wide, np.nextafter(half, np.float16(np.inf)), half)
-    result = half.astype(np.float32)
-    return float(result) if result.ndim == 0 else result
-
-
-def weight_scales(weight: NDArray[Any]) -> NDArray[np.float32]:
-    """One scale for each output channel: its largest value at level 127."""
-    largest = np.abs(weight.astype(np.float32)).reshape(len(weight), -1).max(1)
-    scales: NDArray[np.float32] = half_exact(largest / LARGEST)
-    return scales
 
 
 class Quantiser:
@@ -153,9 +100,7 @@ class Quantiser:
     def _quantise_weight(self, layer: Layer) -> None:
         weight = numpy_helper.to_array(layer.weight).astype(np.float32)
         scales = weight_scales(weight)
-        shape = (-1,) + (1,) * (weight.ndim - 1)
-        levels = np.clip(np.rint(weight / scales.reshape(shape)), -LARGEST, LARGEST).astype(np.int8)
-        self._replace_constant(layer.node, 1, levels, scales.astype(layer.dtype))
+        self._replace_constant(layer.node, 1, weight_levels(weight, scales), scales.astype(layer.dtype))
         if layer.bias is not None and self.placement.unsigned and layer.dtype == "float32":
             self._quantise_bias(layer, scales)
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from edge_sr.calibration.layers import GraphMap
+from edge_sr.calibration.levels import Range
 from edge_sr.calibration.trial import open_graph
 
-Range = tuple[float, float]
 BINS = 2048
 LEVELS = 128
 

@@ -14,6 +14,7 @@ METHODS = ("minmax", "percentile", "entropy", "mse")
 PARTS = ("encoder", "decoder")
 BASES = ("fp16", "fp32")
 RESIDUALS = ("float", "int8")
+MOST_DRAWINGS = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +47,9 @@ class Recipe:
     percentile: float = 99.99
     range_frames: int = 32
     price_frames: int = 12
+    drawings: int = 10
     crop: int = 192
-    scales: tuple[str, ...] = ("1.5", "2", "3")
+    scales: tuple[str, ...] = ("1.5", "2", "2.5", "3", "4")
     parts: tuple[str, ...] = ("encoder",)
     keep: tuple[str, ...] = ("encoder.head",)
     high_precision: str = "fp16"
@@ -70,6 +72,8 @@ class Recipe:
             raise ConfigError(f"percentile must lie above 50 and be at most 100, found {self.percentile}")
         if min(self.range_frames, self.price_frames) < 1 or self.crop < 32:
             raise ConfigError("range_frames and price_frames must be at least 1, and crop at least 32")
+        if not 0 <= self.drawings <= MOST_DRAWINGS:
+            raise ConfigError(f"drawings must lie between 0 and {MOST_DRAWINGS}, found {self.drawings}")
         if not 0 <= self.least_share <= 1:
             raise ConfigError(f"least_share must lie between 0 and 1, found {self.least_share}")
         if not self.exact_scales:

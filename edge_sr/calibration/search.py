@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import onnx
 
+from edge_sr.calibration.levels import Range
 from edge_sr.calibration.memo import Memo
 from edge_sr.calibration.placement import quantised
-from edge_sr.calibration.ranges import Range
 from edge_sr.calibration.recipe import Budget
 from edge_sr.calibration.table import Sensitivity
 from edge_sr.calibration.trial import Price, Trial

@@ -92,9 +92,9 @@ def read_table(path: Path) -> ScaleTable:
     return load_json(path, ScaleTable)
 
 
-def write_table(path: Path, table: ScaleTable) -> None:
+def table_text(table: ScaleTable) -> str:
     """One range, layer or frame a line, so that two tables can be compared by eye."""
-    path.write_text(_lines(to_mapping(table), 0) + "\n", encoding="utf-8")
+    return _lines(to_mapping(table), 0) + "\n"
 
 
 def _lines(value: object, depth: int) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 import onnx
 
 from edge_sr.calibration.equalise import equalised
-from edge_sr.calibration.placement import PLACEMENTS, quantised
-from edge_sr.calibration.table import PlacementEntry, ScaleTable, write_table
+from edge_sr.calibration.levels import PLACEMENTS
+from edge_sr.calibration.placement import quantised
+from edge_sr.calibration.table import PlacementEntry, ScaleTable, table_text
 from edge_sr.manifest import Bundle, Description, Graph, file_sha256, new_folder, write_description
 
 TABLE = "scales.json"
@@ -28,7 +29,7 @@ def write_bundle(bundle: Bundle, table: ScaleTable, out: Path, *, overwrite: boo
         made = tuple(
             graph for name in table.placements for graph in _placement_graphs(bundle, table, name, draft)
         )
-        write_table(draft / TABLE, table)
+        (draft / TABLE).write_text(table_text(table), encoding="utf-8")
         description = _described(bundle.description, (*kept, *made), table, draft)
         write_description(draft, description)
     return Bundle(out, description)

@@ -9,18 +9,21 @@ import pytest
 from PIL import Image
 from scenes import originals, scene, write_scenes
 
+from edge_sr.calibration.drawings import drawing
 from edge_sr.calibration.frames import choose_frames, liveliest_crop
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.calibration.sources import Original, read_originals
 from edge_sr.errors import InputError, InputNotFoundError, MediaError
 
-RECIPE = Recipe(range_frames=4, price_frames=2, crop=64)
+RECIPE = Recipe(range_frames=4, price_frames=2, drawings=3, crop=64)
 
 
 def test_frames_are_shared_out_and_the_rest_spared() -> None:
     frames = choose_frames(originals(9), RECIPE)
-    assert (len(frames.ranges), len(frames.price), frames.spare) == (5, 2, 3)
-    assert frames.ranges[-1].name == "reference card"
+    assert (len(frames.ranges), len(frames.price), frames.spare) == (8, 5, 3)
+    built_in = {sample.name for sample in (*frames.ranges, *frames.price) if sample.drawn}
+    assert built_in == {"reference card", *(f"drawing {i}" for i in range(6))}
+    assert frames.summary().startswith("8 frames for the ranges, 5 held out, 7 of both built in")
     used = [sample.sha256 for sample in (*frames.ranges, *frames.price)]
     assert len(set(used)) == len(used)
 
@@ -35,7 +38,20 @@ def test_flat_alike_and_small_originals_are_counted_and_left_out() -> None:
     tiny = Original("tiny", scene(3, 30, 24))
     frames = choose_frames([*originals(4), grey, twin, tiny], RECIPE)
     assert (frames.flat, frames.alike, frames.small) == (1, 1, 1)
-    assert {sample.name for sample in frames.price} <= {f"scene {i}" for i in range(4)}
+    assert {sample.name for sample in frames.price if not sample.drawn} <= {f"scene {i}" for i in range(4)}
+
+
+def test_drawings_are_alike_every_time_and_unlike_each_other() -> None:
+    every = [drawing(i, 48) for i in range(10)]
+    assert all(np.array_equal(picture, drawing(i, 48)) for i, picture in enumerate(every))
+    assert len({picture.tobytes() for picture in every}) == 10
+    assert all(picture.shape == (48, 48, 3) and picture.std() > 5 for picture in every)
+
+
+def test_a_sky_is_smooth_and_a_page_is_not() -> None:
+    sky, page = drawing(1, 96)[:48].astype(int), drawing(2, 96).astype(int)
+    assert np.abs(np.diff(sky, axis=0)).max() <= 3
+    assert np.abs(np.diff(page, axis=0)).max() > 100
 
 
 @pytest.mark.parametrize("count", [0, 1])

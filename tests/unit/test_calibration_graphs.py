@@ -11,7 +11,8 @@ onnx = pytest.importorskip("onnx")
 
 from edge_sr.calibration.equalise import channel_limits, equalised, find_factors, groups
 from edge_sr.calibration.layers import GraphMap
-from edge_sr.calibration.placement import PLACEMENTS, Scale, half_exact, quantised, weight_scales
+from edge_sr.calibration.levels import PLACEMENTS, Scale, half_exact, weight_levels, weight_scales
+from edge_sr.calibration.placement import quantised
 from edge_sr.calibration.ranges import Histogram, Probe, entropy_share, limits, percentile_share
 from edge_sr.calibration.trial import open_graph
 from edge_sr.errors import BundleError
@@ -150,6 +151,24 @@ def test_a_weights_largest_value_is_a_level() -> None:
     weight = np.random.default_rng(0).normal(size=(8, 3, 3, 3)).astype(np.float32)
     levels = np.abs(weight / weight_scales(weight)[:, None, None, None]).max((1, 2, 3))
     assert np.all((levels > 126.5) & (levels <= 127))
+
+
+def test_levels_keep_what_a_flat_area_sees() -> None:
+    weight = np.random.default_rng(1).normal(size=(8, 6, 3, 3)).astype(np.float32)
+    scales = weight_scales(weight).reshape(-1, 1, 1, 1)
+    levels = weight_levels(weight, scales.reshape(-1))
+    assert levels.dtype == np.int8
+    assert np.abs(levels * scales - weight).max() <= scales.max()
+    missing = (levels - weight / scales).sum((2, 3))
+    nearest = (np.rint(weight / scales) - weight / scales).sum((2, 3))
+    assert np.abs(missing).max() <= 0.5 + 1e-4 < np.abs(nearest).max()
+
+
+def test_single_taps_are_rounded_to_nearest() -> None:
+    weight = np.random.default_rng(2).normal(size=(8, 6, 1, 1)).astype(np.float32)
+    scales = weight_scales(weight)
+    nearest = np.rint(weight / scales.reshape(-1, 1, 1, 1))
+    assert np.array_equal(weight_levels(weight, scales), nearest)
 
 
 def test_histograms_clip_what_is_rare() -> None:
