@@ -25,8 +25,6 @@ USUAL, ALARMED = 0.15, 0.6
 SCATTER_WEIGHT = 0.04
 # Standard deviations kept free above the mean, and how many make an alarm.
 GUARD, ALARM = 2.0, 3.0
-# Where more guard would cost frames, not sharpness.
-BARE_GUARD = 1.0
 LEAST_SCATTER = 0.02
 # The scale is raised for a gain of at least this, held for so many seconds, by at most so much at a time.
 WORTHWHILE = 1.08
@@ -35,10 +33,11 @@ STEP = 1.15
 STEP_SECONDS = 0.12
 # Scales are multiples of this.
 GRAIN = 1 / 32
-# Frames late at the lowest scale until fewer are taken; one is forgotten in fifty frames. More are taken again
-# when they would need no more than this share of their time for so many seconds.
-PATIENCE, FORGOTTEN = 3, 0.02
-EASY, EASY_SECONDS = 0.8, 1.0
+# Half the frames are a high price, so it is paid late: for so many frames late at the lowest scale, of which one
+# in ten is forgiven (a frame a little late delays the next, and no more). They are taken again once they would
+# have had the planned time for so many seconds.
+PATIENCE, FORGIVEN = 3, 0.1
+EASY_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +78,7 @@ class ScaleController:
         """One frame computed at ``scale``; ``now`` in seconds, rising."""
         late = cost.total > self.period
         self._follow(max(cost.total - cost.pixels, 0.0), cost.pixels / self.scale**2)
-        self._consider_fewer(late or self._predicted(self.lowest, BARE_GUARD) > LIMIT * self.period)
+        self._consider_fewer(late or self._predicted(self.lowest, 0) > self.period)
         self._consider_more(now)
         if self._predicted(self.scale) > LIMIT * self.period:
             self._roomy_since = None
@@ -89,24 +88,25 @@ class ScaleController:
 
     def _consider_fewer(self, late: bool) -> None:
         late = late and self.scale == self.lowest
-        self._late = self._late + 1 if late else max(0.0, self._late - FORGOTTEN)
+        self._late = self._late + 1 if late else max(0.0, self._late - FORGIVEN)
         if self._late >= PATIENCE:
             self._late = 0.0
-            self.every = max(self.every + 1, self._needed(PLANNED))
+            self.every = max(self.every + 1, self._needed)
 
     def _consider_more(self, now: float) -> None:
-        if self.every == 1 or self._needed(EASY) >= self.every:
+        if self.every == 1 or self._needed >= self.every:
             self._easy_since = None
             return
         if self._easy_since is None:
             self._easy_since = now
         if now - self._easy_since >= EASY_SECONDS:
             self._easy_since = None
-            self.every = self._needed(EASY)
+            self.every = self._needed
 
-    def _needed(self, share: float) -> int:
-        """The least ``every`` that leaves the lowest scale within that share of a frame's time."""
-        return max(1, math.ceil(self._predicted(self.lowest) / (share * self._spacing)))
+    @property
+    def _needed(self) -> int:
+        """The least ``every`` that leaves the lowest scale within the planned time."""
+        return max(1, math.ceil(self._predicted(self.lowest, 1) / (PLANNED * self._spacing)))
 
     def _follow(self, fixed: float, pixel: float) -> None:
         if self._fixed is None:
