@@ -174,7 +174,8 @@ class SamplingGrid:
 
     ``rows`` int32 ``Ht``, ``cols`` int32 ``Wt``: LR indices into the whole picture. ``offset_y`` float32
     ``1 x 1 x Ht x 1``, ``offset_x`` ``1 x 1 x 1 x Wt``, ``ratio`` ``1 x 1 x 1 x 1``: always those of the whole
-    virtual output, whatever the box.
+    virtual output, whatever the box. ``ys`` and ``xs``, int64, are the output's own indices, ``before`` and
+    ``after`` the whole sizes as ``(width, height)``: what other networks' positions are computed from.
     """
 
     rows: NDArray[np.int32]
@@ -182,6 +183,10 @@ class SamplingGrid:
     offset_y: NDArray[np.float32]
     offset_x: NDArray[np.float32]
     ratio: NDArray[np.float32]
+    ys: NDArray[np.int64]
+    xs: NDArray[np.int64]
+    before: tuple[int, int]
+    after: tuple[int, int]
 
     @property
     def height(self) -> int:
@@ -193,14 +198,27 @@ class SamplingGrid:
 
     def part(self, y: slice, x: slice) -> SamplingGrid:
         """The grid of some of its rows and columns, given as slices of the box."""
-        return SamplingGrid(
-            self.rows[y], self.cols[x], self.offset_y[:, :, y], self.offset_x[..., x], self.ratio
+        return dataclasses.replace(
+            self,
+            rows=self.rows[y],
+            cols=self.cols[x],
+            offset_y=self.offset_y[:, :, y],
+            offset_x=self.offset_x[..., x],
+            ys=self.ys[y],
+            xs=self.xs[x],
         )
 
     def shifted(self, first_row: int, first_col: int) -> SamplingGrid:
         """The same grid over maps that begin at that LR row and column."""
         rows, cols = self.rows - np.int32(first_row), self.cols - np.int32(first_col)
         return dataclasses.replace(self, rows=rows, cols=cols)
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """The LR row and column that ``rows`` and ``cols`` count from, after ``shifted``."""
+        row = nearest(self.before[1], self.after[1], int(self.ys[0]), int(self.ys[0]) + 1)[0]
+        col = nearest(self.before[0], self.after[0], int(self.xs[0]), int(self.xs[0]) + 1)[0]
+        return int(row - self.rows[0]), int(col - self.cols[0])
 
 
 def sampling_grid(
@@ -222,6 +240,10 @@ def sampling_grid(
         offset_y=np.ascontiguousarray(offset_y).reshape(1, 1, -1, 1),
         offset_x=np.ascontiguousarray(offset_x).reshape(1, 1, 1, -1),
         ratio=np.full((1, 1, 1, 1), cell_ratio(before, after), np.float32),
+        ys=ys,
+        xs=xs,
+        before=before,
+        after=after,
     )
 
 

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import BundleError, ConfigError, OutputExistsError, OutputFolderError, UnknownNameError
-from edge_sr.spec import NetworkSpec, load_json, to_mapping
+from edge_sr.spec import NetworkSpec, PublishedSpec, load_json, to_mapping
 
 SCHEMA = 1
 DESCRIPTION = "bundle.json"
 DEFAULT_MODEL = "diinn-edge"
+KINDS = ("implicit", "fixed", "refine")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,19 +76,26 @@ class Weights:
 class Description:
     """The content of ``bundle.json``.
 
-    ``radius``: LR pixels around an output's nearest LR pixel that can change it, computed from the graph.
-    ``parity``: the figures that the export measured. ``extra``: what later stages add (scale tables, recipes).
+    ``kind``: ``implicit`` (encoder and decoder graphs, any scale), ``fixed`` (one ``network`` graph, times
+    ``scale``) or ``refine`` (one ``network`` graph over a picture that was enlarged first). ``radius``: LR pixels
+    around an output's nearest LR pixel that can change it, computed from the graph; ``halo``: output pixels that
+    a decoder eats on each side; ``working_bytes``: live activations for one pixel of the first graph's input, an
+    upper estimate. ``parity``: the figures that the export measured. ``extra``: what later stages add (scale
+    tables, recipes).
     """
 
     schema: int
     kind: str
     name: str
     version: str
-    network: NetworkSpec
+    network: NetworkSpec | PublishedSpec
     parameters: int
     radius: int
+    working_bytes: int
     source: Source
     graphs: tuple[Graph, ...]
+    scale: int = 1
+    halo: int = 0
     weights: Weights | None = None
     default_for: tuple[str, ...] = ()
     parity: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -98,6 +106,8 @@ class Description:
             raise ConfigError(
                 f"schema {self.schema} is not the {SCHEMA} that this version reads; export it again"
             )
+        if self.kind not in KINDS:
+            raise ConfigError(f"kind must be one of {', '.join(KINDS)}, found {self.kind!r}; export it again")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,13 +122,21 @@ class Bundle:
         return self.description.name
 
     @property
+    def kind(self) -> str:
+        return self.description.kind
+
+    @property
     def network(self) -> NetworkSpec:
+        """DIINN's description; ``BundleError`` where the bundle holds another network."""
+        if isinstance(self.description.network, PublishedSpec):
+            raise BundleError(f"bundle {self.name} holds {self.description.network.network}, expected DIINN")
         return self.description.network
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """Precisions that an encoder graph is there for, in the order of the file."""
-        return tuple(dict.fromkeys(g.precision for g in self.description.graphs if g.role == "encoder"))
+        """Precisions that its first graph is there for, in the order of the file."""
+        role = self.description.graphs[0].role if self.description.graphs else ""
+        return tuple(dict.fromkeys(g.precision for g in self.description.graphs if g.role == role))
 
     def find(self, role: str, precision: str, io: str = "uint8") -> Graph | None:
         """The graph of that role, or None."""

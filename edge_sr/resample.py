@@ -72,6 +72,29 @@ def resize_planes(
     return planes
 
 
+def resize_part(
+    planes: Array,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+    box: tuple[int, int, int, int],
+    origin: tuple[int, int] = (0, 0),
+    kernel: Kernel = "bicubic",
+    whole: bool = False,
+) -> Array:
+    """The ``box`` (x0, y0, x1, y1) of what ``resize_planes`` would make of a whole picture, antialiased.
+
+    ``planes`` is the part of the picture that begins at ``origin`` (x, y) and holds all that the box reads;
+    ``sizes`` are the picture's and the result's (width, height).
+    """
+    source, target = sizes
+    rows_first = target[1] * source[0] < target[0] * source[1]
+    for axis in (-2, -1) if rows_first else (-1, -2):
+        i = -1 - axis
+        pieces = part_bands(source[i], target[i], (box[i], box[i + 2]), origin[i], kernel, planes.dtype.char)
+        planes = _along_rows(planes, pieces) if axis == -2 else _along_columns(planes, pieces)
+        planes = to_levels(planes) if whole else planes
+    return planes
+
+
 def weight_matrix(source: int, target: int, kernel: Kernel = "bicubic", antialias: bool = True) -> Float:
     """The linear map of one axis, float64, ``target x source``; every row sums to 1."""
     matrix = np.zeros((target, source))
@@ -83,8 +106,21 @@ def weight_matrix(source: int, target: int, kernel: Kernel = "bicubic", antialia
 @lru_cache(maxsize=512)
 def bands(source: int, target: int, kernel: Kernel, antialias: bool, dtype: str) -> tuple[Band, ...]:
     """The map of one axis in pieces, weights in ``dtype`` (a numpy type character)."""
-    indices, weights = _taps(source, target, kernel, antialias)
-    starts = range(0, target, BAND)
+    return _pieces(*_taps(source, target, kernel, antialias), dtype)
+
+
+@lru_cache(maxsize=512)
+def part_bands(
+    source: int, target: int, span: tuple[int, int], origin: int, kernel: Kernel, dtype: str
+) -> tuple[Band, ...]:
+    """``bands`` for the outputs of ``span`` alone, over samples that begin at ``origin``."""
+    indices, weights = _taps(source, target, kernel, True)
+    wanted = slice(*span)
+    return _pieces(indices[wanted] - origin, weights[wanted], dtype)
+
+
+def _pieces(indices: NDArray[np.intp], weights: Float, dtype: str) -> tuple[Band, ...]:
+    starts = range(0, len(indices), BAND)
     return tuple(
         _band(start, indices[start : start + BAND], weights[start : start + BAND], dtype) for start in starts
     )

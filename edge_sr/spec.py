@@ -11,7 +11,7 @@ import json
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,23 +102,51 @@ class NetworkSpec:
 
 
 @dataclasses.dataclass(frozen=True)
+class PublishedSpec:
+    """Another network of the field, ``network`` by name; ``options`` are known to its family (edge_sr.models)."""
+
+    name: str
+    network: str
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    parameters: int = 0
+
+    def __post_init__(self) -> None:
+        if self.network == "diinn":
+            raise ConfigError("a diinn network is described by encoder and decoder, found options")
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelSpec:
     """A model spec, ``export/models/*.toml``: a network, its weights, and how it is trained.
 
+    DIINN is described by ``encoder`` and ``decoder``, other networks by ``published``'s name and ``options``.
     ``weights`` is relative to the spec's own folder. ``default_for`` names the uses it is the default of.
     ``training`` is read by the trainer, which knows its keys.
     """
 
     name: str
-    encoder: EncoderSpec
-    decoder: DecoderSpec
+    encoder: EncoderSpec | None = None
+    decoder: DecoderSpec | None = None
+    published: str = ""
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
     version: str = "1"
     weights: str = ""
     default_for: tuple[str, ...] = ()
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def network(self) -> NetworkSpec:
+    def __post_init__(self) -> None:
+        described = self.encoder is not None and self.decoder is not None
+        if described == bool(self.published) or (self.options and not self.published):
+            raise ConfigError("give encoder and decoder (DIINN), or published and options (another network)")
+
+    def network(self) -> NetworkSpec | PublishedSpec:
         """The network that the spec describes."""
+        return PublishedSpec(self.name, self.published, self.options) if self.published else self.diinn()
+
+    def diinn(self) -> NetworkSpec:
+        """The DIINN that the spec describes; ``ConfigError`` when it describes another network."""
+        if self.encoder is None or self.decoder is None:
+            raise ConfigError(f"{self.name}: expected encoder and decoder (DIINN), found {self.published}")
         return NetworkSpec(self.name, self.encoder, self.decoder)
 
 
@@ -138,11 +166,21 @@ def load_toml(path: Path, cls: type[T]) -> T:
 
 def load_json(path: Path, cls: type[T]) -> T:
     """A JSON file as ``cls``; errors as ``load_toml``'s."""
+    return from_mapping(cls, _json(path), str(path))
+
+
+def load_network(path: Path) -> NetworkSpec | PublishedSpec:
+    """A network's description of either kind, ``NAME.json``; errors as ``load_toml``'s."""
+    table = _json(path)
+    cls: type[NetworkSpec | PublishedSpec] = _chosen((NetworkSpec, PublishedSpec), table)
+    return from_mapping(cls, table, str(path))
+
+
+def _json(path: Path) -> Any:
     try:
-        table = json.loads(_read(path))
+        return json.loads(_read(path))
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path} is not valid JSON: {error}") from error
-    return from_mapping(cls, table, str(path))
 
 
 def from_mapping(cls: type[T], table: Any, where: str) -> T:
@@ -185,7 +223,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return from_mapping(typing.cast(type, hint), value, where)
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return _convert_optional(hint, value, where)
+        return _convert_union(hint, value, where)
     if origin is tuple:
         return _convert_tuple(hint, value, where)
     if origin is dict:
@@ -195,11 +233,21 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     return _checked(hint, value, where)
 
 
-def _convert_optional(hint: Any, value: Any, where: str) -> Any:
+def _convert_union(hint: Any, value: Any, where: str) -> Any:
+    """None stays None; a table goes to the first dataclass that knows all its keys, else to the first."""
     if value is None:
         return None
     inner = [argument for argument in typing.get_args(hint) if argument is not type(None)]
-    return _convert(inner[0], value, where)
+    return _convert(_chosen(inner, value), value, where)
+
+
+def _chosen(classes: Sequence[Any], table: Any) -> Any:
+    known = (cls for cls in classes if isinstance(table, Mapping) and _knows(cls, table))
+    return next(known, classes[0])
+
+
+def _knows(cls: Any, table: Mapping[str, Any]) -> bool:
+    return dataclasses.is_dataclass(cls) and set(table) <= {field.name for field in dataclasses.fields(cls)}
 
 
 def _convert_tuple(hint: Any, value: Any, where: str) -> tuple[Any, ...]:

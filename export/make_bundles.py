@@ -50,7 +50,8 @@ def chosen_specs(names: list[str]) -> list[Path]:
 
 def make(path: Path, out: Path) -> None:
     """Export one spec to a new folder, which takes the old bundle's place when it is complete."""
-    from edge_sr.export.bundle import Identity, export_bundle
+    from edge_sr.export.bundle import Identity
+    from edge_sr.export.checkpoint import export_checkpoint
     from edge_sr.manifest import Source
     from edge_sr.models.checkpoint import load_checkpoint
 
@@ -64,9 +65,7 @@ def make(path: Path, out: Path) -> None:
     )
     draft = out / f".{spec.name}.new"
     shutil.rmtree(draft, ignore_errors=True)
-    bundle = export_bundle(
-        loaded.network(), identity, draft, PRECISIONS, lambda step: say(f"{spec.name}: {step}")
-    )
+    bundle = export_checkpoint(loaded, identity, draft, PRECISIONS, lambda step: say(f"{spec.name}: {step}"))
     shutil.rmtree(out / spec.name, ignore_errors=True)
     draft.rename(out / spec.name)
     say(f"{out / spec.name}: {bundle.description.parameters:,} parameters, {', '.join(bundle.precisions)}")

@@ -81,7 +81,7 @@ class Trial:
         self.sampled = bundle.find("decoder-sampled", "fp32") is not None
         self.decoder = onnx.load(bundle.graph("decoder-sampled" if self.sampled else "decoder", "fp32"))
         self.decoder_layers = frozenset(GraphMap(self.decoder).layers)
-        self._halo = 1 if bundle.network.decoder.mode == 4 else 0
+        self._halo = bundle.description.halo
         self._threads = available_cores()
         self._cases = [_Case(frame.name, scale, *frame.pair(scale)) for scale in scales for frame in frames]
         self._inputs = {value.name for value in self.decoder.graph.input}

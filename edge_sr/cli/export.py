@@ -68,7 +68,8 @@ def _load(path: Path, spec: ModelSpec | None) -> tuple[Checkpoint, Path]:
 def _export(
     loaded: Checkpoint, weights: Path, spec: ModelSpec | None, output: Path, precisions: list[str]
 ) -> Bundle:
-    from edge_sr.export.bundle import Identity, export_bundle
+    from edge_sr.export.bundle import Identity
+    from edge_sr.export.checkpoint import export_checkpoint
     from edge_sr.manifest import Source
 
     source = Source(weights.name, loaded.sha256, loaded.notes)
@@ -76,7 +77,7 @@ def _export(
         identity = Identity(output.name, "1", source)
     else:
         identity = Identity(spec.name, spec.version, source, spec.default_for)
-    return export_bundle(loaded.network(), identity, output, precisions, _say)
+    return export_checkpoint(loaded, identity, output, precisions, _say)
 
 
 def _report(bundle: Bundle, seconds: float, as_json: bool) -> None:

@@ -29,6 +29,7 @@ from edge_sr.manifest import (
     write_description,
 )
 from edge_sr.models.diinn import Diinn, bias_of, first_convolutions
+from edge_sr.spec import EncoderSpec, NetworkSpec
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 Key = tuple[str, str, str]
@@ -56,7 +57,7 @@ def export_bundle(
     FP32 is always there: all else is measured against it. Raises ``OptionError`` for an unknown precision,
     ``ParityError`` when a graph strays from the reference (nothing is written then).
     """
-    precisions = _checked_precisions(precisions)
+    precisions = checked_precisions(precisions)
     with new_folder(out) as draft:
         graphs = _build_all(network, precisions, progress)
         progress("parity with the reference")
@@ -66,7 +67,8 @@ def export_bundle(
     return Bundle(out, description)
 
 
-def _checked_precisions(precisions: Sequence[str]) -> list[str]:
+def checked_precisions(precisions: Sequence[str]) -> list[str]:
+    """FP32 first, each once; ``OptionError`` for a precision that is not exported."""
     for precision in precisions:
         if precision not in DTYPES:
             raise OptionError(
@@ -176,8 +178,10 @@ def _describe(
         network=dataclasses.replace(network.spec, name=identity.name, parameters=0),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         radius=receptive_radius(graphs["encoder", "fp32", "uint8"]),
+        working_bytes=bytes_per_pixel(network.spec),
+        halo=network.halo,
         source=identity.source,
-        graphs=tuple(_write_graph(key, model, parity, folder) for key, model in graphs.items()),
+        graphs=tuple(write_graph(key, model, parity, folder) for key, model in graphs.items()),
         weights=_write_weights(network, folder) if takes_sampled_maps(network) else None,
         default_for=identity.default_for,
         parity={
@@ -187,12 +191,25 @@ def _describe(
     )
 
 
+def bytes_per_pixel(network: NetworkSpec) -> int:
+    """Float32 maps and live activations for one LR pixel, an upper estimate."""
+    return 4 * (2 * network.map_channels + _activations(network.encoder))
+
+
+def _activations(encoder: EncoderSpec) -> int:
+    if encoder.kind != "rdn":
+        return 4 * encoder.channels
+    dense = encoder.channels + encoder.layers * encoder.growth
+    return 2 * dense + encoder.blocks * encoder.channels
+
+
 def graph_file(role: str, precision: str, io: str) -> str:
     """File name of a graph in its bundle."""
     return f"{role}.{precision}.onnx" if io == "uint8" else f"{role}.{precision}.float.onnx"
 
 
-def _write_graph(key: Key, model: onnx.ModelProto, parity: list[CaseResult], folder: Path) -> Graph:
+def write_graph(key: Key, model: onnx.ModelProto, parity: list[CaseResult], folder: Path) -> Graph:
+    """Save the graph into ``folder``; what ``bundle.json`` says of it."""
     role, precision, io = key
     path = folder / graph_file(*key)
     onnx.save_model(model, path)

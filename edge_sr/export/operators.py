@@ -12,9 +12,10 @@ from edge_sr.errors import ParityError
 
 PORTABLE = frozenset(
     {
-        "Abs", "Add", "Cast", "Clip", "Concat", "Constant", "Conv", "Cos", "Div", "Gather", "Max", "Min", "Mul",
-        "Neg", "Pad", "Relu", "Reshape", "Round", "Shape", "Sign", "Sin", "Slice", "Split", "Squeeze", "Sub",
-        "Transpose", "Unsqueeze", "QuantizeLinear", "DequantizeLinear",
+        "Abs", "Add", "Cast", "Clip", "Concat", "Constant", "Conv", "ConvTranspose", "Cos", "DepthToSpace", "Div",
+        "Gather", "LeakyRelu", "Max", "Min", "Mul", "Neg", "PRelu", "Pad", "Relu", "Reshape", "Round", "Shape",
+        "Sign", "Sin", "Slice", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "QuantizeLinear",
+        "DequantizeLinear",
     }
 )  # fmt: skip
 

@@ -51,7 +51,7 @@ class GraphPair:
     """An encoder and a decoder graph run on ONNX Runtime, one frame at a time."""
 
     def __init__(self, encoder: onnx.ModelProto, decoder: onnx.ModelProto) -> None:
-        self._encoder, self._decoder = _session(encoder), _session(decoder)
+        self._encoder, self._decoder = open_graph(encoder), open_graph(decoder)
         self._wanted = {value.name for value in self._decoder.get_inputs()}
 
     def run(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
@@ -64,7 +64,8 @@ class GraphPair:
         return result
 
 
-def _session(model: onnx.ModelProto) -> Any:
+def open_graph(model: onnx.ModelProto) -> Any:
+    """A session of ONNX Runtime on the CPU."""
     ort = require("onnxruntime", "edge-sr export")
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -90,7 +91,7 @@ def measure_parity(network: Diinn, graphs: Graphs) -> list[CaseResult]:
     }
     results = [_case(network, pairs, *case) for case in CASES]
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    _check(results, 1e-4 if parameters >= LARGE_NETWORK else 1e-5)
+    check_parity(results, parameters)
     return results
 
 
@@ -116,7 +117,7 @@ def _case(
         return CaseResult(scale, difference)
     rough = pairs["fp16", "float"].run(unit, grid)
     steps = pairs["fp16", "uint8"].run(levels, grid).astype(int) - pairs["fp32", "uint8"].run(levels, grid)
-    return CaseResult(scale, difference, _decibels(exact, rough), int(np.abs(steps).max()))
+    return CaseResult(scale, difference, decibels(exact, rough), int(np.abs(steps).max()))
 
 
 def _reference(network: Diinn, unit: NDArray[np.float32], after: tuple[int, int]) -> NDArray[np.float32]:
@@ -127,12 +128,15 @@ def _reference(network: Diinn, unit: NDArray[np.float32], after: tuple[int, int]
     return array
 
 
-def _decibels(exact: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def decibels(exact: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """PSNR between pictures in [0, 1]."""
     error = float(np.mean((exact.astype(np.float64) - other) ** 2))
     return math.inf if error == 0 else -10 * math.log10(error)
 
 
-def _check(results: list[CaseResult], tolerance: float) -> None:
+def check_parity(results: list[CaseResult], parameters: int) -> None:
+    """Raise ``ParityError`` for the first result that strays too far, for a network of so many parameters."""
+    tolerance = 1e-4 if parameters >= LARGE_NETWORK else 1e-5
     for result in results:
         if not result.fp32_difference <= tolerance:
             raise ParityError(

@@ -1,43 +1,122 @@
-"""The receptive-field radius of an encoder, read off its graph."""
+"""Receptive fields, computed from a graph: what makes strips and tiles exact."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
 import onnx
+from onnx import numpy_helper
 
 from edge_sr.errors import ParityError
 
 POINTWISE = frozenset(
-    {"Add", "Cast", "Clip", "Concat", "Div", "Max", "Min", "Mul", "Relu", "Sub", "Transpose",
-     "QuantizeLinear", "DequantizeLinear"}
+    {"Abs", "Add", "Cast", "Clip", "Concat", "Div", "Identity", "LeakyRelu", "Max", "Min", "Mul", "Neg", "PRelu",
+     "Relu", "Round", "Sigmoid", "Split", "Sub", "Tanh", "Transpose", "QuantizeLinear", "DequantizeLinear"}
 )  # fmt: skip
 
+Attributes = dict[str, Any]
 
-def receptive_radius(encoder: onnx.ModelProto) -> int:
-    """How many LR pixels around it can change a value of the maps: the largest sum of kernel radii on any path.
 
-    ``Pad`` with a border of one (the maps of ``init_q``) counts as one, for the decoder's unfolding. Raises
-    ``ParityError`` for an operator whose field is not known.
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """What a value reads: ``low`` input pixels before its own to ``high`` after it, on the worse of two axes.
+
+    ``step``: input pixels from one value to the next.
     """
-    radius: dict[str, int] = {value.name: 0 for value in encoder.graph.input}
-    for node in encoder.graph.node:
-        known = [radius[name] for name in node.input if name in radius]
+
+    low: Fraction = Fraction(0)
+    high: Fraction = Fraction(0)
+    step: Fraction = Fraction(1)
+
+    def window(self, before: int, after: int) -> Field:
+        """The field of a value that reads so many pixels of this tensor before and after its own."""
+        return dataclasses.replace(
+            self, low=self.low + before * self.step, high=self.high + after * self.step
+        )
+
+    def spaced(self, factor: Fraction) -> Field:
+        return dataclasses.replace(self, step=self.step * factor)
+
+
+def receptive_radius(graph: onnx.ModelProto) -> int:
+    """How many input pixels around it can change a value of the output: the largest sum on any path."""
+    field = output_field(graph)
+    return math.ceil(max(field.low, field.high))
+
+
+def output_field(model: onnx.ModelProto) -> Field:
+    """The field of the first output over the first input; ``ParityError`` where an operator's is not known."""
+    constants = {value.name: value for value in model.graph.initializer}
+    fields = {model.graph.input[0].name: Field()}
+    for node in model.graph.node:
+        known = [fields[name] for name in node.input if name in fields]
         if known:
-            radius.update(dict.fromkeys(node.output, max(known) + _reach(node)))
-    return radius[encoder.graph.output[0].name]
+            fields.update(dict.fromkeys(node.output, _after(node, constants, _joined(node, known))))
+    return fields[model.graph.output[0].name]
 
 
-def _reach(node: onnx.NodeProto) -> int:
-    if node.op_type == "Conv":
-        return (_kernel(node) - 1) // 2
+def _joined(node: onnx.NodeProto, inputs: list[Field]) -> Field:
+    if len({field.step for field in inputs}) > 1:
+        raise ParityError(f"operator {node.op_type} joins pictures of different sizes")
+    return Field(max(one.low for one in inputs), max(one.high for one in inputs), inputs[0].step)
+
+
+def _after(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto], field: Field) -> Field:
+    if node.op_type in POINTWISE:
+        return field
     if node.op_type == "Pad":
-        return 1
-    if node.op_type not in POINTWISE:
+        return _padded(node, constants, field)
+    if node.op_type not in WINDOWS:
         raise ParityError(f"operator {node.op_type} has no known receptive field; strips would not be exact")
-    return 0
+    attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+    return WINDOWS[node.op_type](attributes, field)
 
 
-def _kernel(node: onnx.NodeProto) -> int:
-    shapes = [attribute.ints for attribute in node.attribute if attribute.name == "kernel_shape"]
-    if not shapes:
+def _padded(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto], field: Field) -> Field:
+    """A border before the first pixel moves every window back by as much."""
+    if len(node.input) < 2 or node.input[1] not in constants:
+        raise ParityError("a Pad whose border is computed cannot be measured; run onnx-simplifier on it")
+    border = int(numpy_helper.to_array(constants[node.input[1]])[2:4].max())
+    return field.window(border, -border)
+
+
+def _convolved(attributes: Attributes, field: Field) -> Field:
+    stride, dilation = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
+    pads = attributes.get("pads", [0, 0, 0, 0])
+    spans = [(size - 1) * dilation[i] - (stride[i] - 1) for i, size in enumerate(_kernel(attributes))]
+    after = max(span - pads[i] for i, span in enumerate(spans))
+    return field.window(max(pads[:2]), after).spaced(Fraction(stride[0]))
+
+
+def _transposed(attributes: Attributes, field: Field) -> Field:
+    """Output ``o`` reads inputs from ``ceil((o + pad - k + 1) / s)`` to ``floor((o + pad) / s)``."""
+    stride, pads = attributes.get("strides", [1, 1]), attributes.get("pads", [0, 0, 0, 0])
+    before = max((size - 1 - pads[i]) // stride[i] for i, size in enumerate(_kernel(attributes)))
+    after = max((stride[i] - 1 + pads[i]) // stride[i] for i in (0, 1))
+    return field.window(before, after).spaced(Fraction(1, stride[0]))
+
+
+def _shuffled(attributes: Attributes, field: Field) -> Field:
+    return field.spaced(Fraction(1, attributes["blocksize"]))
+
+
+def _unshuffled(attributes: Attributes, field: Field) -> Field:
+    return field.spaced(Fraction(attributes["blocksize"]))
+
+
+def _kernel(attributes: Attributes) -> list[int]:
+    if "kernel_shape" not in attributes:
         raise ParityError("a Conv without kernel_shape cannot be measured; run onnx-simplifier on it")
-    return int(max(shapes[0]))
+    return [int(size) for size in attributes["kernel_shape"]]
+
+
+WINDOWS: dict[str, Callable[[Attributes, Field], Field]] = {
+    "Conv": _convolved,
+    "ConvTranspose": _transposed,
+    "DepthToSpace": _shuffled,
+    "SpaceToDepth": _unshuffled,
+}

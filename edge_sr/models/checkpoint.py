@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edge_sr.errors import CheckpointError, InputNotFoundError
 from edge_sr.manifest import file_sha256
 from edge_sr.models.diinn import Diinn
 from edge_sr.models.infer import infer_spec
+from edge_sr.models.published import FAMILIES, build_network, recognise
 from edge_sr.optional import require
-from edge_sr.spec import DecoderSpec, NetworkSpec, load_json
+from edge_sr.spec import DecoderSpec, NetworkSpec, PublishedSpec, load_network
 
 PREFIXES = ("net.", "module.", "model.")
 NORMALISATION = ("sub", "div")
@@ -30,16 +31,21 @@ NORMALISATION = ("sub", "div")
 class Checkpoint:
     """Tensors under the project's keys, float32, with the description that fits them."""
 
-    spec: NetworkSpec
+    spec: NetworkSpec | PublishedSpec
     tensors: dict[str, Tensor]
     sha256: str
     notes: tuple[str, ...] = ()
 
-    def network(self) -> Diinn:
-        """The reference network with these weights, in evaluation mode."""
-        network = Diinn(self.spec)
+    def network(self) -> nn.Module:
+        """The network in its paper's form with these weights, in evaluation mode."""
+        network = build(self.spec)
         network.load_state_dict(self.tensors)
         return network.eval()
+
+
+def build(spec: NetworkSpec | PublishedSpec) -> nn.Module:
+    """The network of a description, with untrained weights."""
+    return Diinn(spec) if isinstance(spec, NetworkSpec) else build_network(spec)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +57,7 @@ class DecoderStatement:
     bilinear_base: bool | None = None
 
 
-def load_checkpoint(path: Path, stated: NetworkSpec | None = None) -> Checkpoint:
+def load_checkpoint(path: Path, stated: NetworkSpec | PublishedSpec | None = None) -> Checkpoint:
     """Read ``path`` and check every tensor's name and shape.
 
     The description is inferred from names and shapes, then held against ``stated``, against the file's own
@@ -63,17 +69,12 @@ def load_checkpoint(path: Path, stated: NetworkSpec | None = None) -> Checkpoint
     raw, statement = _read(path)
     tensors = _without_normalisation(_under_project_keys(raw))
     stated = stated or _description_beside(path)
-    if stated is not None:
-        statement = _agreed(statement, stated.decoder)
-    spec, notes = infer_spec(
-        path.stem.split(".")[0],
-        {key: tuple(tensor.shape) for key, tensor in tensors.items()},
-        statement.mode,
-        statement.init_q,
-        bool(statement.bilinear_base),
-    )
-    if stated is not None:
-        spec = _checked_against(spec, stated)
+    name = path.stem.split(".")[0]
+    spec: NetworkSpec | PublishedSpec
+    if isinstance(stated, NetworkSpec) or (stated is None and _has_decoder(tensors)):
+        spec, notes = _diinn(name, tensors, statement, stated)
+    else:
+        spec, tensors, notes = _published(name, tensors, stated)
     check_tensors(spec, tensors)
     count = sum(tensor.numel() for tensor in tensors.values())
     if spec.parameters and spec.parameters != count:
@@ -81,10 +82,49 @@ def load_checkpoint(path: Path, stated: NetworkSpec | None = None) -> Checkpoint
     return Checkpoint(dataclasses.replace(spec, parameters=count), tensors, file_sha256(path), tuple(notes))
 
 
-def check_tensors(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
+def _has_decoder(tensors: Mapping[str, Tensor]) -> bool:
+    return any(key.startswith("decoder.") for key in tensors)
+
+
+def _diinn(
+    name: str, tensors: Mapping[str, Tensor], statement: DecoderStatement, stated: NetworkSpec | None
+) -> tuple[NetworkSpec, list[str]]:
+    if stated is not None:
+        statement = _agreed(statement, stated.decoder)
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    base = bool(statement.bilinear_base)
+    spec, notes = infer_spec(name, shapes, statement.mode, statement.init_q, base)
+    return (spec if stated is None else _checked_against(spec, stated)), notes
+
+
+def _published(
+    name: str, tensors: dict[str, Tensor], stated: PublishedSpec | None
+) -> tuple[PublishedSpec, dict[str, Tensor], list[str]]:
+    """Another network, by its layout; what shapes cannot say (0 in its options) must be stated."""
+    found = recognise(name, tensors)
+    if found is None:
+        some = ", ".join(sorted(tensors)[:3])
+        raise CheckpointError(f"expected DIINN's decoder.K or one of {', '.join(FAMILIES)}, found {some} ...")
+    spec, renamed = found
+    options = dict(spec.options)
+    for key, value in (stated.options if stated else {}).items():
+        if options.get(key) not in (0, value if not isinstance(value, list) else tuple(value)):
+            raise CheckpointError(
+                f"the tensors make {key} {options.get(key)}, the description states {value}"
+            )
+        options[key] = value
+    unsaid = [key for key, value in options.items() if value == 0]
+    if unsaid:
+        raise CheckpointError(
+            f"{unsaid[0]} cannot be told from {spec.network}'s tensors: state it in a model spec's options"
+        )
+    return dataclasses.replace(stated or spec, options=options), renamed, []
+
+
+def check_tensors(spec: NetworkSpec | PublishedSpec, tensors: Mapping[str, Tensor]) -> None:
     """Raise ``CheckpointError`` for the first tensor that does not belong to the network of ``spec``."""
     with torch.device("meta"):
-        expected = {key: tuple(tensor.shape) for key, tensor in Diinn(spec).state_dict().items()}
+        expected = {key: tuple(tensor.shape) for key, tensor in build(spec).state_dict().items()}
     for key, shape in expected.items():
         if key not in tensors:
             raise CheckpointError(f"tensor {key} is missing; expected one of shape {_by(shape)}")
@@ -94,11 +134,13 @@ def check_tensors(spec: NetworkSpec, tensors: Mapping[str, Tensor]) -> None:
             )
     for key, tensor in tensors.items():
         if key not in expected:
-            raise CheckpointError(
-                f"tensor {key} ({_by(tensor.shape)}) is no part of a {spec.encoder.kind} network"
-            )
+            raise CheckpointError(f"tensor {key} ({_by(tensor.shape)}) is no part of {_described(spec)}")
         if not bool(torch.isfinite(tensor).all()):
             raise CheckpointError(f"tensor {key} holds values that are not finite")
+
+
+def _described(spec: NetworkSpec | PublishedSpec) -> str:
+    return spec.network if isinstance(spec, PublishedSpec) else f"a {spec.encoder.kind} network"
 
 
 def _by(shape: Any) -> str:
@@ -184,9 +226,9 @@ def _without_normalisation(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _description_beside(path: Path) -> NetworkSpec | None:
+def _description_beside(path: Path) -> NetworkSpec | PublishedSpec | None:
     beside = path.with_suffix(".json")
-    return load_json(beside, NetworkSpec) if beside.is_file() else None
+    return load_network(beside) if beside.is_file() else None
 
 
 def _agreed(statement: DecoderStatement, decoder: DecoderSpec) -> DecoderStatement:

@@ -7,10 +7,14 @@ from collections.abc import Callable
 
 from edge_sr.errors import BundleError, MissingError, OptionError
 from edge_sr.manifest import Bundle
+from edge_sr.runtime.encoders import Encoder
+from edge_sr.runtime.onnx_runner import OnnxEncoder
+from edge_sr.runtime.picture_runner import FixedRunner, RefineRunner
 from edge_sr.runtime.runner import Runner
 from edge_sr.trt import Flavour
 
 Open = Callable[[Bundle, str, str, int], Runner]
+OpenNetwork = Callable[[Bundle, str, str, int], Encoder]
 Obstacle = Callable[[], str | None]
 Fits = Callable[[Bundle], bool]
 Lowers = Callable[[], tuple[str, ...]]
@@ -20,20 +24,41 @@ Lowers = Callable[[], tuple[str, ...]]
 class Backend:
     """``obstacle`` says in a line what is missing here, or None; ``fits`` whether the backend takes a bundle.
 
-    ``lowers``: precisions that it computes here from a bundle's fp32 graphs, by itself.
+    ``open_pair`` opens an encoder with its decoder, ``open_network`` the one graph of a network from picture to
+    picture. ``lowers``: precisions that it computes here from a bundle's fp32 graphs, by itself.
     """
 
     name: str
-    open: Open
+    open_pair: Open
     obstacle: Obstacle
     fits: Fits
     lowers: Lowers = tuple
+    open_network: OpenNetwork | None = None
+
+    def open(self, bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+        """A runner for ``bundle``, whatever its kind; raises what the library's own opening raises."""
+        around = AROUND_NETWORKS.get(bundle.kind)
+        if around is None:
+            return self.open_pair(bundle, precision, io, threads)
+        if self.open_network is None:
+            raise BundleError(f"backend {self.name} runs pairs of graphs alone; use --backend onnxruntime")
+        return around(bundle, self.open_network(bundle, precision, io, threads), precision)
+
+
+AROUND_NETWORKS: dict[str, Callable[[Bundle, Encoder, str], Runner]] = {
+    "fixed": FixedRunner,
+    "refine": RefineRunner,
+}
 
 
 def _open_onnxruntime(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
     from edge_sr.runtime.onnx_runner import OnnxRunner
 
     return OnnxRunner(bundle, precision, io, threads)
+
+
+def _open_onnxruntime_network(bundle: Bundle, precision: str, io: str, threads: int) -> Encoder:
+    return OnnxEncoder(bundle, precision, io, threads, "network")
 
 
 def _open_native(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
@@ -62,6 +87,13 @@ def _open_openvino(bundle: Bundle, precision: str, io: str, threads: int) -> Run
     from edge_sr.runtime.openvino_runner import OpenVinoRunner
 
     return OpenVinoRunner(bundle, precision, io, threads)
+
+
+def _open_openvino_network(bundle: Bundle, precision: str, io: str, threads: int) -> Encoder:
+    from edge_sr.runtime.openvino_encoder import OpenVinoEncoder
+
+    stored = "fp32" if precision == "bf16" else precision
+    return OpenVinoEncoder(bundle.graph("network", stored, io), precision, threads)
 
 
 def _openvino_obstacle() -> str | None:
@@ -106,8 +138,17 @@ def _nothing_missing() -> str | None:
 
 BACKENDS: dict[str, Backend] = {
     "native": Backend("native", _open_native, _native_obstacle, _native_fits, _native_lowers),
-    "onnxruntime": Backend("onnxruntime", _open_onnxruntime, _nothing_missing, _anything),
-    "openvino": Backend("openvino", _open_openvino, _openvino_obstacle, _openvino_fits, _openvino_lowers),
+    "onnxruntime": Backend(
+        "onnxruntime", _open_onnxruntime, _nothing_missing, _anything, tuple, _open_onnxruntime_network
+    ),
+    "openvino": Backend(
+        "openvino",
+        _open_openvino,
+        _openvino_obstacle,
+        _openvino_fits,
+        _openvino_lowers,
+        _open_openvino_network,
+    ),
     **{flavour.value: _tensorrt(flavour) for flavour in Flavour},
 }
 

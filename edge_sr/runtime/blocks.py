@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator
 
 from edge_sr.grid import Box, first_output
-from edge_sr.spec import EncoderSpec, NetworkSpec
 
 # Maps and activations that one block may take, in bytes.
 BLOCK_BYTES = 640 << 20
@@ -75,15 +74,3 @@ def output_box(core: Box, box: Box, before: tuple[int, int], after: tuple[int, i
         min(box.x1, first_output(before[0], after[0], core.x1)),
         min(box.y1, first_output(before[1], after[1], core.y1)),
     )
-
-
-def bytes_per_pixel(network: NetworkSpec) -> int:
-    """Float32 maps and live activations for one LR pixel, an upper estimate."""
-    return 4 * (2 * network.map_channels + _activations(network.encoder))
-
-
-def _activations(encoder: EncoderSpec) -> int:
-    if encoder.kind != "rdn":
-        return 4 * encoder.channels
-    dense = encoder.channels + encoder.layers * encoder.growth
-    return 2 * dense + encoder.blocks * encoder.channels

@@ -47,12 +47,14 @@ def run_session(session: Any, feeds: dict[str, NDArray[Any]]) -> NDArray[Any]:
 
 
 class OnnxEncoder:
-    """``image`` to maps on all threads."""
+    """``image`` to the graph's one output on all threads: maps, or for a ``network`` the frame."""
 
     backend = "onnxruntime"
 
-    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
-        self._session = open_session(bundle.graph("encoder", precision, io), threads)
+    def __init__(
+        self, bundle: Bundle, precision: str, io: str, threads: int, role: str = "encoder"
+    ) -> None:
+        self._session = open_session(bundle.graph(role, precision, io), threads)
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         return run_session(self._session, {"image": image})
@@ -65,13 +67,12 @@ class OnnxRunner(ClosingRunner):
 
     def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
         self.precision = precision
-        decoder = bundle.network.decoder
         self._encoder = OnnxEncoder(bundle, precision, io, threads)
-        self._base = decoder.bilinear_base
-        self._halo = 1 if decoder.mode == 4 else 0
+        self._halo = bundle.description.halo
         self._sampled = bundle.find("decoder-sampled", precision, io) is not None
         role = "decoder-sampled" if self._sampled else "decoder"
         self._decoder = open_session(bundle.graph(role, precision, io), 1)
+        self._inputs = [value.name for value in self._decoder.get_inputs()]
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="edge-sr-decoder")
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
@@ -94,19 +95,17 @@ class OnnxRunner(ClosingRunner):
         return _with_halo(grid, self._halo) if self._halo else row_tiles(grid)
 
     def _decode_tile(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
-        positions = {"offset_y": grid.offset_y, "offset_x": grid.offset_x, "ratio": grid.ratio}
-        feeds: dict[str, NDArray[Any]] = dict(positions)
-        if self._sampled:
-            feeds["maps"] = sample_maps(maps, grid.rows, grid.cols)
-            if self._base:
-                feeds["base"] = bilinear_base(image, grid)
-        else:
-            feeds.update(maps=maps, rows=grid.rows, cols=grid.cols)
-            if self._base:
-                feeds["image"] = image
-        return run_session(
-            self._decoder, {name: np.ascontiguousarray(value) for name, value in feeds.items()}
-        )
+        """Feeds what the graph asks for, by name."""
+        feeds = {name: np.ascontiguousarray(self._feed(name, maps, image, grid)) for name in self._inputs}
+        return run_session(self._decoder, feeds)
+
+    def _feed(self, name: str, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        if name == "maps":
+            return sample_maps(maps, grid.rows, grid.cols) if self._sampled else maps
+        if name == "base":
+            return bilinear_base(image, grid)
+        value: NDArray[Any] = image if name == "image" else getattr(grid, name)
+        return value
 
     def close(self) -> None:
         self._pool.shutdown()

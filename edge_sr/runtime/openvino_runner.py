@@ -33,8 +33,8 @@ def obstacle() -> str | None:
 
 
 def fits(bundle: Bundle) -> bool:
-    """Whether the bundle has the decoder without gathers, the one that runs in tiles here."""
-    return bundle.find("decoder-sampled", "fp32") is not None
+    """Whether the bundle is one graph, or has the decoder without gathers, the one that runs in tiles here."""
+    return any(bundle.find(role, "fp32") is not None for role in ("network", "decoder-sampled"))
 
 
 def lowers() -> tuple[str, ...]:

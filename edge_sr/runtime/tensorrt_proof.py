@@ -171,7 +171,7 @@ def _picture(size: tuple[int, int], io: str) -> NDArray[Any]:
 def _corner(bundle: Bundle, picture: NDArray[Any]) -> SamplingGrid:
     """The upper left of the picture at 2.5 times its size."""
     height, width = picture.shape[1:3]
-    halo = 1 if bundle.network.decoder.mode == 4 else 0
+    halo = bundle.description.halo
     after = (width * 5 // 2, height * 5 // 2)
     box = Box(0, 0, min(after[0], PROOF_SIDE), min(after[1], PROOF_SIDE))
     return sampling_grid((width, height), after, box, halo)

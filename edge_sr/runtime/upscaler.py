@@ -16,7 +16,7 @@ from edge_sr.errors import EdgeSRError
 from edge_sr.grid import Box, output_region, output_size, parse_scale, sampling_grid, whole
 from edge_sr.manifest import DEFAULT_MODEL, Bundle, open_bundle
 from edge_sr.runtime.backends import Backend
-from edge_sr.runtime.blocks import Block, bytes_per_pixel, output_box, plan_blocks
+from edge_sr.runtime.blocks import Block, output_box, plan_blocks
 from edge_sr.runtime.choice import choose
 from edge_sr.runtime.runner import FlightRunner, Maps, Runner, available_cores
 from edge_sr.tensors import Frame, checked_frame, io_of
@@ -202,13 +202,13 @@ class Upscaler:
             return [Block(area, everything)]
         if getattr(self._runner(io_of(encoded.frame)), "whole_frames", False):
             return [Block(area, whole(encoded.size))]
-        # Mode 4 reads one output pixel around, whose LR pixel may be the next one.
-        margin = self.radius + (1 if self._halo else 0)
-        return plan_blocks(area, encoded.size, margin, bytes_per_pixel(self.bundle.network))
+        # An output pixel in the halo may lie over the next LR pixel.
+        margin = self.radius + self._halo
+        return plan_blocks(area, encoded.size, margin, self.bundle.description.working_bytes)
 
     @property
     def _halo(self) -> int:
-        return 1 if self.bundle.network.decoder.mode == 4 else 0
+        return self.bundle.description.halo
 
     def _encode_block(self, frame: Frame, block: Block) -> Maps:
         runner = self._runner(io_of(frame))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from edge_sr.errors import ConfigError, InputNotFoundError
-from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, NetworkSpec, from_mapping, load_toml, to_mapping
+from edge_sr.spec import (
+    DecoderSpec,
+    EncoderSpec,
+    ModelSpec,
+    NetworkSpec,
+    PublishedSpec,
+    from_mapping,
+    load_toml,
+    to_mapping,
+)
 
 SPEC = """
 name = "mine"
@@ -24,6 +34,11 @@ bilinear_base = true
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    network: NetworkSpec | PublishedSpec
+
+
 def written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "spec.toml"
     path.write_text(text)
@@ -31,9 +46,31 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def test_a_model_spec(tmp_path: Path) -> None:
-    spec = load_toml(written(tmp_path, SPEC), ModelSpec)
-    assert spec.network().map_channels == 192
-    assert spec.decoder.widths == (64, 64, 64)
+    network = load_toml(written(tmp_path, SPEC), ModelSpec).network()
+    assert isinstance(network, NetworkSpec)
+    assert network.map_channels == 192
+    assert network.decoder.widths == (64, 64, 64)
+
+
+PUBLISHED = """
+name = "mine"
+published = "fsrcnn"
+options = { scale = 3 }
+"""
+
+
+def test_a_model_spec_of_another_network(tmp_path: Path) -> None:
+    network = load_toml(written(tmp_path, PUBLISHED), ModelSpec).network()
+    assert network == PublishedSpec("mine", "fsrcnn", {"scale": 3})
+    assert from_mapping(Holder, {"network": to_mapping(network)}, "here").network == network
+
+
+@pytest.mark.parametrize(
+    "text", [SPEC.replace('weights = "mine.safetensors"', 'published = "fsrcnn"'), 'name = "mine"']
+)
+def test_a_model_spec_names_one_network(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="give encoder and decoder"):
+        load_toml(written(tmp_path, text), ModelSpec)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""A network from picture to picture as a bundle: one graph, held against the network in PyTorch."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edge_sr.export.bundle import DTYPES, Identity, checked_precisions, write_graph
+from edge_sr.export.graphs import LR, build_graph, with_uint8_pictures
+from edge_sr.export.parity import CaseResult, check_parity, decibels, open_graph
+from edge_sr.export.receptive import receptive_radius
+from edge_sr.export.rounding import rounding_twin
+from edge_sr.export.split import planes
+from edge_sr.manifest import SCHEMA, Bundle, Description, new_folder, write_description
+from edge_sr.models.published import family_of, picture_network, scale_of
+from edge_sr.spec import PublishedSpec
+from edge_sr.tensors import reference_card
+
+# Pixels of the input that resampling before or after the network reads beyond its own.
+RESAMPLING_REACH = 3
+SIZES: tuple[tuple[int, int], ...] = ((23, 17), (17, 22), (16, 16), (40, 31))
+
+Key = tuple[str, str, str]
+
+
+class PictureGraph(nn.Module):
+    """``image``, ``1 x h x w x 3`` float32 in [0, 1], to ``frame`` of the same kind, clipped."""
+
+    def __init__(self, spec: PublishedSpec, network: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network = picture_network(spec, InDtype(copy.deepcopy(network), dtype))
+
+    def forward(self, image: Tensor) -> Tensor:
+        result: Tensor = self.network(planes(image))
+        return result.clamp(0.0, 1.0).permute(0, 2, 3, 1)
+
+
+class InDtype(nn.Module):
+    """``network`` computed in ``dtype`` between float32 pictures."""
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network, self.dtype = network.to(dtype), dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.network(x.to(self.dtype))
+        return result.to(torch.float32)
+
+
+def export_picture_network(
+    spec: PublishedSpec,
+    network: nn.Module,
+    identity: Identity,
+    out: Path,
+    precisions: Sequence[str] = ("fp32", "fp16"),
+    progress: Callable[[str], None] = lambda message: None,
+) -> Bundle:
+    """Write the bundle of a ``fixed`` or ``refine`` network into the new folder ``out``.
+
+    Raises what ``export_bundle`` raises.
+    """
+    precisions = checked_precisions(precisions)
+    with new_folder(out) as draft:
+        graphs: dict[Key, onnx.ModelProto] = {}
+        for precision in precisions:
+            progress(f"network in {precision}")
+            graph = build_network_graph(spec, network, precision)
+            graphs["network", precision, "uint8"] = with_uint8_pictures(graph)
+            graphs["network", precision, "float"] = graph
+        progress("parity with the reference")
+        cases = measure(spec, network, graphs)
+        description = _describe(spec, network, identity, graphs, cases, draft)
+        write_description(draft, description)
+    return Bundle(out, description)
+
+
+def build_network_graph(spec: PublishedSpec, network: nn.Module, precision: str) -> onnx.ModelProto:
+    """``image`` to ``frame``, the float pair's."""
+    times = scale_of(spec)
+    sides = ("h", "w") if times == 1 else (f"{times}*h", f"{times}*w")
+    image = (torch.zeros(1, *LR, 3), {1: "h", 2: "w"})
+    return build_graph(
+        PictureGraph(spec, network, DTYPES[precision]), {"image": image}, ("frame", (1, *sides, 3))
+    )
+
+
+def measure(
+    spec: PublishedSpec, network: nn.Module, graphs: Mapping[Key, onnx.ModelProto]
+) -> list[CaseResult]:
+    """The graphs against the network in PyTorch at a few sizes; ``ParityError`` as ``measure_parity``."""
+    sessions = {
+        key: open_graph(rounding_twin(model) if "fp16" in key else model) for key, model in graphs.items()
+    }
+    reference = PictureGraph(spec, network, torch.float32).eval()
+    results = [_case(reference, sessions, size) for size in SIZES]
+    check_parity(results, sum(parameter.numel() for parameter in network.parameters()))
+    return results
+
+
+def _case(reference: nn.Module, sessions: Mapping[Key, Any], size: tuple[int, int]) -> CaseResult:
+    levels = reference_card(*size)[None]
+    unit = levels.astype(np.float32) / np.float32(255)
+
+    def run(precision: str, io: str) -> NDArray[Any]:
+        result: NDArray[Any] = sessions["network", precision, io].run(
+            None, {"image": levels if io == "uint8" else unit}
+        )[0]
+        return result
+
+    with torch.inference_mode():
+        wanted = reference(torch.from_numpy(unit)).numpy()
+    exact, name = run("fp32", "float"), f"{size[0]}x{size[1]}"
+    difference = float(np.abs(exact - wanted).max())
+    if ("network", "fp16", "float") not in sessions:
+        return CaseResult(name, difference)
+    steps = np.abs(run("fp16", "uint8").astype(int) - run("fp32", "uint8")).max()
+    return CaseResult(name, difference, decibels(exact, run("fp16", "float")), int(steps))
+
+
+def _describe(
+    spec: PublishedSpec,
+    network: nn.Module,
+    identity: Identity,
+    graphs: Mapping[Key, onnx.ModelProto],
+    cases: list[CaseResult],
+    folder: Path,
+) -> Description:
+    kind, graph = family_of(spec).kind, graphs["network", "fp32", "float"]
+    return Description(
+        schema=SCHEMA,
+        kind=kind,
+        name=identity.name,
+        version=identity.version,
+        network=dataclasses.replace(spec, name=identity.name, parameters=0),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        radius=receptive_radius(graph) + RESAMPLING_REACH,
+        working_bytes=working_bytes(graph),
+        scale=scale_of(spec),
+        source=identity.source,
+        graphs=tuple(write_graph(key, model, cases, folder) for key, model in graphs.items()),
+        default_for=identity.default_for,
+        parity={
+            "against": "the network in PyTorch",
+            "cases": [dataclasses.asdict(case) for case in cases],
+        },
+    )
+
+
+def working_bytes(model: onnx.ModelProto) -> int:
+    """Float32 bytes of the two widest tensors together, for one pixel of the input: what lives at one time."""
+    typed = onnx.shape_inference.infer_shapes(_with_size(model, LR), data_prop=True)
+    pixels = LR[0] * LR[1]
+    sizes: list[int] = sorted(
+        math.prod(d.dim_value for d in value.type.tensor_type.shape.dim) for value in typed.graph.value_info
+    )
+    return 4 * math.ceil(sum(sizes[-2:]) / pixels)
+
+
+def _with_size(model: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelProto:
+    copied = onnx.ModelProto()
+    copied.CopyFrom(model)
+    for dim, length in zip(copied.graph.input[0].type.tensor_type.shape.dim, (1, *size, 3), strict=True):
+        dim.Clear()
+        dim.dim_value = length
+    for dim in copied.graph.output[0].type.tensor_type.shape.dim:
+        dim.Clear()
+    return copied

@@ -1,0 +1,44 @@
+"""What a family of networks says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from edge_sr.errors import CheckpointError
+
+Tensors = Mapping[str, Tensor]
+Recognised = tuple[Any, dict[str, Tensor]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """``kind``: ``refine``, ``fixed`` or ``implicit``; ``options``: the frozen dataclass that describes a network.
+
+    ``build`` makes one with untrained weights. ``recognise`` returns the options and the tensors under the
+    family's own keys for a checkpoint in one of the layouts that people have, None for another network's.
+    ``channels``: 1 for a network of luma.
+    """
+
+    kind: str
+    options: type[Any]
+    build: Callable[[Any], nn.Module]
+    recognise: Callable[[Tensors], Recognised | None]
+    channels: int = 3
+
+
+def count(tensors: Tensors, pattern: str) -> int:
+    """One more than the largest number that ``pattern``'s group finds in the keys."""
+    found = [int(match[1]) for key in tensors if (match := re.match(pattern, key))]
+    return max(found, default=-1) + 1
+
+
+def shape(tensors: Tensors, key: str) -> tuple[int, ...]:
+    """The shape of a tensor that a layout must have; ``CheckpointError`` when it is missing."""
+    if key not in tensors:
+        raise CheckpointError(f"tensor {key} is missing")
+    return tuple(tensors[key].shape)

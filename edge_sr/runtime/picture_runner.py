@@ -1,0 +1,100 @@
+"""Networks from picture to picture behind the same two steps as DIINN: what is ``fixed``, and what ``refine``.
+
+Neither kind knows a library: the network in the middle is whatever the backend opened for the bundle's one
+graph. So tiles, regions and any real-valued size come the same way for them as for DIINN.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.grid import SamplingGrid
+from edge_sr.manifest import Bundle
+from edge_sr.resample import Kernel, resize_part
+from edge_sr.runtime.encoders import Encoder
+from edge_sr.runtime.runner import ClosingRunner
+
+Size = tuple[int, int]
+Sizes = tuple[Size, Size]
+Box = tuple[int, int, int, int]
+
+# Pixels of the source that one tap of a resampling kernel reads beyond its own, at any scale from 1 up.
+RESAMPLING_REACH = 3
+# A refining network's activations are as large as the output; so many pixels of it go through at a time.
+REFINED_PIXELS = 1 << 18
+
+
+class FixedRunner(ClosingRunner):
+    """The network enlarges by its own whole scale; any other size is resampled from that, antialiased Lanczos."""
+
+    def __init__(self, bundle: Bundle, network: Encoder, precision: str) -> None:
+        self.backend = self.encoder_backend = network.backend
+        self.precision = precision
+        self._network, self._scale = network, bundle.description.scale
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The picture times the network's scale."""
+        return self._network.encode(image)
+
+    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        row, col = grid.origin
+        left, top = self._scale * col, self._scale * row
+        own = (self._scale * grid.before[0], self._scale * grid.before[1])
+        x0, y0, x1, y1 = _box(grid)
+        if own == grid.after:
+            return np.ascontiguousarray(maps[:, y0 - top : y1 - top, x0 - left : x1 - left])
+        return _resampled(maps, (own, grid.after), (x0, y0, x1, y1), (left, top), "lanczos3")
+
+    def close(self) -> None:
+        """The network's session goes with the object."""
+
+
+class RefineRunner(ClosingRunner):
+    """The picture is enlarged by bicubic interpolation first; the network then works at the output's size."""
+
+    def __init__(self, bundle: Bundle, network: Encoder, precision: str) -> None:
+        self.backend = self.encoder_backend = network.backend
+        self.precision = precision
+        self._network = network
+        self._reach = bundle.description.radius - RESAMPLING_REACH
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Nothing can be done before the size is known."""
+        return image
+
+    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        frame = np.empty((1, grid.height, grid.width, 3), image.dtype)
+        rows = max(1, REFINED_PIXELS // (grid.width + 2 * self._reach))
+        for start in range(0, grid.height, rows):
+            part = slice(start, min(start + rows, grid.height))
+            frame[:, part] = self._refined(image, grid, part)
+        return frame
+
+    def _refined(self, image: NDArray[Any], grid: SamplingGrid, part: slice) -> NDArray[Any]:
+        x0, y0, x1, y1 = _box(grid.part(part, slice(None)))
+        width, height = grid.after
+        left, top = max(0, x0 - self._reach), max(0, y0 - self._reach)
+        box = (left, top, min(width, x1 + self._reach), min(height, y1 + self._reach))
+        row, col = grid.origin
+        base = _resampled(image, (grid.before, grid.after), box, (col, row), "bicubic")
+        return self._network.encode(base)[:, y0 - top : y1 - top, x0 - left : x1 - left]
+
+    def close(self) -> None:
+        """The network's session goes with the object."""
+
+
+def _box(grid: SamplingGrid) -> Box:
+    """Columns and rows of the output, x0, y0, x1, y1."""
+    return int(grid.xs[0]), int(grid.ys[0]), int(grid.xs[-1]) + 1, int(grid.ys[-1]) + 1
+
+
+def _resampled(image: NDArray[Any], sizes: Sizes, box: Box, origin: Size, kernel: Kernel) -> NDArray[Any]:
+    """That box of the resized picture, ``1 x H x W x 3``, in the dtype of ``image``, rounded or clipped."""
+    whole = image.dtype == np.uint8
+    planes = np.ascontiguousarray(image[0].transpose(2, 0, 1), np.float32)
+    part = resize_part(planes, sizes, box, origin, kernel, whole=whole)
+    part = part.astype(np.uint8) if whole else part.clip(0, 1)
+    return np.ascontiguousarray(part.transpose(1, 2, 0))[None]
