@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.errors import MediaError
 from edge_sr.video.colour import Colour, read_colour
 from edge_sr.video.deinterlace import Deinterlacer
-from edge_sr.video.opening import open_input
+from edge_sr.video.opening import decoder_note, open_input
 from edge_sr.video.orientation import Orientation, frame_orientation
 from edge_sr.video.pixels import PixelLayout, layout_of
 
@@ -76,6 +76,7 @@ class Film:
     ) -> None:
         self.name = name
         self.excerpt = excerpt
+        self._hwaccel = hwaccel
         self.bad_frames = 0
         self.decoded = 0
         self.warnings: list[str] = []
@@ -228,6 +229,8 @@ class Film:
             notes.append("the film's transparency is left out: only pictures keep theirs")
         if self.deinterlaced:
             notes.append("the film is interlaced: deinterlaced with bwdif, one frame for each")
+        if note := decoder_note(self._hwaccel, self._stream.codec_context.is_hwaccel):
+            notes.append(note)
         orientation = frame_orientation(frame)
         return FilmInfo(
             name=self.name,

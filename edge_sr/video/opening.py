@@ -35,32 +35,55 @@ def is_url(name: str) -> bool:
 def open_input(name: str, hwaccel: str = "none") -> av.container.InputContainer:
     """The opened film; ``InputNotFoundError``, ``UnreachableError`` or ``MediaError`` when it cannot be.
 
-    ``hwaccel`` is one of ``auto`` (CUDA where there is a device, else the CPU), ``none`` and ``cuda``
-    (``MissingError`` where there is none).
+    ``hwaccel`` is one of ``auto`` (CUDA where it opens, else the CPU), ``none`` and ``cuda`` (``MissingError``
+    where it does not open).
     """
-    import av
-
     if not is_url(name) and not Path(name).exists():
         raise InputNotFoundError(f"no such file or folder: {name}")
     if Path(name).is_file() and Path(name).stat().st_size == 0:
         raise MediaError(f"{name} is empty, expected a film or a picture")
-    device = _hardware(hwaccel)
+    container, reason = _on_gpu(name, hwaccel)
+    if container is not None:
+        return container
+    container = _on_cpu(name)
+    if hwaccel == "cuda":
+        container.close()
+        raise MissingError(
+            f"--hwaccel cuda needs an NVIDIA GPU whose driver decodes the film, and {reason}: use --hwaccel none"
+        )
+    return container
+
+
+def decoder_note(hwaccel: str, accelerated: bool) -> str:
+    """What to say of a film that ``auto`` decodes on the CPU beside a GPU; else nothing."""
+    if accelerated or hwaccel != "auto" or not NVIDIA_DEVICE.exists():
+        return ""
+    return "decoded on the CPU: FFmpeg opens no decoder of the GPU for it here"
+
+
+def _on_cpu(name: str) -> av.container.InputContainer:
+    import av
+
     try:
-        return av.open(name, metadata_errors="replace", timeout=(30, 60), hwaccel=device)
+        return av.open(name, metadata_errors="replace", timeout=(30, 60))
     except av.error.FFmpegError as error:
         raise _unreadable(name, error) from error
 
 
-def _hardware(hwaccel: str) -> Any:
+def _on_gpu(name: str, hwaccel: str) -> tuple[av.container.InputContainer | None, str]:
+    """The film with the GPU's decoder, or why not; a film that cannot be read at all shows on the CPU."""
+    import av
     from av.codec.hwaccel import HWAccel, hwdevices_available
 
-    if hwaccel == "none" or (hwaccel == "auto" and not NVIDIA_DEVICE.exists()):
-        return None
+    if hwaccel == "none":
+        return None, ""
     if "cuda" not in hwdevices_available() or not NVIDIA_DEVICE.exists():
-        raise MissingError(
-            "--hwaccel cuda needs an NVIDIA GPU with its driver, and none was found: use --hwaccel none"
-        )
-    return HWAccel(device_type="cuda", allow_software_fallback=True)
+        return None, "none was found"
+    device = HWAccel(device_type="cuda", allow_software_fallback=hwaccel == "auto")
+    try:
+        return av.open(name, metadata_errors="replace", timeout=(30, 60), hwaccel=device), ""
+    except (av.error.FFmpegError, RuntimeError) as error:
+        return None, f"FFmpeg says: {error}"
 
 
 def _unreadable(name: str, error: Any) -> EdgeSRError:

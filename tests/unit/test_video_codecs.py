@@ -13,11 +13,12 @@ import pytest
 from films import frame_pixels, frame_times, make_film, moving_picture
 
 from edge_sr.errors import DiskFullError, MissingError, OptionError, UnknownNameError
+from edge_sr.video import opening
 from edge_sr.video.codecs import find_codec, fitting_layout
 from edge_sr.video.colour import Colour
 from edge_sr.video.containers import CONTAINERS, container_for, muxer_options
 from edge_sr.video.encoding import Encoding, plan_encoding, probe
-from edge_sr.video.film import Excerpt
+from edge_sr.video.film import Excerpt, Film
 from edge_sr.video.joining import JoinPlan, join
 from edge_sr.video.pieces import Recipe, TimedFrame
 from edge_sr.video.pixels import FromRgb, PixelLayout
@@ -214,6 +215,23 @@ def test_options_that_a_codec_does_not_have(codec: str, options: dict[str, Any],
 def test_a_preset_nobody_knows_is_refused_before_the_work() -> None:
     with pytest.raises(OptionError, match="bogus"):
         probe(encoding_of("x264", "mp4", preset="bogus"))
+
+
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is an NVIDIA GPU here")
+@pytest.mark.parametrize("hwaccel", ["none", "auto", "cuda"])
+def test_a_gpu_that_does_not_decode_is_said_or_refused(
+    samples: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hwaccel: str
+) -> None:
+    """As in a container without the driver's video libraries: the device is there, its decoder is not."""
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(opening, "NVIDIA_DEVICE", tmp_path / "nvidia0")
+    if hwaccel == "cuda":
+        with pytest.raises(MissingError, match=r"--hwaccel cuda needs .* FFmpeg says.*: use --hwaccel none"):
+            Film(str(samples / "bunny.mp4"), hwaccel=hwaccel)
+        return
+    with Film(str(samples / "bunny.mp4"), hwaccel=hwaccel) as film:
+        assert any("decoded on the CPU" in note for note in film.info.notes) is (hwaccel == "auto")
+        assert next(film.frames()).index == 0
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is an NVIDIA GPU here")
