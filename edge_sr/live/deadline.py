@@ -78,7 +78,7 @@ class ScaleController:
         """One frame computed at ``scale``; ``now`` in seconds, rising."""
         late = cost.total > self.period
         self._follow(max(cost.total - cost.pixels, 0.0), cost.pixels / self.scale**2)
-        self._consider_fewer(late or self._predicted(self.lowest, 0) > self.period)
+        self._consider_fewer(late)
         self._consider_more(now)
         if self._predicted(self.scale) > LIMIT * self.period:
             self._roomy_since = None
