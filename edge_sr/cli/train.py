@@ -15,6 +15,7 @@ from edge_sr.errors import OptionError
 if TYPE_CHECKING:
     from edge_sr.spec import ModelSpec
     from edge_sr.training.limit import Limit
+    from edge_sr.training.qat import RoundedTraining
     from edge_sr.training.run import Outcome
 
 
@@ -32,12 +33,20 @@ def train(
         float | None, typer.Option("--minutes", help="Minutes of training, all sittings.")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Steps; the spec's number by default.")] = None,
+    qat: Annotated[
+        str | None,
+        typer.Option(metavar="BUNDLE", help="Learn to bear the INT8 rounding of this calibrated bundle."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
 ) -> None:
-    """Train a network and write its averaged weights, its description and its curve."""
+    """Train a network and write its averaged weights, its description and its curve.
+
+    With --qat the network goes on from the weights of a calibrated bundle and rounds as its INT8 graphs do; a
+    scale table for the new weights is written too, for a recipe's `table`.
+    """
     if output.suffix != ".safetensors":
         raise OptionError(f"expected an output that ends in .safetensors, found {output}")
-    outcome = _run(spec, images, output, resume, device, minutes, steps)
+    outcome = _run(spec, images, output, resume, device, minutes, steps, qat)
     print(json.dumps(_report(outcome)) if as_json else _sentence(outcome))
 
 
@@ -49,6 +58,7 @@ def _run(
     device: str,
     minutes: float | None,
     steps: int | None,
+    qat: str | None,
 ) -> Outcome:
     from edge_sr.optional import require
     from edge_sr.spec import ModelSpec, load_toml
@@ -60,9 +70,22 @@ def _run(
     from edge_sr.training.device import open_device
     from edge_sr.training.run import TrainingRun
 
-    run = TrainingRun(model, spec.parent, output, limit, _say)
+    run = TrainingRun(model, spec.parent, output, limit, _say, _rounding(qat))
     run.prepare(images, open_device(device), resume)
     return run.run()
+
+
+def _rounding(bundle: str | None) -> RoundedTraining | None:
+    if bundle is None:
+        return None
+    from edge_sr.optional import require
+
+    for module in ("onnx", "onnxsim"):
+        require(module, "edge-sr train --qat")
+    from edge_sr.manifest import open_bundle
+    from edge_sr.training.qat import RoundedTraining
+
+    return RoundedTraining(open_bundle(bundle))
 
 
 def _limit(model: ModelSpec, minutes: float | None, steps: int | None) -> Limit:

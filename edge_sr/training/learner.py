@@ -21,9 +21,14 @@ Tensors = dict[str, Tensor]
 
 
 class Learner:
-    """Owns the network on ``device``; ``average`` holds the exponential mean of its weights."""
+    """Owns the network on ``device``; ``average`` holds the exponential mean of its weights.
 
-    def __init__(self, network: Diinn, spec: ScheduleSpec, device: torch.device, compiled: bool) -> None:
+    ``exact`` computes in float32 throughout: a network that learns to round must not be rounded otherwise.
+    """
+
+    def __init__(
+        self, network: Diinn, spec: ScheduleSpec, device: torch.device, *, compiled: bool, exact: bool = False
+    ) -> None:
         self.network: Diinn = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self._spec, self.device = spec, device
@@ -31,7 +36,7 @@ class Learner:
             self.network.parameters(), spec.rate, betas=(0.9, 0.99), fused=True
         )
         self._forward = forward_of(self.network, device, compiled)
-        self._half = half_precision(device)
+        self._half = half_precision(device) and not exact
 
     def step(self, batch: Batch | GridBatch, number: int, fraction: float) -> Tensor:
         """Step ``number`` (from 0), at ``fraction`` of the run; returns the loss, not yet awaited."""

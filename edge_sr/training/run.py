@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,6 +25,9 @@ from edge_sr.training.shrinking import shrinker
 from edge_sr.training.spec import training_spec
 from edge_sr.training.state import Record, RunState, load_state, resume_path, save_state, save_weights
 from edge_sr.training.validation import Validation
+
+if TYPE_CHECKING:
+    from edge_sr.training.qat import RoundedTraining
 
 LOSS_EVERY = 20
 
@@ -44,11 +47,19 @@ class Outcome:
 class TrainingRun:
     """One run: ``run()`` trains until the limit and returns the outcome."""
 
-    def __init__(self, spec: ModelSpec, folder: Path, checkpoint: Path, limit: Limit, say: Say) -> None:
-        """``folder`` is the spec's own, which its starting weights are relative to."""
+    def __init__(
+        self,
+        spec: ModelSpec,
+        folder: Path,
+        checkpoint: Path,
+        limit: Limit,
+        say: Say,
+        int8: RoundedTraining | None = None,
+    ) -> None:
+        """``folder`` is the spec's own, which its starting weights are relative to; ``int8`` is learnt to bear."""
         self._spec, self._training = spec, training_spec(spec)
         self._folder, self._checkpoint = folder, checkpoint
-        self._limit, self._say = limit, say
+        self._limit, self._say, self._int8 = limit, say, int8
         self._step, self._seconds = 0, 0.0
         self._losses: list[float] = []
         self._history: list[Record] = []
@@ -59,15 +70,18 @@ class TrainingRun:
             raise OutputExistsError(
                 f"{self._checkpoint} has a run already; go on with --resume or name another"
             )
-        state = load_state(self._checkpoint, to_mapping(self._spec)) if resume else None
+        if self._int8 is not None:
+            self._int8.check_start(self._start())
+        state = load_state(self._checkpoint, self._conditions()) if resume else None
         crops = self._crops(sources)
         self._source = self._batches(crops)
         self._validation = Validation(crops.validation, shrinker(self._training, salt=1))
         torch.manual_seed(self._training.seed)
-        network = Diinn(self._spec.network())
-        if self._training.start and state is None:
-            network.load_state_dict(starting_tensors(self._folder / self._training.start, self._spec))
-        self._learner = Learner(network, self._training.schedule, device, self._training.compile)
+        network = Diinn(self._spec.diinn())
+        start = self._start()
+        if start is not None and state is None:
+            network.load_state_dict(starting_tensors(start, self._spec))
+        self._learner = self._new_learner(network, device)
         if state is not None:
             self._restore(state)
 
@@ -79,6 +93,21 @@ class TrainingRun:
             self._save()
             raise InterruptedRun(f"stopped at step {self._step}; go on with --resume") from error
         return self._finish()
+
+    def _start(self) -> Path | None:
+        return self._folder / self._training.start if self._training.start else None
+
+    def _conditions(self) -> dict[str, Any]:
+        """What an earlier sitting must have been of for this one to go on from it."""
+        table = {} if self._int8 is None else {"qat": self._int8.sha256}
+        return {**to_mapping(self._spec), **table}
+
+    def _new_learner(self, network: Diinn, device: torch.device) -> Learner:
+        schedule = self._training.schedule
+        if self._int8 is None:
+            return Learner(network, schedule, device, compiled=self._training.compile)
+        self._int8.put_into(network)
+        return Learner(network, schedule, device, compiled=False, exact=True)
 
     def _crops(self, sources: list[Path]) -> packed.Crops:
         cache = self._checkpoint.with_suffix(packed.SUFFIX)
@@ -102,7 +131,7 @@ class TrainingRun:
 
     def _train(self) -> None:
         saved = time.monotonic()
-        draw = self._source.draw_grid if self._spec.decoder.mode == 4 else self._source.draw
+        draw = self._source.draw_grid if self._spec.diinn().decoder.mode == 4 else self._source.draw
         if not self._history:
             self._validate()
         for seconds in _stopwatch(self._seconds):
@@ -134,13 +163,15 @@ class TrainingRun:
         self._save()
         curve = self._checkpoint.with_suffix(".png")
         draw_curve(self._history, curve)
+        if self._int8 is not None:
+            self._say(f"scale table: {self._int8.write_table(self._checkpoint)}")
         last = self._history[-1]
         return Outcome(self._checkpoint, curve, self._step, self._seconds, last.loss, last.psnr)
 
     def _save(self) -> None:
         history = [dataclasses.asdict(record) for record in self._history]
         state = RunState(
-            spec=to_mapping(self._spec),
+            spec=self._conditions(),
             step=self._step,
             seconds=self._seconds,
             data=self._source.state(),
@@ -150,7 +181,7 @@ class TrainingRun:
             **self._learner.state(),
         )
         save_state(state, self._checkpoint)
-        save_weights(self._spec.network(), self._learner.average.state_dict(), self._checkpoint)
+        save_weights(self._spec.diinn(), self._learner.average.state_dict(), self._checkpoint)
 
     def _restore(self, state: RunState) -> None:
         self._learner.restore(state.network, state.ema, state.optimiser)
@@ -164,7 +195,7 @@ class TrainingRun:
 def starting_tensors(path: Path, spec: ModelSpec) -> dict[str, Any]:
     """Weights to begin from; ``CheckpointError`` unless they are of the very same network."""
     found = load_checkpoint(path)
-    if (found.spec.encoder, found.spec.decoder) != (spec.encoder, spec.decoder):
+    if dataclasses.replace(found.spec, name=spec.name, parameters=0) != spec.network():
         raise CheckpointError(f"{path} holds another network than the spec's: {found.spec}")
     return found.tensors
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from edge_sr.models.diinn import Decoder, Diinn, normalised
 from edge_sr.spec import DecoderSpec
+from edge_sr.training.rounding import RoundedConvolution
 
 
 def content_moves(spec: DecoderSpec) -> bool:
@@ -64,10 +65,23 @@ def content_maps(decoder: Decoder, features: Tensor) -> Tensor:
     """The content terms of every modulation layer that has one, biases included: ``n x sum(D) x h x w``."""
     channels = features.shape[1]
     layers = [_conv(layer) for layer in decoder.K][: _mapped(decoder)]
-    weights = [conv.weight[:, -9 * channels :].reshape(-1, channels, 3, 3) for conv in layers]
+    if any(isinstance(layer, RoundedConvolution) for layer in layers):
+        return torch.cat([_content(layer, features) for layer in layers], 1)
+    weights = [_content_weight(conv, channels) for conv in layers]
     return functional.conv2d(
         features, torch.cat(weights), torch.cat([cast(Tensor, conv.bias) for conv in layers]), padding=1
     )
+
+
+def _content(layer: nn.Conv2d, features: Tensor) -> Tensor:
+    if isinstance(layer, RoundedConvolution):
+        return layer.content(features)
+    return functional.conv2d(features, _content_weight(layer, features.shape[1]), layer.bias, padding=1)
+
+
+def _content_weight(layer: nn.Conv2d, channels: int) -> Tensor:
+    """The last ``9 * channels`` inputs of a 1 x 1 layer as a 3 x 3 convolution."""
+    return layer.weight[:, -9 * channels :].reshape(-1, channels, 3, 3)
 
 
 def synthesise(decoder: Decoder, maps: Tensor, positions: Tensor) -> Tensor:

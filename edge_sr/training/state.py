@@ -71,7 +71,7 @@ def load_state(checkpoint: Path, spec: dict[str, Any]) -> RunState:
     except (RuntimeError, EOFError, TypeError, OSError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path} is not a readable run: {error}") from error
     if state.spec != spec:
-        changed = sorted(key for key in spec if state.spec.get(key) != spec[key])
+        changed = sorted(key for key in {*spec, *state.spec} if state.spec.get(key) != spec.get(key))
         raise CheckpointError(f"{path} belongs to a run of another spec; {', '.join(changed)} differ")
     return state
 

@@ -16,7 +16,10 @@ from edge_sr.runtime.upscaler import Upscaler
 
 pytest.importorskip("onnx")
 
-QUICK = 'name = "quick"\nmethod = "{method}"\nrange_frames = 3\nprice_frames = 2\ndrawings = 2\ncrop = 64\nscales = ["2"]\n{more}'
+QUICK = (
+    'name = "quick"\nmethod = "{method}"\nrange_frames = 3\nprice_frames = 2\ndrawings = 2\ncrop = 64\n'
+    'scales = ["2"]\n{more}'
+)
 LOOSE = "[budget]\nmean_db = 1.0\nworst_db = 3.0\n"
 
 
