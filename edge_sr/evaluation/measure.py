@@ -17,7 +17,18 @@ from edge_sr.errors import MediaError, OptionError, ShapeError
 from edge_sr.evaluation.crops import crops, worst_box
 from edge_sr.evaluation.machine import describe
 from edge_sr.evaluation.originals import Originals
-from edge_sr.evaluation.results import PROTOCOL, Evaluation, Row, Speed, Worst, finite, mean_row, number
+from edge_sr.evaluation.results import (
+    PROTOCOL,
+    Evaluation,
+    LayerPrice,
+    Row,
+    Speed,
+    Worst,
+    finite,
+    mean_row,
+    number,
+)
+from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf
 from edge_sr.manifest import Bundle, open_bundle
 from edge_sr.quality import Quality, compare, pair_sizes
 from edge_sr.resample import Kernel, resize
@@ -33,7 +44,10 @@ WORST = 2  # pictures kept for each row
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to measure; ``auto`` is a precision too, and rows say what it came to."""
+    """What to measure; ``auto`` is a precision too, and rows say what it came to.
+
+    ``with_crops``: for a report, with the worst pictures' crops, and VMAF where there is a libvmaf.
+    """
 
     bundles: tuple[str, ...]
     originals: Originals
@@ -69,7 +83,9 @@ class Pair(NamedTuple):
 class Tally:
     """Qualities picture by picture, the time they took, and the worst of them so far."""
 
+    vmaf_by: str | None = None
     values: list[Quality] = dataclasses.field(default_factory=list)
+    vmafs: list[float | None] = dataclasses.field(default_factory=list)
     encoder_seconds: float = 0.0
     decoder_seconds: float = 0.0
     pixels: int = 0
@@ -78,10 +94,18 @@ class Tally:
     def add(self, pair: Pair, picture: Picture, scale: Fraction) -> None:
         quality = compare(picture, pair.high, scale)
         self.values.append(quality)
+        if self.vmaf_by is not None:
+            self.vmafs.append(vmaf(self.vmaf_by, picture, pair.high))
         self.pixels += picture.shape[0] * picture.shape[1]
         self.worst = sorted([*self.worst, (quality.psnr_y, pair, picture)], key=lambda entry: entry[0])[
             :WORST
         ]
+
+    @property
+    def vmaf(self) -> float | None:
+        """The mean; ``None`` unless every picture has one."""
+        measured = [value for value in self.vmafs if value is not None]
+        return sum(measured) / len(measured) if measured and len(measured) == len(self.values) else None
 
 
 def evaluate(request: Request, notify: Notify) -> Evaluation:
@@ -104,6 +128,7 @@ def evaluate(request: Request, notify: Notify) -> Evaluation:
         rivals=(*rivals, *found.rivals),
         speed=tuple(found.speed),
         worst=tuple(found.worst),
+        layers=tuple(found.layers),
     )
 
 
@@ -116,17 +141,20 @@ class _Found:
         self.rivals: list[Row] = []
         self.speed: list[Speed] = []
         self.worst: list[Worst] = []
+        self.layers: list[LayerPrice] = []
+        self._vmaf_by = find_ffmpeg() if request.with_crops else None
 
     def add_network(self, bundle: Bundle, name: str, asked: str) -> None:
         with Upscaler(bundle, backend=self.request.backend, precision=asked) as upscaler:
             for scale in self.request.scales:
                 self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
                 self._add_scale(name, upscaler, scale)
+            self.layers += _layer_prices(bundle, name, upscaler.placement)
 
     def _add_scale(self, name: str, upscaler: Upscaler, scale: Fraction) -> None:
-        tally = measure(upscaler, self.request.originals, scale)
+        tally = measure(upscaler, self.request.originals, scale, self._vmaf_by)
         precision = upscaler.precision
-        self.results.append(mean_row(name, precision, scale, tally.values, upscaler.placement))
+        self.results.append(mean_row(name, precision, scale, tally.values, upscaler.placement, tally.vmaf))
         self.speed.append(_speed(name, upscaler, scale, tally))
         self.worst += [
             _worst(name, precision, scale, entry, self.request.with_crops) for entry in tally.worst
@@ -135,6 +163,15 @@ class _Found:
             for whole in (math.floor(scale), math.ceil(scale)):
                 values = list(_resized(upscaler, self.request.originals, scale, whole))
                 self.rivals.append(mean_row(f"{name} x{whole} + lanczos", precision, scale, values))
+
+
+def _layer_prices(bundle: Bundle, name: str, placement: str | None) -> Iterator[LayerPrice]:
+    """As the bundle's calibration found them; none unless INT8 ran."""
+    placements = bundle.description.extra.get("calibration", {}).get("placements", {})
+    found = placements.get(placement, {})
+    for entry in found.get("sensitivity", ()):
+        rounded = entry["layer"] in found["layers"]
+        yield LayerPrice(name, str(placement), entry["layer"], entry["mean_db"], entry["worst_db"], rounded)
 
 
 def pairs(originals: Originals, scale: Fraction) -> Iterator[Pair]:
@@ -149,9 +186,9 @@ def pairs(originals: Originals, scale: Fraction) -> Iterator[Pair]:
         yield Pair(original.name, resize(high, sizes.low), high)
 
 
-def measure(upscaler: Upscaler, originals: Originals, scale: Fraction) -> Tally:
+def measure(upscaler: Upscaler, originals: Originals, scale: Fraction, vmaf_by: str | None = None) -> Tally:
     """The network over the set. The first picture goes through once untimed, to warm up."""
-    tally = Tally()
+    tally = Tally(vmaf_by)
     for pair in pairs(originals, scale):
         with _naming(pair, scale):
             if not tally.values:

@@ -12,9 +12,12 @@ from edge_sr import __version__
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.chart import SHAPES, Level, Point, scatter
 from edge_sr.evaluation.crops import AMPLIFIED, CROP_NAMES
+from edge_sr.evaluation.report_tables import layer_prices, scrolling, times
 from edge_sr.evaluation.results import Evaluation, Row, Score, Speed, Worst
 
 MEASURES = (("psnr_y", "PSNR-Y dB", 2), ("ssim_y", "SSIM-Y", 4), ("psnr_rgb", "PSNR-RGB dB", 2))
+VMAF = ("vmaf", "VMAF", 1)
+Measures = Sequence[tuple[str, str, int]]
 SIMPLE = ("bicubic", "lanczos")
 
 
@@ -53,25 +56,29 @@ def _section(name: str, runs: Sequence[Evaluation], index: int) -> str:
         _table(runs, scales),
         "<h3>Quality against time</h3>",
         f'<div class="charts">{"".join(charts)}</div>',
+        times([(_label(speed, run, runs), speed) for run in runs for speed in run.speed]),
+        layer_prices(list(dict.fromkeys(entry for run in runs for entry in run.layers))),
         _worst(list(chain.from_iterable(run.worst for run in runs))),
         "</section>",
     ]
     return "\n".join(parts)
 
 
+def _measures(runs: Sequence[Evaluation]) -> Measures:
+    measured = any(row.vmaf is not None for run in runs for row in run.results)
+    return (*MEASURES, VMAF) if measured else MEASURES
+
+
 def _table(runs: Sequence[Evaluation], scales: Sequence[float]) -> str:
-    groups = "".join(f'<th scope="colgroup" colspan="{len(MEASURES)}">x{scale:g}</th>' for scale in scales)
+    measures = _measures(runs)
+    groups = "".join(f'<th scope="colgroup" colspan="{len(measures)}">x{scale:g}</th>' for scale in scales)
     titles = "".join(
-        f'<th scope="col"{_edge(key)}>{title}</th>' for _ in scales for key, title, _ in MEASURES
+        f'<th scope="col"{_edge(key)}>{title}</th>' for _ in scales for key, title, _ in measures
     )
     rows = list(_labelled(runs))
     labels = list(dict.fromkeys(label for label, _, _ in rows))
-    body = "".join(_table_row(label, rows, scales) for label in labels)
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Figures"><table><thead><tr>'
-        f'<th scope="col" rowspan="2">Network</th>{groups}</tr><tr class="titles">{titles}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    head = f'<tr><th scope="col" rowspan="2">Network</th>{groups}</tr><tr class="titles">{titles}</tr>'
+    return scrolling("Figures", head, [_table_row(label, rows, scales, measures) for label in labels])
 
 
 def _edge(key: str) -> str:
@@ -109,21 +116,33 @@ def _backend(row: Row | Speed, run: Evaluation) -> str:
     return next((speed.backend for speed in here), "unknown")
 
 
-def _table_row(label: str, rows: Sequence[tuple[str, Row, bool]], scales: Sequence[float]) -> str:
+def _table_row(
+    label: str, rows: Sequence[tuple[str, Row, bool]], scales: Sequence[float], measures: Measures
+) -> str:
     rival = next(is_rival for name, _, is_rival in rows if name == label)
     cells = []
     for scale in scales:
         here = [(name, row) for name, row, _ in rows if row.scale == scale]
         own = next((row for name, row in here if name == label), None)
-        for key, _, digits in MEASURES:
-            best = max((_rounded(getattr(row, key), digits) for _, row in here), default=0.0)
-            cells.append(_cell(key, getattr(own, key), digits, best) if own else f"<td{_edge(key)}></td>")
+        for measure in measures:
+            known = [row for _, row in here if _is_known(row, measure[0])]
+            cells.append(_cell(measure, own if own in known else None, known))
     kind = ' class="rival"' if rival else ""
     return f'<tr{kind}><th scope="row">{escape(label)}</th>{"".join(cells)}</tr>'
 
 
-def _cell(key: str, value: Score, digits: int, best: float) -> str:
-    if _rounded(value, digits) >= best:
+def _is_known(row: Row, key: str) -> bool:
+    """No VMAF was not measured; no PSNR is a picture without a fault."""
+    return key != VMAF[0] or row.vmaf is not None
+
+
+def _cell(measure: tuple[str, str, int], own: Row | None, rows: Sequence[Row]) -> str:
+    """A figure, marked where no other of ``rows`` is better."""
+    key, _, digits = measure
+    if own is None:
+        return f"<td{_edge(key)}></td>"
+    value: Score = getattr(own, key)
+    if _rounded(value, digits) >= max(_rounded(getattr(row, key), digits) for row in rows):
         edge = " first" if _edge(key) else ""
         return f'<td class="best{edge}">{_text(value, digits)}</td>'
     return f"<td{_edge(key)}>{_text(value, digits)}</td>"

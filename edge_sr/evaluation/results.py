@@ -23,7 +23,10 @@ Score = float | None
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Means over a set: dB, SSIM, dB. ``None`` stands for an infinite PSNR: every pixel right."""
+    """Means over a set: dB, SSIM, dB. ``None`` stands for an infinite PSNR: every pixel right.
+
+    ``vmaf`` is 0 to 100, ``None`` where it was not measured.
+    """
 
     bundle: str
     precision: str
@@ -33,13 +36,13 @@ class Row:
     psnr_rgb: Score
     images: int
     placement: str | None = None
+    vmaf: float | None = None
 
     def mapping(self) -> dict[str, Any]:
-        """The JSON form; ``placement`` only where a precision has several."""
-        values = dataclasses.asdict(self)
-        return (
-            values if self.placement else {key: value for key, value in values.items() if key != "placement"}
-        )
+        """The JSON form; ``placement`` only where a precision has several, ``vmaf`` where it was measured."""
+        optional = {"placement": self.placement, "vmaf": self.vmaf}
+        absent = {key for key, value in optional.items() if value is None}
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in absent}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +79,18 @@ class Worst:
 
 
 @dataclasses.dataclass(frozen=True)
+class LayerPrice:
+    """What rounding one layer alone cost when the bundle was calibrated, in dB; ``rounded``: whether it is."""
+
+    bundle: str
+    placement: str
+    layer: str
+    mean_db: float
+    worst_db: float
+    rounded: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Evaluation:
     """One run over one set of originals on one machine."""
 
@@ -86,6 +101,7 @@ class Evaluation:
     rivals: tuple[Row, ...]
     speed: tuple[Speed, ...]
     worst: tuple[Worst, ...]
+    layers: tuple[LayerPrice, ...] = ()
 
     def mapping(self) -> dict[str, Any]:
         """The JSON form, which ``load`` reads."""
@@ -103,11 +119,16 @@ def load(path: Path) -> Evaluation:
 
 
 def mean_row(
-    bundle: str, precision: str, scale: Fraction, values: list[Quality], placement: str | None = None
+    bundle: str,
+    precision: str,
+    scale: Fraction,
+    values: list[Quality],
+    placement: str | None = None,
+    vmaf: float | None = None,
 ) -> Row:
     """The means of ``values``, one entry a picture."""
     psnr_y, ssim_y, psnr_rgb = (finite(sum(column) / len(column)) for column in zip(*values, strict=True))
-    return Row(bundle, precision, number(scale), psnr_y, ssim_y, psnr_rgb, len(values), placement)
+    return Row(bundle, precision, number(scale), psnr_y, ssim_y, psnr_rgb, len(values), placement, vmaf)
 
 
 def finite(value: float) -> Score:

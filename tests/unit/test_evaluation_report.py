@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from html import escape
 from html.parser import HTMLParser
@@ -12,7 +13,10 @@ import pytest
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.chart import Bar, Level, Point, bars, pareto, scatter, standalone
 from edge_sr.evaluation.report import page
-from edge_sr.evaluation.results import PROTOCOL, Evaluation, Row, Speed, Worst
+from edge_sr.evaluation.results import PROTOCOL, Evaluation, LayerPrice, Row, Speed, Worst
+from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf
+from edge_sr.resample import resize
+from edge_sr.tensors import reference_card
 
 DOT = "data:image/png;base64,iVBORw0KGgo="
 
@@ -123,3 +127,26 @@ def test_bars_are_as_long_as_their_times() -> None:
     rects = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.attrib["height"] == "18"]
     widths = [float(r.attrib["width"]) for r in rects]
     assert widths[1] / widths[0] == pytest.approx(3, rel=0.01) and widths[2] == widths[3]
+
+
+def test_times_layers_and_vmaf_stand_where_they_were_measured() -> None:
+    plain = evaluation()
+    assert "VMAF</th>" not in page([plain]) and "layer by layer" not in page([plain])
+    rows = (dataclasses.replace(plain.results[0], vmaf=91.25), plain.results[1])
+    layers = (LayerPrice("edge", "int8-cpu", "encoder.<0>", 0.0042, 0.0871, False),)
+    html = page([dataclasses.replace(plain, results=rows, layers=layers)])
+    checked(html)
+    assert html.count("VMAF</th>") == 2 and ">91.2<" in html
+    assert "encoder.&lt;0&gt;" in html and ">+0.0871<" in html
+    assert all(f">{figure}<" in html for figure in ("100.0", "150.0", "6.7"))
+
+
+def test_vmaf_tells_a_blurred_picture_from_a_perfect_one() -> None:
+    ffmpeg = find_ffmpeg()
+    if ffmpeg is None:
+        pytest.skip("no FFmpeg with libvmaf: pip install imageio-ffmpeg")
+    card = reference_card(240, 180)
+    blurred = resize(resize(card, (60, 45)), (240, 180))
+    perfect, worse = vmaf(ffmpeg, card, card), vmaf(ffmpeg, blurred, card)
+    assert perfect is not None and worse is not None
+    assert worse + 20 < perfect <= 100
