@@ -34,10 +34,10 @@ STEP_SECONDS = 0.12
 # Scales are multiples of this.
 GRAIN = 1 / 32
 # Half the frames are a high price, so it is paid late: for so many frames late at the lowest scale, of which one
-# in ten is forgiven (a frame a little late delays the next, and no more). They are taken again once they would
-# have had the planned time for so many seconds.
+# in ten is forgiven (a frame a little late delays the next, and no more). They are taken again once the lowest
+# scale, and a deviation, would have fitted into this share of their time for so many seconds.
 PATIENCE, FORGIVEN = 3, 0.1
-EASY_SECONDS = 1.0
+ENOUGH, EASY_SECONDS = 0.91, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,8 +105,8 @@ class ScaleController:
 
     @property
     def _needed(self) -> int:
-        """The least ``every`` that leaves the lowest scale within the planned time."""
-        return max(1, math.ceil(self._predicted(self.lowest, 1) / (PLANNED * self._spacing)))
+        """The least ``every`` at which the lowest scale fits."""
+        return max(1, math.ceil(self._predicted(self.lowest, 1) / (ENOUGH * self._spacing)))
 
     def _follow(self, fixed: float, pixel: float) -> None:
         if self._fixed is None:
