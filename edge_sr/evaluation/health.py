@@ -7,17 +7,20 @@ import importlib
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.evaluation.machine import package_version
 from edge_sr.optional import EXTRAS
-from edge_sr.trt import Flavour, installed_version
+from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour, installed_version, load
+
+if TYPE_CHECKING:
+    from edge_sr.engine_cache.gpu import Gpu
 
 State = Literal["ready", "absent", "broken"]
 Answer = tuple[State, str, str]  # state, what was found, what to run
 
-EXPORT, CUDA = "pip install 'edge-sr[export]'", "pip install 'edge-sr[cuda]'"
+CUDA, GPU = "pip install 'edge-sr[cuda]'", "a machine with an NVIDIA GPU"
 PACKAGES = (  # import name, distribution, what it is for
     ("torch", "torch", "export and train"),
     ("onnx", "onnx", "export and calibrate"),
@@ -95,18 +98,31 @@ def _openvino() -> Answer:
 
 
 def _tensorrt(flavour: Flavour) -> Answer:
-    version = installed_version(flavour)
-    if version is None:
-        return _missing(flavour.module)
-    state, gpu, _ = _answer(_gpu)
-    if state != "ready":
-        builds = (
-            "engines can be built, not run" if flavour is Flavour.RTX else "engines cannot be built or run"
-        )
-        return "absent", f"{version}, but no GPU: {builds}", "a machine with an NVIDIA GPU"
+    """All that this flavour lacks here to run, and whether its engines can be built all the same."""
+    version, gpu = installed_version(flavour), _this_gpu()
+    needs = [] if version else [_missing(flavour.module)[2]]
+    if gpu is None:
+        needs.append(GPU)
+    elif flavour is Flavour.RTX and gpu.compute_capability not in RTX_COMPUTE_CAPABILITIES:
+        needs.append(f"a GPU that TensorRT for RTX knows (not {gpu.compute_capability})")
     if find_spec("pycuda") is None:
-        return "absent", f"{version} with {gpu}, but no PyCUDA", CUDA
-    return "ready", f"{version} with {gpu}", ""
+        needs.append(CUDA)
+    found = version or "not installed"
+    if not needs:
+        load(flavour)  # one that is too old, or does not load, says so
+        return "ready", f"{found} with {gpu.name if gpu else ''}", ""
+    builds = version is not None and (flavour is Flavour.RTX or gpu is not None)
+    can = "engines can be built, not run" if builds else "engines cannot be built or run"
+    return "absent", f"{found}: {can}", ", ".join(needs)
+
+
+def _this_gpu() -> Gpu | None:
+    from edge_sr.engine_cache.gpu import find_gpu
+
+    try:
+        return find_gpu()
+    except EdgeSRError:
+        return None
 
 
 def _gpu() -> Answer:
@@ -125,11 +141,7 @@ def _pycuda() -> Answer:
     except ImportError as error:
         if "libcuda" not in str(error):
             raise
-        return (
-            "absent",
-            f"{version}, but no NVIDIA driver: libcuda is not found",
-            "a machine with an NVIDIA GPU",
-        )
+        return "absent", f"{version}, but no NVIDIA driver: libcuda is not found", GPU
     return "ready", version, ""
 
 

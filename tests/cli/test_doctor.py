@@ -8,6 +8,8 @@ import pytest
 from calling import Command
 
 from edge_sr import __version__
+from edge_sr.engine_cache.gpu import Gpu
+from edge_sr.errors import MissingError
 from edge_sr.evaluation import health
 from edge_sr.trt import Flavour, installed_version
 
@@ -39,7 +41,63 @@ def test_what_is_absent_names_its_extra(doctor: Command) -> None:
     absent = importlib.util.find_spec("openvino") is None
     assert (checks["openvino"]["state"] == "absent") == absent
     if installed_version(Flavour.TENSORRT) is None:
-        assert checks["tensorrt"]["install"] == "pip install 'edge-sr[tensorrt]'"
+        assert checks["tensorrt"]["install"].startswith("pip install 'edge-sr[tensorrt]'")
+
+
+@pytest.mark.parametrize(
+    "flavour, version, capability, pycuda, answer",
+    [
+        (
+            Flavour.RTX,
+            None,
+            None,
+            False,
+            "not installed: engines cannot be built or run; {rtx}, {gpu}, {cuda}",
+        ),
+        (Flavour.RTX, "1.7", None, True, "1.7: engines can be built, not run; {gpu}"),
+        (
+            Flavour.RTX,
+            "1.7",
+            "9.0",
+            True,
+            "1.7: engines can be built, not run; a GPU that TensorRT for RTX knows (not 9.0)",
+        ),
+        (Flavour.RTX, "1.7", "8.9", False, "1.7: engines can be built, not run; {cuda}"),
+        (Flavour.RTX, "1.7", "8.9", True, "1.7 with that GPU; "),
+        (Flavour.TENSORRT, "10.3", None, True, "10.3: engines cannot be built or run; {gpu}"),
+        (Flavour.TENSORRT, "10.3", "8.7", False, "10.3: engines can be built, not run; {cuda}"),
+        (Flavour.TENSORRT, "10.3", "9.0", True, "10.3 with that GPU; "),
+    ],
+)
+def test_a_flavour_says_all_that_it_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+    flavour: Flavour,
+    version: str | None,
+    capability: str | None,
+    pycuda: bool,
+    answer: str,
+) -> None:
+    gpu = None if capability is None else Gpu("that GPU", capability, 8192, False, "13.0")
+    monkeypatch.setattr(health, "installed_version", lambda _: version)
+    monkeypatch.setattr(health, "_this_gpu", lambda: gpu)
+    monkeypatch.setattr(health, "find_spec", lambda _: pycuda or None)
+    monkeypatch.setattr(health, "load", lambda _: None)
+    state, detail, install = health._tensorrt(flavour)
+    rtx = "pip install 'edge-sr[tensorrt-rtx]'"
+    assert f"{detail}; {install}" == answer.format(rtx=rtx, gpu=health.GPU, cuda=health.CUDA)
+    assert (state == "ready") == (install == "")
+
+
+def test_a_tensorrt_that_is_too_old_is_not_called_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Flavour) -> None:
+        raise MissingError("strongly typed networks need TensorRT 10 or newer, found 8.5.2")
+
+    monkeypatch.setattr(health, "installed_version", lambda _: "8.5.2")
+    monkeypatch.setattr(health, "_this_gpu", lambda: Gpu("Orin", "8.7", 8192, True, "11.4"))
+    monkeypatch.setattr(health, "find_spec", lambda _: True)
+    monkeypatch.setattr(health, "load", refuse)
+    finding = next(finding for finding in health.examine() if finding.name == "tensorrt")
+    assert finding.state == "absent" and "TensorRT 10 or newer" in finding.detail
 
 
 def test_lines_begin_with_a_mark(doctor: Command) -> None:
