@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx
 
+from edge_sr.calibration.dla_cache import cache_text
 from edge_sr.calibration.equalise import equalised
 from edge_sr.calibration.levels import PLACEMENTS
 from edge_sr.calibration.placement import quantised
@@ -17,6 +18,7 @@ from edge_sr.calibration.table import PlacementEntry, ScaleTable, table_text
 from edge_sr.manifest import Bundle, Description, Graph, file_sha256, new_folder, write_description
 
 TABLE = "scales.json"
+DLA_CACHE = "encoder.dla.cache"
 ROLES = ("encoder", "decoder", "decoder-sampled")
 IO = ("uint8", "float")
 
@@ -30,6 +32,8 @@ def write_bundle(bundle: Bundle, table: ScaleTable, out: Path, *, overwrite: boo
             graph for name in table.placements for graph in _placement_graphs(bundle, table, name, draft)
         )
         (draft / TABLE).write_text(table_text(table), encoding="utf-8")
+        plain = onnx.load(bundle.graph("encoder", base_precision(bundle, table, "int8")))
+        (draft / DLA_CACHE).write_text(cache_text(plain, table.ranges), encoding="utf-8")
         description = _described(bundle.description, (*kept, *made), table, draft)
         write_description(draft, description)
     return Bundle(out, description)
@@ -85,6 +89,7 @@ def _described(
     calibration = {
         "table": TABLE,
         "sha256": file_sha256(draft / TABLE),
+        "dla_cache": DLA_CACHE,
         "recipe": table.recipe.name,
         "method": table.recipe.method,
         "budget": dataclasses.asdict(table.recipe.budget),
