@@ -106,6 +106,7 @@ def summary(report: Report) -> str:
         f"{report.seconds:.1f} s, {report.fps:.1f} frames/s, "
         f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "
         f"at most {report.peak_rss_mb or 0:.0f} MB"
+        + (f", {report.device_mb:.0f} MB on the GPU" if report.device_mb is not None else "")
     )
 
 

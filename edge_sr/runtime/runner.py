@@ -62,6 +62,10 @@ class FlightRunner(Runner, Protocol):
     def times(self) -> PartTimes:
         """Of the frame that ``frames`` gave last."""
 
+    @property
+    def device_bytes(self) -> int:
+        """Device memory that is taken now, engines included."""
+
     def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
         """Every image, all of one shape, encoded and decoded, in order; the runner does nothing else meanwhile."""
 

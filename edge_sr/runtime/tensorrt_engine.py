@@ -6,13 +6,14 @@ no engine runs without a GPU.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from edge_sr.engine_cache.identity import EngineKey, Shape
 from edge_sr.engine_cache.sealed import read_sealed, write_sealed
-from edge_sr.errors import DeviceError, EngineError
+from edge_sr.errors import DeviceError, EdgeSRError, EngineError
 from edge_sr.spec import NetworkSpec
 from edge_sr.trt import Flavour, Library
 from edge_sr.trt_interface import (
@@ -153,5 +154,12 @@ class TensorRTEngine:
     def close(self) -> None:
         """Keep the kernels that were compiled on this device, and let go of the engine."""
         if self._cache is not None:
-            write_sealed(self._path, bytes(self._cache.serialize()), self.key.name)
+            self._keep(bytes(self._cache.serialize()))
         self._cache = self._config = self._engine = None
+
+    def _keep(self, kernels: bytes) -> None:
+        try:
+            write_sealed(self._path, kernels, self.key.name)
+        except EdgeSRError as error:
+            # They cost the next run some seconds, and this one nothing.
+            warnings.warn(f"kernels compiled on this GPU are not kept: {error}", stacklevel=2)

@@ -76,6 +76,10 @@ class ProvenRunner(ClosingRunner):
     def times(self) -> PartTimes:
         return self._inner.times
 
+    @property
+    def device_bytes(self) -> int:
+        return self._inner.device_bytes
+
     def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
         """As ``TensorRTRunner.frames``, once the engines for the pictures' size are proven."""
 

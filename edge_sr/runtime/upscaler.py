@@ -94,6 +94,13 @@ class Upscaler:
         return self._runner("uint8").encoder_backend
 
     @property
+    def device_bytes(self) -> int | None:
+        """Memory that is taken on the GPU now; ``None`` without one."""
+        flights = [runner for runner in self._runners.values() if isinstance(runner, FlightRunner)]
+        # Each measures what the whole process took since it was opened.
+        return max((runner.device_bytes for runner in flights), default=None)
+
+    @property
     def radius(self) -> int:
         """LR pixels around an output's nearest LR pixel that can change it."""
         return self.bundle.description.radius

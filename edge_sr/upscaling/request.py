@@ -131,6 +131,7 @@ class Report:
     encoder_ms: float
     decoder_ms: float
     peak_rss_mb: float | None
+    device_mb: float | None
     codec: str | None = None
     resumed_frames: int = 0
     bad_frames: int = 0
@@ -188,8 +189,13 @@ class TimedNetwork:
             encoder_ms=_median(self._encoder),
             decoder_ms=_median(self._decoder),
             peak_rss_mb=peak_rss_mb(),
+            device_mb=_megabytes(self.upscaler.device_bytes),
             **more,
         )
+
+
+def _megabytes(count: int | None) -> float | None:
+    return None if count is None else round(count / 1e6, 1)
 
 
 def _median(values: list[float]) -> float:

@@ -62,6 +62,7 @@ def test_a_film_is_the_cpus_and_leaves_nothing_on_the_device(
     upscale(request_for(source, tmp_path / "cpu.mp4", backend="onnxruntime"))
     assert report.frames == 22
     assert min(report.encoder_ms, report.decoder_ms) > 0
+    assert report.device_mb is not None and report.device_mb > 0
     (driver,) = devices.drivers
     driver.close()
     assert frame_times(tmp_path / "gpu.mp4") == frame_times(tmp_path / "cpu.mp4")

@@ -19,6 +19,7 @@ from edge_sr.errors import EngineError
 from edge_sr.grid import sampling_grid
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.cuda_fake import FakeDriver
+from edge_sr.runtime.runner import FlightRunner
 from edge_sr.runtime.tensorrt_proof import ProvenRunner, difference, required_db
 from edge_sr.tensors import reference_card
 
@@ -112,6 +113,14 @@ def test_a_wrong_engine_is_refused_now_and_later(shelf: Shelf, monkeypatch: pyte
     ):
         assert isinstance(runner, ProvenRunner)
         list(runner.frames([IMAGE], GRID))
+
+
+def test_frames_in_flight_are_proven_and_measured(shelf: Shelf) -> None:
+    with proven(shelf, FakeDriver()) as runner:
+        assert isinstance(runner, ProvenRunner) and isinstance(runner, FlightRunner)
+        assert len(list(runner.frames([IMAGE] * 5, GRID))) == 5
+        assert runner.times.encoder_ms > 0 and runner.device_bytes > 0
+    assert all(file.manifest.proof is not None for file in shelf.used.values())
 
 
 def test_another_driver_asks_for_a_new_proof(shelf: Shelf) -> None:
