@@ -69,7 +69,7 @@ class EngineShelf:
         self.find("decoder", {"maps": maps})
 
     def _candidates(self, part: str) -> Iterator[EngineFile]:
-        """Engines of exactly this graph, TensorRT and device; fixed sizes before ranges."""
+        """Engines of exactly this graph, TensorRT and device; DLA's first, then fixed sizes before ranges."""
         graph, version = self._graph(part), trt.installed_version(self.flavour)
         found = []
         for path in self.cache.paths():
@@ -81,7 +81,7 @@ class EngineShelf:
             same = (graph.sha256, part, self.io, self.flavour.value, version)
             if same == (key.graph_sha256, key.part, key.io, key.flavour, key.version) and self._runs(file):
                 found.append(file)
-        yield from sorted(found, key=_spread)
+        yield from sorted(found, key=_preference)
 
     def _runs(self, file: EngineFile) -> bool:
         key = file.manifest.key
@@ -119,11 +119,11 @@ class EngineShelf:
             self.opened.popitem()[1].close()
 
 
-def _spread(file: EngineFile) -> int:
-    """0 for fixed frame sizes: their kernels are tuned for just that size."""
-    profile = file.manifest.key.profiles[0]
-    frame = profile.get("maps") or profile["image"]
-    return int(frame.minimum != frame.maximum)
+def _preference(file: EngineFile) -> tuple[bool, bool]:
+    """Who built for DLA wants it used; kernels for a fixed frame size are tuned for just that size."""
+    key = file.manifest.key
+    frame = key.profiles[0].get("maps") or key.profiles[0]["image"]
+    return key.settings.dla_core is None, frame.minimum != frame.maximum
 
 
 def open_runner(bundle: Bundle, precision: str, io: str, flavour: Flavour) -> Runner:

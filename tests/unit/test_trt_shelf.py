@@ -62,6 +62,15 @@ def test_a_fixed_size_is_taken_before_a_range(nano: Bundle, cache: EngineCache) 
     assert here.used == {"encoder": ranged[0], "decoder": ranged[1]}
 
 
+def test_an_encoder_built_for_dla_is_taken_before_the_gpus(nano: Bundle, cache: EngineCache) -> None:
+    key = dataclasses.replace(keys(nano, sizes=((64, 48),))[0], flavour="tensorrt", gpu=GPU.name)
+    on_dla = dataclasses.replace(key, settings=dataclasses.replace(key.settings, dla_core=0))
+    _, wanted = store(cache, key, on_dla)
+    here = shelf(nano, cache, Flavour.TENSORRT)
+    here.find("encoder", FRAME)
+    assert here.used["encoder"] == wanted
+
+
 @pytest.mark.parametrize(
     "change",
     [
