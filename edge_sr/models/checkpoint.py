@@ -19,12 +19,14 @@ from edge_sr.errors import CheckpointError, InputNotFoundError
 from edge_sr.manifest import file_sha256
 from edge_sr.models.diinn import Diinn
 from edge_sr.models.infer import infer_spec
-from edge_sr.models.published import FAMILIES, build_network, recognise
+from edge_sr.models.published import FAMILIES, build_network, family_of, recognise
 from edge_sr.optional import require
 from edge_sr.spec import DecoderSpec, NetworkSpec, PublishedSpec, load_network
 
 PREFIXES = ("net.", "module.", "model.")
 NORMALISATION = ("sub", "div")
+# Where files keep their state dict beside other things; BasicSR's average of weights goes before the last ones.
+WRAPPERS = ("state_dict", "params_ema", "params", "model")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,19 +108,32 @@ def _published(
         some = ", ".join(sorted(tensors)[:3])
         raise CheckpointError(f"expected DIINN's decoder.K or one of {', '.join(FAMILIES)}, found {some} ...")
     spec, renamed = found
+    assumed = family_of(spec).assumed(tensors)
+    options = _stated_options(spec, stated, assumed)
+    notes = [
+        f"{key} {options[key]} is assumed" for key in sorted(assumed - set(stated.options if stated else ()))
+    ]
+    return dataclasses.replace(stated or spec, options=options), renamed, notes
+
+
+def _stated_options(
+    spec: PublishedSpec, stated: PublishedSpec | None, assumed: frozenset[str]
+) -> dict[str, Any]:
+    """The options of ``spec``, which tensors told, with what they cannot tell from ``stated``."""
+    if stated and stated.network != spec.network:
+        raise CheckpointError(f"the tensors are {spec.network}'s, the description states {stated.network}")
     options = dict(spec.options)
     for key, value in (stated.options if stated else {}).items():
-        if options.get(key) not in (0, value if not isinstance(value, list) else tuple(value)):
-            raise CheckpointError(
-                f"the tensors make {key} {options.get(key)}, the description states {value}"
-            )
+        told = options.get(key, value)
+        if key not in assumed and told not in (0, tuple(value) if isinstance(value, list) else value):
+            raise CheckpointError(f"the tensors make {key} {told}, the description states {value}")
         options[key] = value
-    unsaid = [key for key, value in options.items() if value == 0]
+    unsaid = [key for key, value in options.items() if type(value) is int and value == 0]
     if unsaid:
         raise CheckpointError(
             f"{unsaid[0]} cannot be told from {spec.network}'s tensors: state it in a model spec's options"
         )
-    return dataclasses.replace(stated or spec, options=options), renamed, []
+    return options
 
 
 def check_tensors(spec: NetworkSpec | PublishedSpec, tensors: Mapping[str, Tensor]) -> None:
@@ -155,11 +170,12 @@ def _read(path: Path) -> tuple[dict[str, Any], DecoderStatement]:
         raise CheckpointError(
             f"{path}: expected a checkpoint or a state dict, found {type(content).__name__}"
         )
-    if "state_dict" not in content:
+    wrapper = next((key for key in WRAPPERS if key in content), None)
+    if wrapper is None:
         return dict(content), DecoderStatement()
-    state, hyperparameters = content["state_dict"], content.get("hyper_parameters", {})
+    state, hyperparameters = content[wrapper], content.get("hyper_parameters", {})
     if not isinstance(state, Mapping):
-        raise CheckpointError(f"{path}: state_dict must be a mapping, found {type(state).__name__}")
+        raise CheckpointError(f"{path}: {wrapper} must be a mapping, found {type(state).__name__}")
     return dict(state), _statement(path, hyperparameters)
 
 
@@ -179,7 +195,10 @@ def _read_pickled(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path} holds more than plain tensors and was not loaded: {reason}") from error
+        raise CheckpointError(
+            f"{path} holds more than plain tensors and was not loaded: {reason}; where a whole module was "
+            "pickled, save its state_dict() with the software that made it"
+        ) from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {reason}") from error
@@ -212,8 +231,8 @@ def _under_project_keys(raw: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _stripped(key: str) -> str:
-    for prefix in PREFIXES:
-        key = key.removeprefix(prefix)
+    while key.startswith(PREFIXES):
+        key = key.partition(".")[2]
     return key
 
 

@@ -21,7 +21,8 @@ class Family:
 
     ``build`` makes one with untrained weights. ``recognise`` returns the options and the tensors under the
     family's own keys for a checkpoint in one of the layouts that people have, None for another network's.
-    ``channels``: 1 for a network of luma.
+    ``channels``: 1 for a network of luma. ``assumed``: the options that a checkpoint's tensors do not tell and for
+    which ``recognise`` puts what the layout's own software does; an option that it leaves 0 must be stated.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Family:
     build: Callable[[Any], nn.Module]
     recognise: Callable[[Tensors], Recognised | None]
     channels: int = 3
+    assumed: Callable[[Tensors], frozenset[str]] = lambda tensors: frozenset()
 
 
 def count(tensors: Tensors, pattern: str) -> int:

@@ -12,12 +12,21 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from edge_sr.errors import ConfigError
-from edge_sr.models import espcn, fsrcnn, srcnn
+from edge_sr.models import dbpn, drcn, edsr, espcn, fsrcnn, rdn, srcnn, vdsr
 from edge_sr.models.family import Family
 from edge_sr.models.luma import LumaNetwork
 from edge_sr.spec import PublishedSpec, from_mapping, to_mapping
 
-FAMILIES: dict[str, Family] = {"srcnn": srcnn.FAMILY, "fsrcnn": fsrcnn.FAMILY, "espcn": espcn.FAMILY}
+FAMILIES: dict[str, Family] = {
+    "srcnn": srcnn.FAMILY,
+    "vdsr": vdsr.FAMILY,
+    "drcn": drcn.FAMILY,
+    "fsrcnn": fsrcnn.FAMILY,
+    "espcn": espcn.FAMILY,
+    "edsr": edsr.FAMILY,
+    "rdn": rdn.FAMILY,
+    "dbpn": dbpn.FAMILY,
+}
 
 
 def family_of(spec: PublishedSpec) -> Family:
