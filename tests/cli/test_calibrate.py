@@ -119,7 +119,8 @@ def test_without_output_a_bundle_is_replaced_and_a_shipped_one_refused(
 
 def test_a_budget_nobody_can_meet(calibrate: Command, scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "made"
-    strict = recipe(tmp_path, more="[budget]\nmean_db = 1e-9\nworst_db = 1e-9\n")
+    clips = "percentile = 60\nleast_share = 0.9\n[budget]\nmean_db = 1e-9\nworst_db = 1e-9\n"
+    strict = recipe(tmp_path, "percentile", clips)
     before = set(tmp_path.iterdir())
     answer = calibrate("diinn-nano", "--frames", scenes, "-o", out, "--recipe", strict)
     assert_refused(answer, 4, out, "no assignment", "the nearest")
