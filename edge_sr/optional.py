@@ -19,6 +19,7 @@ EXTRAS: dict[str, str] = {
     "pycuda": "cuda",
     "cuda": "cuda",
     "aiohttp": "live",
+    "aiortc": "webrtc",
     "gi": "gst",
     "matplotlib": "report",
     "imageio_ffmpeg": "report",

@@ -31,6 +31,7 @@ STATS_SECONDS = 0.2
 
 Send = Callable[[bytes], None]
 Tell = Callable[[dict[str, Any]], None]
+Show = Callable[[Picture], None]
 
 
 class Viewer:
@@ -74,15 +75,16 @@ class Scene:
 class Audience:
     """All viewers. ``join`` and ``leave`` are the server's calls, ``serve`` and ``attend`` the network's."""
 
-    def __init__(self, period: float, snapshot_size: Callable[[], Size]) -> None:
+    def __init__(self, period: float, output_size: Callable[[], Size]) -> None:
         self.latencies = Latencies()
         self.shown = 0
         self._period = period
-        self._snapshot_size = snapshot_size
+        self._output_size = output_size
         self._viewers: set[Viewer] = set()
         self._lock = threading.Lock()
         self._scene: Scene | None = None
         self._snapshots: list[Future[bytes]] = []
+        self._watchers: dict[object, Show] = {}
         self._wishes: list[tuple[Viewer, Choice]] = []
         self._pixel_seconds = 0.0
         self._encode_seconds = 0.0
@@ -95,6 +97,15 @@ class Audience:
     def leave(self, viewer: Viewer) -> None:
         with self._lock:
             self._viewers.discard(viewer)
+
+    def watch(self, who: object, show: Show) -> None:
+        """Every frame at the run's output size, until ``unwatch``."""
+        with self._lock:
+            self._watchers[who] = show
+
+    def unwatch(self, who: object) -> None:
+        with self._lock:
+            self._watchers.pop(who, None)
 
     @property
     def count(self) -> int:
@@ -119,7 +130,7 @@ class Audience:
 
     @property
     def waiting(self) -> bool:
-        return self.count > 0 or bool(self._snapshots)
+        return self.count > 0 or bool(self._snapshots) or bool(self._watchers)
 
     def serve(self, engine: Engine, frame: Picture, captured: float, report: LiveReport) -> None:
         """A new frame for everybody who is ready for one."""
@@ -130,7 +141,7 @@ class Audience:
         still = old is not None and np.array_equal(old.encoded.frame, frame)
         encoded = old.encoded if old is not None and still else self._encode(engine, frame)
         self._scene = Scene(encoded, captured, self._figures(engine, report), still)
-        self._fulfil_snapshots(engine, self._scene)
+        self._show_whole(engine, self._scene)
         self._show(engine, self._ready(), self._scene)
 
     def attend(self, engine: Engine) -> None:
@@ -254,16 +265,21 @@ class Audience:
             taken, self._snapshots = self._snapshots, []
         return taken
 
-    def _fulfil_snapshots(self, engine: Engine, scene: Scene) -> None:
+    def _show_whole(self, engine: Engine, scene: Scene) -> None:
+        with self._lock:
+            shows = list(self._watchers.values())
         taken = self._taken_snapshots()
-        if not taken:
+        if not taken and not shows:
             return
-        picture = engine.network.decode(scene.encoded, size=self._snapshot_size())
+        picture = engine.network.decode(scene.encoded, size=self._output_size())
+        for show in shows:
+            show(picture)
+        if taken:
+            self._painters.submit(lambda: _fulfil(taken, picture))
 
-        def finish() -> None:
-            data = png(picture)
-            for future in taken:
-                if future.set_running_or_notify_cancel():
-                    future.set_result(data)
 
-        self._painters.submit(finish)
+def _fulfil(taken: list[Future[bytes]], picture: Picture) -> None:
+    data = png(picture)
+    for future in taken:
+        if future.set_running_or_notify_cancel():
+            future.set_result(data)

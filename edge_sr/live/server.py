@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import secrets
 import socket
 import threading
@@ -13,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from edge_sr.errors import EdgeSRError, OptionError, ResourceError
+from edge_sr.live import webrtc
 from edge_sr.live.audience import Audience, Viewer
 from edge_sr.live.engine import Choice
 from edge_sr.live.gate import Bucket, Gate
@@ -24,7 +26,7 @@ from edge_sr.runtime.backends import choose_backend
 from edge_sr.runtime.choice import offered
 
 MOST_VIEWERS = 16
-LARGEST_MESSAGE = 4096
+LARGEST_MESSAGE, LARGEST_OFFER = 4096, 32768
 MESSAGES_A_SECOND, MESSAGES_AT_ONCE = 60, 240
 SEND_SECONDS = 20.0
 HEARTBEAT_SECONDS = 20.0
@@ -94,10 +96,13 @@ class Server:
 
     async def _serve(self) -> None:
         self._ending = asyncio.Event()
-        app = self._web.Application(client_max_size=LARGEST_MESSAGE, middlewares=[self._guard()])
+        broadcast = webrtc.Broadcast(self._audience) if webrtc.available() else None
+        app = self._web.Application(client_max_size=LARGEST_OFFER, middlewares=[self._guard()])
         app.router.add_get("/", self._index)
         app.router.add_get("/live", self._live)
         app.router.add_get("/snapshot.png", self._snapshot)
+        if broadcast is not None:
+            app.router.add_post("/offer", functools.partial(self._offer, broadcast))
         runner = self._web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -106,6 +111,8 @@ class Server:
             self._ready.set_result(site._server.sockets[0].getsockname()[1])
             await self._ending.wait()
         finally:
+            if broadcast is not None:
+                await broadcast.close()
             await runner.cleanup()
 
     def _guard(self) -> Any:
@@ -158,6 +165,13 @@ class Server:
         headers = {"Content-Disposition": 'attachment; filename="edge-sr.png"', "Cache-Control": "no-store"}
         return self._web.Response(body=data, content_type="image/png", headers=headers)
 
+    async def _offer(self, broadcast: webrtc.Broadcast, request: Any) -> Any:
+        try:
+            answer = await broadcast.answer(await request.text())
+        except (webrtc.BadOffer, UnicodeDecodeError) as error:
+            raise self._web.HTTPBadRequest(text=f"{error}\n") from error
+        return self._web.Response(text=answer, content_type="application/sdp")
+
     async def _live(self, request: Any) -> Any:
         web = self._web
         if self._audience.count >= MOST_VIEWERS:
@@ -172,7 +186,7 @@ class Server:
         viewer = Viewer(post.picture, post.word)
         sending = asyncio.create_task(post.deliver())
         offered = [{key: model[key] for key in ("name", "precisions")} for model in self._models]
-        post.word({"models": offered})
+        post.word({"models": offered, "video": webrtc.available()})
         self._audience.join(viewer)
         try:
             await self._listen(connection, viewer)

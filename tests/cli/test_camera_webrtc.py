@@ -1,0 +1,53 @@
+"""The page's video over WebRTC, in a real browser; offers that are none."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+aiohttp = pytest.importorskip("aiohttp")
+pytest.importorskip("aiortc")
+
+from chromium import Chromium
+from test_camera_page import film, needs_browser, run, served
+
+__all__ = ["film"]  # a fixture
+
+
+@needs_browser
+def test_video_plays_and_the_views_come_back(film: Path, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with served(film) as address, Chromium(tmp_path / "profile") as browser:
+            await browser.open(address)
+            await browser.until("window.edgeSR && edgeSR.drawn > 2")
+            await browser.key("v")
+            await browser.until("document.getElementById('video').videoWidth === 192")
+            await browser.until("document.getElementById('video').currentTime > 1")
+            assert not await browser.evaluate("document.getElementById('video').hidden")
+            # The pictures of views wait meanwhile.
+            drawn = await browser.evaluate("edgeSR.drawn")
+            await asyncio.sleep(0.5)
+            assert await browser.evaluate("edgeSR.drawn") <= drawn + 2
+            await browser.key("v")
+            await browser.until(f"edgeSR.drawn > {drawn} + 5")
+            assert await browser.evaluate("document.getElementById('video').hidden")
+
+    run(work())
+
+
+def test_offers_that_are_none_are_refused(film: Path) -> None:
+    async def work() -> None:
+        async with served(film) as address, aiohttp.ClientSession() as session:
+            for offer in (b"", b"v=0", b"\xff\xfe", b"v=0\r\nm=audio 9 RTP/AVP 0\r\n", b"m=" * 500):
+                for _ in range(3):
+                    async with session.post(address + "offer", data=offer) as answer:
+                        assert answer.status == 400, offer
+            async with session.post(address + "offer", data=b"x" * 40_000) as answer:
+                assert answer.status == 413
+            foreign = {"Origin": "http://evil.example"}
+            async with session.post(address + "offer", data=b"v=0", headers=foreign) as answer:
+                assert answer.status == 403
+
+    run(work())
