@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 
 . ./setup.sh
-set_up .venv-test "dev,export,live,openvino,report,tensorrt-rtx"
+set_up .venv-test "dev,export,openvino,report,tensorrt-rtx,webrtc"
 
 bin="$PWD/.venv-test/bin"
 "$bin/ruff" check .

@@ -337,6 +337,7 @@ def test_a_gstreamer_pipeline(tmp_path: Path) -> None:
     assert report["input_size"] == [98, 64]
     assert report["frames_out"] > 5
     assert "nonsense" in refused(4, "gst:nonsense", "-o", str(tmp_path / "n.mkv"), "--scale", "2")
+    assert refused(4, "csi://0", "-o", str(tmp_path / "n.mkv"), "--scale", "2")
 
 
 def test_a_pipe_in_and_a_pipe_out(film: Path, tmp_path: Path) -> None:

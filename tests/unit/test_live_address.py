@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from edge_sr.errors import InputNotFoundError, OptionError, OutputExistsError, OutputFolderError
 from edge_sr.video import v4l2
 from edge_sr.video.address import parse_address, shown
+from edge_sr.video.gstreamer import pipeline_text
 from edge_sr.video.live_sinks import plan_outlet
 
 SECRETS = [
@@ -78,3 +80,11 @@ def test_sinks_that_cannot_be(tmp_path: Path) -> None:
 def test_an_unknown_device_names_those_that_exist() -> None:
     with pytest.raises(InputNotFoundError, match="there is"):
         v4l2.check_device("/dev/video4711")
+
+
+def test_a_csi_cameras_pipeline_names_its_sensor_and_rate() -> None:
+    with_rate = pipeline_text(parse_address("csi://1"), Fraction(30))
+    assert with_rate.startswith("nvarguscamerasrc sensor-id=1 ! video/x-raw(memory:NVMM),format=NV12,")
+    assert "framerate=30/1" in with_rate
+    assert "framerate" not in pipeline_text(parse_address("csi://1"), None)
+    assert pipeline_text(parse_address("gst:videotestsrc ! queue"), None) == "videotestsrc ! queue"
