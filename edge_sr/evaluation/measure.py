@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_sr.errors import MediaError, OptionError, ShapeError
 from edge_sr.evaluation.crops import crops, worst_box
 from edge_sr.evaluation.machine import describe
-from edge_sr.evaluation.originals import Originals
+from edge_sr.evaluation.originals import Original, Originals
 from edge_sr.evaluation.results import (
     PROTOCOL,
     Evaluation,
@@ -174,7 +174,7 @@ def _layer_prices(bundle: Bundle, name: str, placement: str | None) -> Iterator[
         yield LayerPrice(name, str(placement), entry["layer"], entry["mean_db"], entry["worst_db"], rounded)
 
 
-def pairs(originals: Originals, scale: Fraction) -> Iterator[Pair]:
+def pairs(originals: Iterable[Original], scale: Fraction) -> Iterator[Pair]:
     """Each original cut to fit ``scale`` with its low-resolution picture."""
     for original in originals:
         height, width = original.pixels.shape[:2]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import onnxruntime
 import pytest
+from PIL import Image
+from scenes import scene
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,3 +51,21 @@ def test_peak_graphs_are_what_the_script_makes(tmp_path: Path, monkeypatch: pyte
     for name in ("peak-conv.onnx", "peak-gemm.onnx"):
         onnxruntime.InferenceSession(str(tmp_path / name), providers=["CPUExecutionProvider"])
         assert (shipped / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_int8s_price_is_stated_for_every_scale(tmp_path: Path) -> None:
+    for index in range(3):
+        Image.fromarray(scene(index, 96, 96)).save(tmp_path / f"{index}.png")
+    script = str(ROOT / "benchmarks" / "int8_price.py")
+    words = ["diinn-nano", str(tmp_path), "--scales", "1.5,2", "--every", "2", "--side", "80"]
+    command = [sys.executable, script, *words, "--backend", "onnxruntime", "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"1.5", "2"}
+    for entry in found.values():
+        assert entry["pictures"] == 2
+        assert entry["mean_db"] <= entry["worst"]["db"] < 3
+        assert entry["worst"]["picture"] in ("0.png", "2.png")
