@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.errors import MediaError
 from edge_sr.video.colour import Colour, read_colour
 from edge_sr.video.deinterlace import Deinterlacer
-from edge_sr.video.opening import decoder_note, open_input
+from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
 from edge_sr.video.orientation import Orientation, frame_orientation
 from edge_sr.video.pixels import PixelLayout, layout_of
 
@@ -82,7 +82,9 @@ class Film:
         self.warnings: list[str] = []
         self._container = open_input(name, hwaccel)
         try:
-            self._stream: Any = _picture_stream(name, self._container)
+            self._stream: Any = picture_stream(Path(name).name, self._container)
+            # For progress and rate control alone: timestamps never come from it.
+            self._rate = frame_rate(self._stream) or Fraction(25)
             self._stream.codec_context.thread_count = threads
             self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
             self._deinterlacer = Deinterlacer()
@@ -212,7 +214,7 @@ class Film:
         else:
             promised = Fraction(self._container.duration or 0, 1_000_000) + self._origin
         missing = promised - self._end
-        if missing > max(1, 3 / _frame_rate(self._stream)):
+        if missing > max(1, 3 / self._rate):
             self._warn(f"the film ends {float(missing):.1f} s before the end that its header gives")
 
     def _warn(self, text: str) -> None:
@@ -238,7 +240,7 @@ class Film:
             coded_size=(frame.width, frame.height),
             size=orientation.displayed(frame.width, frame.height),
             time_base=Fraction(frame.time_base or self._stream.time_base or Fraction(1, 1000)),
-            rate=_frame_rate(self._stream),
+            rate=self._rate,
             frames=self._expected_frames(),
             aspect=_aspect(self._stream, orientation),
             colour=colour,
@@ -255,26 +257,7 @@ class Film:
         rest = max(duration - self.excerpt.start, Fraction(0))
         if self.excerpt.duration is not None:
             rest = min(rest, self.excerpt.duration) if duration else self.excerpt.duration
-        return round(rest * _frame_rate(self._stream))
-
-
-def _picture_stream(name: str, container: av.container.InputContainer) -> av.video.stream.VideoStream:
-    from av.stream import Disposition
-
-    for stream in container.streams.video:
-        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
-            return stream
-    kinds = sorted({stream.type for stream in container.streams})
-    found = " and ".join(kinds) if kinds else "nothing"
-    raise MediaError(f"{Path(name).name} has no picture, only {found}: expected a film or a picture")
-
-
-def _frame_rate(stream: av.video.stream.VideoStream) -> Fraction:
-    """Frames a second, for progress and rate control only: timestamps never come from it."""
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 1 <= rate <= 240:
-            return Fraction(rate).limit_denominator(1_000_000)
-    return Fraction(25)
+        return round(rest * self._rate)
 
 
 def _aspect(stream: av.video.stream.VideoStream, orientation: Orientation) -> Fraction:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_sr.errors import (
@@ -22,6 +21,7 @@ from edge_sr.errors import (
 from edge_sr.video import v4l2
 from edge_sr.video.address import Address
 from edge_sr.video.deinterlace import Deinterlacer
+from edge_sr.video.opening import frame_rate, picture_stream
 
 if TYPE_CHECKING:
     import av
@@ -87,24 +87,17 @@ class StreamSource:
         self._arrivals: dict[int, float] = {}
         self._container = _open(address, rate)
         try:
-            self._video = _picture(address, self._container)
+            self._video = picture_stream(address.shown, self._container)
             _decode_without_delay(self._video)
         except BaseException:
             self._container.close()
             raise
         self.ends = _has_end(address, self._container)
         self.sound = next(iter(self._container.streams.audio), None)
-        self.rate = _rate(self._video)
+        found = frame_rate(self._video)
+        self.rate = None if found is None else found.limit_denominator(1001)
         self._pace = _Pace(stop) if address.kind in ("file", "pipe") else None
         self._deinterlacer = Deinterlacer()
-
-    def __enter__(self) -> StreamSource:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def begin_pace(self) -> None:
         if self._pace is not None:
@@ -247,19 +240,10 @@ def without_protocol(address: Address) -> MissingError:
     )
 
 
-def _picture(address: Address, container: Any) -> Any:
-    if not container.streams.video:
-        kinds = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise MediaError(f"{address.shown} has no picture, only {kinds}: expected a camera or a film")
-    return container.streams.video[0]
-
-
 def _decode_without_delay(stream: Any) -> None:
     from av.codec.context import Flags
 
     context = stream.codec_context
-    if context is None:
-        raise MediaError("the picture's coding is not known to this FFmpeg: pip install --upgrade av")
     context.thread_type = "SLICE"
     context.thread_count = 1
     context.flags |= Flags.low_delay
@@ -280,10 +264,3 @@ def _has_end(address: Address, container: Any) -> bool:
     if address.kind in ("file", "pipe"):
         return True
     return address.kind.startswith("http") and bool(container.duration)
-
-
-def _rate(stream: Any) -> Fraction | None:
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 1 <= rate <= 240:
-            return Fraction(rate).limit_denominator(1001)
-    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from edge_sr.errors import (
 
 if TYPE_CHECKING:
     import av.container
+    import av.video.stream
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 UNREACHABLE = {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET}
@@ -84,6 +86,25 @@ def _on_gpu(name: str, hwaccel: str) -> tuple[av.container.InputContainer | None
         return av.open(name, metadata_errors="replace", timeout=(30, 60), hwaccel=device), ""
     except (av.error.FFmpegError, RuntimeError) as error:
         return None, f"FFmpeg says: {error}"
+
+
+def picture_stream(shown: str, container: av.container.InputContainer) -> av.video.stream.VideoStream:
+    """The film's picture, not its cover; ``MediaError``, which names ``shown``, where it has none."""
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
+            return stream
+    found = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    raise MediaError(f"{shown} has no picture, only {found}: expected a film or a camera")
+
+
+def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
+    """Frames a second, as far as the headers say."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 1 <= rate <= 240:
+            return Fraction(rate).limit_denominator(1_000_000)
+    return None
 
 
 def _unreadable(name: str, error: Any) -> EdgeSRError:
