@@ -10,33 +10,80 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from edge_sr.errors import ConfigError
+from edge_sr.errors import ConfigError, InputNotFoundError, OptionError
+from edge_sr.optional import require
 
 if TYPE_CHECKING:
+    from edge_sr.export.bundle import Identity
     from edge_sr.manifest import Bundle
-    from edge_sr.models.checkpoint import Checkpoint
     from edge_sr.spec import ModelSpec
+
+PRECISIONS = "fp32,fp16"
 
 
 def export(
     checkpoint: Path = typer.Argument(
-        ..., metavar="CHECKPOINT|SPEC", help="A checkpoint, or a model spec (.toml)."
+        ...,
+        metavar="CHECKPOINT|SPEC",
+        help="A checkpoint, a model spec (.toml), or any ONNX network for pictures (.onnx).",
     ),
     output: Path = typer.Option(..., "-o", "--output", metavar="BUNDLE", help="The folder to make."),
-    precision: str = typer.Option("fp32,fp16", help="Precisions, comma-separated: fp32, fp16."),
+    precision: str = typer.Option(PRECISIONS, help="Precisions, comma-separated: fp32, fp16."),
     as_json: bool = typer.Option(False, "--json", help="Print the result as one JSON object."),
 ) -> None:
-    """Turn a checkpoint into a bundle of encoder and decoder graphs.
+    """Turn a trained network into a bundle of graphs.
 
-    The graphs are held against the network in PyTorch at nine scales first; a bundle that fails is not written.
+    The graphs are held against the network itself first; a bundle that fails is not written.
     """
     start = time.perf_counter()
+    for module in ("torch", "onnx", "onnxsim"):
+        require(module, "edge-sr export")
     spec = _read_spec(checkpoint) if checkpoint.suffix == ".toml" else None
-    loaded, weights = _load(checkpoint, spec)
+    weights = checkpoint if spec is None else checkpoint.parent / spec.weights
+    if weights.suffix == ".onnx":
+        bundle = _export_brought(weights, spec, output, precision)
+    else:
+        bundle = _export_checkpoint(weights, spec, output, precision)
+    _report(bundle, time.perf_counter() - start, as_json)
+
+
+def _export_brought(path: Path, spec: ModelSpec | None, output: Path, precision: str) -> Bundle:
+    from edge_sr.export.brought import export_brought
+    from edge_sr.export.brought_probe import Stated
+    from edge_sr.manifest import file_sha256
+    from edge_sr.spec import from_mapping
+
+    if precision not in (PRECISIONS, "fp32"):
+        raise OptionError(f"an ONNX network is taken as it is, in fp32; found --precision {precision}")
+    if not path.is_file():
+        raise InputNotFoundError(f"no such network: {path}")
+    stated = from_mapping(Stated, {} if spec is None else spec.options, "options")
+    identity = _identity(path, file_sha256(path), (), spec, output)
+    return export_brought(path, identity, output, stated, _say)
+
+
+def _export_checkpoint(path: Path, spec: ModelSpec | None, output: Path, precision: str) -> Bundle:
+    from edge_sr.export.checkpoint import export_checkpoint
+    from edge_sr.models.checkpoint import load_checkpoint
+
+    loaded = load_checkpoint(path, None if spec is None else spec.network())
     for note in loaded.notes:
         _say(f"note: {note}")
-    bundle = _export(loaded, weights, spec, output, [part.strip() for part in precision.split(",")])
-    _report(bundle, time.perf_counter() - start, as_json)
+    identity = _identity(path, loaded.sha256, loaded.notes, spec, output)
+    precisions = [part.strip() for part in precision.split(",")]
+    return export_checkpoint(loaded, identity, output, precisions, _say)
+
+
+def _identity(
+    weights: Path, sha256: str, notes: tuple[str, ...], spec: ModelSpec | None, output: Path
+) -> Identity:
+    from edge_sr.export.bundle import Identity
+    from edge_sr.manifest import Source
+
+    source = Source(weights.name, sha256, notes)
+    if spec is None:
+        return Identity(output.name, "1", source)
+    return Identity(spec.name, spec.version, source, spec.default_for)
 
 
 def _say(message: str) -> None:
@@ -52,32 +99,6 @@ def _read_spec(path: Path) -> ModelSpec:
             f"{path}: expected a `weights` key to export from, found none; train first: edge-sr train"
         )
     return spec
-
-
-def _load(path: Path, spec: ModelSpec | None) -> tuple[Checkpoint, Path]:
-    from edge_sr.optional import require
-
-    for module in ("torch", "onnx", "onnxsim"):
-        require(module, "edge-sr export")
-    from edge_sr.models.checkpoint import load_checkpoint
-
-    weights = path if spec is None else path.parent / spec.weights
-    return load_checkpoint(weights, None if spec is None else spec.network()), weights
-
-
-def _export(
-    loaded: Checkpoint, weights: Path, spec: ModelSpec | None, output: Path, precisions: list[str]
-) -> Bundle:
-    from edge_sr.export.bundle import Identity
-    from edge_sr.export.checkpoint import export_checkpoint
-    from edge_sr.manifest import Source
-
-    source = Source(weights.name, loaded.sha256, loaded.notes)
-    if spec is None:
-        identity = Identity(output.name, "1", source)
-    else:
-        identity = Identity(spec.name, spec.version, source, spec.default_for)
-    return export_checkpoint(loaded, identity, output, precisions, _say)
 
 
 def _report(bundle: Bundle, seconds: float, as_json: bool) -> None:

@@ -34,6 +34,7 @@ class FixedRunner(ClosingRunner):
         self.backend = self.encoder_backend = network.backend
         self.precision = precision
         self._network, self._scale = network, bundle.description.scale
+        self.whole_frames = bundle.description.whole_frames
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """The picture times the network's scale."""
@@ -60,18 +61,26 @@ class RefineRunner(ClosingRunner):
         self.precision = precision
         self._network = network
         self._reach = bundle.description.radius - RESAMPLING_REACH
+        self.whole_frames = bundle.description.whole_frames
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """Nothing can be done before the size is known."""
         return image
 
     def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        if self.whole_frames:
+            return self._whole(image, grid)
         frame = np.empty((1, grid.height, grid.width, 3), image.dtype)
         rows = max(1, REFINED_PIXELS // (grid.width + 2 * self._reach))
         for start in range(0, grid.height, rows):
             part = slice(start, min(start + rows, grid.height))
             frame[:, part] = self._refined(image, grid, part)
         return frame
+
+    def _whole(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        x0, y0, x1, y1 = _box(grid)
+        base = _resampled(image, (grid.before, grid.after), (0, 0, *grid.after), (0, 0), "bicubic")
+        return np.ascontiguousarray(self._network.encode(base)[:, y0:y1, x0:x1])
 
     def _refined(self, image: NDArray[Any], grid: SamplingGrid, part: slice) -> NDArray[Any]:
         x0, y0, x1, y1 = _box(grid.part(part, slice(None)))

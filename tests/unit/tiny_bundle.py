@@ -149,7 +149,9 @@ def write_bundle(folder: Path, name: str = "tiny") -> Bundle:
                     onnx.save(model, file)
                     graphs.append(_graph(file, role, precision, io))
         source = Source("tiny.safetensors", "0" * 64)
-        description = Description(SCHEMA, "implicit", name, "1.0", NETWORK, 1, 2, source, tuple(graphs))
+        description = Description(
+            SCHEMA, "implicit", name, "1.0", NETWORK, 1, 2, 4 * 6 * WIDTH, source, tuple(graphs)
+        )
         write_description(draft, description)
     return read_bundle(folder / name)
 

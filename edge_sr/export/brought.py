@@ -1,0 +1,162 @@
+"""Any ONNX network from picture to picture as a bundle: read, probed, put behind the graph contract, compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from edge_sr.errors import CheckpointError, ParityError
+from edge_sr.export.brought_contract import behind_contract
+from edge_sr.export.brought_model import read_model
+from edge_sr.export.brought_probe import Findings, Stated, probe
+from edge_sr.export.bundle import Identity, write_graph
+from edge_sr.export.graphs import with_uint8_pictures
+from edge_sr.export.parity import CaseResult, check_parity, open_graph
+from edge_sr.export.picture import RESAMPLING_REACH, SIZES, Key, working_bytes
+from edge_sr.export.receptive import receptive_radius
+from edge_sr.manifest import SCHEMA, Bundle, Description, check_new_folder, new_folder, write_description
+from edge_sr.models.luma import GAIN, Bicubic, luma
+from edge_sr.spec import PublishedSpec
+from edge_sr.tensors import reference_card
+
+# Where shapes inside are computed, the graph does not say how much lives at one time.
+LEAST_WORKING_BYTES = 1024
+
+
+def export_brought(
+    path: Path,
+    identity: Identity,
+    out: Path,
+    stated: Stated,
+    progress: Callable[[str], None] = lambda message: None,
+) -> Bundle:
+    """Write the FP32 bundle of the network in ``path`` into the new folder ``out``.
+
+    ``stated`` narrows what is tried. Raises ``CheckpointError`` for a file that is unsound, hostile or no
+    network for pictures, ``ParityError`` when the graph behind the contract gives another result.
+    """
+    check_new_folder(out)
+    model = freed(read_model(path))
+    progress("trying layouts, ranges and sizes")
+    findings = _probed(path, model, stated)
+    progress(_sentence(findings))
+    graph = behind_contract(model, findings)
+    radius, how = _radius(graph, findings)
+    progress(how)
+    with new_folder(out) as draft:
+        cases = _compared(model, findings, graph)
+        described = _described(identity, findings, graph, cases, draft)
+        description = dataclasses.replace(described, radius=radius or 0, whole_frames=radius is None)
+        description.extra["field"] = how
+        write_description(draft, description)
+    return Bundle(out, description)
+
+
+def freed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without fixed sides on its input and output: most are fixed by the exporter's example alone."""
+    constants = {value.name for value in model.graph.initializer}
+    for value in (*model.graph.input, *model.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        for i, dim in enumerate(dims):
+            if len(dims) == 4 and value.name not in constants and dim.dim_value not in (1, 3):
+                dim.Clear()
+                dim.dim_param = f"{value.name}.{i}"
+    del model.graph.value_info[:]
+    return model
+
+
+def _probed(path: Path, model: onnx.ModelProto, stated: Stated) -> Findings:
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / path.name
+        onnx.save_model(model, plain)
+        try:
+            return probe(plain, stated)
+        except CheckpointError as error:
+            raise CheckpointError(str(error).replace(str(plain), str(path))) from error
+
+
+def _sentence(found: Findings) -> str:
+    what = "luma" if found.channels == 1 else "RGB"
+    return (
+        f"{found.input} to {found.output}: {what}, {found.layout} {found.dtype}, white at {found.top}, "
+        f"x{found.scale}; {found.gain_db:+.1f} dB from bicubic on a test card"
+    )
+
+
+def _radius(graph: onnx.ModelProto, found: Findings) -> tuple[int | None, str]:
+    """Input pixels to either side, or None for the whole frame; and how that is known."""
+    try:
+        radius = receptive_radius(graph) + RESAMPLING_REACH
+        return radius, f"receptive field of {radius} pixels to either side, computed from the graph"
+    except ParityError as error:
+        reason = str(error).split(";")[0]
+        if found.reach < 0:
+            return None, f"every pixel can depend on the whole frame, so frames run uncut ({reason})"
+        radius = found.reach + RESAMPLING_REACH
+        return radius, f"receptive field of {radius} pixels to either side, measured, not computed ({reason})"
+
+
+def _compared(model: onnx.ModelProto, found: Findings, graph: onnx.ModelProto) -> list[CaseResult]:
+    """The graph behind the contract against the network as it came."""
+    own, wrapped = open_graph(model), open_graph(graph)
+    results = []
+    for width, height in SIZES:
+        unit = reference_card(width, height)[None].astype(np.float32) / np.float32(255)
+        made = wrapped.run(None, {"image": unit})[0]
+        wanted = as_it_came(own, found, unit)
+        results.append(CaseResult(f"{width}x{height}", float(np.abs(made - wanted).max())))
+    check_parity(results, 0)
+    return results
+
+
+def as_it_came(session: Any, found: Findings, unit: NDArray[np.float32]) -> NDArray[Any]:
+    """``1 x h x w x 3`` in [0, 1] through the network itself, with numpy around it."""
+    picture = torch.from_numpy(unit).permute(0, 3, 1, 2)
+    given = (picture if found.channels == 3 else luma(picture)).numpy() * np.float32(found.top)
+    given = given if found.layout == "NCHW" else given.transpose(0, 2, 3, 1)
+    given = given.round().astype(np.uint8) if found.dtype == "uint8" else given
+    made = torch.from_numpy(
+        session.run(None, {found.input: np.ascontiguousarray(given)})[0].astype(np.float32)
+    )
+    made = (made if found.layout == "NCHW" else made.permute(0, 3, 1, 2)) / found.top
+    if found.channels == 1:
+        base = Bicubic(found.scale)(picture) if found.scale > 1 else picture
+        made = base + GAIN * (made - luma(base))
+    result: NDArray[Any] = made.clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    return result
+
+
+def _described(
+    identity: Identity,
+    found: Findings,
+    graph: onnx.ModelProto,
+    cases: list[CaseResult],
+    folder: Path,
+) -> Description:
+    graphs: dict[Key, onnx.ModelProto] = {
+        ("network", "fp32", "uint8"): with_uint8_pictures(graph),
+        ("network", "fp32", "float"): graph,
+    }
+    return Description(
+        schema=SCHEMA,
+        kind="refine" if found.scale == 1 else "fixed",
+        name=identity.name,
+        version=identity.version,
+        network=PublishedSpec(identity.name, "onnx", dataclasses.asdict(found)),
+        parameters=sum(math.prod(value.dims) for value in graph.graph.initializer),
+        radius=0,
+        working_bytes=max(working_bytes(graph), LEAST_WORKING_BYTES),
+        scale=found.scale,
+        source=identity.source,
+        graphs=tuple(write_graph(key, model, cases, folder) for key, model in graphs.items()),
+        parity={"against": "the network as it came", "cases": [dataclasses.asdict(case) for case in cases]},
+    )

@@ -1,0 +1,44 @@
+"""``edge-sr export``: what it prints, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from brought_onnx import model
+from calling import Command
+
+from edge_sr.manifest import read_bundle
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    onnx.save_model(model(top=255), tmp_path / "net.onnx")
+    (tmp_path / "net.toml").write_text(
+        'name = "mine"\npublished = "onnx"\nweights = "net.onnx"\noptions = { top = 255 }\n'
+    )
+    return tmp_path
+
+
+def test_a_brought_network_by_its_spec(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = Command("export", monkeypatch, capsys)
+    answer = export(folder / "net.toml", "-o", folder / "out", "--json")
+    assert answer.code == 0, answer.err
+    assert "planes to large: RGB, NCHW float32, white at 255, x2" in answer.err
+    assert "computed from the graph" in answer.err
+    assert answer.json["name"] == read_bundle(folder / "out").name == "mine"
+
+
+def test_what_contradicts_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = Command("export", monkeypatch, capsys)
+    answer = export(folder / "net.onnx", "-o", folder / "out", "--precision", "fp16")
+    assert (answer.code, "fp32" in answer.err) == (2, True)
+    (folder / "torn.onnx").write_bytes((folder / "net.onnx").read_bytes()[:300])
+    assert export(folder / "torn.onnx", "-o", folder / "out").code == 4
+    assert export(folder / "none.onnx", "-o", folder / "out").code == 4
+    assert not (folder / "out").exists()

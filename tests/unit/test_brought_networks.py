@@ -1,0 +1,202 @@
+"""ONNX networks that users bring: found out by a probe, run like ours, and never trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from brought_onnx import model
+from onnx import TensorProto, helper, numpy_helper
+
+from edge_sr.errors import CheckpointError, InputNotFoundError, OutputExistsError
+from edge_sr.export.brought import export_brought
+from edge_sr.export.brought_model import read_model
+from edge_sr.export.brought_probe import Stated
+from edge_sr.export.bundle import Identity
+from edge_sr.manifest import Source, read_bundle
+from edge_sr.runtime import blocks
+from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.tensors import reference_card
+
+IDENTITY = Identity("brought", "1", Source("net.onnx", "0" * 64))
+FRAME = reference_card(61, 47)
+
+
+def saved(tmp_path: Path, made: onnx.ModelProto) -> Path:
+    path = tmp_path / "net.onnx"
+    onnx.save_model(made, path)
+    return path
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("channels", [3, 1])
+def test_a_brought_network_runs_at_any_size_in_blocks(
+    tmp_path: Path, layout: str, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, model(layout=layout, channels=channels, top=255))
+    bundle = export_brought(path, IDENTITY, tmp_path / "out", Stated())
+    description = read_bundle(tmp_path / "out").description
+    assert (description.kind, description.scale, description.radius) == ("fixed", 2, 5)
+    assert "computed from the graph" in description.extra["field"]
+    with Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler:
+        whole = upscaler(FRAME, scale=2.7).astype(int)
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", description.working_bytes * 900)
+        cut = upscaler(FRAME, scale=2.7)
+    assert np.abs(cut - whole).max() <= 1
+    assert np.mean(np.abs(whole - np.repeat(np.repeat(FRAME, 2, 0), 2, 1).mean())) > 1
+
+
+@pytest.mark.parametrize(("layout", "top"), [("NCHW", 1), ("NCHW", 255), ("NHWC", 255)])
+def test_what_is_stated_is_not_tried_otherwise(tmp_path: Path, layout: str, top: int) -> None:
+    path = saved(tmp_path, model(layout=layout, top=top))
+    bundle = export_brought(path, IDENTITY, tmp_path / "out", Stated(layout, top, 3))
+    options = bundle.description.network.options  # type: ignore[union-attr]
+    assert (options["layout"], options["top"], options["channels"], options["scale"]) == (layout, top, 3, 2)
+    with pytest.raises(CheckpointError, match=r"refuses|dB"):
+        export_brought(path, IDENTITY, tmp_path / "other", Stated(layout, top, 1))
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_field_without_bound_is_found_and_runs_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = export_brought(saved(tmp_path, model(whole=True)), IDENTITY, tmp_path / "out", Stated())
+    assert bundle.description.whole_frames
+    assert "whole frame" in bundle.description.extra["field"]
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", bundle.description.working_bytes * 900)
+    with Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler:
+        everything = upscaler(FRAME, scale=2)
+        part = upscaler(FRAME, scale=2, region=(10, 5, 20, 30))
+    np.testing.assert_array_equal(part, everything[10:70, 20:60])
+
+
+Change = Callable[[onnx.ModelProto], Any]
+
+
+def _custom(made: onnx.ModelProto) -> None:
+    made.graph.node[0].domain = "evil.corp"
+    made.opset_import.append(helper.make_opsetid("evil.corp", 1))
+
+
+def _loop(made: onnx.ModelProto) -> None:
+    body = helper.make_graph([], "body", [], [])
+    made.graph.node.append(helper.make_node("Loop", ["", ""], ["never"], body=body))
+
+
+def _huge(made: onnx.ModelProto) -> None:
+    huge = TensorProto(name="huge", data_type=TensorProto.FLOAT, dims=[1 << 20, 1 << 20])
+    made.graph.initializer.append(huge)
+
+
+def _exploding(made: onnx.ModelProto) -> None:
+    """Small on disk, a terabyte in memory."""
+    shape = numpy_helper.from_array(np.array([1 << 20, 1 << 18], np.int64), "shape")
+    made.graph.initializer.append(shape)
+    made.graph.node.append(helper.make_node("ConstantOfShape", ["shape"], ["filled"]))
+    made.graph.node.append(helper.make_node("ReduceSum", ["filled"], ["sum"], keepdims=0))
+    made.graph.node.append(helper.make_node("Add", ["large", "sum"], ["more"]))
+    made.graph.output[0].name = "more"
+
+
+def _two_inputs(made: onnx.ModelProto) -> None:
+    made.graph.input.append(helper.make_tensor_value_info("second_picture", TensorProto.FLOAT, [1, 3, 8, 8]))
+
+
+def _old(made: onnx.ModelProto) -> None:
+    made.opset_import[0].version = 7
+
+
+def _dark(made: onnx.ModelProto) -> None:
+    made.graph.node.append(helper.make_node("Sub", ["large", "large"], ["nothing"]))
+    made.graph.output[0].name = "nothing"
+
+
+def _functions(made: onnx.ModelProto) -> None:
+    made.functions.append(onnx.FunctionProto(name="f", domain="mine"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_custom, "evil.corp"),
+        (_loop, "graph of its own"),
+        (_huge, "too large"),
+        (_exploding, r"refuses|GB|status"),
+        (_two_inputs, "second_picture"),
+        (_old, "opset 7"),
+        (_dark, "does not enlarge"),
+        (_functions, "functions of its own"),
+    ],
+)
+def test_a_hostile_or_useless_network_is_refused_in_a_line(tmp_path: Path, change: Change, says: str) -> None:
+    made = model()
+    change(made)
+    with pytest.raises(CheckpointError, match=says) as refused:
+        export_brought(saved(tmp_path, made), IDENTITY, tmp_path / "out", Stated())
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place", ["../secret.bin", "/etc/passwd", "link.bin", ""])
+def test_no_data_is_read_outside_the_folder(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / "net"
+    folder.mkdir()
+    (tmp_path / "secret.bin").write_bytes(bytes(4096))
+    (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
+    made = model()
+    _outside(made.graph.initializer[0], place, 0)
+    (folder / "net.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(CheckpointError, match="outside its folder"):
+        read_model(folder / "net.onnx")
+
+
+@pytest.mark.parametrize(
+    ("offset", "says"), [(1 << 20, "reaches beyond"), (0, "missing"), (-5, "reaches beyond")]
+)
+def test_data_beside_the_file_must_be_there_whole(tmp_path: Path, offset: int, says: str) -> None:
+    made = model()
+    _outside(made.graph.initializer[0], "beside.bin", offset)
+    if offset:
+        (tmp_path / "beside.bin").write_bytes(bytes(4096))
+    (tmp_path / "net.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(CheckpointError, match=says):
+        read_model(tmp_path / "net.onnx")
+
+
+def _outside(tensor: TensorProto, location: str, offset: int) -> None:
+    length = len(tensor.raw_data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
+        tensor.external_data.add(key=key, value=value)
+
+
+def test_data_beside_the_file_is_read(tmp_path: Path) -> None:
+    onnx.save_model(
+        model(), tmp_path / "net.onnx", save_as_external_data=True, location="net.bin", size_threshold=0
+    )
+    found = read_model(tmp_path / "net.onnx")
+    np.testing.assert_array_equal(
+        numpy_helper.to_array(found.graph.initializer[0]), numpy_helper.to_array(model().graph.initializer[0])
+    )
+
+
+@pytest.mark.parametrize("cut", [0, 10, 500])
+def test_a_torn_file_is_refused(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model().SerializeToString()[:cut])
+    with pytest.raises(CheckpointError):
+        read_model(path)
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    path = saved(tmp_path, model())
+    (tmp_path / "out").mkdir()
+    with pytest.raises(OutputExistsError):
+        export_brought(path, IDENTITY, tmp_path / "out", Stated())
+    with pytest.raises(InputNotFoundError):
+        read_model(tmp_path / "nowhere.onnx")
