@@ -151,7 +151,8 @@ def _codecs() -> Answer:
 
     from edge_sr.video.codecs import CODECS
 
-    usable = [codec for codec in CODECS.values() if not codec.is_hardware or _answer(_gpu)[0] == "ready"]
+    by_ffmpeg = [codec for codec in CODECS.values() if not codec.element]
+    usable = [codec for codec in by_ffmpeg if not codec.is_hardware or _answer(_gpu)[0] == "ready"]
     lacking = [codec.name for codec in usable if codec.encoder not in av.codec.codecs_available]
     version = ".".join(map(str, av.library_versions["libavcodec"]))
     writes = ", ".join(codec.name for codec in usable if codec.name not in lacking)

@@ -12,7 +12,9 @@ from edge_sr.video.pixels import SUBSAMPLING, PixelLayout
 @dataclasses.dataclass(frozen=True)
 class Codec:
     """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``piece`` is the suffix of
-    its pieces, ``intra`` says that every frame stands alone."""
+    its pieces, ``intra`` says that every frame stands alone. ``crf_key``: one option, or several that take the
+    same. ``element``: GStreamer's encoder, and what brings frames to it, in place of FFmpeg's; ``encoder`` then
+    only names the format."""
 
     name: str
     encoder: str
@@ -29,10 +31,11 @@ class Codec:
     piece: str = "mp4"
     largest_side: int = 65535
     intra: bool = False
+    element: str = ""
 
     @property
     def is_hardware(self) -> bool:
-        return "nvenc" in self.name
+        return "nvenc" in self.name or bool(self.element)
 
 
 _ALL = frozenset({"mp4", "mkv", "mov"})
@@ -43,6 +46,18 @@ _NVENC: dict[str, Any] = {
     "preset": "p5",
     "fixed": (("rc", "vbr"), ("b", "0")),
 }
+
+# NVIDIA's Accelerated GStreamer guide: a constant quantiser, 0 to 51, and presets 1 (fastest) to 4.
+_JETSON: dict[str, Any] = {
+    "chroma": ("420",),
+    "depths": (8,),
+    "crf": 24,
+    "crf_key": "quant-i-frames quant-p-frames",
+    "preset": "3",
+    "preset_key": "preset-level",
+    "fixed": (("ratecontrol-enable", "false"), ("insert-sps-pps", "true"), ("maxperf-enable", "true")),
+}
+_TO_JETSON = "nvvidconv ! video/x-raw(memory:NVMM),format=NV12 !"
 
 CODECS = {
     codec.name: codec
@@ -112,6 +127,22 @@ CODECS = {
             fixed=(("level", "3"), ("slicecrc", "1"), ("g", "1")),
             piece="nut",
             intra=True,
+        ),
+        Codec(
+            "h264_nvv4l2",
+            "h264",
+            "H.264",
+            _ALL,
+            element=f"{_TO_JETSON} nvv4l2h264enc",
+            **{**_JETSON, "largest_side": 4096},
+        ),
+        Codec(
+            "hevc_nvv4l2",
+            "hevc",
+            "H.265",
+            _ALL,
+            element=f"{_TO_JETSON} nvv4l2h265enc",
+            **{**_JETSON, "largest_side": 8192},
         ),
         Codec("h264_nvenc", "h264_nvenc", "H.264", _ALL, depths=(8,), **{**_NVENC, "largest_side": 4096}),
         Codec("hevc_nvenc", "hevc_nvenc", "H.265", _ALL, **{**_NVENC, "largest_side": 8192}),

@@ -58,7 +58,7 @@ def _quality(codec: Codec, crf: int | None) -> dict[str, str]:
     value = codec.crf if crf is None else crf
     if not 0 <= value <= codec.crf_limit:
         raise OptionError(f"--crf of {codec.name} must lie between 0 and {codec.crf_limit}, found {value}")
-    return {codec.crf_key: str(value)}
+    return dict.fromkeys(codec.crf_key.split(), str(value))
 
 
 def _speed(codec: Codec, preset: str | None) -> dict[str, str]:
@@ -104,6 +104,9 @@ def probe(encoding: Encoding) -> None:
     import av
     import av.codec
 
+    if encoding.codec.element:
+        _probe_element(encoding)
+        return
     try:
         context = av.CodecContext.create(encoding.codec.encoder, "w")
     except av.codec.codec.UnknownCodecError as error:
@@ -116,6 +119,25 @@ def probe(encoding: Encoding) -> None:
         context.open()
     except (av.error.FFmpegError, ValueError) as error:
         raise _unusable(encoding, error) from error
+
+
+def _probe_element(encoding: Encoding) -> None:
+    """Opened on the way to memory, as ``Piece`` opens it on the way to a file."""
+    import io
+
+    import av
+
+    from edge_sr.video.gst_encoder import GStreamerEncoder
+
+    with av.open(io.BytesIO(), "w", format="mp4") as file:
+        stream = mux_stream(file, encoding)
+        GStreamerEncoder(encoding, stream, Fraction(1), Colour(1, False, 1, 1)).close()
+
+
+def mux_stream(file: Any, encoding: Encoding) -> Any:
+    """A stream of the file for packets that come from another encoder than FFmpeg's."""
+    width, height = encoding.size
+    return file.add_mux_stream(encoding.codec.encoder, rate=encoding.rate, width=width, height=height)
 
 
 def _unusable(encoding: Encoding, error: Exception) -> EdgeSRError:

@@ -24,7 +24,7 @@ class GStreamerSource:
     sound = None
 
     def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None = None) -> None:
-        self._gst = _bindings()
+        self._gst = bindings("a GStreamer source")
         self._stop = stop
         self._shown = address.shown
         self.rate = rate
@@ -88,15 +88,14 @@ def pipeline_text(address: Address, rate: Fraction | None) -> str:
     return f"nvarguscamerasrc sensor-id={number} ! {caps} ! nvvidconv ! video/x-raw,format=BGRx"
 
 
-def _bindings() -> Any:
-    gi = require("gi", "a GStreamer source")
+def bindings(purpose: str) -> Any:
+    """GStreamer, started; ``MissingError`` says what ``purpose`` needs."""
+    gi = require("gi", purpose)
     try:
         gi.require_version("Gst", "1.0")
     except ValueError as error:
-        raise MissingError(
-            "a GStreamer source needs its typelib: apt install gir1.2-gstreamer-1.0"
-        ) from error
-    gst = require("gi.repository.Gst", "a GStreamer source")
+        raise MissingError(f"{purpose} needs its typelib: apt install gir1.2-gstreamer-1.0") from error
+    gst = require("gi.repository.Gst", purpose)
     gst.init(None)
     return gst
 

@@ -121,7 +121,7 @@ def plan_outlet(address: Address, codec: str | None, overwrite: bool) -> Outlet:
         )
     muxer, options = STREAMS[address.kind]
     container = "mp4" if muxer == "flv" else "mkv"
-    return Outlet(address, muxer, options, find_codec(codec or "x264", container))
+    return Outlet(address, muxer, options, _live_codec(codec or "x264", container))
 
 
 def _refuse_codec(codec: str | None, reason: str) -> None:
@@ -139,7 +139,14 @@ def _file(address: Address, codec: str | None, overwrite: bool) -> Outlet:
         raise OutputFolderError(f"no folder {path.parent}: make it first")
     muxer, options = FILES[path.suffix.lower()]
     container = {"matroska": "mkv", "mpegts": "mkv"}.get(muxer, muxer)
-    return Outlet(address, muxer, options, find_codec(codec, container))
+    return Outlet(address, muxer, options, _live_codec(codec, container))
+
+
+def _live_codec(name: str | None, container: str) -> Codec:
+    codec = find_codec(name, container)
+    if codec.element:
+        raise OptionError(f"--codec {codec.name} is for films, not for live video: use another")
+    return codec
 
 
 class StreamSink:

@@ -9,8 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_sr.errors import EdgeSRError
 from edge_sr.video.colour import Colour
-from edge_sr.video.encoding import Encoding, configure
+from edge_sr.video.encoding import Encoding, configure, mux_stream
 
 if TYPE_CHECKING:
     import av
@@ -49,13 +50,14 @@ class Piece:
         self._times: list[tuple[int, int]] = []
         self._packets: list[Any] = []
         self._file, self._stream = self._open()
+        self._encoder = self._open_encoder()
         self._ended = False
 
     def encode(self, frame: TimedFrame) -> None:
         frame.frame.pts = len(self._times)
-        frame.frame.time_base = self._stream.codec_context.time_base
+        frame.frame.time_base = 1 / self._recipe.encoding.rate
         self._times.append((frame.pts - self.first_pts, frame.duration))
-        self._keep(self._stream.encode(frame.frame))
+        self._keep(self._encoder.encode(frame.frame))
 
     def save(self) -> None:
         """Ends the encoder and writes the piece, down to the disk."""
@@ -66,7 +68,7 @@ class Piece:
         """Writes as much of the piece as there is room for; False when not even one packet fits."""
         import av
 
-        with contextlib.suppress(av.error.FFmpegError, OSError):
+        with contextlib.suppress(av.error.FFmpegError, OSError, EdgeSRError):
             self._end()
         count = len(self._packets)
         while count:
@@ -80,20 +82,32 @@ class Piece:
         return False
 
     def _open(self) -> tuple[Any, Any]:
-        """A file of this name with the encoder as its stream; the first packet makes the file itself."""
+        """A file of this name with its stream, FFmpeg's encoder; the first packet makes the file itself."""
         import av
 
         file: Any = av.open(str(self.path), "w", format=MUXERS[self.path.suffix])
         encoding = self._recipe.encoding
-        stream = file.add_stream(encoding.codec.encoder, rate=encoding.rate)
-        configure(stream.codec_context, encoding, self._recipe.aspect, self._recipe.colour)
+        if encoding.codec.element:
+            stream = mux_stream(file, encoding)
+        else:
+            stream = file.add_stream(encoding.codec.encoder, rate=encoding.rate)
+            configure(stream.codec_context, encoding, self._recipe.aspect, self._recipe.colour)
         stream.time_base = self._recipe.time_base
         return file, stream
+
+    def _open_encoder(self) -> Any:
+        """FFmpeg's encoder is the stream itself."""
+        recipe = self._recipe
+        if not recipe.encoding.codec.element:
+            return self._stream
+        from edge_sr.video.gst_encoder import GStreamerEncoder
+
+        return GStreamerEncoder(recipe.encoding, self._stream, recipe.aspect, recipe.colour)
 
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._keep(self._stream.encode(None))
+            self._keep(self._encoder.encode(None))
 
     def _keep(self, packets: list[Any]) -> None:
         """Puts the true times on packets whose times are frame numbers."""
