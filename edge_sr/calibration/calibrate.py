@@ -206,9 +206,7 @@ class _Calibration:
         return self._entry(bench, layers, search)
 
     def _entry(self, bench: Bench, layers: Sequence[str], search: Search) -> PlacementEntry:
-        """The price as the graphs really run: on integer kernels where the CPU has them."""
-        simulate = bench.placement == "int8"
-        pictures = list(self.trial.pictures(*bench.graphs(layers), simulate=simulate))
+        pictures = bench.pictures(layers)
         price = self.trial.price(pictures)
         psnr_db, levels = self.trial.distance(pictures)
         self.say(f"{bench.placement}: {len(layers)} of {len(search.work)} layers: {price}")

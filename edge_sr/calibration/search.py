@@ -12,7 +12,7 @@ from edge_sr.calibration.memo import Memo
 from edge_sr.calibration.placement import quantised
 from edge_sr.calibration.recipe import Budget
 from edge_sr.calibration.table import Sensitivity
-from edge_sr.calibration.trial import Price, Trial
+from edge_sr.calibration.trial import Picture, Price, Trial
 from edge_sr.errors import BudgetError
 
 Say = Callable[[str], None]
@@ -45,8 +45,12 @@ class Bench:
         name = f"{self.placement}: {' '.join(sorted(layers))}"
         return Price(**self._memo.get(name, lambda: dataclasses.asdict(self._measure(layers))))
 
+    def pictures(self, layers: Collection[str]) -> list[Picture]:
+        """As the graphs really run: on integer kernels where the CPU has them."""
+        return list(self.trial.pictures(*self.graphs(layers), simulate=self.placement == "int8"))
+
     def _measure(self, layers: Collection[str]) -> Price:
-        return self.trial.price(list(self.trial.pictures(*self.graphs(layers))))
+        return self.trial.price(self.pictures(layers))
 
 
 class Search:
