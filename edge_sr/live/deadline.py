@@ -34,10 +34,12 @@ STEP_SECONDS = 0.12
 # Scales are multiples of this.
 GRAIN = 1 / 32
 # Half the frames are a high price, so it is paid late: for so many frames late at the lowest scale, of which one
-# in ten is forgiven (a frame a little late delays the next, and no more). They are taken again once the lowest
-# scale, and a deviation, would have fitted into this share of their time for so many seconds.
-PATIENCE, FORGIVEN = 3, 0.1
-ENOUGH, EASY_SECONDS = 0.91, 1.0
+# in five is forgiven (a frame a little late delays the next, and no more). They are taken again once the lowest
+# scale, and a deviation, would have fitted into this share of their time for so many seconds; for twice as many
+# after each time that this was soon regretted.
+PATIENCE, FORGIVEN = 4, 0.2
+ENOUGH, EASY_SECONDS, LONGEST_EASY_SECONDS = 0.91, 1.0, 16.0
+REGRET_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +65,8 @@ class ScaleController:
         self._spacing = spacing
         self._late = 0.0
         self._easy_since: float | None = None
+        self._easy_seconds = EASY_SECONDS
+        self._returned = -math.inf
         self._fixed: float | None = None
         self._pixel = 0.0
         self._variance = 0.0
@@ -78,7 +82,7 @@ class ScaleController:
         """One frame computed at ``scale``; ``now`` in seconds, rising."""
         late = cost.total > self.period
         self._follow(max(cost.total - cost.pixels, 0.0), cost.pixels / self.scale**2)
-        self._consider_fewer(late)
+        self._consider_fewer(late, now)
         self._consider_more(now)
         if self._predicted(self.scale) > LIMIT * self.period:
             self._roomy_since = None
@@ -86,12 +90,16 @@ class ScaleController:
         else:
             self._consider_raise(now)
 
-    def _consider_fewer(self, late: bool) -> None:
+    def _consider_fewer(self, late: bool, now: float) -> None:
         late = late and self.scale == self.lowest
         self._late = self._late + 1 if late else max(0.0, self._late - FORGIVEN)
         if self._late >= PATIENCE:
             self._late = 0.0
             self.every = max(self.every + 1, self._needed)
+            regretted = now - self._returned < REGRET_SECONDS
+            self._easy_seconds = (
+                min(LONGEST_EASY_SECONDS, 2 * self._easy_seconds) if regretted else EASY_SECONDS
+            )
 
     def _consider_more(self, now: float) -> None:
         if self.every == 1 or self._needed >= self.every:
@@ -99,8 +107,8 @@ class ScaleController:
             return
         if self._easy_since is None:
             self._easy_since = now
-        if now - self._easy_since >= EASY_SECONDS:
-            self._easy_since = None
+        if now - self._easy_since >= self._easy_seconds:
+            self._easy_since, self._returned = None, now
             self.every = self._needed
 
     @property

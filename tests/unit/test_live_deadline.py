@@ -140,6 +140,12 @@ def test_a_frame_now_and_then_a_little_late_costs_no_others() -> None:
     assert run.misses < 0.01
 
 
+def test_bursts_that_come_again_and_again_do_not_make_it_swing() -> None:
+    run = simulate(lambda now: 4.0 if now % 3 < 0.8 else 1.0, 0.05)
+    # Each return that is soon regretted doubles the wait for the next: six of the twenty bursts at most.
+    assert run.turns <= 12
+
+
 def test_slowly_growing_load_takes_fewer_and_fewer() -> None:
     run = simulate(lambda now: 1 + now / 10, 0.05)
     assert run.misses < 0.03
