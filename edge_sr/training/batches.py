@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import ConfigError
 from edge_sr.grid import Box, SamplingGrid, sampling_grid
-from edge_sr.training.ladder import Rung
+from edge_sr.training.ladder import Rung, bicubic_stack
 from edge_sr.training.pictures import Pixels
 from edge_sr.training.spec import ScheduleSpec
 
@@ -30,11 +31,19 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class GridBatch:
-    """For a last layer with neighbours: ``low`` as in ``Batch``, ``grid`` over all HR pixels of the patch, and
-    ``target`` uint8 ``n x H x W x 3``, one pixel less on each side."""
+    """``low`` as in ``Batch``, ``grid`` over all HR pixels of the patch, and ``target`` uint8 ``n x H x W x 3``:
+    less one pixel on each side for a last layer with neighbours."""
 
     low: Pixels
     grid: SamplingGrid
+    target: Pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureBatch:
+    """``low`` uint8 ``n x p x p x 3`` and the ``target`` uint8 ``n x q x q x 3`` that covers the same."""
+
+    low: Pixels
     target: Pixels
 
 
@@ -58,6 +67,7 @@ class BatchSource:
             )
         self._crops, self._weights, self._rungs, self._shares = crops, weights, rungs, shares
         self._spec = spec
+        self._large: dict[Fraction, Pixels] = {}
         self._generator = np.random.default_rng(seed)
 
     def state(self) -> dict[str, Any]:
@@ -73,8 +83,8 @@ class BatchSource:
         low, offsets, target = (np.stack(part) for part in zip(*items, strict=True))
         return Batch(low, offsets, target, rung.ratio)
 
-    def draw_grid(self) -> GridBatch:
-        """One window for the whole batch, for all its pictures share a grid."""
+    def draw_grid(self, halo: int) -> GridBatch:
+        """One window for the whole batch, for all its pictures share a grid; its target is less by ``halo``."""
         rung, chosen = self._chosen()
         side = self._spec.patch
         top, left = (int(start) for start in self._generator.integers(0, rung.side - side + 1, 2))
@@ -83,7 +93,30 @@ class BatchSource:
         whole, low_size = (rung.high, rung.high), (rung.side, rung.side)
         grid = sampling_grid(low_size, whole, Box(x0, y0, x1, y1)).shifted(top, left)
         low = rung.low[chosen, top : top + side, left : left + side]
-        return GridBatch(low, grid, self._crops[chosen, y0 + 1 : y1 - 1, x0 + 1 : x1 - 1])
+        return GridBatch(low, grid, self._crops[chosen, y0 + halo : y1 - halo, x0 + halo : x1 - halo])
+
+    def draw_pictures(self, *, enlarged: bool) -> PictureBatch:
+        """Patches at a whole scale with the pictures they come from, or ``enlarged`` to their size by bicubic."""
+        rung, chosen = self._chosen()
+        times = rung.scale.numerator
+        given = self._enlarged(rung) if enlarged else rung.low
+        step = 1 if enlarged else times
+        pairs = [self._pair(given, int(index), step) for index in chosen]
+        low, target = (np.stack(part) for part in zip(*pairs, strict=True))
+        return PictureBatch(low, target)
+
+    def _enlarged(self, rung: Rung) -> Pixels:
+        if rung.scale not in self._large:
+            self._large[rung.scale] = bicubic_stack(rung.low, (rung.high, rung.high))
+        return self._large[rung.scale]
+
+    def _pair(self, given: Pixels, index: int, step: int) -> tuple[Pixels, Pixels]:
+        side = self._spec.patch
+        top, left = (int(start) for start in self._generator.integers(0, given.shape[1] - side + 1, 2))
+        low = given[index, top : top + side, left : left + side]
+        rows, columns = (slice(step * start, step * (start + side)) for start in (top, left))
+        way = int(self._generator.integers(8))
+        return turned_picture(low, way), turned_picture(self._crops[index, rows, columns], way)
 
     def _chosen(self) -> tuple[Rung, NDArray[np.int64]]:
         rung = self._rungs[self._generator.choice(len(self._rungs), p=self._shares)]
@@ -105,6 +138,13 @@ class BatchSource:
         chance = self._generator.random((side, side, self._spec.samples), np.float32)
         places: NDArray[np.int64] = starts[:-1, None, None] + (chance * counts).astype(np.int64)
         return places
+
+
+def turned_picture(picture: Pixels, way: int) -> Pixels:
+    """One of the eight turns and mirrorings of a square picture."""
+    picture = picture[::-1] if way & 1 else picture
+    picture = picture[:, ::-1] if way & 2 else picture
+    return picture.swapaxes(0, 1) if way & 4 else picture
 
 
 def turned(low: Pixels, offsets: Float, target: Pixels, way: int) -> tuple[Pixels, Float, Pixels]:

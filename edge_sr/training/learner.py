@@ -8,13 +8,11 @@ import shutil
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edge_sr.errors import CheckpointError
-from edge_sr.models.diinn import Diinn, Positions
 from edge_sr.training import loss
-from edge_sr.training.batches import Batch, GridBatch
-from edge_sr.training.sampled import SampledDiinn
+from edge_sr.training.lesson import Compile, Lesson
 from edge_sr.training.spec import ScheduleSpec
 
 Tensors = dict[str, Tensor]
@@ -27,18 +25,25 @@ class Learner:
     """
 
     def __init__(
-        self, network: Diinn, spec: ScheduleSpec, device: torch.device, *, compiled: bool, exact: bool = False
+        self,
+        network: nn.Module,
+        lesson: Lesson,
+        spec: ScheduleSpec,
+        device: torch.device,
+        *,
+        compiled: bool,
+        exact: bool = False,
     ) -> None:
-        self.network: Diinn = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self._spec, self.device = spec, device
         self._optimiser = torch.optim.Adam(
             self.network.parameters(), spec.rate, betas=(0.9, 0.99), fused=True
         )
-        self._forward = forward_of(self.network, device, compiled)
+        self._predict = lesson.predictor(self.network, compiler(device) if compiled else _as_is)
         self._half = half_precision(device) and not exact
 
-    def step(self, batch: Batch | GridBatch, number: int, fraction: float) -> Tensor:
+    def step(self, batch: Any, number: int, fraction: float) -> Tensor:
         """Step ``number`` (from 0), at ``fraction`` of the run; returns the loss, not yet awaited."""
         for group in self._optimiser.param_groups:
             group["lr"] = rate_at(self._spec, number, fraction)
@@ -50,22 +55,13 @@ class Learner:
         self._follow(number)
         return value.detach()
 
-    def _loss(self, batch: Batch | GridBatch, fraction: float) -> Tensor:
+    def _loss(self, batch: Any, fraction: float) -> Tensor:
         low = torch.from_numpy(batch.low).to(self.device).permute(0, 3, 1, 2).float() / 255
         target = torch.from_numpy(batch.target).to(self.device).float() / 255
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
-            picture = self._picture(low, batch)
+            picture = self._predict(low, batch)
         criterion = loss.l1 if fraction < self._spec.psnr_from else loss.psnr
         return criterion(picture.float(), target, self._spec.luma_share)
-
-    def _picture(self, low: Tensor, batch: Batch | GridBatch) -> Tensor:
-        if isinstance(batch, GridBatch):
-            positions = Positions.from_grid(batch.grid, low)
-            grid = self.network.decode(self.network.encode(low), low, positions)
-            return grid.permute(0, 2, 3, 1)
-        offsets = torch.from_numpy(batch.offsets).to(self.device)
-        samples: Tensor = self._forward(low, offsets, torch.tensor([batch.ratio], device=self.device))
-        return samples
 
     @torch.no_grad()
     def _follow(self, number: int) -> None:
@@ -97,11 +93,18 @@ def rate_at(spec: ScheduleSpec, number: int, fraction: float) -> float:
     )
 
 
-def forward_of(network: Diinn, device: torch.device, compiled: bool) -> Any:
-    """The network at samples, compiled where a compiler is at hand."""
-    sampled = SampledDiinn(network)
+def compiler(device: torch.device) -> Compile:
+    """``torch.compile`` where a compiler is at hand."""
     ready = device.type == "cuda" or shutil.which("g++") is not None
-    return torch.compile(sampled, dynamic=False) if compiled and ready else sampled
+    return _compiled if ready else _as_is
+
+
+def _compiled(module: nn.Module) -> Any:
+    return torch.compile(module, dynamic=False)
+
+
+def _as_is(module: nn.Module) -> Any:
+    return module
 
 
 def half_precision(device: torch.device) -> bool:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
-from edge_sr.errors import CheckpointError, InterruptedRun, OutputExistsError
+from edge_sr.errors import CheckpointError, ConfigError, InterruptedRun, OutputExistsError
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.diinn import Diinn
 from edge_sr.spec import ModelSpec, to_mapping
 from edge_sr.training import crops as packed
 from edge_sr.training.batches import BatchSource
-from edge_sr.training.ladder import build_rung, draw_scales
+from edge_sr.training.ladder import build_rung
 from edge_sr.training.learner import Learner
+from edge_sr.training.lesson import lesson_for
 from edge_sr.training.limit import Limit
 from edge_sr.training.progress import Say, draw_curve, line
 from edge_sr.training.shrinking import shrinker
@@ -57,7 +59,7 @@ class TrainingRun:
         int8: RoundedTraining | None = None,
     ) -> None:
         """``folder`` is the spec's own, which its starting weights are relative to; ``int8`` is learnt to bear."""
-        self._spec, self._training = spec, training_spec(spec)
+        self._spec, self._training, self._lesson = spec, training_spec(spec), lesson_for(spec)
         self._folder, self._checkpoint = folder, checkpoint
         self._limit, self._say, self._int8 = limit, say, int8
         self._step, self._seconds = 0, 0.0
@@ -75,9 +77,10 @@ class TrainingRun:
         state = load_state(self._checkpoint, self._conditions()) if resume else None
         crops = self._crops(sources)
         self._source = self._batches(crops)
-        self._validation = Validation(crops.validation, shrinker(self._training, salt=1))
+        shrink = shrinker(self._training, salt=1)
+        self._validation = Validation(crops.validation, shrink, self._lesson.enlarged)
         torch.manual_seed(self._training.seed)
-        network = Diinn(self._spec.diinn())
+        network = self._lesson.network()
         start = self._start()
         if start is not None and state is None:
             network.load_state_dict(starting_tensors(start, self._spec))
@@ -102,12 +105,14 @@ class TrainingRun:
         table = {} if self._int8 is None else {"qat": self._int8.sha256}
         return {**to_mapping(self._spec), **table}
 
-    def _new_learner(self, network: Diinn, device: torch.device) -> Learner:
+    def _new_learner(self, network: nn.Module, device: torch.device) -> Learner:
         schedule = self._training.schedule
         if self._int8 is None:
-            return Learner(network, schedule, device, compiled=self._training.compile)
+            return Learner(network, self._lesson, schedule, device, compiled=self._training.compile)
+        if not isinstance(network, Diinn):
+            raise ConfigError(f"--qat takes DIINN, found {self._spec.published}")
         self._int8.put_into(network)
-        return Learner(network, schedule, device, compiled=False, exact=True)
+        return Learner(network, self._lesson, schedule, device, compiled=False, exact=True)
 
     def _crops(self, sources: list[Path]) -> packed.Crops:
         cache = self._checkpoint.with_suffix(packed.SUFFIX)
@@ -123,7 +128,7 @@ class TrainingRun:
 
     def _batches(self, crops: packed.Crops) -> BatchSource:
         schedule, seed = self._training.schedule, self._training.seed
-        scales, shares = draw_scales(schedule, self._training.data.rungs, seed)
+        scales, shares = self._lesson.scales(schedule, self._training.data.rungs, seed)
         shrink = shrinker(self._training)
         self._say(f"shrinking the crops for {len(scales)} scales")
         rungs = [build_rung(crops.train, scale, shrink) for scale in scales]
@@ -131,7 +136,6 @@ class TrainingRun:
 
     def _train(self) -> None:
         saved = time.monotonic()
-        draw = self._source.draw_grid if self._spec.diinn().decoder.mode == 4 else self._source.draw
         if not self._history:
             self._validate()
         for seconds in _stopwatch(self._seconds):
@@ -139,7 +143,7 @@ class TrainingRun:
             fraction = self._limit.fraction(self._step, seconds)
             if fraction >= 1:
                 return
-            value = self._learner.step(draw(), self._step, fraction)
+            value = self._learner.step(self._lesson.draw(self._source), self._step, fraction)
             self._step += 1
             if self._step % LOSS_EVERY == 0:
                 self._losses.append(_finite(value.item(), self._step))
@@ -181,7 +185,7 @@ class TrainingRun:
             **self._learner.state(),
         )
         save_state(state, self._checkpoint)
-        save_weights(self._spec.diinn(), self._learner.average.state_dict(), self._checkpoint)
+        save_weights(self._spec.network(), self._learner.average.state_dict(), self._checkpoint)
 
     def _restore(self, state: RunState) -> None:
         self._learner.restore(state.network, state.ema, state.optimiser)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge_sr.models.diinn import Decoder, Diinn, normalised
+from edge_sr.grid import sampling_grid
+from edge_sr.models.diinn import Decoder, Diinn, Positions, bilinear, normalised
 from edge_sr.spec import DecoderSpec
 from edge_sr.training.rounding import RoundedConvolution
 
@@ -131,3 +132,19 @@ def _across(rows: Tensor, dx: Tensor) -> Tensor:
     left, here, right = rows[:, :, :-2], rows[:, :, 1:-1], rows[:, :, 2:]
     far = torch.where(dx > 0, right, left)
     return here + (far - here) * (dx.abs() / 2)
+
+
+def whole_picture(network: Diinn, picture: Tensor, high: int) -> Tensor:
+    """``1 x 3 x p x p`` to ``1 x 3 x high x high``, content terms at LR where the decoder allows it."""
+    if not content_moves(network.spec.decoder):
+        result: Tensor = network(picture, (high, high))
+        return result
+    side = picture.shape[2]
+    positions = Positions.from_grid(sampling_grid((side, side), (high, high)), picture)
+    maps = content_maps(network.decoder, network.encode(picture))
+    rows = maps[0, :, positions.rows][..., positions.cols].flatten(1).t()
+    residual = synthesise(network.decoder, rows, positions.stacked()[0].flatten(1).t())
+    image = residual.t().reshape(1, 3, high, high)
+    if network.spec.decoder.bilinear_base:
+        image = image + bilinear(normalised(picture), positions)
+    return 0.5 * image + 0.5

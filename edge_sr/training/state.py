@@ -14,7 +14,7 @@ from torch import Tensor
 
 from edge_sr.errors import CheckpointError, InputNotFoundError
 from edge_sr.optional import require
-from edge_sr.spec import NetworkSpec, to_mapping
+from edge_sr.spec import NetworkSpec, PublishedSpec, to_mapping
 from edge_sr.whole_file import write_whole
 
 Tensors = dict[str, Tensor]
@@ -76,7 +76,7 @@ def load_state(checkpoint: Path, spec: dict[str, Any]) -> RunState:
     return state
 
 
-def save_weights(spec: NetworkSpec, tensors: Tensors, checkpoint: Path) -> None:
+def save_weights(spec: NetworkSpec | PublishedSpec, tensors: Tensors, checkpoint: Path) -> None:
     """Write ``NAME.safetensors`` (float32, the project's keys) and its description ``NAME.json``."""
     safetensors = require("safetensors.torch", "saving weights")
     plain = {key: tensor.detach().cpu().float().contiguous() for key, tensor in tensors.items()}
@@ -87,5 +87,7 @@ def save_weights(spec: NetworkSpec, tensors: Tensors, checkpoint: Path) -> None:
 
 
 def _without_zeros(mapping: dict[str, Any]) -> dict[str, Any]:
+    if "encoder" not in mapping:
+        return mapping
     encoder = {key: value for key, value in mapping["encoder"].items() if value != 0}
     return {**mapping, "encoder": encoder}

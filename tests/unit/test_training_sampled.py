@@ -15,9 +15,8 @@ from edge_sr.models.diinn import Positions
 from edge_sr.spec import DecoderSpec
 from edge_sr.training.batches import BatchSource, turned
 from edge_sr.training.ladder import Rung, build_rung, draw_scales
-from edge_sr.training.sampled import SampledDiinn
+from edge_sr.training.sampled import SampledDiinn, whole_picture
 from edge_sr.training.spec import ScheduleSpec
-from edge_sr.training.validation import whole_picture
 
 SIDE = 72
 pytestmark = pytest.mark.torch
@@ -87,7 +86,7 @@ def test_turning_a_patch_turns_its_samples_along() -> None:
 def test_a_grid_batch_is_the_window_of_the_whole_picture() -> None:
     network = random_network(NARROW["residual"], DecoderSpec(4, False, (8, 8), True))
     rung = build_rung(crops(), Fraction("2.4"))
-    batch = source(rung, patch=rung.side).draw_grid()
+    batch = source(rung, patch=rung.side).draw_grid(halo=1)
     low = as_picture(batch.low)
     with torch.no_grad():
         window = network.decode(network.encode(low), low, Positions.from_grid(batch.grid, low))

@@ -1,0 +1,49 @@
+"""How networks other than DIINN are taught."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("safetensors")
+
+from edge_sr.resample import resize
+from edge_sr.spec import ModelSpec
+from edge_sr.training.batches import BatchSource
+from edge_sr.training.ladder import bicubic_stack, build_rung
+from edge_sr.training.learner import Learner
+from edge_sr.training.lesson import lesson_for
+from edge_sr.training.spec import ScheduleSpec
+
+PICTURE_SPECS: dict[str, dict[str, Any]] = {
+    "fsrcnn": {"scale": 3, "d": 8, "s": 4, "m": 1},
+    "srcnn": {"widths": [8, 4]},
+}
+
+
+@pytest.mark.parametrize("network", PICTURE_SPECS)
+def test_networks_from_picture_to_picture_learn(network: str) -> None:
+    """What is given lies over what is wanted: bicubic's own error is all that is left to learn."""
+    spec = ModelSpec("made", published=network, options=PICTURE_SPECS[network])
+    lesson = lesson_for(spec)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3)).astype(np.uint8)
+    crops = bicubic_stack(bicubic_stack(crops, (24, 24)), (96, 96))
+    schedule = ScheduleSpec(batch=4, patch=12, rate=1e-2, warmup=10)
+    scales, shares = lesson.scales(schedule, 4, 0)
+    rungs = [build_rung(crops, scale) for scale in scales]
+    source = BatchSource(crops, np.full(3, 1 / 3), rungs, shares, schedule, 0)
+    batch = lesson.draw(source)
+    times = 3 if network == "fsrcnn" else 1
+    side = 12 * times
+    assert batch.target.shape == (4, side, side, 3)
+    for low, target in zip(batch.low, batch.target, strict=True):
+        near = resize(low, (side, side)) if times > 1 else low
+        assert np.abs(near.astype(int) - target).mean() < 12
+    learner = Learner(lesson.network(), lesson, schedule, torch.device("cpu"), compiled=False)
+    losses = [learner.step(lesson.draw(source), number, 0.1).item() for number in range(80)]
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
+    shown = torch.from_numpy(rungs[0].low[:1]).permute(0, 3, 1, 2).float() / 255
+    assert lesson.enlarged(learner.average, shown, 96).shape == (1, 3, 96, 96)
