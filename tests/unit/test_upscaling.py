@@ -250,9 +250,9 @@ def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
 def test_a_network_that_breaks_leaves_what_was_made(
     source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_sr.upscaling.request import TimedNetwork
+    from edge_sr.runtime.upscaler import Upscaler
 
-    working, calls = TimedNetwork.__call__, [0]
+    working, calls = Upscaler.__call__, [0]
 
     def breaking(*given: Any, **more: Any) -> np.ndarray:
         calls[0] += 1
@@ -260,7 +260,7 @@ def test_a_network_that_breaks_leaves_what_was_made(
             raise RuntimeError("device lost")
         return working(*given, **more)
 
-    monkeypatch.setattr(TimedNetwork, "__call__", breaking)
+    monkeypatch.setattr(Upscaler, "__call__", breaking)
     with pytest.raises(ResourceError, match=r"device lost; .*partial\.mp4 plays what was made so far"):
         upscale(request_for(source, tmp_path / "film.mp4"))
     assert 4 <= len(frame_times(tmp_path / "film.partial.mp4")) <= 6
