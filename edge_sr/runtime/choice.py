@@ -7,6 +7,7 @@ not at all. Nothing else is chosen that changes a pixel: bfloat16 and float16 mu
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -23,11 +24,12 @@ from edge_sr.errors import EdgeSRError, OptionError
 from edge_sr.grid import sampling_grid
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.backends import BACKENDS, Backend, choose_backend
+from edge_sr.runtime.runner import Runner
 from edge_sr.tensors import reference_card
 
 # Large enough for threads and caches to tell, small enough to take seconds in all.
 BEFORE, AFTER = (160, 90), (320, 180)
-ROUNDS = 3
+ROUNDS = 5
 # INT8 costs some hundredths of a dB: for less time than this, relative to the best FP32, it pays.
 WORTH = 0.85
 MEASURED = ("fp32", "int8")
@@ -163,30 +165,36 @@ def _reason(best: Pair, times: dict[Pair, float | None]) -> str:
 
 
 def _measure(bundle: Bundle, threads: int) -> Iterator[tuple[str, float]]:
+    """Milliseconds for a small frame, the best of each candidate's rounds, after one to warm up.
+
+    The rounds go by turns, so that other work on the machine slows all candidates alike.
+    """
+    with contextlib.ExitStack() as stack:
+        runners = dict(_opened(bundle, threads, stack))
+        spent: dict[str, list[float]] = {name: [] for name in runners}
+        for _ in range(1 + ROUNDS):
+            for name, runner in runners.items():
+                spent[name].append(_milliseconds(runner))
+    for name, times in spent.items():
+        yield name, round(min(times[1:]), 3)
+
+
+def _opened(bundle: Bundle, threads: int, stack: contextlib.ExitStack) -> Iterator[tuple[str, Runner]]:
     for backend in _usable(bundle):
         for precision in _wanted(bundle, backend.name, "auto"):
-            try:
-                yield (
-                    f"{backend.name} {precision}",
-                    round(_milliseconds(bundle, backend, precision, threads), 3),
-                )
-            except EdgeSRError:
-                continue  # what cannot open is no candidate; asked for by name it says why
+            placement = placement_for(precision, bundle, backend) or precision
+            # What cannot open is no candidate; asked for by name it says why.
+            with contextlib.suppress(EdgeSRError):
+                runner = backend.open(bundle, placement, "uint8", threads)
+                stack.callback(runner.close)
+                yield f"{backend.name} {precision}", runner
 
 
-def _milliseconds(bundle: Bundle, backend: Backend, precision: str, threads: int) -> float:
-    """The best of a few rounds, after one to warm up."""
+def _milliseconds(runner: Runner) -> float:
     image, grid = reference_card(*BEFORE)[None], sampling_grid(BEFORE, AFTER)
-    runner = backend.open(bundle, placement_for(precision, bundle, backend) or precision, "uint8", threads)
-    try:
-        spent = []
-        for _ in range(1 + ROUNDS):
-            start = time.perf_counter()
-            runner.decode(runner.encode(image), image, grid)
-            spent.append(time.perf_counter() - start)
-    finally:
-        runner.close()
-    return 1000 * min(spent[1:])
+    start = time.perf_counter()
+    runner.decode(runner.encode(image), image, grid)
+    return 1000 * (time.perf_counter() - start)
 
 
 def _digest(bundle: Bundle, identity: dict[str, str]) -> str:
