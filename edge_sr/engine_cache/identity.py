@@ -48,7 +48,7 @@ class Tensor:
 class EngineKey:
     """All inputs of one build; ``gpu`` is empty for TensorRT for RTX, which builds for capabilities.
 
-    ``part`` is ``encoder`` or ``decoder``; ``io`` says whether pictures are ``uint8`` or ``float``;
+    ``part`` is ``encoder``, ``decoder`` or ``network``; ``io`` says whether pictures are ``uint8`` or ``float``;
     ``profiles`` are the shapes of every input, one entry for each optimisation profile.
     """
 

@@ -1,4 +1,4 @@
-"""The shapes of the graph contract: what each input of an encoder or decoder may be, per profile.
+"""The shapes of the graph contract: what each input of a graph may be, per profile.
 
 All sizes are (width, height) in pixels. Axes follow the graphs: pictures ``1 x h x w x 3``, maps
 ``1 x channels x h x w``, positions along one output axis each.
@@ -6,17 +6,35 @@ All sizes are (width, height) in pixels. Axes follow the graphs: pictures ``1 x 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from edge_sr.engine_cache.identity import Shape, ShapeRange, Tensor
+from edge_sr.engine_cache.identity import Shape, ShapeRange
 from edge_sr.errors import EngineError
+from edge_sr.manifest import Description, Graph, Port
 from edge_sr.spec import NetworkSpec
 
 Size = tuple[int, int]
 
 # The smallest frame that a range (--max-size) covers; fixed sizes may be smaller.
 SMALLEST: Size = (16, 16)
+
+# Every input's axes: a number, or whose length it is.
+CONTRACT: dict[str, tuple[Any, ...]] = {
+    "image": (1, "h", "w", 3),
+    "maps": (1, "channels", "hp", "wp"),
+    "rows": ("Ht",),
+    "cols": ("Wt",),
+    "offset_y": (1, 1, "Ht", 1),
+    "offset_x": (1, 1, 1, "Wt"),
+    "corner_rows": ("Ht",),
+    "corner_cols": ("Wt",),
+    "corner_y": (1, 1, "Ht", 1),
+    "corner_x": (1, 1, 1, "Wt"),
+    "ratio": (1, 1, 1, 1),
+    "cell": (1, 2, 1, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -39,33 +57,52 @@ def up_to(largest: Size, tile: Size) -> SizeRange:
 
 
 def input_shape(network: NetworkSpec, name: str, frame: Size, tile: Size) -> Shape:
-    """The shape of input ``name`` for one frame and tile; ``EngineError`` for a name outside the contract."""
-    (w, h), (tile_w, tile_h) = frame, tile
-    pad = 2 * network.decoder.init_q
-    halo = 2 * (network.decoder.mode == 4)
-    shapes: dict[str, Shape] = {
-        "image": (1, h, w, 3),
-        "maps": (1, network.map_channels, h + pad, w + pad),
-        "rows": (tile_h + halo,),
-        "cols": (tile_w + halo,),
-        "offset_y": (1, 1, tile_h + halo, 1),
-        "offset_x": (1, 1, 1, tile_w + halo),
-        "ratio": (1, 1, 1, 1),
-    }
-    if name not in shapes:
-        raise EngineError(
-            f"the graph asks for {name!r}, which is not among {', '.join(shapes)}: export the bundle again"
-        )
-    return shapes[name]
+    """The shape of a DIINN pair's input ``name`` for one frame and tile; ``EngineError`` for another name."""
+    lengths = _lengths(frame, tile, int(network.decoder.init_q), int(network.decoder.mode == 4))
+    lengths["channels"] = network.map_channels
+    return tuple(lengths.get(axis, axis) for axis in _axes(name))
 
 
 def profiles(
-    network: NetworkSpec, inputs: Sequence[Tensor], ranges: Sequence[SizeRange]
+    description: Description, graph: Graph, ranges: Sequence[SizeRange]
 ) -> list[dict[str, ShapeRange]]:
-    """One TensorRT profile for each range, over the inputs that the graph really has."""
-    return [{tensor.name: _shape_range(network, tensor.name, sizes) for tensor in inputs} for sizes in ranges]
+    """One TensorRT profile for each range, over the inputs that the graph really has.
+
+    Raises ``EngineError`` for an input outside the contract.
+    """
+    return [{port.name: _shape_range(description, port, sizes) for port in graph.inputs} for sizes in ranges]
 
 
-def _shape_range(network: NetworkSpec, name: str, sizes: SizeRange) -> ShapeRange:
+def _shape_range(description: Description, port: Port, sizes: SizeRange) -> ShapeRange:
+    padding, halo = _padding(description), description.halo
     pairs = zip(sizes.frame, sizes.tile, strict=True)
-    return ShapeRange(*(input_shape(network, name, frame, tile) for frame, tile in pairs))
+    lengths = (_lengths(frame, tile, padding, halo) for frame, tile in pairs)
+    return ShapeRange(*(_port_shape(port, each) for each in lengths))
+
+
+def _port_shape(port: Port, lengths: Mapping[str, int]) -> Shape:
+    """An axis of a fixed length keeps it; the contract says which the others are, whatever the graph calls them."""
+    pairs = zip(port.shape, _axes(port.name), strict=True)
+    return tuple(dim if isinstance(dim, int) else lengths[axis] for dim, axis in pairs)
+
+
+def _axes(name: str) -> tuple[Any, ...]:
+    if name not in CONTRACT:
+        raise EngineError(
+            f"the graph asks for {name!r}, which is not among {', '.join(CONTRACT)}: export the bundle again"
+        )
+    return CONTRACT[name]
+
+
+def _lengths(frame: Size, tile: Size, padding: int, halo: int) -> dict[str, int]:
+    """The axes of ``CONTRACT``: maps have ``padding`` pixels more on each side, positions ``halo``."""
+    (w, h), (tile_w, tile_h) = frame, tile
+    padded = {"hp": h + 2 * padding, "wp": w + 2 * padding}
+    return {"h": h, "w": w, **padded, "Ht": tile_h + 2 * halo, "Wt": tile_w + 2 * halo}
+
+
+def _padding(description: Description) -> int:
+    """Pixels around the maps on each side, as the encoder states its output: ``h``, or ``h+2`` for one."""
+    encoder = next((graph for graph in description.graphs if graph.role == "encoder"), None)
+    rows = "h" if encoder is None else str(encoder.outputs[0].shape[2])
+    return int(rows.partition("+")[2] or 0) // 2

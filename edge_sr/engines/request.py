@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from edge_sr import trt
 from edge_sr.engine_cache import shapes
 from edge_sr.engine_cache.gpu import Gpu, find_gpu
-from edge_sr.engine_cache.identity import BuildSettings, EngineKey, Tensor
+from edge_sr.engine_cache.identity import BuildSettings, EngineKey
 from edge_sr.engines.dla import require_dla
 from edge_sr.engines.target import Size, TargetProfile, require_supported
 from edge_sr.errors import BundleError, MissingError, OptionError
 from edge_sr.manifest import Bundle, Graph, file_sha256
-from edge_sr.spec import NetworkSpec
+from edge_sr.spec import NetworkSpec, PublishedSpec
 from edge_sr.trt import Flavour
 
-PARTS = ("encoder", "decoder")
+# Roles that engines are built for, in order; the other roles stand for the same graphs in another form.
+PARTS = ("encoder", "decoder", "network")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class BuildRequest:
         """The target's tile, halved until a decoder as wide as the bundle's can compute it in the workspace."""
         width, height = self.target.tile_size
         while (
-            width * height * _bytes_per_pixel(self.bundle.network) > self.target.workspace << 20
+            width * height * _bytes_per_pixel(self.bundle.description.network) > self.target.workspace << 20
             and height > 1
         ):
             width, height = (width, height // 2) if 2 * height >= width else (width // 2, height)
@@ -68,9 +69,11 @@ class BuildRequest:
         return tuple(shapes.fixed(size, tile) for size in self.sizes or self.target.input_sizes)
 
 
-def _bytes_per_pixel(network: NetworkSpec) -> int:
+def _bytes_per_pixel(network: NetworkSpec | PublishedSpec) -> int:
     """Scratch for one output pixel: TensorRT asked for six float32 values a channel of the widest layer; eight
-    leave room."""
+    leave room. Other networks than DIINN do not say how wide theirs is, and keep the target's tile."""
+    if isinstance(network, PublishedSpec):
+        return 0
     decoder = network.decoder
     unfolded = 0 if decoder.splits else 9 * network.encoder.channels
     return 4 * 8 * max(*decoder.widths, unfolded)
@@ -120,13 +123,19 @@ def _on_the_device(target: TargetProfile, command: str) -> Workplace:
 
 def engine_keys(request: BuildRequest, workplace: Workplace) -> list[EngineKey]:
     """The identity of every engine that the request comes to; ``BundleError`` for a precision it lacks."""
-    parts = ("encoder",) if request.dla else PARTS
-    return [_key(request, workplace, part, io) for io in request.ios for part in parts]
+    parts = parts_of(request.bundle)
+    wanted = parts[:1] if request.dla else parts
+    return [_key(request, workplace, part, io) for io in request.ios for part in wanted]
+
+
+def parts_of(bundle: Bundle) -> tuple[str, ...]:
+    """What a bundle is built as: an encoder and a decoder, or the one graph of a network between pictures."""
+    roles = [graph.role for graph in bundle.description.graphs]
+    return tuple(part for part in PARTS if part in roles)
 
 
 def _key(request: BuildRequest, workplace: Workplace, part: str, io: str) -> EngineKey:
     graph = find_graph(request.bundle, part, request.precision, io)
-    inputs = [Tensor(port.name, (), port.dtype) for port in graph.inputs]
     return EngineKey(
         bundle=request.bundle.name,
         part=part,
@@ -138,7 +147,7 @@ def _key(request: BuildRequest, workplace: Workplace, part: str, io: str) -> Eng
         version=workplace.version,
         gpu=workplace.gpu.name if workplace.gpu else "",
         compute_capabilities=_capabilities(request, workplace),
-        profiles=tuple(shapes.profiles(request.bundle.network, inputs, request.ranges)),
+        profiles=tuple(shapes.profiles(request.bundle.description, graph, request.ranges)),
         settings=_settings(request, workplace.flavour),
     )
 

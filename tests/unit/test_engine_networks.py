@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rtx_builds import TARGETS, build_all
 
-from edge_sr.engine_cache.cache import EngineCache
-from edge_sr.engines.build import Built, build
-from edge_sr.engines.request import BuildRequest, find_workplace
-from edge_sr.engines.target import load_target
-from edge_sr.manifest import Bundle, shipped_bundles
-from edge_sr.trt import RTX_COMPUTE_CAPABILITIES
+from edge_sr.manifest import shipped_bundles
 
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
 
@@ -23,20 +18,6 @@ NETWORKS = [
     *(f"mode{mode}{query}" for mode in (1, 2, 3, 4) for query in ("", "-init_q")),
     *("edsr", "base", "base-mode4", "base-init_q", "one-layer"),
 ]
-
-PORTABLE = load_target("rtx-portable")
-TARGETS = {
-    **{text: replace(PORTABLE, compute_capabilities=(text,)) for text in RTX_COMPUTE_CAPABILITIES},
-    "portable": PORTABLE,
-}
-
-
-def build_all(bundle: Bundle, capability: str, folder: Path, depth: int = 10, **sizes: Any) -> list[Built]:
-    cache, built = EngineCache(folder), []
-    for precision in (name for name in bundle.precisions if name != "int8-cpu"):
-        request = BuildRequest(bundle, TARGETS[capability], precision, depth=depth, **sizes)
-        built += build(request, find_workplace(request, ""), cache, len)
-    return built
 
 
 @pytest.mark.parametrize("capability", ["7.5", "portable"])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
+
+from networks import LAYOUTS
+from rtx_builds import build_all
 
 from edge_sr.errors import ConfigError
 from edge_sr.export.bundle import Identity
-from edge_sr.export.picture import export_picture_network
+from edge_sr.export.checkpoint import export_checkpoint
 from edge_sr.manifest import Bundle, Source
+from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.luma import Bicubic, luma
 from edge_sr.models.published import build_network
 from edge_sr.resample import resize, resize_part, resize_planes
@@ -20,24 +25,26 @@ from edge_sr.runtime.upscaler import Upscaler
 from edge_sr.spec import PublishedSpec
 from edge_sr.tensors import reference_card
 
-NETWORKS: list[tuple[str, dict[str, Any]]] = [
-    ("srcnn", {"widths": (16, 8)}),
-    ("fsrcnn", {"scale": 2, "d": 16, "s": 6, "m": 2}),
-    ("espcn", {"scale": 3, "widths": (16, 8)}),
-]
+# Two layouts of one network make the same graphs.
+NAMES = [name for name in LAYOUTS if name != "edsr-basicsr"]
 FRAME = reference_card(61, 47)
 SIZE = (165, 127)
 
 
-@pytest.fixture(scope="module", params=NETWORKS, ids=lambda param: param[0])
+@pytest.fixture(
+    scope="module",
+    params=[(name, "narrow") for name in NAMES]
+    + [pytest.param((name, "full"), marks=pytest.mark.full) for name in NAMES],
+    ids="-".join,
+)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    network, options = request.param
-    spec = PublishedSpec("made", network, options)
-    torch.manual_seed(1)
-    out = tmp_path_factory.mktemp("bundles") / network
-    return export_picture_network(
-        spec, build_network(spec).eval(), Identity("made", "1", Source("made.pth", "0" * 64)), out
-    )
+    """From a checkpoint as people have it."""
+    name, size = request.param
+    folder = tmp_path_factory.mktemp(name)
+    layout = LAYOUTS[name]
+    loaded = load_checkpoint(layout.write(size, folder / "net.pth"), layout.stated(size))
+    identity = Identity("made", "1", Source("net.pth", loaded.sha256, loaded.notes))
+    return export_checkpoint(loaded, identity, folder / "bundle")
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
@@ -55,6 +62,16 @@ def test_blocks_and_regions_equal_the_whole_frame(
     for other, wanted in ((cut, whole), (part, inner)):
         assert np.abs(other - wanted).max() <= 1
         assert np.mean(other != wanted) < 1e-3
+
+
+@pytest.mark.parametrize("capability", ["7.5", "portable"])
+def test_tensorrt_for_rtx_builds_it(bundle: Bundle, capability: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    built = build_all(bundle, capability, tmp_path / "cache", sizes=((64, 48),))
+    manifests = [item.engine.manifest for item in built]
+    assert {manifest.key.part for manifest in manifests} == {"network"}
+    assert {manifest.key.precision for manifest in manifests} == {"fp32", "fp16"}
+    assert all(manifest.key.profiles[0]["image"].maximum == (1, 48, 64, 3) for manifest in manifests)
 
 
 def test_float_frames(bundle: Bundle) -> None:
@@ -103,5 +120,5 @@ def test_a_part_of_a_resized_picture() -> None:
 def test_options_and_names_are_checked() -> None:
     with pytest.raises(ConfigError, match="unknown key 'scales'"):
         build_network(PublishedSpec("made", "fsrcnn", {"scales": 2}))
-    with pytest.raises(ConfigError, match="srcnn, fsrcnn"):
+    with pytest.raises(ConfigError, match="srcnn, vdsr"):
         build_network(PublishedSpec("made", "swinir"))
