@@ -148,8 +148,7 @@ def offsets(before: int, after: int, start: int = 0, stop: int | None = None) ->
     The numerator is an exact integer, so the only rounding is that of the final division.
     """
     index = np.arange(start, after if stop is None else stop, dtype=np.int64)
-    row = ((2 * index + 1) * before) // (2 * after)
-    return (((2 * index + 1) * before - (2 * row + 1) * after) / after).astype(np.float32)
+    return offsets_to(((2 * index + 1) * before) // (2 * after), index, before, after)
 
 
 def first_output(before: int, after: int, row: int) -> int:
@@ -214,6 +213,32 @@ class SamplingGrid:
         return dataclasses.replace(self, rows=rows, cols=cols)
 
     @property
+    def cell(self) -> NDArray[np.float32]:
+        """An output pixel's height and width in half LR pixels, ``1 x 2 x 1 x 1``."""
+        sides = [2 * self.before[axis] / self.after[axis] for axis in (1, 0)]
+        return np.array(sides, np.float32).reshape(1, 2, 1, 1)
+
+    @property
+    def corner_rows(self) -> NDArray[np.int32]:
+        """The LR rows that hold the outputs' upper edges, int32 ``Ht``: at most one before ``rows``."""
+        return _corners(self.ys, self.before[1], self.after[1], self.origin[0])
+
+    @property
+    def corner_cols(self) -> NDArray[np.int32]:
+        """The LR columns that hold the outputs' left edges, int32 ``Wt``."""
+        return _corners(self.xs, self.before[0], self.after[0], self.origin[1])
+
+    @property
+    def corner_y(self) -> NDArray[np.float32]:
+        """How far below that LR row's upper edge an output begins, ``1 x 1 x Ht x 1`` in [0, 1)."""
+        return _fractions(self.ys, self.before[1], self.after[1]).reshape(1, 1, -1, 1)
+
+    @property
+    def corner_x(self) -> NDArray[np.float32]:
+        """How far to the right of that LR column's left edge an output begins, ``1 x 1 x 1 x Wt``."""
+        return _fractions(self.xs, self.before[0], self.after[0]).reshape(1, 1, 1, -1)
+
+    @property
     def origin(self) -> tuple[int, int]:
         """The LR row and column that ``rows`` and ``cols`` count from, after ``shifted``."""
         row = nearest(self.before[1], self.after[1], int(self.ys[0]), int(self.ys[0]) + 1)[0]
@@ -245,6 +270,26 @@ def sampling_grid(
         before=before,
         after=after,
     )
+
+
+def neighbours(index: NDArray[np.int64], before: int, after: int, side: int) -> NDArray[np.int64]:
+    """The LR index at ``side`` (-1 or 1) of each output's centre, kept inside: int64."""
+    return np.clip(((2 * index + 1) * before + side * after) // (2 * after), 0, before - 1)
+
+
+def offsets_to(
+    rows: NDArray[np.int64], index: NDArray[np.int64], before: int, after: int
+) -> NDArray[np.float32]:
+    """Distance of each output's centre from the centre of the LR pixel of ``rows``, in half LR pixels: float32."""
+    return (((2 * index + 1) * before - (2 * rows + 1) * after) / after).astype(np.float32)
+
+
+def _corners(index: NDArray[np.int64], before: int, after: int, origin: int) -> NDArray[np.int32]:
+    return (index * before // after - origin).astype(np.int32)
+
+
+def _fractions(index: NDArray[np.int64], before: int, after: int) -> NDArray[np.float32]:
+    return (index * before % after / after).astype(np.float32)
 
 
 def _mirrored(start: int, stop: int, length: int) -> NDArray[np.int64]:

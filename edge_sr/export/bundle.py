@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
 from edge_sr.errors import OptionError
+from edge_sr.export.diinn_form import diinn_form
+from edge_sr.export.form import Form, Input, inputs_of
 from edge_sr.export.graphs import LR, TILE, build_graph, with_uint8_pictures
+from edge_sr.export.liif_split import liif_form
+from edge_sr.export.metasr_split import metasr_form
 from edge_sr.export.parity import CaseResult, measure_parity
 from edge_sr.export.receptive import receptive_radius
-from edge_sr.export.split import SampledDecoder, SplitDecoder, SplitEncoder
 from edge_sr.manifest import (
     SCHEMA,
     Bundle,
@@ -28,10 +33,18 @@ from edge_sr.manifest import (
     new_folder,
     write_description,
 )
-from edge_sr.models.diinn import Diinn, bias_of, first_convolutions
-from edge_sr.spec import EncoderSpec, NetworkSpec
+from edge_sr.models.diinn import Diinn
+from edge_sr.models.liif import Liif
+from edge_sr.models.metasr import MetaSr
+from edge_sr.spec import EncoderSpec
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
+# The implicit networks, each with the way to cut it in two.
+FORMS: dict[type[nn.Module], Callable[[Any], Form]] = {
+    Diinn: diinn_form,
+    Liif: liif_form,
+    MetaSr: metasr_form,
+}
 Key = tuple[str, str, str]
 
 
@@ -46,23 +59,25 @@ class Identity:
 
 
 def export_bundle(
-    network: Diinn,
+    network: nn.Module,
     identity: Identity,
     out: Path,
     precisions: Sequence[str] = ("fp32", "fp16"),
     progress: Callable[[str], None] = lambda message: None,
 ) -> Bundle:
-    """Write the bundle of ``network`` into the new folder ``out`` and return it.
+    """Write the bundle of ``network``, one of ``FORMS``, into the new folder ``out`` and return it.
 
     FP32 is always there: all else is measured against it. Raises ``OptionError`` for an unknown precision,
     ``ParityError`` when a graph strays from the reference (nothing is written then).
     """
     precisions = checked_precisions(precisions)
     with new_folder(out) as draft:
-        graphs = _build_all(network, precisions, progress)
+        form = FORMS[type(network)](network)
+        graphs = _build_all(form, precisions, progress)
         progress("parity with the reference")
-        parity = measure_parity(network, graphs)
-        description = _describe(network, identity, graphs, parity, draft)
+        parity = measure_parity(network, graphs, form.halo)
+        count = sum(parameter.numel() for parameter in network.parameters())
+        description = _describe(form, count, identity, graphs, parity, draft)
         write_description(draft, description)
     return Bundle(out, description)
 
@@ -78,69 +93,46 @@ def checked_precisions(precisions: Sequence[str]) -> list[str]:
 
 
 def _build_all(
-    network: Diinn, precisions: Iterable[str], progress: Callable[[str], None]
+    form: Form, precisions: Iterable[str], progress: Callable[[str], None]
 ) -> dict[Key, onnx.ModelProto]:
     graphs: dict[Key, onnx.ModelProto] = {}
     builders = {"encoder": build_encoder, "decoder": build_decoder}
-    if takes_sampled_maps(network):
+    if form.sampled is not None:
         builders["decoder-sampled"] = build_sampled_decoder
     for precision in precisions:
         for role, build in builders.items():
             progress(f"{role} in {precision}")
-            graph = build(network, precision)
+            graph = build(form, precision)
             graphs[role, precision, "uint8"] = with_uint8_pictures(graph)
             graphs[role, precision, "float"] = graph
     return graphs
 
 
-def takes_sampled_maps(network: Diinn) -> bool:
-    """Whether the decoder has neither neighbourhood nor unfolding, so that a runner may sample its maps."""
-    return network.spec.decoder.splits and network.spec.decoder.mode != 4
-
-
-def build_encoder(network: Diinn, precision: str) -> onnx.ModelProto:
+def build_encoder(form: Form, precision: str) -> onnx.ModelProto:
     """``image`` to ``maps``, the float pair's."""
-    padded = "" if network.spec.decoder.splits else "+2"
-    output = (1, network.spec.map_channels, f"h{padded}", f"w{padded}")
+    padded = f"+{2 * form.padding}" if form.padding else ""
     return build_graph(
-        SplitEncoder(network, DTYPES[precision]),
-        {"image": (torch.zeros(1, *LR, 3), {1: "h", 2: "w"})},
-        ("maps", output),
+        form.encoder(DTYPES[precision]),
+        inputs_of(("image",)),
+        ("maps", (1, form.channels, f"h{padded}", f"w{padded}")),
     )
 
 
-def build_decoder(network: Diinn, precision: str) -> onnx.ModelProto:
+def build_decoder(form: Form, precision: str) -> onnx.ModelProto:
     """``maps`` and positions to ``frame``, gathers included."""
-    height, width = (side + 2 * network.halo for side in TILE)
-    inputs: dict[str, Any] = {
-        "maps": _maps_input(network, precision),
-        "rows": (torch.zeros(height, dtype=torch.int32), {0: "Ht"}),
-        "cols": (torch.zeros(width, dtype=torch.int32), {0: "Wt"}),
-        "offset_y": (torch.zeros(1, 1, height, 1), {2: "Ht"}),
-        "offset_x": (torch.zeros(1, 1, 1, width), {3: "Wt"}),
-        "ratio": (torch.zeros(1, 1, 1, 1), {}),
-    }
-    if network.spec.decoder.bilinear_base:
-        inputs["image"] = (torch.zeros(1, *LR, 3), {1: "h", 2: "w"})
-    inner = "-2" if network.halo else ""
+    inputs = {"maps": _maps_input(form, precision), **inputs_of(form.positions, form.halo)}
+    inner = f"-{2 * form.halo}" if form.halo else ""
     output = ("frame", (1, f"Ht{inner}", f"Wt{inner}", 3))
-    return build_graph(SplitDecoder(network, DTYPES[precision]), inputs, output)
+    return build_graph(form.decoder(DTYPES[precision]), inputs, output)
 
 
-def build_sampled_decoder(network: Diinn, precision: str) -> onnx.ModelProto:
+def build_sampled_decoder(form: Form, precision: str) -> onnx.ModelProto:
     """``maps`` at the output grid, positions and ``base`` to ``frame``; offsets broadcast over the tile."""
-    height, width = TILE
-    maps = torch.zeros(1, network.spec.map_channels, height, width, dtype=DTYPES[precision])
-    inputs: dict[str, Any] = {
-        "maps": (maps, {2: "Ht", 3: "Wt"}),
-        "offset_y": (torch.zeros(1, 1, height, 1), {2: "Ht"}),
-        "offset_x": (torch.zeros(1, 1, 1, width), {3: "Wt"}),
-        "ratio": (torch.zeros(1, 1, 1, 1), {}),
-    }
-    if network.spec.decoder.bilinear_base:
-        inputs["base"] = (torch.zeros(1, 3, height, width), {2: "Ht", 3: "Wt"})
-    output = ("frame", (1, "Ht", "Wt", 3))
-    model = build_graph(SampledDecoder(network, DTYPES[precision]), inputs, output)
+    assert form.sampled is not None
+    module, positions = form.sampled
+    maps = torch.zeros(1, form.channels, *TILE, dtype=DTYPES[precision])
+    inputs = {"maps": (maps, {2: "Ht", 3: "Wt"}), **inputs_of(positions)}
+    model = build_graph(module(DTYPES[precision]), inputs, ("frame", (1, "Ht", "Wt", 3)))
     _free_offsets(model)
     return model
 
@@ -154,17 +146,17 @@ def _free_offsets(model: onnx.ModelProto) -> None:
                     dim.dim_param = value.name
 
 
-def _maps_input(network: Diinn, precision: str) -> tuple[torch.Tensor, dict[int, str]]:
-    spec = network.spec
-    if spec.decoder.splits:
-        return torch.zeros(1, spec.map_channels, *LR, dtype=DTYPES[precision]), {2: "h", 3: "w"}
-    height, width = (side + 2 for side in LR)
-    # The base's image has another size than the padded maps, hence names of their own.
-    return torch.zeros(1, spec.map_channels, height, width, dtype=DTYPES[precision]), {2: "hp", 3: "wp"}
+def _maps_input(form: Form, precision: str) -> Input:
+    height, width = (side + 2 * form.padding for side in LR)
+    # The base's image has another size than padded maps, hence names of their own.
+    names = ("hp", "wp") if form.padding else ("h", "w")
+    maps = torch.zeros(1, form.channels, height, width, dtype=DTYPES[precision])
+    return maps, {2: names[0], 3: names[1]}
 
 
 def _describe(
-    network: Diinn,
+    form: Form,
+    parameters: int,
     identity: Identity,
     graphs: dict[Key, onnx.ModelProto],
     parity: list[CaseResult],
@@ -175,14 +167,14 @@ def _describe(
         kind="implicit",
         name=identity.name,
         version=identity.version,
-        network=dataclasses.replace(network.spec, name=identity.name, parameters=0),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        radius=receptive_radius(graphs["encoder", "fp32", "uint8"]),
-        working_bytes=bytes_per_pixel(network.spec),
-        halo=network.halo,
+        network=dataclasses.replace(form.description, name=identity.name, parameters=0),
+        parameters=parameters,
+        radius=receptive_radius(graphs["encoder", "fp32", "uint8"]) + form.reach,
+        working_bytes=bytes_per_pixel(form),
+        halo=form.halo,
         source=identity.source,
         graphs=tuple(write_graph(key, model, parity, folder) for key, model in graphs.items()),
-        weights=_write_weights(network, folder) if takes_sampled_maps(network) else None,
+        weights=None if form.weights is None else _write_weights(form.weights(), folder),
         default_for=identity.default_for,
         parity={
             "against": "the reference in PyTorch",
@@ -191,9 +183,9 @@ def _describe(
     )
 
 
-def bytes_per_pixel(network: NetworkSpec) -> int:
+def bytes_per_pixel(form: Form) -> int:
     """Float32 maps and live activations for one LR pixel, an upper estimate."""
-    return 4 * (2 * network.map_channels + _activations(network.encoder))
+    return 4 * (2 * form.channels + _activations(form.features))
 
 
 def _activations(encoder: EncoderSpec) -> int:
@@ -234,22 +226,7 @@ def describe_port(value: onnx.ValueInfoProto) -> Port:
     return Port(value.name, dtype, tuple(dim.dim_param or dim.dim_value for dim in tensor.shape.dim))
 
 
-def _write_weights(network: Diinn, folder: Path) -> Weights:
-    """The decoder's own weights, float32: ``synthesis.{i}``, ``modulation.{i}`` (its half on ``q``), ``last``."""
-    arrays: dict[str, Any] = {}
-    decoder, spec = network.decoder, network.spec.decoder
-    for i, layer in enumerate(first_convolutions(decoder.Q)):
-        arrays[f"synthesis.{i}.weight"] = _matrix(layer.weight)
-        arrays[f"synthesis.{i}.bias"] = bias_of(layer).detach().numpy()
-    if spec.modulated_by_synthesis:
-        for i, layer in enumerate(first_convolutions(decoder.K)[1:], 1):
-            arrays[f"modulation.{i}.weight"] = _matrix(layer.weight[:, : spec.widths[i - 1]])
-    arrays["last.weight"] = _matrix(decoder.last_layer.weight)
-    arrays["last.bias"] = bias_of(decoder.last_layer).detach().numpy()
+def _write_weights(arrays: dict[str, NDArray[np.float32]], folder: Path) -> Weights:
     path = folder / "decoder.npz"
-    np.savez(path, **arrays)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
     return Weights(path.name, file_sha256(path))
-
-
-def _matrix(weight: torch.Tensor) -> np.ndarray:
-    return np.ascontiguousarray(weight.detach().numpy()[:, :, 0, 0])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edge_sr.export.bundle import Identity, export_bundle
+from edge_sr.export.bundle import FORMS, Identity, export_bundle
 from edge_sr.export.picture import export_picture_network
 from edge_sr.manifest import Bundle
 from edge_sr.models.checkpoint import Checkpoint
-from edge_sr.models.diinn import Diinn
 from edge_sr.spec import PublishedSpec
 
 
@@ -22,7 +21,7 @@ def export_checkpoint(
 ) -> Bundle:
     """Write the bundle of ``loaded`` into the new folder ``out``; raises what ``export_bundle`` raises."""
     network = loaded.network()
-    if isinstance(loaded.spec, PublishedSpec):
-        return export_picture_network(loaded.spec, network, identity, out, precisions, progress)
-    assert isinstance(network, Diinn)
-    return export_bundle(network, identity, out, precisions, progress)
+    if type(network) in FORMS:
+        return export_bundle(network, identity, out, precisions, progress)
+    assert isinstance(loaded.spec, PublishedSpec)
+    return export_picture_network(loaded.spec, network, identity, out, precisions, progress)

@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from edge_sr.errors import ParityError
 from edge_sr.export.rounding import rounding_twin
 from edge_sr.grid import SamplingGrid, sampling_grid
-from edge_sr.models.diinn import Diinn
 from edge_sr.optional import require
 from edge_sr.tensors import reference_card
 
@@ -57,10 +57,9 @@ class GraphPair:
     def run(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         """``1 x h x w x 3`` to ``1 x Ht x Wt x 3``."""
         maps = self._encoder.run(None, {"image": image})[0]
-        feeds = {"maps": maps, "image": image, **vars(grid)}
-        result: NDArray[Any] = self._decoder.run(None, {k: v for k, v in feeds.items() if k in self._wanted})[
-            0
-        ]
+        given = {"maps": maps, "image": image}
+        feeds = {name: given[name] if name in given else getattr(grid, name) for name in self._wanted}
+        result: NDArray[Any] = self._decoder.run(None, feeds)[0]
         return result
 
 
@@ -76,8 +75,8 @@ def open_graph(model: onnx.ModelProto) -> Any:
 Graphs = Mapping[tuple[str, str, str], onnx.ModelProto]
 
 
-def measure_parity(network: Diinn, graphs: Graphs) -> list[CaseResult]:
-    """Run every case; ``graphs`` maps (role, precision, io) to a graph.
+def measure_parity(network: nn.Module, graphs: Graphs, halo: int = 0) -> list[CaseResult]:
+    """Run every case; ``graphs`` maps (role, precision, io) to a graph, ``halo`` is the decoder's.
 
     Raises ``ParityError`` for FP32 differences above 1e-5 (1e-4 from 20 million parameters on), and for FP16
     below 55 dB or off by more than 2 levels.
@@ -89,7 +88,7 @@ def measure_parity(network: Diinn, graphs: Graphs) -> list[CaseResult]:
         for role, precision, io in graphs
         if role == "encoder"
     }
-    results = [_case(network, pairs, *case) for case in CASES]
+    results = [_case(network, pairs, halo, *case) for case in CASES]
     parameters = sum(parameter.numel() for parameter in network.parameters())
     check_parity(results, parameters)
     return results
@@ -101,15 +100,16 @@ def _runnable(graphs: Graphs, role: str, precision: str, io: str) -> onnx.ModelP
 
 
 def _case(
-    network: Diinn,
+    network: nn.Module,
     pairs: Mapping[tuple[str, str], GraphPair],
+    halo: int,
     scale: str,
     before: tuple[int, int],
     after: tuple[int, int],
 ) -> CaseResult:
     levels = reference_card(*before)[None]
     unit = levels.astype(np.float32) / np.float32(255)
-    grid = sampling_grid(before, after, halo=network.halo)
+    grid = sampling_grid(before, after, halo=halo)
     reference = _reference(network, unit, after)
     exact = pairs["fp32", "float"].run(unit, grid)
     difference = float(np.abs(exact - reference).max())
@@ -120,7 +120,7 @@ def _case(
     return CaseResult(scale, difference, decibels(exact, rough), int(np.abs(steps).max()))
 
 
-def _reference(network: Diinn, unit: NDArray[np.float32], after: tuple[int, int]) -> NDArray[np.float32]:
+def _reference(network: nn.Module, unit: NDArray[np.float32], after: tuple[int, int]) -> NDArray[np.float32]:
     with torch.inference_mode():
         picture = torch.from_numpy(unit).permute(0, 3, 1, 2)
         result = network(picture, (after[1], after[0])).clamp(0, 1).permute(0, 2, 3, 1)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from edge_sr.errors import CheckpointError, InputNotFoundError
 from edge_sr.manifest import file_sha256
+from edge_sr.models import liif
 from edge_sr.models.diinn import Diinn
 from edge_sr.models.infer import infer_spec
 from edge_sr.models.published import FAMILIES, build_network, family_of, recognise
@@ -52,8 +53,9 @@ def build(spec: NetworkSpec | PublishedSpec) -> nn.Module:
 
 @dataclasses.dataclass(frozen=True)
 class DecoderStatement:
-    """What a file says of its decoder beside its tensors; None where it says nothing."""
+    """What a file says of its network beside its tensors; None where it says nothing."""
 
+    arch: str | None = None
     mode: int | None = None
     init_q: bool | None = None
     bilinear_base: bool | None = None
@@ -77,6 +79,10 @@ def load_checkpoint(path: Path, stated: NetworkSpec | PublishedSpec | None = Non
         spec, notes = _diinn(name, tensors, statement, stated)
     else:
         spec, tensors, notes = _published(name, tensors, stated)
+    if statement.arch not in (None, spec.network):
+        raise CheckpointError(
+            f"the checkpoint states arch {statement.arch}, its tensors are {spec.network}'s"
+        )
     check_tensors(spec, tensors)
     count = sum(tensor.numel() for tensor in tensors.values())
     if spec.parameters and spec.parameters != count:
@@ -125,15 +131,22 @@ def _stated_options(
     options = dict(spec.options)
     for key, value in (stated.options if stated else {}).items():
         told = options.get(key, value)
-        if key not in assumed and told not in (0, tuple(value) if isinstance(value, list) else value):
+        if key not in assumed and not _agrees(told, value):
             raise CheckpointError(f"the tensors make {key} {told}, the description states {value}")
-        options[key] = value
+        options[key] = {**told, **value} if isinstance(value, Mapping) else value
     unsaid = [key for key, value in options.items() if type(value) is int and value == 0]
     if unsaid:
         raise CheckpointError(
             f"{unsaid[0]} cannot be told from {spec.network}'s tensors: state it in a model spec's options"
         )
     return options
+
+
+def _agrees(told: Any, value: Any) -> bool:
+    """Whether tensors that make ``told`` allow ``value``; 0 stands for what they cannot tell."""
+    if isinstance(value, Mapping):
+        return isinstance(told, Mapping) and all(_agrees(told.get(key), value[key]) for key in value)
+    return told in (0, tuple(value) if isinstance(value, list) else value)
 
 
 def check_tensors(spec: NetworkSpec | PublishedSpec, tensors: Mapping[str, Tensor]) -> None:
@@ -170,6 +183,8 @@ def _read(path: Path) -> tuple[dict[str, Any], DecoderStatement]:
         raise CheckpointError(
             f"{path}: expected a checkpoint or a state dict, found {type(content).__name__}"
         )
+    if isinstance(model := content.get("model"), Mapping) and "sd" in model:
+        return _read_made(path, model)
     wrapper = next((key for key in WRAPPERS if key in content), None)
     if wrapper is None:
         return dict(content), DecoderStatement()
@@ -177,6 +192,15 @@ def _read(path: Path) -> tuple[dict[str, Any], DecoderStatement]:
     if not isinstance(state, Mapping):
         raise CheckpointError(f"{path}: {wrapper} must be a mapping, found {type(state).__name__}")
     return dict(state), _statement(path, hyperparameters)
+
+
+def _read_made(path: Path, model: Mapping[str, Any]) -> tuple[dict[str, Any], DecoderStatement]:
+    """LIIF's own files: ``name`` and ``args`` of what makes the network, ``sd`` its state dict."""
+    state, arguments = model["sd"], model.get("args", {})
+    if not isinstance(state, Mapping) or not isinstance(arguments, Mapping):
+        raise CheckpointError(f"{path}: model's sd and args must be mappings")
+    liif.check_arguments(arguments)
+    return dict(state), DecoderStatement(_arch(path, model.get("name"), ("liif", "metasr")))
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
@@ -209,11 +233,19 @@ def _statement(path: Path, hyperparameters: Any) -> DecoderStatement:
         hyperparameters = vars(hyperparameters)
     if not isinstance(hyperparameters, Mapping):
         raise CheckpointError(f"{path}: hyper_parameters must be a mapping")
-    arch = hyperparameters.get("arch", "diinn")
-    if not isinstance(arch, str) or arch.lower() != "diinn":
-        raise CheckpointError(f"{path}: expected a network of arch 'diinn', found {arch!r}")
+    arch = _arch(path, hyperparameters.get("arch", "diinn"), ("diinn", "liif", "metasr"))
+    if arch != "diinn":
+        return DecoderStatement(arch)
     mode, init_q = hyperparameters.get("mode"), hyperparameters.get("init_q")
-    return DecoderStatement(None if mode is None else int(mode), None if init_q is None else bool(init_q))
+    return DecoderStatement(
+        None, None if mode is None else int(mode), None if init_q is None else bool(init_q)
+    )
+
+
+def _arch(path: Path, stated: Any, known: tuple[str, ...]) -> str:
+    if not isinstance(stated, str) or stated.lower() not in known:
+        raise CheckpointError(f"{path}: expected a network of arch {' or '.join(known)}, found {stated!r}")
+    return stated.lower()
 
 
 def _under_project_keys(raw: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -255,7 +287,7 @@ def _agreed(statement: DecoderStatement, decoder: DecoderSpec) -> DecoderStateme
         found, expected = getattr(statement, name), getattr(decoder, name)
         if found is not None and found != expected:
             raise CheckpointError(f"the checkpoint states {name} {found}, its description {expected}")
-    return DecoderStatement(decoder.mode, decoder.init_q, decoder.bilinear_base)
+    return DecoderStatement(statement.arch, decoder.mode, decoder.init_q, decoder.bilinear_base)
 
 
 def _checked_against(inferred: NetworkSpec, stated: NetworkSpec) -> NetworkSpec:

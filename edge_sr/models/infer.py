@@ -19,7 +19,7 @@ def infer_spec(
     ``mode`` and ``init_q`` are what the file states, or None. Raises ``CheckpointError`` when a statement
     contradicts the shapes, or a tensor that the description hangs on is missing.
     """
-    encoder = _infer_encoder(shapes)
+    encoder = infer_encoder(shapes)
     widths = tuple(
         _outputs(shapes, f"decoder.K.{i}.0") for i in range(_count(shapes, r"decoder\.[KQ]\.(\d+)\."))
     )
@@ -49,7 +49,8 @@ def infer_spec(
     return NetworkSpec(name, encoder, DecoderSpec(mode, found_init_q, widths, bilinear_base)), notes
 
 
-def _infer_encoder(shapes: Shapes) -> EncoderSpec:
+def infer_encoder(shapes: Shapes) -> EncoderSpec:
+    """The encoder that the names and shapes make; ``CheckpointError`` when they make none."""
     if _has(shapes, "encoder.SFENet1."):
         return EncoderSpec(
             "rdn",

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from edge_sr.errors import ConfigError
-from edge_sr.models import dbpn, drcn, edsr, espcn, fsrcnn, rdn, srcnn, vdsr
+from edge_sr.models import dbpn, drcn, edsr, espcn, fsrcnn, liif, metasr, rdn, srcnn, vdsr
 from edge_sr.models.family import Family
 from edge_sr.models.luma import LumaNetwork
 from edge_sr.spec import PublishedSpec, from_mapping, to_mapping
@@ -26,6 +26,8 @@ FAMILIES: dict[str, Family] = {
     "edsr": edsr.FAMILY,
     "rdn": rdn.FAMILY,
     "dbpn": dbpn.FAMILY,
+    "metasr": metasr.FAMILY,
+    "liif": liif.FAMILY,
 }
 
 

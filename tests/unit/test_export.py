@@ -18,6 +18,7 @@ from onnx import TensorProto, helper
 from edge_sr.errors import OptionError, OutputExistsError, ParityError
 from edge_sr.export import parity
 from edge_sr.export.bundle import Identity, build_encoder, export_bundle
+from edge_sr.export.diinn_form import diinn_form
 from edge_sr.export.operators import PORTABLE, check_operators
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.rounding import rounding_twin
@@ -121,7 +122,7 @@ def test_the_rounding_twin_truly_rounds() -> None:
 )
 def test_the_receptive_field_is_read_off_the_graph_and_is_true(kind: str, radius: int) -> None:
     network = random_network(NARROW[kind], DecoderSpec(3, False, (8, 8)))
-    assert receptive_radius(build_encoder(network, "fp32")) == radius
+    assert receptive_radius(build_encoder(diinn_form(network), "fp32")) == radius
     # Nothing negative anywhere, so that no ReLU hides a path.
     network = network.double()
     for parameter in network.parameters():

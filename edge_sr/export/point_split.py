@@ -1,0 +1,63 @@
+"""What LIIF's and Meta-SR's split forms share: linear layers as convolutions, terms of single positions."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from edge_sr.export.split import planes
+from edge_sr.models.diinn import normalised
+
+
+class ContentEncoder(nn.Module):
+    """``image``, float32 in [0, 1], through the features and one 3 x 3 convolution to maps, in ``dtype``."""
+
+    def __init__(self, features: nn.Module, content: nn.Conv2d, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.encoder = copy.deepcopy(features).to(dtype)
+        self.content = content.to(dtype)
+
+    def forward(self, image: Tensor) -> Tensor:
+        result: Tensor = self.content(self.encoder(normalised(planes(image)).to(self.dtype)))
+        return result
+
+
+class PositionalTerm(nn.Module):
+    """A linear layer on ``[y; x; rest]``, float32: a term for each row, one for each column, one for all."""
+
+    by_y: Tensor
+    by_x: Tensor
+    by_rest: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        """``weight`` ``outputs x inputs``, ``bias`` ``outputs``."""
+        super().__init__()
+        columns = weight.detach().reshape(*weight.shape, 1, 1)
+        self.register_buffer("by_y", columns[:, 0][None].clone())
+        self.register_buffer("by_x", columns[:, 1][None].clone())
+        self.register_buffer("by_rest", columns[:, 2:].clone())
+        self.register_buffer("bias", bias.detach().reshape(1, -1, 1, 1).clone())
+
+    def forward(self, y: Tensor, x: Tensor, rest: Tensor) -> Tensor:
+        shared = torch.nn.functional.conv2d(rest, self.by_rest) + self.bias
+        return (y * self.by_y + shared) + x * self.by_x
+
+
+def conv1(layer: nn.Linear) -> nn.Conv2d:
+    """A linear layer over channels as a 1 x 1 convolution."""
+    conv = nn.Conv2d(layer.in_features, layer.out_features, 1)
+    conv.weight.data = layer.weight.detach()[:, :, None, None].clone()
+    conv.bias = nn.Parameter(layer.bias.detach().clone())
+    return conv
+
+
+def conv3(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    """A linear layer over unfolded features, ``outputs x 9C``, as a 3 x 3 convolution."""
+    conv = nn.Conv2d(weight.shape[1] // 9, len(weight), 3, padding=1)
+    conv.weight.data = weight.detach().reshape(len(weight), -1, 3, 3).clone()
+    conv.bias = nn.Parameter(bias.detach().clone())
+    return conv
