@@ -80,8 +80,9 @@ class Description:
     ``scale``) or ``refine`` (one ``network`` graph over a picture that was enlarged first). ``radius``: LR pixels
     around an output's nearest LR pixel that can change it, computed from the graph; ``halo``: output pixels that
     a decoder eats on each side; ``working_bytes``: live activations for one pixel of the first graph's input, an
-    upper estimate; ``whole_frames``: its field has no bound, so frames are not cut. ``parity``: the figures that
-    the export measured. ``extra``: what later stages add (scale tables, recipes).
+    upper estimate; ``whole_frames``: its field has no bound, so frames are not cut. ``macs``: multiply-adds for
+    each pixel of the input and for each of the output, where ``network`` does not tell them. ``parity``: the
+    figures that the export measured. ``extra``: what later stages add (scale tables, recipes).
     """
 
     schema: int
@@ -97,6 +98,7 @@ class Description:
     scale: int = 1
     halo: int = 0
     whole_frames: bool = False
+    macs: tuple[int, ...] = ()
     weights: Weights | None = None
     default_for: tuple[str, ...] = ()
     parity: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import EdgeSRError
-from edge_sr.evaluation.cost import split_cost
+from edge_sr.evaluation.cost import bundle_cost
 from edge_sr.evaluation.machine import forget_peak_memory, peak_memory_mb
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.backends import BACKENDS, Backend
@@ -72,7 +72,7 @@ def run(setting: Setting, peak_gflops: float) -> Speed:
     with Upscaler(setting.bundle, backend=setting.backend, precision=setting.precision) as upscaler:
         times = list(_times(upscaler, setting))
         fps = 1000 / median(total for _, _, total in times)
-        work = split_cost(setting.bundle.network).gflop(setting.input_size, setting.output_size)
+        work = bundle_cost(setting.bundle).gflop(setting.input_size, setting.output_size)
         return Speed(
             model=setting.bundle.name,
             backend=upscaler.backend,

@@ -26,7 +26,7 @@ def write_plot(found: Sequence[Speed], setting: Setting, path: Path) -> None:
     ]
     speed = _shown(found)
     times = speed.encoder_ms, speed.decoder_ms
-    parts = frame_parts(setting.bundle.network, setting.input_size, setting.output_size, *times)
+    parts = frame_parts(setting.bundle, setting.input_size, setting.output_size, *times)
     roof = Roof(speed.peak_gflops, measured_bandwidth(available_cores()))
     below = f"roofline of {speed.backend} {speed.precision}"
     if path.suffix.lower() == ".svg":

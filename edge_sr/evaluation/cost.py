@@ -1,4 +1,4 @@
-"""Work a frame takes, counted from the network's description: products only, in multiply-adds.
+"""Work a frame takes, counted from the bundle's description: products only, in multiply-adds.
 
 Sines, ReLUs and the bilinear base are left out, as in the papers' counts; on a CPU the sines take time all
 the same (see docs/measuring.md).
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
+from edge_sr.manifest import Bundle
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 
 RGB, POSITIONS, WINDOW = 3, 3, 9  # channels; offset_y, offset_x, ratio; a 3 x 3 neighbourhood
@@ -24,6 +25,11 @@ class Cost(NamedTuple):
     def gflop(self, before: tuple[int, int], after: tuple[int, int]) -> float:
         """10^9 floating-point operations (two a multiply-add) for a frame; sizes are (width, height)."""
         return 2e-9 * (self.encoder * before[0] * before[1] + self.decoder * after[0] * after[1])
+
+
+def bundle_cost(bundle: Bundle) -> Cost:
+    """What the bundle's graphs compute: as its export counted it, or from DIINN's description."""
+    return Cost(*bundle.description.macs) if bundle.description.macs else split_cost(bundle.network)
 
 
 def split_cost(network: NetworkSpec) -> Cost:

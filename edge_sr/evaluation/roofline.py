@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.evaluation.cost import split_cost
-from edge_sr.spec import NetworkSpec
+from edge_sr.evaluation.cost import bundle_cost
+from edge_sr.manifest import Bundle
 
 WIDTH, HEIGHT, MARGIN = 640, 360, 48
 LOW_X, HIGH_X = 0.1, 10000.0  # operations a byte
@@ -59,17 +59,20 @@ class Roof(NamedTuple):
 
 
 def frame_parts(
-    network: NetworkSpec, before: Size, after: Size, encoder_ms: float, decoder_ms: float
+    bundle: Bundle, before: Size, after: Size, encoder_ms: float, decoder_ms: float
 ) -> list[Part]:
-    """Encoder and decoder of one frame; sizes are ``(width, height)``."""
-    cost = split_cost(network)
+    """Encoder and decoder of one frame, or the one of them that has work; sizes are ``(width, height)``."""
+    cost = bundle_cost(bundle)
     lr, hr = before[0] * before[1], after[0] * after[1]
-    maps, image, frame = network.map_channels * MAP_BYTES * lr, PICTURE_BYTES * lr, PICTURE_BYTES * hr
-    read_again = image if network.decoder.bilinear_base else 0
-    return [
+    encoder, decoder = (bundle.find(role, bundle.precisions[0]) for role in ("encoder", "decoder"))
+    maps = 0 if encoder is None else encoder.outputs[0].shape[1] * MAP_BYTES * lr
+    image, frame = PICTURE_BYTES * lr, PICTURE_BYTES * hr
+    again = image if decoder is None or any(port.name == "image" for port in decoder.inputs) else 0
+    parts = [
         Part("encoder", 2e-9 * cost.encoder * lr, 1e-9 * (image + maps), encoder_ms),
-        Part("decoder", 2e-9 * cost.decoder * hr, 1e-9 * (maps + read_again + frame), decoder_ms),
+        Part("decoder", 2e-9 * cost.decoder * hr, 1e-9 * (maps + again + frame), decoder_ms),
     ]
+    return [part for part in parts if part.gflop]
 
 
 def measured_bandwidth(threads: int, seconds: float = 0.5) -> float:

@@ -136,6 +136,7 @@ def _describe(
     folder: Path,
 ) -> Description:
     kind, graph = family_of(spec).kind, graphs["network", "fp32", "float"]
+    work = multiply_adds(graph)
     return Description(
         schema=SCHEMA,
         kind=kind,
@@ -146,6 +147,8 @@ def _describe(
         radius=receptive_radius(graph) + RESAMPLING_REACH,
         working_bytes=working_bytes(graph),
         scale=scale_of(spec),
+        # A refining network's input has the output's size.
+        macs=(0, work) if kind == "refine" else (work, 0),
         source=identity.source,
         graphs=tuple(write_graph(key, model, cases, folder) for key, model in graphs.items()),
         default_for=identity.default_for,
@@ -158,12 +161,30 @@ def _describe(
 
 def working_bytes(model: onnx.ModelProto) -> int:
     """Float32 bytes of the two widest tensors together, for one pixel of the input: what lives at one time."""
+    sizes = sorted(_values(model).values())
+    return 4 * math.ceil(sum(sizes[-2:]) / (LR[0] * LR[1]))
+
+
+def multiply_adds(model: onnx.ModelProto) -> int:
+    """Those of all convolutions, for one pixel of the input."""
+    weights = {value.name: math.prod(value.dims[1:]) for value in model.graph.initializer}
+    values = _values(model)
+    total = 0
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "ConvTranspose"):
+            # A weight's first axis is that of the side whose every value meets all of the rest.
+            met = node.output[0] if node.op_type == "Conv" else node.input[0]
+            total += values.get(met, 0) * weights[node.input[1]]
+    return round(total / (LR[0] * LR[1]))
+
+
+def _values(model: onnx.ModelProto) -> dict[str, int]:
+    """How many values each tensor inside has for an input of the size ``LR``."""
     typed = onnx.shape_inference.infer_shapes(_with_size(model, LR), data_prop=True)
-    pixels = LR[0] * LR[1]
-    sizes: list[int] = sorted(
-        math.prod(d.dim_value for d in value.type.tensor_type.shape.dim) for value in typed.graph.value_info
-    )
-    return 4 * math.ceil(sum(sizes[-2:]) / pixels)
+    return {
+        value.name: math.prod(d.dim_value for d in value.type.tensor_type.shape.dim)
+        for value in typed.graph.value_info
+    }
 
 
 def _with_size(model: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelProto:

@@ -16,8 +16,9 @@ PARTS = [Part("encoder", 20.0, 0.04, 110.0), Part("decoder", 0.08, 0.05, 40.0)]
 
 
 def test_parts_count_pictures_and_maps_once() -> None:
-    network = open_bundle("diinn-nano").network
-    encoder, decoder = frame_parts(network, (10, 20), (20, 40), 1.0, 2.0)
+    bundle = open_bundle("diinn-nano")
+    network = bundle.network
+    encoder, decoder = frame_parts(bundle, (10, 20), (20, 40), 1.0, 2.0)
     assert encoder.gigabytes == pytest.approx(1e-9 * 200 * (3 + 4 * network.map_channels))
     assert decoder.gigabytes == pytest.approx(1e-9 * (200 * (3 + 4 * network.map_channels) + 800 * 3))
     assert decoder.gflops == pytest.approx(decoder.gflop * 500)

@@ -13,8 +13,10 @@ from networks import LAYOUTS
 from rtx_builds import build_all
 
 from edge_sr.errors import ConfigError
+from edge_sr.evaluation.cost import bundle_cost
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
+from edge_sr.export.picture import build_network_graph, multiply_adds
 from edge_sr.manifest import Bundle, Source
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.luma import Bicubic, luma
@@ -72,6 +74,19 @@ def test_tensorrt_for_rtx_builds_it(bundle: Bundle, capability: str, tmp_path: P
     assert {manifest.key.part for manifest in manifests} == {"network"}
     assert {manifest.key.precision for manifest in manifests} == {"fp32", "fp16"}
     assert all(manifest.key.profiles[0]["image"].maximum == (1, 48, 64, 3) for manifest in manifests)
+
+
+def test_its_work_is_counted_where_it_is_done(bundle: Bundle) -> None:
+    low, high = bundle.description.macs
+    assert (low > 0, high > 0) == (bundle.kind == "fixed", bundle.kind == "refine")
+    assert bundle_cost(bundle).gflop((4, 3), (8, 6)) == pytest.approx(2e-9 * (12 * low + 48 * high))
+
+
+def test_work_of_a_narrow_edsr() -> None:
+    spec = LAYOUTS["edsr"].spec("narrow")
+    graph = build_network_graph(spec, LAYOUTS["edsr"].random("narrow"), "fp32")
+    head, body, enlarging, tail = 9 * 3 * 8, 5 * 9 * 8 * 8, 9 * 8 * 72, 9 * (9 * 8 * 3)
+    assert multiply_adds(graph) == head + body + enlarging + tail
 
 
 def test_float_frames(bundle: Bundle) -> None:
