@@ -25,7 +25,12 @@ Output = Annotated[
 Scale = Annotated[str | None, typer.Option("--scale", help="How much larger, such as 2 or 2.7.")]
 Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="Exact size of the output.")]
 Height = Annotated[int | None, typer.Option("--height", help="Height of the output; the width follows.")]
-Model = Annotated[str, typer.Option("--model", metavar="NAME|BUNDLE", help="The network.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME|BUNDLE", help="The network; by default the one that suits the input."
+    ),
+]
 Backend = Annotated[str, typer.Option("--backend", help="What runs the network.")]
 Precision = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")]
 Region = Annotated[
@@ -52,7 +57,7 @@ def upscale(
     scale: Scale = None,
     size: Size = None,
     height: Height = None,
-    model: Model = "diinn-edge",
+    model: Model = None,
     backend: Backend = "auto",
     precision: Precision = "auto",
     region: Region = None,

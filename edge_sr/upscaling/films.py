@@ -12,8 +12,9 @@ from edge_sr import __version__
 from edge_sr.errors import EdgeSRError, InterruptedRun, MediaError, ResourceError
 from edge_sr.pipeline import Flow, run_film
 from edge_sr.runtime.runner import available_cores
+from edge_sr.upscaling.film_model import suited_model
 from edge_sr.upscaling.film_plan import MARKER, FilmPlan, check_named_output, plan_film
-from edge_sr.upscaling.request import Controls, Report, Request, TimedNetwork, open_network
+from edge_sr.upscaling.request import Controls, Report, Request, TimedNetwork, Watcher, open_network
 from edge_sr.video.film import Film
 from edge_sr.video.joining import join
 from edge_sr.video.pixels import FromRgb
@@ -28,7 +29,8 @@ def upscale_film(request: Request, controls: Controls) -> Report:
     threads = max(1, available_cores() // 4)
     with Film(request.input, request.excerpt, hwaccel=request.hwaccel, threads=threads) as film:
         plan = plan_film(request, film, controls)
-        network = open_network(_as_before(request, plan.output), controls.watcher)
+        settled = _with_model(_as_before(request, plan.output), film, controls.watcher)
+        network = open_network(settled, controls.watcher)
         work = WorkFolder(plan.output)
         with network.upscaler, closing(work):
             work.open(_state(request, plan, network), resume=request.resume, overwrite=request.overwrite)
@@ -188,14 +190,23 @@ class _FilmRun:
 
 
 def _as_before(request: Request, output: Path) -> Request:
-    """When a run is gone on with, what ``auto`` came to in the earlier one: it may come to something else now."""
+    """When a run is gone on with, what was chosen in the earlier one: it may come to something else now."""
     settings = WorkFolder(output).recorded().get("settings", {}) if request.resume else {}
     chosen = {
         name: settings[name]
-        for name in ("backend", "precision")
-        if getattr(request, name) == "auto" and name in settings
+        for name in ("model", "backend", "precision")
+        if getattr(request, name) in (None, "auto") and name in settings
     }
     return dataclasses.replace(request, **chosen)
+
+
+def _with_model(request: Request, film: Film, watcher: Watcher) -> Request:
+    """The network that suits the film, where none was asked for."""
+    if request.model is not None:
+        return request
+    model, why = suited_model(film.info)
+    watcher.say(f"{model} {why}")
+    return dataclasses.replace(request, model=model)
 
 
 def _state(request: Request, plan: FilmPlan, network: TimedNetwork) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
 from edge_sr.grid import output_size
+from edge_sr.manifest import DEFAULT_MODEL
 from edge_sr.video.film import Excerpt
 from edge_sr.video.memory import peak_rss_mb
 from edge_sr.video.opening import HARDWARE_DECODERS, is_url
@@ -29,7 +30,8 @@ Size = tuple[int, int]
 class Request:
     """One call of ``edge-sr upscale``. Exactly one of ``scale``, ``size`` and ``height`` must be given.
 
-    ``go_on`` is the command that goes on with an interrupted run; it is only ever shown.
+    Without ``model`` the one that suits the input is taken. ``go_on`` is the command that goes on with an
+    interrupted run; it is only ever shown.
     """
 
     input: str
@@ -37,7 +39,7 @@ class Request:
     scale: Fraction | None = None
     size: Size | None = None
     height: int | None = None
-    model: str = "diinn-edge"
+    model: str | None = None
     backend: str = "auto"
     precision: str = "auto"
     region: tuple[int, int, int, int] | None = None
@@ -206,7 +208,7 @@ def open_network(request: Request, watcher: Watcher) -> TimedNetwork:
     """The upscaler asked for; what was left to it, it says with its reason."""
     from edge_sr.runtime.upscaler import Upscaler
 
-    upscaler = Upscaler(request.model, backend=request.backend, precision=request.precision)
+    upscaler = Upscaler(request.model or DEFAULT_MODEL, backend=request.backend, precision=request.precision)
     if "auto" in (request.backend, request.precision):
         watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")
     return TimedNetwork(upscaler)

@@ -39,10 +39,17 @@ class Excerpt:
 
 @dataclasses.dataclass(frozen=True)
 class FilmInfo:
-    """What the first frame and the headers say. Sizes are ``(width, height)`` in pixels."""
+    """What the first frame and the headers say. Sizes are ``(width, height)`` in pixels.
+
+    ``bits_per_pixel``: what the codec spends on a pixel of a frame, 0 where the headers don't say;
+    ``quantiser``: H.264's of the first frame, mean over its blocks, which is nearly the CRF it was coded at.
+    """
 
     name: str
     container: str
+    codec: str
+    bits_per_pixel: float
+    quantiser: float | None
     coded_size: tuple[int, int]
     size: tuple[int, int]
     time_base: Fraction
@@ -87,6 +94,8 @@ class Film:
             self._rate = frame_rate(self._stream) or Fraction(25)
             self._stream.codec_context.thread_count = threads
             self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
+            if self._stream.codec_context.codec.canonical_name == "h264":
+                self._stream.codec_context.options = {"export_side_data": "venc_params"}
             self._deinterlacer = Deinterlacer()
             self._begin()
             self._decoded = self._decode()
@@ -237,6 +246,9 @@ class Film:
         return FilmInfo(
             name=self.name,
             container=self._container.format.name,
+            codec=self._stream.codec_context.codec.canonical_name,
+            bits_per_pixel=self._bits_per_pixel(frame),
+            quantiser=_quantiser(frame),
             coded_size=(frame.width, frame.height),
             size=orientation.displayed(frame.width, frame.height),
             time_base=Fraction(frame.time_base or self._stream.time_base or Fraction(1, 1000)),
@@ -249,6 +261,11 @@ class Film:
             notes=tuple(notes),
         )
 
+    def _bits_per_pixel(self, frame: av.VideoFrame) -> float:
+        """From the stream's bit rate, else the whole file's, of which a picture takes nearly all."""
+        bit_rate = self._stream.bit_rate or self._container.bit_rate or 0
+        return float(bit_rate / (frame.width * frame.height * self._rate))
+
     def _expected_frames(self) -> int:
         """How many frames the headers promise for the excerpt; 0 when they do not say."""
         duration = Fraction(self._container.duration or 0, 1_000_000)
@@ -258,6 +275,15 @@ class Film:
         if self.excerpt.duration is not None:
             rest = min(rest, self.excerpt.duration) if duration else self.excerpt.duration
         return round(rest * self._rate)
+
+
+def _quantiser(frame: av.VideoFrame) -> float | None:
+    """Hardware decoders and other codecs than H.264 do not say, nor do frames whose fields were coded apart."""
+    found = next((data for data in frame.side_data if hasattr(data, "qp_map")), None)
+    try:
+        return None if found is None else float(found.qp_map().mean())
+    except RuntimeError:
+        return None
 
 
 def _aspect(stream: av.video.stream.VideoStream, orientation: Orientation) -> Fraction:
