@@ -129,7 +129,7 @@ class Trial:
         """The decoder's inputs for a whole picture of ``shape`` in one piece."""
         grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]), halo=self._halo)
         if not self.sampled:
-            return self._given({"maps": maps, "image": low[None], **vars(grid)})
+            return self._given({"maps": maps, "image": low[None]}, grid)
         return self._sampled_feeds(maps, low, grid)
 
     def _decode(self, session: Any, maps: NDArray[np.float32], case: _Case) -> Picture:
@@ -145,10 +145,11 @@ class Trial:
     def _sampled_feeds(
         self, maps: NDArray[np.float32], low: Picture, grid: SamplingGrid
     ) -> dict[str, NDArray[Any]]:
-        feeds = {"maps": sample_maps(maps, grid.rows, grid.cols), **vars(grid)}
+        feeds: dict[str, NDArray[Any]] = {"maps": sample_maps(maps, grid.rows, grid.cols)}
         if "base" in self._inputs:
             feeds["base"] = bilinear_base(low[None], grid)
-        return self._given(feeds)
+        return self._given(feeds, grid)
 
-    def _given(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        return {name: np.ascontiguousarray(value) for name, value in feeds.items() if name in self._inputs}
+    def _given(self, feeds: dict[str, NDArray[Any]], grid: SamplingGrid) -> dict[str, NDArray[Any]]:
+        given = {name: feeds[name] if name in feeds else getattr(grid, name) for name in self._inputs}
+        return {name: np.ascontiguousarray(value) for name, value in given.items()}

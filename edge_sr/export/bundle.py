@@ -172,6 +172,7 @@ def _describe(
         radius=receptive_radius(graphs["encoder", "fp32", "uint8"]) + form.reach,
         working_bytes=bytes_per_pixel(form),
         halo=form.halo,
+        macs=form.macs,
         source=identity.source,
         graphs=tuple(write_graph(key, model, parity, folder) for key, model in graphs.items()),
         weights=None if form.weights is None else _write_weights(form.weights(), folder),

@@ -24,6 +24,7 @@ class Form:
     ``positions``: the sampling grid's names for what the decoder takes beside the maps, in order, ``image`` among
     them where it has a base. ``padding``: how many pixels more the maps have on each side; ``halo``: output
     pixels that the decoder eats there; ``reach``: LR pixels from an output's nearest one to those it reads.
+    ``decoder_macs``: multiply-adds for an output pixel, where ``description`` does not tell them.
     ``sampled``: the decoder over maps that are sampled already, with its positions, and ``weights`` the arrays of
     ``decoder.npz``, where the network has them.
     """
@@ -37,8 +38,17 @@ class Form:
     padding: int = 0
     halo: int = 0
     reach: int = 0
+    decoder_macs: int = 0
     sampled: tuple[Half, tuple[str, ...]] | None = None
     weights: Callable[[], dict[str, NDArray[np.float32]]] | None = None
+
+    @property
+    def macs(self) -> tuple[int, ...]:
+        """Multiply-adds for each pixel of the input and for each of the output."""
+        if not self.decoder_macs:
+            return ()
+        weights = self.encoder(torch.float32).parameters()
+        return sum(weight.numel() for weight in weights if weight.dim() == 4), self.decoder_macs
 
 
 def inputs_of(names: tuple[str, ...], halo: int = 0) -> dict[str, Input]:

@@ -76,8 +76,9 @@ def _sum(parts: list[Tensor]) -> Tensor:
 
 def liif_form(network: Liif) -> Form:
     """LIIF as a pair of graphs."""
-    first = network.imnet.linear()[0]
+    first, *later = network.imnet.linear()
     content = first.weight[:, :-POSITIONAL_INPUTS]
+    one = POSITIONAL_INPUTS * len(content) + sum(layer.weight.numel() for layer in later)
     return Form(
         description=PublishedSpec("", "liif", to_mapping(network.options)),
         features=network.options.encoder,
@@ -86,4 +87,5 @@ def liif_form(network: Liif) -> Form:
         decoder=lambda dtype: LiifDecoder(network, dtype),
         positions=("rows", "cols", "offset_y", "offset_x", "cell"),
         reach=1,
+        decoder_macs=len(SIDES) ** 2 * one,
     )

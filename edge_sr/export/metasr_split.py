@@ -67,6 +67,7 @@ def metasr_form(network: MetaSr) -> Form:
     """Meta-SR as a pair of graphs."""
     content = _turned(network)
     bias = torch.zeros(len(content))
+    weights = sum(layer.weight.numel() for layer in network.imnet.linear()[:-1])
     return Form(
         description=PublishedSpec("", "metasr", to_mapping(network.options)),
         features=network.options.encoder,
@@ -75,4 +76,5 @@ def metasr_form(network: MetaSr) -> Form:
         decoder=lambda dtype: MetaSrDecoder(network, dtype),
         positions=("corner_rows", "corner_cols", "corner_y", "corner_x", "cell"),
         reach=1,
+        decoder_macs=weights + RGB * network.options.widths[-1],
     )

@@ -26,25 +26,29 @@ class ContentEncoder(nn.Module):
 
 
 class PositionalTerm(nn.Module):
-    """A linear layer on ``[y; x; rest]``, float32: a term for each row, one for each column, one for all."""
+    """A linear layer on ``[y; x; height; width]``, float32: a term for each row, one for each column, one for all.
 
-    by_y: Tensor
-    by_x: Tensor
-    by_rest: Tensor
+    ``height`` and ``width`` are the cell's. Products of single values, so that no calibration takes it for a layer.
+    """
+
     bias: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        """``weight`` ``outputs x inputs``, ``bias`` ``outputs``."""
+        """``weight`` ``outputs x 4``, ``bias`` ``outputs``."""
         super().__init__()
-        columns = weight.detach().reshape(*weight.shape, 1, 1)
-        self.register_buffer("by_y", columns[:, 0][None].clone())
-        self.register_buffer("by_x", columns[:, 1][None].clone())
-        self.register_buffer("by_rest", columns[:, 2:].clone())
-        self.register_buffer("bias", bias.detach().reshape(1, -1, 1, 1).clone())
+        for i in range(4):
+            self.register_buffer(f"by_{i}", _channelwise(weight[:, i]))
+        self.register_buffer("bias", _channelwise(bias))
 
-    def forward(self, y: Tensor, x: Tensor, rest: Tensor) -> Tensor:
-        shared = torch.nn.functional.conv2d(rest, self.by_rest) + self.bias
-        return (y * self.by_y + shared) + x * self.by_x
+    def forward(self, y: Tensor, x: Tensor, cell: Tensor) -> Tensor:
+        values = (y, x, cell[:, :1], cell[:, 1:])
+        row, column, *shared = (value * self.get_buffer(f"by_{i}") for i, value in enumerate(values))
+        return (row + (shared[0] + shared[1] + self.bias)) + column
+
+
+def _channelwise(values: Tensor) -> Tensor:
+    """One value a channel, shaped to broadcast over a picture."""
+    return values.detach().reshape(1, -1, 1, 1).clone()
 
 
 def conv1(layer: nn.Linear) -> nn.Conv2d:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,23 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from checkpoints import EDSR_BASELINE, NARROW, RDN_B
+from rtx_builds import build_all
+from scenes import scene, write_scenes
 
+from edge_sr.calibration.calibrate import Request, calibrate
+from edge_sr.calibration.recipe import Budget, Recipe
 from edge_sr.errors import CheckpointError
+from edge_sr.evaluation.cost import Cost, split_cost
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
+from edge_sr.export.liif_split import liif_form
 from edge_sr.grid import sampling_grid
-from edge_sr.manifest import Bundle, Source, read_bundle
+from edge_sr.manifest import Bundle, Source, open_bundle, read_bundle
 from edge_sr.models.checkpoint import build, load_checkpoint
 from edge_sr.models.implicit import ImplicitNetwork
 from edge_sr.runtime import blocks
 from edge_sr.runtime.upscaler import Upscaler
-from edge_sr.spec import EncoderSpec, PublishedSpec, to_mapping
+from edge_sr.spec import EncoderSpec, ModelSpec, PublishedSpec, load_toml, to_mapping
 from edge_sr.tensors import reference_card
 
 WIDTHS = {"liif": (16, 12), "metasr": (16,)}
@@ -166,6 +173,49 @@ def test_the_radius_is_exact(travelled: tuple[ImplicitNetwork, Bundle]) -> None:
         nearest = sampling_grid((41, 41), (side, side)).rows
         farthest = max(farthest, *(abs(int(nearest[i]) - middle) for i in differs.flatten()))
     assert farthest == radius
+
+
+@pytest.mark.parametrize("capability", ["7.5", "portable"])
+def test_tensorrt_for_rtx_builds_it(
+    travelled: tuple[ImplicitNetwork, Bundle], capability: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    built = build_all(travelled[1], capability, tmp_path / "cache", sizes=((64, 48),))
+    keys = [item.engine.manifest.key for item in built]
+    assert {(key.part, key.precision, key.io) for key in keys} == set(
+        itertools.product(("encoder", "decoder"), ("fp32", "fp16"), ("uint8", "float"))
+    )
+
+
+def test_it_calibrates(travelled: tuple[ImplicitNetwork, Bundle], tmp_path: Path) -> None:
+    """The positional terms are no layers; everything else may be rounded."""
+    recipe = Recipe(
+        method="minmax",
+        range_frames=2,
+        price_frames=2,
+        crop=64,
+        scales=("2",),
+        keep=(),
+        parts=("encoder", "decoder"),
+        least_share=0.0,
+        budget=Budget(20.0, 60.0),
+    )
+    folders = (write_scenes(tmp_path / "scenes", 4),)
+    request = Request(travelled[1], folders, recipe, tmp_path / "made", tmp_path / "memo.json")
+    done = calibrate(request, lambda message: None)
+    layers = done.table.placements["int8"].layers
+    assert "content" in layers
+    assert not any(name.startswith("position") for name in layers)
+    with Upscaler(done.bundle, backend="onnxruntime", precision="int8", threads=1) as up:
+        assert up(scene(1), scale="1.5").shape == (120, 144, 3)
+
+
+def test_the_rival_costs_what_diinn_edge_costs() -> None:
+    spec = load_toml(Path(__file__).parents[2] / "export/rivals/liif-edge.toml", ModelSpec)
+    rival, edge = Cost(*liif_form(build(spec.network())).macs), split_cost(open_bundle("diinn-edge").network)
+    sizes = (320, 180), (640, 360)
+    assert rival.gflop(*sizes) == pytest.approx(edge.gflop(*sizes), rel=0.05)
+    assert rival.decoder == 4 * (4 * 48 + 3 * 48 * 48 + 3 * 48)
 
 
 def test_corners_and_origin_of_a_shifted_part() -> None:
