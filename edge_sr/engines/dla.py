@@ -29,8 +29,8 @@ def require_dla(target: TargetProfile, precision: str, sizes: Sequence[Size]) ->
         raise OptionError(f"{target.name} has no DLA core: leave out --dla")
     if precision == "int8":
         raise OptionError(
-            "TensorRT 10 takes INT8 on DLA only from a calibration cache, which strongly typed graphs do not "
-            "use: build --dla with --precision fp16"
+            "TensorRT 10 takes INT8 on DLA only from a calibration cache (a calibrated bundle's encoder.dla.cache), "
+            "which strongly typed graphs do not use: build --dla with --precision fp16"
         )
     if precision != "fp16":
         raise OptionError(

@@ -51,9 +51,7 @@ class OnnxEncoder:
 
     backend = "onnxruntime"
 
-    def __init__(
-        self, bundle: Bundle, precision: str, io: str, threads: int, role: str = "encoder"
-    ) -> None:
+    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int, role: str = "encoder") -> None:
         self._session = open_session(bundle.graph(role, precision, io), threads)
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
