@@ -22,7 +22,8 @@ class Layout:
     """``full`` and ``narrow`` options of a family; ``saved`` is what a file of the layout holds.
 
     ``level``: the bias of the last convolution where that alone sets how bright random pictures are. ``unsaid``:
-    an option that no file of the layout says.
+    an option that no file of the layout says. ``deep``: layers without skips, through which PyTorch's own random
+    weights let nothing pass.
     """
 
     network: str
@@ -31,6 +32,7 @@ class Layout:
     saved: Callable[[State], Mapping[str, Any]] = dict
     level: float | None = None
     unsaid: str = ""
+    deep: bool = False
 
     def spec(self, size: str) -> PublishedSpec:
         return PublishedSpec("made", self.network, getattr(self, size))
@@ -46,11 +48,22 @@ class Layout:
         last = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))][-1]
         if self.level is not None and last.bias is not None:
             nn.init.constant_(last.bias, self.level)
+        if self.deep:
+            _enliven(network, last)
         return network
 
     def write(self, size: str, path: Path) -> Path:
         torch.save(self.saved(self.random(size).state_dict()), path)
         return path
+
+
+def _enliven(network: nn.Module, last: nn.Module) -> None:
+    """Weights that keep the size of what passes, and a last layer that changes pictures by a tenth or so."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d) and layer is not last:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    with torch.no_grad():
+        last.get_parameter("weight").mul_(0.3)
 
 
 def _edsr_pytorch(state: State) -> Mapping[str, Any]:
@@ -88,12 +101,12 @@ def _wrapped(state: State) -> Mapping[str, Any]:
 
 LAYOUTS: dict[str, Layout] = {
     "srcnn": Layout("srcnn", {}, {"widths": (12, 8)}, level=0.5),
-    "vdsr": Layout("vdsr", {}, {"layers": 4, "width": 8}, _wrapped),
-    "drcn": Layout("drcn", {}, {"recursions": 3, "width": 8}),
+    "vdsr": Layout("vdsr", {}, {"layers": 4, "width": 8}, _wrapped, deep=True),
+    "drcn": Layout("drcn", {}, {"recursions": 3, "width": 8}, deep=True),
     "fsrcnn": Layout(
-        "fsrcnn", {"scale": 3}, {"scale": 2, "d": 12, "s": 6, "m": 2}, level=0.5, unsaid="scale"
+        "fsrcnn", {"scale": 2}, {"scale": 2, "d": 12, "s": 6, "m": 2}, level=0.5, unsaid="scale"
     ),
-    "espcn": Layout("espcn", {"scale": 3}, {"scale": 3, "widths": (12, 8)}, level=0.5),
+    "espcn": Layout("espcn", {"scale": 2}, {"scale": 3, "widths": (12, 8)}, level=0.5),
     "edsr": Layout(
         "edsr",
         {"scale": 2, "blocks": 32, "channels": 256, "res_scale": 0.1},

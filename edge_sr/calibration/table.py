@@ -81,6 +81,11 @@ class ScaleTable:
 
 def graph_hashes(bundle: Bundle) -> tuple[str, str]:
     """SHA-256 of the FP32 encoder and decoder; ``BundleError`` when the bundle lacks one."""
+    if bundle.find("network", "fp32") is not None:
+        raise BundleError(
+            f"{bundle.name} is one {bundle.kind} network graph; calibrate takes an encoder and a decoder, so run "
+            "or build it in fp16"
+        )
     found = [bundle.find(role, "fp32") for role in ("encoder", "decoder")]
     if found[0] is None or found[1] is None:
         raise BundleError(f"bundle {bundle.path} has no fp32 graphs to calibrate from; export it again")

@@ -57,6 +57,9 @@ def test_every_command(
     assert [(row["bundle"], row["scale"]) for row in rows] == [(name, 2), (name, 2.5)]
     edge_sr("upscale", card, "-o", tmp_path / "out.png", "--size", "100x90", "--model", bundle)
     assert np.asarray(Image.open(tmp_path / "out.png")).shape == (90, 100, 3)
+    refused = Command("calibrate", monkeypatch, capsys)(bundle, "--frames", card, "-o", tmp_path / "int8")
+    assert (refused.code, len(refused.err.splitlines())) == (4, 1)
+    assert "calibrate takes an encoder and a decoder" in refused.err
     pytest.importorskip("tensorrt_rtx")
     built = edge_sr("build", bundle, "--target", "rtx-40", "--precision", "fp16", "--sizes", "64x48")
     engines = built["engines"]

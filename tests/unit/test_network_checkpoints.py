@@ -37,7 +37,7 @@ def test_parameters_of_the_published_networks() -> None:
         "vdsr": 664_704,
         "drcn": 1_775_121,
         "fsrcnn": 12_809,
-        "espcn": 22_729,
+        "espcn": 21_284,
         "edsr": 40_729_603,
         "edsr-basicsr": 1_517_571,
         "rdn": 22_123_395,
