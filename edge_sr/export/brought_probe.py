@@ -234,7 +234,7 @@ def _result(session: Any, name: str, picture: Array, layout: str, top: int, dtyp
 
 
 def _scale(size: tuple[int, int], made: Array) -> int:
-    scale = made.shape[0] // size[1]
+    scale: int = made.shape[0] // size[1]
     if scale < 1 or made.shape[:2] != (scale * size[1], scale * size[0]) or made.shape[2] not in (1, 3):
         raise CheckpointError(f"it makes {made.shape} out of {size[0]}x{size[1]}, no whole multiple of it")
     return scale
@@ -255,7 +255,7 @@ def _shown(run: Callable[[Array], Array], side: int, channels: int, seed: int) -
     picture[middle, middle] += 0.2
     after = run(picture)
     places = np.argwhere((after != before).any(axis=2)) // (len(after) // side)
-    reach: int = np.abs(places - middle).max(initial=0).item()
+    return int(np.abs(places - middle).max(initial=0).item())
     return reach
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.grid import SamplingGrid
-from edge_sr.manifest import Bundle
+from edge_sr.manifest import Bundle, Description
+from edge_sr.memory import require_bytes
 from edge_sr.resample import Kernel, resize_part
 from edge_sr.runtime.encoders import Encoder
 from edge_sr.runtime.runner import ClosingRunner
@@ -33,11 +34,14 @@ class FixedRunner(ClosingRunner):
     def __init__(self, bundle: Bundle, network: Encoder, precision: str) -> None:
         self.backend = self.encoder_backend = network.backend
         self.precision = precision
-        self._network, self._scale = network, bundle.description.scale
+        self._network, self._description = network, bundle.description
+        self._scale = bundle.description.scale
         self.whole_frames = bundle.description.whole_frames
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
-        """The picture times the network's scale."""
+        """The picture times the network's scale; ``MemoryLimitError`` for one that must run whole and cannot."""
+        if self.whole_frames:
+            _require_memory(self._description, image)
         return self._network.encode(image)
 
     def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
@@ -59,7 +63,7 @@ class RefineRunner(ClosingRunner):
     def __init__(self, bundle: Bundle, network: Encoder, precision: str) -> None:
         self.backend = self.encoder_backend = network.backend
         self.precision = precision
-        self._network = network
+        self._network, self._description = network, bundle.description
         self._reach = bundle.description.radius - RESAMPLING_REACH
         self.whole_frames = bundle.description.whole_frames
 
@@ -80,6 +84,7 @@ class RefineRunner(ClosingRunner):
     def _whole(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         x0, y0, x1, y1 = _box(grid)
         base = _resampled(image, (grid.before, grid.after), (0, 0, *grid.after), (0, 0), "bicubic")
+        _require_memory(self._description, base)
         return np.ascontiguousarray(self._network.encode(base)[:, y0:y1, x0:x1])
 
     def _refined(self, image: NDArray[Any], grid: SamplingGrid, part: slice) -> NDArray[Any]:
@@ -93,6 +98,12 @@ class RefineRunner(ClosingRunner):
 
     def close(self) -> None:
         """The network's session goes with the object."""
+
+
+def _require_memory(description: Description, image: NDArray[Any]) -> None:
+    height, width = image.shape[1:3]
+    what = f"{description.name} cannot run in parts, and {width}x{height} at once"
+    require_bytes(description.working_bytes * height * width, what)
 
 
 def _box(grid: SamplingGrid) -> Box:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_sr.errors import MediaError
 from edge_sr.grid import Box, output_region
+from edge_sr.memory import BASE_BYTES, require_bytes
 from edge_sr.pipeline import WAITING, Target
 from edge_sr.runtime.runner import available_cores
 from edge_sr.tensors import SMALLEST_SIDE
@@ -17,7 +18,6 @@ from edge_sr.video.containers import Container, container_for, known_container
 from edge_sr.video.encoding import Encoding, plan_encoding, probe
 from edge_sr.video.film import Film, FilmInfo
 from edge_sr.video.joining import JoinPlan
-from edge_sr.video.memory import BASE_BYTES, require_bytes
 from edge_sr.video.opening import open_input
 from edge_sr.video.pieces import Recipe
 from edge_sr.video.pixels import even_neighbours

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
 from edge_sr.grid import output_size
 from edge_sr.manifest import DEFAULT_MODEL
+from edge_sr.memory import peak_rss_mb
 from edge_sr.video.film import Excerpt
-from edge_sr.video.memory import peak_rss_mb
 from edge_sr.video.opening import HARDWARE_DECODERS, is_url
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import InputNotFoundError, InterruptedRun, MediaError, OptionError
 from edge_sr.grid import output_region
+from edge_sr.memory import BASE_BYTES, require_bytes
 from edge_sr.pipeline import Target
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscaling.request import (
@@ -25,7 +26,6 @@ from edge_sr.upscaling.request import (
     check_place,
     open_network,
 )
-from edge_sr.video.memory import BASE_BYTES, require_bytes
 from edge_sr.video.pictures import (
     WRITABLE,
     Still,

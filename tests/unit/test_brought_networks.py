@@ -12,7 +12,8 @@ import pytest
 from brought_onnx import model
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_sr.errors import CheckpointError, InputNotFoundError, OutputExistsError
+from edge_sr import memory
+from edge_sr.errors import CheckpointError, InputNotFoundError, MemoryLimitError, OutputExistsError
 from edge_sr.export.brought import export_brought
 from edge_sr.export.brought_model import read_model
 from edge_sr.export.brought_probe import Stated
@@ -71,6 +72,9 @@ def test_a_field_without_bound_is_found_and_runs_whole(
     with Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler:
         everything = upscaler(FRAME, scale=2)
         part = upscaler(FRAME, scale=2, region=(10, 5, 20, 30))
+        monkeypatch.setattr(memory, "available_bytes", lambda: 1 << 20)
+        with pytest.raises(MemoryLimitError, match="brought cannot run in parts, and 61x47 at once needs"):
+            upscaler(FRAME, scale=2)
     np.testing.assert_array_equal(part, everything[10:70, 20:60])
 
 

@@ -283,7 +283,7 @@ def test_a_huge_picture_is_refused_before_it_is_begun(
 ) -> None:
     from PIL import Image
 
-    monkeypatch.setattr("edge_sr.video.memory.available_bytes", lambda: 1 << 30)
+    monkeypatch.setattr("edge_sr.memory.available_bytes", lambda: 1 << 30)
     path = tmp_path / "huge.png"
     Image.new("1", (20000, 10000)).save(path)
     with pytest.raises(MemoryLimitError, match="GiB"):
