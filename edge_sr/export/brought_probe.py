@@ -256,7 +256,6 @@ def _shown(run: Callable[[Array], Array], side: int, channels: int, seed: int) -
     after = run(picture)
     places = np.argwhere((after != before).any(axis=2)) // (len(after) // side)
     return int(np.abs(places - middle).max(initial=0).item())
-    return reach
 
 
 if __name__ == "__main__":
