@@ -1,4 +1,4 @@
-"""Pictures that no photograph stands for: text, windows, line drawings, smooth skies, drawn by rule.
+"""Pictures that no photograph stands for: text, windows, line drawings, charts, smooth skies, drawn by rule.
 
 Their flat areas come back from the network almost as they were, so that one level of rounding shows in PSNR,
 and their edges are as hard as edges get. The same index gives the same picture on every machine.
@@ -89,7 +89,36 @@ def _sky(canvas: Canvas, random: Random) -> None:
         _fill(canvas, left, side - height, 16, height, _colour(random, 0, 0.2))
 
 
-KINDS: tuple[Callable[[Canvas, Random], None], ...] = (_desktop, _sky, _page, _lines, _terminal)
+def _chart(canvas: Canvas, random: Random) -> None:
+    """Thin curves and a thinner grid on a plain ground, dark or light, with small captions."""
+    dark = random.uniform() < 0.5
+    grounds, inks = ((0.05, 0.35), (0.6, 1)) if dark else ((0.85, 1), (0, 0.4))
+    ground, ink = _colour(random, *grounds), _colour(random, *inks)
+    faint = ((3 * ground + ink) / 4).astype(np.float32)
+    canvas[:] = ground
+    side = len(canvas) // OVER
+    for at in range(16, side, random.randint(24, 56)):
+        _fill(canvas, 12, at, side, 1, faint)
+        _fill(canvas, at, 12, 1, side - 24, faint)
+        _line_of_text(canvas, random, side - 40, at + 3, 9, ink)
+    _fill(canvas, 12, side // 2, side, 1, ink)
+    for _ in range(3):
+        _curve(canvas, random, _colour(random, *inks))
+
+
+def _curve(canvas: Canvas, random: Random, colour: Colour) -> None:
+    """A falling wave about a pixel and a half wide, with square marks on it."""
+    side = len(canvas) // OVER
+    high, fall, wave, phase = random.uniform((0.1, 0.1, 0.02, 0), (0.5, 0.5, 0.1, 6))
+    for step in range(12 * OVER, side * OVER):
+        x = step / OVER / side
+        y = (high + fall * x + wave * np.sin(8 * x + phase)) * side
+        _fill(canvas, step / OVER, y, 1, 1.5, colour)
+        if step % (20 * OVER) == 0:
+            _fill(canvas, step / OVER - 2, y - 2, 5, 5, colour)
+
+
+KINDS: tuple[Callable[[Canvas, Random], None], ...] = (_desktop, _sky, _page, _lines, _terminal, _chart)
 
 
 def _axes(canvas: Canvas) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

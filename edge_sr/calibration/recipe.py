@@ -47,7 +47,7 @@ class Recipe:
     percentile: float = 99.99
     range_frames: int = 32
     price_frames: int = 12
-    drawings: int = 10
+    drawings: int = 12
     crop: int = 192
     scales: tuple[str, ...] = ("1.5", "2", "2.5", "3", "4")
     parts: tuple[str, ...] = ("encoder",)

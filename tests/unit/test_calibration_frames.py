@@ -54,6 +54,14 @@ def test_a_sky_is_smooth_and_a_page_is_not() -> None:
     assert np.abs(np.diff(page, axis=0)).max() > 100
 
 
+@pytest.mark.parametrize("index", [5, 11])
+def test_a_chart_is_mostly_its_ground(index: int) -> None:
+    chart = drawing(index, 96)
+    _, counts = np.unique(chart.reshape(-1, 3), axis=0, return_counts=True)
+    assert counts.max() > 0.6 * 96 * 96
+    assert np.abs(np.diff(chart.astype(int), axis=0)).max() > 50
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_frames_are_refused(count: int) -> None:
     with pytest.raises(InputError, match="at least 2 different frames"):
