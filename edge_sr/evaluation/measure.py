@@ -148,13 +148,14 @@ class _Found:
         with Upscaler(bundle, backend=self.request.backend, precision=asked) as upscaler:
             for scale in self.request.scales:
                 self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
-                self._add_scale(name, upscaler, scale)
+                self._add_scale(name, upscaler, scale, _rival_network(bundle))
             self.layers += _layer_prices(bundle, name, upscaler.placement)
 
-    def _add_scale(self, name: str, upscaler: Upscaler, scale: Fraction) -> None:
+    def _add_scale(self, name: str, upscaler: Upscaler, scale: Fraction, network: str | None) -> None:
         tally = measure(upscaler, self.request.originals, scale, self._vmaf_by)
         precision = upscaler.precision
-        self.results.append(mean_row(name, precision, scale, tally.values, upscaler.placement, tally.vmaf))
+        row = mean_row(name, precision, scale, tally.values, upscaler.placement, tally.vmaf)
+        self.results.append(dataclasses.replace(row, network=network))
         self.speed.append(_speed(name, upscaler, scale, tally))
         self.worst += [
             _worst(name, precision, scale, entry, self.request.with_crops) for entry in tally.worst
@@ -163,6 +164,12 @@ class _Found:
             for whole in (math.floor(scale), math.ceil(scale)):
                 values = list(_resized(upscaler, self.request.originals, scale, whole))
                 self.rivals.append(mean_row(f"{name} x{whole} + lanczos", precision, scale, values))
+
+
+def _rival_network(bundle: Bundle) -> str | None:
+    """What the bundle holds where that is not DIINN."""
+    network = bundle.description.network.network
+    return None if network == "diinn" else network
 
 
 def _layer_prices(bundle: Bundle, name: str, placement: str | None) -> Iterator[LayerPrice]:

@@ -37,10 +37,15 @@ class Row:
     images: int
     placement: str | None = None
     vmaf: float | None = None
+    network: str | None = None
 
     def mapping(self) -> dict[str, Any]:
-        """The JSON form; ``placement`` only where a precision has several, ``vmaf`` where it was measured."""
-        optional = {"placement": self.placement, "vmaf": self.vmaf}
+        """The JSON form.
+
+        ``placement`` only where a precision has several, ``vmaf`` where it was measured, ``network`` where the
+        bundle holds another than DIINN.
+        """
+        optional = {"placement": self.placement, "vmaf": self.vmaf, "network": self.network}
         absent = {key for key, value in optional.items() if value is None}
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in absent}
 

@@ -54,7 +54,7 @@ def test_every_command(
     measured = edge_sr("evaluate", bundle, "--hr", card, "--scales", "2,2.5")
     rows = measured["results"]
     assert isinstance(rows, list)
-    assert [(row["bundle"], row["scale"]) for row in rows] == [(name, 2), (name, 2.5)]
+    assert [(row["network"], row["scale"]) for row in rows] == [(name, 2), (name, 2.5)]
     edge_sr("upscale", card, "-o", tmp_path / "out.png", "--size", "100x90", "--model", bundle)
     assert np.asarray(Image.open(tmp_path / "out.png")).shape == (90, 100, 3)
     refused = Command("calibrate", monkeypatch, capsys)(bundle, "--frames", card, "-o", tmp_path / "int8")
