@@ -13,7 +13,6 @@ from typing import Any
 from edge_sr.engine_cache.identity import Shape, ShapeRange
 from edge_sr.errors import EngineError
 from edge_sr.manifest import Description, Graph, Port
-from edge_sr.spec import NetworkSpec
 
 Size = tuple[int, int]
 
@@ -37,6 +36,11 @@ CONTRACT: dict[str, tuple[Any, ...]] = {
 }
 
 
+def along(name: str) -> str:
+    """The output's axis that an input follows, ``Ht`` or ``Wt``; empty for one that is the same everywhere."""
+    return next((axis for axis in CONTRACT[name] if axis in ("Ht", "Wt")), "")
+
+
 @dataclass(frozen=True)
 class SizeRange:
     """Input frames and output tiles of one optimisation profile: smallest, tuned for, largest."""
@@ -56,11 +60,30 @@ def up_to(largest: Size, tile: Size) -> SizeRange:
     return SizeRange((smallest, largest, largest), ((1, 1), tile, tile))
 
 
-def input_shape(network: NetworkSpec, name: str, frame: Size, tile: Size) -> Shape:
-    """The shape of a DIINN pair's input ``name`` for one frame and tile; ``EngineError`` for another name."""
-    lengths = _lengths(frame, tile, int(network.decoder.init_q), int(network.decoder.mode == 4))
-    lengths["channels"] = network.map_channels
-    return tuple(lengths.get(axis, axis) for axis in _axes(name))
+@dataclass(frozen=True)
+class Pair:
+    """What an encoder and a decoder agree on: ``channels`` of the maps, ``padding`` pixels more on each side of them,
+    ``halo`` output pixels that the decoder eats there, and its ``positions`` beside maps and ``image``."""
+
+    channels: int
+    positions: tuple[str, ...]
+    padding: int = 0
+    halo: int = 0
+    base: bool = False
+
+    def shape(self, name: str, frame: Size, tile: Size) -> Shape:
+        """The shape of input ``name`` for one frame and tile; ``EngineError`` for a name outside the contract."""
+        lengths = {**_lengths(frame, tile, self.padding, self.halo), "channels": self.channels}
+        return tuple(lengths.get(axis, axis) for axis in _axes(name))
+
+
+def pair_of(description: Description) -> Pair:
+    """What the graphs of an ``implicit`` bundle state."""
+    decoder = next(graph for graph in description.graphs if graph.role == "decoder")
+    maps = next(port for port in decoder.inputs if port.name == "maps")
+    names = [port.name for port in decoder.inputs]
+    positions = tuple(name for name in names if name not in ("maps", "image"))
+    return Pair(maps.shape[1], positions, _padding(description), description.halo, "image" in names)
 
 
 def profiles(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.engine_cache.identity import Shape
-from edge_sr.engine_cache.shapes import input_shape
+from edge_sr.engine_cache.shapes import Pair
 from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.runtime.cuda import Driver
@@ -27,7 +27,6 @@ from edge_sr.runtime.tensorrt_engine import Engine, Execution, largest_tile
 from edge_sr.runtime.tensorrt_flight import Flight
 from edge_sr.runtime.tensorrt_memory import DeviceMaps, MapsPool, size_of
 from edge_sr.runtime.tensorrt_session import Device, Session
-from edge_sr.spec import NetworkSpec
 
 FRAMES_IN_FLIGHT = 3
 SMALLEST_TILE = 64
@@ -48,7 +47,7 @@ class TensorRTRunner(ClosingRunner):
 
     def __init__(
         self,
-        network: NetworkSpec,
+        pair: Pair,
         precision: str,
         io: str,
         backend: str,
@@ -58,7 +57,7 @@ class TensorRTRunner(ClosingRunner):
         graphs: bool = True,
     ) -> None:
         self.backend = self.encoder_backend = backend
-        self.precision, self._network, self._maps_dtype = precision, network, maps_dtype
+        self.precision, self._pair, self._maps_dtype = precision, pair, maps_dtype
         self._find = find
         # Grows smaller when the device runs out of memory, and stays so.
         self._most_pixels: int | None = None
@@ -133,7 +132,7 @@ class TensorRTRunner(ClosingRunner):
         return Flight(session, lanes, image, encoder, maps)
 
     def _take_maps(self, image: tuple[int, ...]) -> DeviceMaps:
-        shape = input_shape(self._network, "maps", (image[2], image[1]), (1, 1))
+        shape = self._pair.shape("maps", (image[2], image[1]), (1, 1))
         return self._pool.take(size_of(shape, self._maps_dtype), size_of(image, self._dtype.name))
 
     def _encoder(self, image: tuple[int, ...]) -> Execution:
@@ -150,20 +149,19 @@ class TensorRTRunner(ClosingRunner):
 
     def _keep_session(self, image: tuple[int, ...], grid: SamplingGrid) -> None:
         """Close the session that is open unless it is one for this."""
-        arrays = (grid.rows, grid.cols, grid.offset_y, grid.offset_x, grid.ratio)
-        key = (image, *(array.tobytes() for array in arrays))
+        key = (image, *(getattr(grid, name).tobytes() for name in self._pair.positions))
         if key != self._session_key:
             self._close_session()
             self._session_key = key
 
     def _new_session(self, image: tuple[int, ...], grid: SamplingGrid) -> Session:
         """A session with the largest tile that the device has room for."""
-        maps = input_shape(self._network, "maps", (image[2], image[1]), (1, 1))
+        maps = self._pair.shape("maps", (image[2], image[1]), (1, 1))
         decoder = self._find("decoder", {"maps": maps})
         asked = tile = self._tile_for(decoder, maps)
         while True:
             try:
-                session = Session(self._device, self._network, decoder, image, grid, self._dtype, tile)
+                session = Session(self._device, self._pair, decoder, image, grid, self._dtype, tile)
             except MemoryLimitError:
                 tile = _halved(tile)
             else:
@@ -171,7 +169,7 @@ class TensorRTRunner(ClosingRunner):
                 return session
 
     def _tile_for(self, decoder: Engine, maps: Shape) -> tuple[int, int]:
-        tile = largest_tile(decoder.key, {"maps": maps}, self._network)
+        tile = largest_tile(decoder.key, {"maps": maps}, self._pair)
         while self._most_pixels is not None and tile[0] * tile[1] > self._most_pixels:
             tile = _halved(tile)
         return tile

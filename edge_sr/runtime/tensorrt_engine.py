@@ -7,14 +7,14 @@ no engine runs without a GPU.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from edge_sr.engine_cache.identity import EngineKey, Shape
+from edge_sr.engine_cache.identity import EngineKey, Shape, ShapeRange
 from edge_sr.engine_cache.sealed import read_sealed, write_sealed
+from edge_sr.engine_cache.shapes import CONTRACT, Pair
 from edge_sr.errors import DeviceError, EdgeSRError, EngineError
-from edge_sr.spec import NetworkSpec
 from edge_sr.trt import Flavour, Library
 from edge_sr.trt_interface import (
     ICudaEngine,
@@ -59,14 +59,20 @@ def profile_index(key: EngineKey, shapes: Mapping[str, Shape]) -> int | None:
     return None
 
 
-def largest_tile(key: EngineKey, shapes: Mapping[str, Shape], network: NetworkSpec) -> tuple[int, int]:
+def largest_tile(key: EngineKey, shapes: Mapping[str, Shape], pair: Pair) -> tuple[int, int]:
     """Width and height of the largest output tile of a decoder's profile for these shapes."""
     index = profile_index(key, shapes)
     if index is None:
         raise EngineError(f"{key.name} was not built for {dict(shapes)}: edge-sr build --sizes WxH")
-    eaten = 2 if network.decoder.mode == 4 else 0
-    profile = key.profiles[index]
-    return profile["cols"].maximum[0] - eaten, profile["rows"].maximum[0] - eaten
+    eaten, profile = 2 * pair.halo, key.profiles[index]
+    width, height = (_length(profile, pair.positions, axis) for axis in ("Wt", "Ht"))
+    return width - eaten, height - eaten
+
+
+def _length(profile: Mapping[str, ShapeRange], positions: Sequence[str], axis: str) -> int:
+    """The most that an axis of the output was built for, by the index along it."""
+    index = next(name for name in positions if CONTRACT[name] == (axis,))
+    return profile[index].maximum[0]
 
 
 def _covers(minimum: Shape, shape: Shape, maximum: Shape) -> bool:

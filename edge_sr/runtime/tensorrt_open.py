@@ -14,7 +14,7 @@ from edge_sr.engine_cache.cache import Engine as EngineFile
 from edge_sr.engine_cache.cache import EngineCache
 from edge_sr.engine_cache.gpu import Gpu, find_gpu
 from edge_sr.engine_cache.identity import Shape
-from edge_sr.engine_cache.shapes import input_shape
+from edge_sr.engine_cache.shapes import pair_of
 from edge_sr.errors import BundleError, EdgeSRError, EngineError, MissingError
 from edge_sr.manifest import Bundle, Graph
 from edge_sr.runtime.cuda_pycuda import PycudaDriver
@@ -64,7 +64,7 @@ class EngineShelf:
         raise MissingError(self._advice(shapes))
 
     def open_for(self, image: tuple[int, ...]) -> None:
-        maps = input_shape(self.bundle.network, "maps", (image[2], image[1]), (1, 1))
+        maps = pair_of(self.bundle.description).shape("maps", (image[2], image[1]), (1, 1))
         self.find("encoder", {"image": image})
         self.find("decoder", {"maps": maps})
 
@@ -135,6 +135,13 @@ def open_runner(bundle: Bundle, precision: str, io: str, flavour: Flavour) -> Ru
     driver = PycudaDriver()
     graphs = flavour is Flavour.TENSORRT
     inner = TensorRTRunner(
-        bundle.network, precision, io, flavour.value, shelf.find, driver, shelf.maps_dtype, graphs
+        pair_of(bundle.description),
+        precision,
+        io,
+        flavour.value,
+        shelf.find,
+        driver,
+        shelf.maps_dtype,
+        graphs,
     )
     return ProvenRunner(inner, shelf, driver)

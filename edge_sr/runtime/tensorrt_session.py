@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.engine_cache.shapes import input_shape
+from edge_sr.engine_cache.shapes import Pair
 from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.runtime.cuda import Buffer, Driver, Graph, Rectangle, Stream
@@ -17,9 +17,6 @@ from edge_sr.runtime.runner import PartTimes
 from edge_sr.runtime.tensorrt_engine import Engine, Execution
 from edge_sr.runtime.tensorrt_memory import DeviceMaps, Lane, Scratch
 from edge_sr.runtime.tensorrt_tiles import Cut, cut, lay_out
-from edge_sr.spec import NetworkSpec
-
-POSITIONS = ("rows", "cols", "offset_y", "offset_x", "ratio")
 
 GraphKey = tuple[int, str, int, int]
 """Lane, part, and what else its addresses come from: the maps, and the generation of the scratch."""
@@ -63,7 +60,7 @@ class Session:
     def __init__(
         self,
         device: Device,
-        network: NetworkSpec,
+        pair: Pair,
         decoder: Engine,
         image: tuple[int, ...],
         grid: SamplingGrid,
@@ -71,12 +68,11 @@ class Session:
         tile: tuple[int, int],
     ) -> None:
         self._device, self._image, self._dtype = device, image, dtype
-        self._halo = 1 if network.decoder.mode == 4 else 0
+        self._pair, self._halo = pair, pair.halo
         height, width = grid.height - 2 * self._halo, grid.width - 2 * self._halo
         self._frame = (1, height, width, 3)
         self._cut = cut(height, width, tile[1], tile[0])
-        self._base = network.decoder.bilinear_base
-        self._decoder = decoder.execution(self._shapes(network), device.compute.handle)
+        self._decoder = decoder.execution(self._shapes(), device.compute.handle)
         self._lanes: list[Lane] = []
         self._graphs: dict[GraphKey, Graph | None] = {}
         self._positions: Buffer | None = None
@@ -92,13 +88,13 @@ class Session:
     def tiles(self) -> Cut:
         return self._cut
 
-    def _shapes(self, network: NetworkSpec) -> dict[str, tuple[int, ...]]:
-        names = ("maps", *POSITIONS, *(("image",) if self._base else ()))
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        names = ("maps", *self._pair.positions, *(("image",) if self._pair.base else ()))
         frame, tile = (self._image[2], self._image[1]), (self._cut.width, self._cut.height)
-        return {name: input_shape(network, name, frame, tile) for name in names}
+        return {name: self._pair.shape(name, frame, tile) for name in names}
 
     def _upload_positions(self, grid: SamplingGrid) -> None:
-        self._layout = lay_out(grid, self._cut, self._halo)
+        self._layout = lay_out(grid, self._cut, self._pair.positions, self._halo)
         driver, data = self._device.driver, self._layout.data
         self._positions = driver.allocate(data.nbytes)
         staging = driver.allocate_host(data.shape, data.dtype, False)
@@ -186,9 +182,12 @@ class Session:
 
     def _enqueue_tiles(self, lane: Lane, maps_address: int, image_address: int) -> None:
         assert self._positions is not None
-        fixed = {"maps": maps_address, **({"image": image_address} if self._base else {})}
+        fixed = {"maps": maps_address, **({"image": image_address} if self._pair.base else {})}
         for number, (top, left) in enumerate(self._cut.corners()):
-            inputs = {name: self._positions.address + self._layout.at(name, top, left) for name in POSITIONS}
+            inputs = {
+                name: self._positions.address + self._layout.at(name, top, left)
+                for name in self._pair.positions
+            }
             frame = lane.tiles.address + number * lane.tile_stride
             self._device.run(self._decoder, {**fixed, **inputs, "frame": frame})
 

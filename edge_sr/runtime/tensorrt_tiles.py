@@ -6,14 +6,17 @@ output, neighbours overlap by some rows or columns and compute these twice, to t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.engine_cache.shapes import CONTRACT, along
 from edge_sr.grid import SamplingGrid
 from edge_sr.runtime.cuda import aligned
+
+Piece = tuple[tuple[str, int], NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -56,24 +59,30 @@ class Positions:
 
     def at(self, name: str, top: int, left: int) -> int:
         """Byte offset, aligned, of the input ``name`` for the tile at this corner."""
-        along = {"rows": top, "offset_y": top, "cols": left, "offset_x": left, "ratio": 0}[name]
-        return self.offsets[name, along]
+        axis = along(name)
+        return self.offsets[name, top if axis == "Ht" else left if axis == "Wt" else 0]
 
 
-def lay_out(grid: SamplingGrid, tiles: Cut, halo: int) -> Positions:
-    """The inputs of all tiles, each aligned; ``halo`` more positions on either side in mode 4."""
-    tall, wide = tiles.height + 2 * halo, tiles.width + 2 * halo
-    pieces: list[tuple[tuple[str, int], NDArray[np.generic]]] = [(("ratio", 0), grid.ratio)]
-    for top in tiles.tops:
-        span = slice(top, top + tall)
-        pieces += [(("rows", top), grid.rows[span]), (("offset_y", top), grid.offset_y[:, :, span])]
-    for left in tiles.lefts:
-        span = slice(left, left + wide)
-        pieces += [(("cols", left), grid.cols[span]), (("offset_x", left), grid.offset_x[..., span])]
+def lay_out(grid: SamplingGrid, tiles: Cut, names: Sequence[str], halo: int) -> Positions:
+    """The inputs ``names`` of all tiles, each aligned; ``halo`` more positions on either side in mode 4."""
+    starts = {
+        "Ht": (tiles.tops, tiles.height + 2 * halo),
+        "Wt": (tiles.lefts, tiles.width + 2 * halo),
+    }
+    pieces: list[Piece] = []
+    for name in names:
+        value, axis = getattr(grid, name), along(name)
+        if not axis:
+            pieces.append(((name, 0), value))
+            continue
+        where = CONTRACT[name].index(axis)
+        for start in starts[axis][0]:
+            span = slice(start, start + starts[axis][1])
+            pieces.append(((name, start), value[(slice(None),) * where + (span,)]))
     return _pack(pieces)
 
 
-def _pack(pieces: list[tuple[tuple[str, int], NDArray[np.generic]]]) -> Positions:
+def _pack(pieces: list[Piece]) -> Positions:
     sizes = [aligned(piece.nbytes) for _, piece in pieces]
     starts = np.cumsum([0, *sizes])
     data = np.zeros(int(starts[-1]), np.uint8)

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from engine_standin import keys_for, onnx_result
 
 from edge_sr.engine_cache.identity import Shape
+from edge_sr.engine_cache.shapes import pair_of
 from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import sampling_grid
 from edge_sr.manifest import open_bundle
@@ -81,7 +82,9 @@ def runner_on(driver: PycudaDriver) -> TensorRTRunner:
         assert shapes
         return engines[part]
 
-    return TensorRTRunner(BUNDLE.network, "fp32", "uint8", "tensorrt", find, driver, "float32", graphs=False)
+    return TensorRTRunner(
+        pair_of(BUNDLE.description), "fp32", "uint8", "tensorrt", find, driver, "float32", graphs=False
+    )
 
 
 def check_pictures(runner: TensorRTRunner) -> None:

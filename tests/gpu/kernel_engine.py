@@ -13,13 +13,13 @@ from typing import Any
 from cuda.bindings import driver as cuda
 
 from edge_sr.engine_cache.identity import BuildSettings, EngineKey, Shape, ShapeRange
+from edge_sr.engine_cache.shapes import Pair
 from edge_sr.errors import DeviceError
 from edge_sr.runtime.cuda_pycuda import PycudaDriver
 from edge_sr.runtime.tensorrt import TensorRTRunner
-from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 
 SOURCE = Path(__file__).with_name("standin.cu")
-NETWORK = NetworkSpec("kernels", EncoderSpec("residual", 3, 1), DecoderSpec(3, False, (3,)))
+PAIR = Pair(3, ("rows", "cols", "offset_y", "offset_x", "ratio"))
 TILE = (256, 64)
 BLOCK = 128
 
@@ -111,4 +111,4 @@ def kernel_runner(driver: PycudaDriver, cubin: bytes, graphs: bool) -> TensorRTR
         assert shapes
         return engines[part]
 
-    return TensorRTRunner(NETWORK, "fp32", "uint8", "tensorrt", find, driver, "float32", graphs)
+    return TensorRTRunner(PAIR, "fp32", "uint8", "tensorrt", find, driver, "float32", graphs)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_sr.engine_cache.identity import EngineKey, Shape
-from edge_sr.engine_cache.shapes import input_shape
+from edge_sr.engine_cache.shapes import Pair, pair_of
 from edge_sr.engines.request import BuildRequest, Workplace, engine_keys, find_graph
 from edge_sr.engines.target import load_target
 from edge_sr.errors import EngineError
@@ -23,20 +23,18 @@ from edge_sr.runtime.cuda_fake_queue import Work
 from edge_sr.runtime.onnx_runner import open_session
 from edge_sr.runtime.tensorrt import TensorRTRunner
 from edge_sr.runtime.tensorrt_engine import profile_index
-from edge_sr.spec import NetworkSpec
 from edge_sr.trt import Flavour
 
 SCRATCH_PER_VALUE = 64
 
 
 class StandInExecution:
-    def __init__(
-        self, driver: FakeDriver, session: Any, network: NetworkSpec, shapes: Mapping[str, Shape]
-    ) -> None:
-        self.driver, self.session, self.network, self.shapes = driver, session, network, dict(shapes)
+    def __init__(self, driver: FakeDriver, session: Any, pair: Pair, shapes: Mapping[str, Shape]) -> None:
+        self.driver, self.session, self.pair, self.shapes = driver, session, pair, dict(shapes)
         self.bound: dict[str, int] = {}
         self.scratch = (0, 0)
-        values = shapes["rows"][0] * shapes["cols"][0] if "rows" in shapes else int(np.prod(shapes["image"]))
+        along = [shapes[name][0] for name in pair.positions[:2] if name in shapes]
+        values = int(np.prod(along or shapes["image"]))
         self.scratch_bytes = SCRATCH_PER_VALUE * values
 
     def use_scratch(self, address: int, nbytes: int) -> None:
@@ -70,11 +68,11 @@ class StandInExecution:
         self.driver.launch(stream_handle, work)
 
     def _result_shape(self) -> Shape:
-        if "image" in self.shapes and "rows" not in self.shapes:
+        if "maps" not in self.shapes:
             _, h, w, _ = self.shapes["image"]
-            return input_shape(self.network, "maps", (w, h), (1, 1))
-        eaten = 2 if self.network.decoder.mode == 4 else 0
-        return 1, self.shapes["rows"][0] - eaten, self.shapes["cols"][0] - eaten, 3
+            return self.pair.shape("maps", (w, h), (1, 1))
+        tall, wide = (self.shapes[name][0] for name in self.pair.positions[:2])
+        return 1, tall - 2 * self.pair.halo, wide - 2 * self.pair.halo, 3
 
 
 _DTYPES = {
@@ -106,14 +104,14 @@ class StandInEngine:
     """The graph ``part`` of a bundle as an engine with the key's profiles."""
 
     def __init__(self, driver: FakeDriver, bundle: Bundle, key: EngineKey) -> None:
-        self.driver, self.key, self.network = driver, key, bundle.network
+        self.driver, self.key, self.pair = driver, key, pair_of(bundle.description)
         self.session = open_session(bundle.graph(key.part, key.precision, key.io), 1)
 
     def execution(self, shapes: Mapping[str, Shape], stream_handle: int) -> StandInExecution:
         assert stream_handle in self.driver.streams
         if profile_index(self.key, shapes) is None:
             raise EngineError(f"{self.key.name} was not built for {dict(shapes)}")
-        return StandInExecution(self.driver, self.session, self.network, shapes)
+        return StandInExecution(self.driver, self.session, self.pair, shapes)
 
     def close(self) -> None:
         pass
@@ -141,4 +139,6 @@ def runner_for(
         assert all(min(shape) > 0 for shape in shapes.values())
         return engines[part]
 
-    return TensorRTRunner(bundle.network, precision, io, "tensorrt", find, driver, maps_dtype, **options)
+    return TensorRTRunner(
+        pair_of(bundle.description), precision, io, "tensorrt", find, driver, maps_dtype, **options
+    )

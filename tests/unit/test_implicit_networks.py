@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from checkpoints import EDSR_BASELINE, NARROW, RDN_B
+from engine_standin import runner_for
 from rtx_builds import build_all
 from scenes import scene, write_scenes
 
@@ -27,6 +28,8 @@ from edge_sr.manifest import Bundle, Source, open_bundle, read_bundle
 from edge_sr.models.checkpoint import build, load_checkpoint
 from edge_sr.models.implicit import ImplicitNetwork
 from edge_sr.runtime import blocks
+from edge_sr.runtime.cuda_fake import FakeDriver
+from edge_sr.runtime.onnx_runner import OnnxRunner
 from edge_sr.runtime.upscaler import Upscaler
 from edge_sr.spec import EncoderSpec, ModelSpec, PublishedSpec, load_toml, to_mapping
 from edge_sr.tensors import reference_card
@@ -139,6 +142,21 @@ def test_the_runtime_equals_the_reference(travelled: tuple[ImplicitNetwork, Bund
         found = upscaler(unit, size=size)
         wanted = network(torch.from_numpy(unit).permute(2, 0, 1)[None], size[::-1])
     np.testing.assert_allclose(found, wanted[0].permute(1, 2, 0).clamp(0, 1).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_gpus_runner_gives_the_cpus_picture(
+    travelled: tuple[ImplicitNetwork, Bundle], precision: str
+) -> None:
+    """The real runner over stand-ins of its engines and its driver."""
+    image, grid, driver = FRAME[None], sampling_grid((61, 47), SIZES[0]), FakeDriver()
+    with runner_for(travelled[1], driver, precision) as runner:
+        found = runner.decode(runner.encode(image), image, grid)
+    driver.close()
+    with OnnxRunner(travelled[1], precision, "uint8", 1) as runner:
+        wanted = runner.decode(runner.encode(image), image, grid)
+    assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1
+    assert np.mean(found != wanted) < 1e-3
 
 
 def test_blocks_and_regions_equal_the_whole_frame(
