@@ -11,8 +11,8 @@ from edge_sr.engine_cache.identity import BuildSettings, EngineKey
 from edge_sr.engines.dla import require_dla
 from edge_sr.engines.target import Size, TargetProfile, require_supported
 from edge_sr.errors import BundleError, MissingError, OptionError
-from edge_sr.manifest import Bundle, Graph, file_sha256
-from edge_sr.spec import NetworkSpec, PublishedSpec
+from edge_sr.manifest import Bundle, Description, Graph, file_sha256
+from edge_sr.spec import NetworkSpec
 from edge_sr.trt import Flavour
 
 # Roles that engines are built for, in order; the other roles stand for the same graphs in another form.
@@ -55,7 +55,7 @@ class BuildRequest:
         """The target's tile, halved until a decoder as wide as the bundle's can compute it in the workspace."""
         width, height = self.target.tile_size
         while (
-            width * height * _bytes_per_pixel(self.bundle.description.network) > self.target.workspace << 20
+            width * height * _bytes_per_pixel(self.bundle.description) > self.target.workspace << 20
             and height > 1
         ):
             width, height = (width, height // 2) if 2 * height >= width else (width // 2, height)
@@ -69,14 +69,20 @@ class BuildRequest:
         return tuple(shapes.fixed(size, tile) for size in self.sizes or self.target.input_sizes)
 
 
-def _bytes_per_pixel(network: NetworkSpec | PublishedSpec) -> int:
+def _bytes_per_pixel(description: Description) -> int:
     """Scratch for one output pixel: TensorRT asked for six float32 values a channel of the widest layer; eight
-    leave room. Other networks than DIINN do not say how wide theirs is, and keep the target's tile."""
-    if isinstance(network, PublishedSpec):
-        return 0
-    decoder = network.decoder
-    unfolded = 0 if decoder.splits else 9 * network.encoder.channels
-    return 4 * 8 * max(*decoder.widths, unfolded)
+    leave room."""
+    return 4 * 8 * _widest(description)
+
+
+def _widest(description: Description) -> int:
+    """Channels of a decoder's widest layer, an upper estimate; 0 where there is no decoder."""
+    network = description.network
+    if isinstance(network, NetworkSpec):
+        unfolded = 0 if network.decoder.splits else 9 * network.encoder.channels
+        return max(*network.decoder.widths, unfolded)
+    # The maps of four LR pixels meet in one output pixel of LIIF.
+    return 4 * shapes.pair_of(description).channels if description.kind == "implicit" else 0
 
 
 @dataclass(frozen=True)
