@@ -121,7 +121,7 @@ def test_a_wrong_tensor_is_named(change: object, says: str, tmp_path: Path) -> N
     [
         ({"arch": "diinn", "mode": 1, "init_q": False}, "mode 1 is stated"),
         ({"arch": "diinn", "mode": 3, "init_q": True}, "init_q is stated as True"),
-        ({"arch": "liif", "mode": 3}, "expected a network of arch 'diinn'"),
+        ({"arch": "liif", "mode": 3}, "states arch liif, its tensors are diinn's"),
     ],
 )
 def test_a_contradicting_statement_is_refused(stated: dict[str, object], says: str, tmp_path: Path) -> None:
