@@ -59,7 +59,7 @@ def test_it_is_for_films_alone(name: str) -> None:
 def software(monkeypatch: pytest.MonkeyPatch) -> Codec:
     """A codec through GStreamer's own x264, under the name of a Jetson's."""
     if find_spec("gi") is None:
-        pytest.skip("GStreamer's bindings are not installed: pip install 'edge-sr[gst]'")
+        pytest.skip("could not import gi here: pip install 'edge-sr[gst]'")
     codec = dataclasses.replace(
         codecs.CODECS["h264_nvv4l2"],
         element="videoconvert ! x264enc",
