@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
 import pytest
+
+pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
 from brought_onnx import model
 from calling import Command
 

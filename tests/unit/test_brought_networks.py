@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
+
+pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
 from brought_onnx import model
 from onnx import TensorProto, helper, numpy_helper
 
