@@ -10,7 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_sr.export.brought_probe import Findings
 from edge_sr.export.graphs import IR_VERSION
-from edge_sr.models.luma import FLOOR, GAIN, LUMA, Bicubic
+from edge_sr.models.luma import FLOOR, GAIN, Bicubic
+from edge_sr.quality import LUMA
 
 PREFIX = "network/"
 PLANES, PICTURES = [0, 3, 1, 2], [0, 2, 3, 1]

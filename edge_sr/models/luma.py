@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-# BT.601 with luma in 16 to 235, for RGB and luma in [0, 1].
-LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+from edge_sr.quality import LUMA
+from edge_sr.resample import cubic
+
+# BT.601 with luma in 16 to 235, here for RGB and luma in [0, 1].
 FLOOR = 16 / 255
 GAIN = 255 / 219  # what a step of luma adds to each of R, G and B
 
@@ -31,7 +34,7 @@ class LumaNetwork(nn.Module):
 
 def luma(picture: Tensor) -> Tensor:
     """``n x 3 x h x w`` in [0, 1] to ``n x 1 x h x w`` in 16/255 to 235/255."""
-    weights = torch.tensor(LUMA).reshape(1, 3, 1, 1).to(picture)
+    weights = torch.tensor(LUMA, dtype=torch.float32).reshape(1, 3, 1, 1).to(picture)
     return functional.conv2d(picture, weights, torch.tensor([FLOOR]).to(picture))
 
 
@@ -55,19 +58,8 @@ class Bicubic(nn.Module):
 
 def _phase_kernels(scale: int) -> Tensor:
     """``3 * scale * scale x 1 x 5 x 5``: every phase for each of R, G and B."""
-    rows = torch.tensor([_taps(phase, scale) for phase in range(scale)])
+    # Of the pixels -2 to 2 around the one that holds the centre of each output phase.
+    centres = (np.arange(scale) + 0.5) / scale - 0.5
+    rows = torch.tensor(cubic(np.arange(-2, 3) - centres[:, None]), dtype=torch.float32)
     phases = torch.einsum("iy,jx->ijyx", rows, rows).reshape(scale * scale, 1, 5, 5)
     return phases.repeat(3, 1, 1, 1)
-
-
-def _taps(phase: int, scale: int) -> list[float]:
-    """Weights of the pixels -2 to 2 around the one that holds the centre of output ``phase``."""
-    centre = (phase + 0.5) / scale - 0.5
-    return [_cubic(abs(pixel - centre)) for pixel in range(-2, 3)]
-
-
-def _cubic(x: float) -> float:
-    """Keys' cubic convolution with a = -0.5."""
-    if x <= 1:
-        return 1.5 * x**3 - 2.5 * x**2 + 1
-    return -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x < 2 else 0.0
