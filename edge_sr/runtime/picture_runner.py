@@ -28,15 +28,21 @@ RESAMPLING_REACH = 3
 REFINED_PIXELS = 1 << 18
 
 
-class FixedRunner(ClosingRunner):
-    """The network enlarges by its own whole scale; any other size is resampled from that, antialiased Lanczos."""
+class PictureRunner(ClosingRunner):
+    """What both kinds hold: the bundle's description and the network that a backend opened."""
 
     def __init__(self, bundle: Bundle, network: Encoder, precision: str) -> None:
         self.backend = self.encoder_backend = network.backend
         self.precision = precision
         self._network, self._description = network, bundle.description
-        self._scale = bundle.description.scale
         self.whole_frames = bundle.description.whole_frames
+
+    def close(self) -> None:
+        """The network's session goes with the object."""
+
+
+class FixedRunner(PictureRunner):
+    """The network enlarges by its own whole scale; any other size is resampled from that, antialiased Lanczos."""
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """The picture times the network's scale; ``MemoryLimitError`` for one that must run whole and cannot."""
@@ -45,27 +51,22 @@ class FixedRunner(ClosingRunner):
         return self._network.encode(image)
 
     def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
-        row, col = grid.origin
-        left, top = self._scale * col, self._scale * row
-        own = (self._scale * grid.before[0], self._scale * grid.before[1])
+        (row, col), times = grid.origin, self._description.scale
+        left, top = times * col, times * row
+        own = (times * grid.before[0], times * grid.before[1])
         x0, y0, x1, y1 = _box(grid)
         if own == grid.after:
             return np.ascontiguousarray(maps[:, y0 - top : y1 - top, x0 - left : x1 - left])
         return _resampled(maps, (own, grid.after), (x0, y0, x1, y1), (left, top), "lanczos3")
 
-    def close(self) -> None:
-        """The network's session goes with the object."""
 
-
-class RefineRunner(ClosingRunner):
+class RefineRunner(PictureRunner):
     """The picture is enlarged by bicubic interpolation first; the network then works at the output's size."""
 
-    def __init__(self, bundle: Bundle, network: Encoder, precision: str) -> None:
-        self.backend = self.encoder_backend = network.backend
-        self.precision = precision
-        self._network, self._description = network, bundle.description
-        self._reach = bundle.description.radius - RESAMPLING_REACH
-        self.whole_frames = bundle.description.whole_frames
+    @property
+    def _reach(self) -> int:
+        """Pixels of the output that the network reads to either side."""
+        return self._description.radius - RESAMPLING_REACH
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """Nothing can be done before the size is known."""
@@ -95,9 +96,6 @@ class RefineRunner(ClosingRunner):
         row, col = grid.origin
         base = _resampled(image, (grid.before, grid.after), box, (col, row), "bicubic")
         return self._network.encode(base)[:, y0 - top : y1 - top, x0 - left : x1 - left]
-
-    def close(self) -> None:
-        """The network's session goes with the object."""
 
 
 def _require_memory(description: Description, image: NDArray[Any]) -> None:

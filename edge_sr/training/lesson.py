@@ -143,7 +143,7 @@ class PictureLesson:
         return lambda low, _batch: forward(low).permute(0, 2, 3, 1)
 
     def enlarged(self, network: nn.Module, picture: Tensor, high: int) -> Tensor:
-        """A scale that is not its own is reached as the run reaches it: enlarged before, or resampled after."""
+        """A scale that is not its own is reached by bicubic interpolation, before the network or after it."""
         whole = picture_network(self._spec, network)
         if self._refines:
             result: Tensor = whole(_resized(picture, high))
