@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recipes import lenient_recipe
 from scenes import scene, write_scenes
 
 from edge_sr.runtime.upscaler import Upscaler
@@ -24,23 +25,12 @@ def test_every_kind_of_network_calibrates(
     narrow_bundles: Callable[[str], Any], tmp_path: Path, name: str
 ) -> None:
     from edge_sr.calibration.calibrate import Request, calibrate
-    from edge_sr.calibration.recipe import Budget, Recipe
 
     _, bundle = narrow_bundles(name)
     frames = write_scenes(tmp_path / "scenes", 4)
-    recipe = Recipe(
-        method="minmax",
-        range_frames=2,
-        price_frames=2,
-        crop=64,
-        scales=("2",),
-        keep=(),
-        parts=("encoder", "decoder"),
-        least_share=0.0,
-        budget=Budget(20.0, 60.0),
-    )
     done = calibrate(
-        Request(bundle, (frames,), recipe, tmp_path / "made", tmp_path / "memo.json"), lambda message: None
+        Request(bundle, (frames,), lenient_recipe(), tmp_path / "made", tmp_path / "memo.json"),
+        lambda message: None,
     )
     assert done.table.placements["int8"].layers
     with Upscaler(done.bundle, backend="onnxruntime", precision="int8", threads=1) as up:

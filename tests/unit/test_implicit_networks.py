@@ -13,11 +13,11 @@ torch = pytest.importorskip("torch")
 
 from checkpoints import EDSR_BASELINE, NARROW, RDN_B
 from engine_standin import runner_for
+from recipes import lenient_recipe
 from rtx_builds import build_all
 from scenes import scene, write_scenes
 
 from edge_sr.calibration.calibrate import Request, calibrate
-from edge_sr.calibration.recipe import Budget, Recipe
 from edge_sr.errors import CheckpointError
 from edge_sr.evaluation.cost import Cost, split_cost
 from edge_sr.export.bundle import Identity
@@ -207,19 +207,8 @@ def test_tensorrt_for_rtx_builds_it(
 
 def test_it_calibrates(travelled: tuple[ImplicitNetwork, Bundle], tmp_path: Path) -> None:
     """The positional terms are no layers; everything else may be rounded."""
-    recipe = Recipe(
-        method="minmax",
-        range_frames=2,
-        price_frames=2,
-        crop=64,
-        scales=("2",),
-        keep=(),
-        parts=("encoder", "decoder"),
-        least_share=0.0,
-        budget=Budget(20.0, 60.0),
-    )
     folders = (write_scenes(tmp_path / "scenes", 4),)
-    request = Request(travelled[1], folders, recipe, tmp_path / "made", tmp_path / "memo.json")
+    request = Request(travelled[1], folders, lenient_recipe(), tmp_path / "made", tmp_path / "memo.json")
     done = calibrate(request, lambda message: None)
     layers = done.table.placements["int8"].layers
     assert "content" in layers
