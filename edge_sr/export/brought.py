@@ -7,24 +7,24 @@ import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from edge_sr.errors import CheckpointError, ParityError
 from edge_sr.export.brought_contract import behind_contract
 from edge_sr.export.brought_model import read_model
 from edge_sr.export.brought_probe import Findings, Stated, probe
-from edge_sr.export.bundle import Identity, write_graph
+from edge_sr.export.bundle import Identity, Key
 from edge_sr.export.graphs import with_uint8_pictures
 from edge_sr.export.parity import CaseResult, check_parity, open_graph
-from edge_sr.export.picture import RESAMPLING_REACH, SIZES, Key, working_bytes
+from edge_sr.export.picture import SIZES, PictureForm, describe
 from edge_sr.export.receptive import receptive_radius
-from edge_sr.manifest import SCHEMA, Bundle, Description, check_new_folder, new_folder, write_description
-from edge_sr.models.luma import GAIN, Bicubic, luma
+from edge_sr.manifest import Bundle, check_new_folder, new_folder, write_description
+from edge_sr.models.luma import LumaNetwork
+from edge_sr.runtime.picture_runner import RESAMPLING_REACH
 from edge_sr.spec import PublishedSpec
 from edge_sr.tensors import reference_card
 
@@ -53,10 +53,12 @@ def export_brought(
     radius, how = _radius(graph, findings)
     progress(how)
     with new_folder(out) as draft:
+        graphs: dict[Key, onnx.ModelProto] = {
+            ("network", "fp32", "uint8"): with_uint8_pictures(graph),
+            ("network", "fp32", "float"): graph,
+        }
         cases = _compared(model, findings, graph)
-        described = _described(identity, findings, graph, cases, draft)
-        description = dataclasses.replace(described, radius=radius or 0, whole_frames=radius is None)
-        description.extra["field"] = how
+        description = describe(_form(findings, graph, radius, how), identity, graphs, cases, draft)
         write_description(draft, description)
     return Bundle(out, description)
 
@@ -107,56 +109,43 @@ def _radius(graph: onnx.ModelProto, found: Findings) -> tuple[int | None, str]:
 
 def _compared(model: onnx.ModelProto, found: Findings, graph: onnx.ModelProto) -> list[CaseResult]:
     """The graph behind the contract against the network as it came."""
-    own, wrapped = open_graph(model), open_graph(graph)
-    results = []
+    own: nn.Module = AsItCame(model, found)
+    own = own if found.channels == 3 else LumaNetwork(own, found.scale)
+    wrapped, results = open_graph(graph), []
     for width, height in SIZES:
         unit = reference_card(width, height)[None].astype(np.float32) / np.float32(255)
         made = wrapped.run(None, {"image": unit})[0]
-        wanted = as_it_came(own, found, unit)
+        wanted = own(torch.from_numpy(unit).permute(0, 3, 1, 2)).clamp(0, 1).permute(0, 2, 3, 1).numpy()
         results.append(CaseResult(f"{width}x{height}", float(np.abs(made - wanted).max())))
     check_parity(results, 0)
     return results
 
 
-def as_it_came(session: Any, found: Findings, unit: NDArray[np.float32]) -> NDArray[Any]:
-    """``1 x h x w x 3`` in [0, 1] through the network itself, with numpy around it."""
-    picture = torch.from_numpy(unit).permute(0, 3, 1, 2)
-    given = (picture if found.channels == 3 else luma(picture)).numpy() * np.float32(found.top)
-    given = given if found.layout == "NCHW" else given.transpose(0, 2, 3, 1)
-    given = given.round().astype(np.uint8) if found.dtype == "uint8" else given
-    made = torch.from_numpy(
-        session.run(None, {found.input: np.ascontiguousarray(given)})[0].astype(np.float32)
-    )
-    made = (made if found.layout == "NCHW" else made.permute(0, 3, 1, 2)) / found.top
-    if found.channels == 1:
-        base = Bicubic(found.scale)(picture) if found.scale > 1 else picture
-        made = base + GAIN * (made - luma(base))
-    result: NDArray[Any] = made.clamp(0, 1).permute(0, 2, 3, 1).numpy()
-    return result
+class AsItCame(nn.Module):
+    """The brought network itself between planes in [0, 1], what surrounds it computed in numpy."""
+
+    def __init__(self, model: onnx.ModelProto, found: Findings) -> None:
+        super().__init__()
+        self._session, self._found = open_graph(model), found
+
+    def forward(self, planes: Tensor) -> Tensor:
+        found = self._found
+        given = planes.numpy() * np.float32(found.top)
+        given = given if found.layout == "NCHW" else given.transpose(0, 2, 3, 1)
+        given = given.round().astype(np.uint8) if found.dtype == "uint8" else given
+        made = self._session.run(None, {found.input: np.ascontiguousarray(given)})[0].astype(np.float32)
+        made = made if found.layout == "NCHW" else made.transpose(0, 3, 1, 2)
+        return torch.from_numpy(np.ascontiguousarray(made)) / found.top
 
 
-def _described(
-    identity: Identity,
-    found: Findings,
-    graph: onnx.ModelProto,
-    cases: list[CaseResult],
-    folder: Path,
-) -> Description:
-    graphs: dict[Key, onnx.ModelProto] = {
-        ("network", "fp32", "uint8"): with_uint8_pictures(graph),
-        ("network", "fp32", "float"): graph,
-    }
-    return Description(
-        schema=SCHEMA,
+def _form(found: Findings, graph: onnx.ModelProto, radius: int | None, how: str) -> PictureForm:
+    return PictureForm(
+        description=PublishedSpec("", "onnx", dataclasses.asdict(found)),
         kind="refine" if found.scale == 1 else "fixed",
-        name=identity.name,
-        version=identity.version,
-        network=PublishedSpec(identity.name, "onnx", dataclasses.asdict(found)),
-        parameters=sum(math.prod(value.dims) for value in graph.graph.initializer),
-        radius=0,
-        working_bytes=max(working_bytes(graph), LEAST_WORKING_BYTES),
         scale=found.scale,
-        source=identity.source,
-        graphs=tuple(write_graph(key, model, cases, folder) for key, model in graphs.items()),
-        parity={"against": "the network as it came", "cases": [dataclasses.asdict(case) for case in cases]},
+        parameters=sum(math.prod(value.dims) for value in graph.graph.initializer),
+        radius=radius,
+        against="the network as it came",
+        least_bytes=LEAST_WORKING_BYTES,
+        extra={"field": how},
     )

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edge_sr.export.bundle import DTYPES, Identity, checked_precisions, write_graph
+from edge_sr.export.bundle import DTYPES, Identity, Key, checked_precisions, write_graph
 from edge_sr.export.graphs import LR, build_graph, with_uint8_pictures
 from edge_sr.export.parity import CaseResult, check_parity, decibels, open_graph
 from edge_sr.export.receptive import receptive_radius
@@ -23,14 +23,11 @@ from edge_sr.export.rounding import rounding_twin
 from edge_sr.export.split import planes
 from edge_sr.manifest import SCHEMA, Bundle, Description, new_folder, write_description
 from edge_sr.models.published import family_of, picture_network, scale_of
+from edge_sr.runtime.picture_runner import RESAMPLING_REACH
 from edge_sr.spec import PublishedSpec
 from edge_sr.tensors import reference_card
 
-# Pixels of the input that resampling before or after the network reads beyond its own.
-RESAMPLING_REACH = 3
 SIZES: tuple[tuple[int, int], ...] = ((23, 17), (17, 22), (16, 16), (40, 31))
-
-Key = tuple[str, str, str]
 
 
 class PictureGraph(nn.Module):
@@ -79,7 +76,8 @@ def export_picture_network(
             graphs["network", precision, "float"] = graph
         progress("parity with the reference")
         cases = measure(spec, network, graphs)
-        description = _describe(spec, network, identity, graphs, cases, draft)
+        form = _form(spec, network, graphs["network", "fp32", "float"])
+        description = describe(form, identity, graphs, cases, draft)
         write_description(draft, description)
     return Bundle(out, description)
 
@@ -127,35 +125,63 @@ def _case(reference: nn.Module, sessions: Mapping[Key, Any], size: tuple[int, in
     return CaseResult(name, difference, decibels(exact, run("fp16", "float")), int(steps))
 
 
-def _describe(
-    spec: PublishedSpec,
-    network: nn.Module,
+@dataclasses.dataclass(frozen=True)
+class PictureForm:
+    """All that a bundle needs to know of a network from picture to picture beside its graphs.
+
+    ``radius``: input pixels around its own that an output reads, None where it reads the whole frame;
+    ``against``: what the cases of parity compare with; ``least_bytes``: working bytes to assume at least.
+    """
+
+    description: PublishedSpec
+    kind: str
+    scale: int
+    parameters: int
+    radius: int | None
+    against: str
+    least_bytes: int = 0
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def _form(spec: PublishedSpec, network: nn.Module, graph: onnx.ModelProto) -> PictureForm:
+    return PictureForm(
+        description=spec,
+        kind=family_of(spec).kind,
+        scale=scale_of(spec),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        radius=receptive_radius(graph) + RESAMPLING_REACH,
+        against="the network in PyTorch",
+    )
+
+
+def describe(
+    form: PictureForm,
     identity: Identity,
     graphs: Mapping[Key, onnx.ModelProto],
     cases: list[CaseResult],
     folder: Path,
 ) -> Description:
-    kind, graph = family_of(spec).kind, graphs["network", "fp32", "float"]
+    """Save the graphs into ``folder``; what ``bundle.json`` says of them."""
+    graph = graphs["network", "fp32", "float"]
     work = multiply_adds(graph)
     return Description(
         schema=SCHEMA,
-        kind=kind,
+        kind=form.kind,
         name=identity.name,
         version=identity.version,
-        network=dataclasses.replace(spec, name=identity.name, parameters=0),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        radius=receptive_radius(graph) + RESAMPLING_REACH,
-        working_bytes=working_bytes(graph),
-        scale=scale_of(spec),
+        network=dataclasses.replace(form.description, name=identity.name, parameters=0),
+        parameters=form.parameters,
+        radius=form.radius or 0,
+        whole_frames=form.radius is None,
+        working_bytes=max(working_bytes(graph), form.least_bytes),
+        scale=form.scale,
         # A refining network's input has the output's size.
-        macs=(0, work) if kind == "refine" else (work, 0),
+        macs=(0, work) if form.kind == "refine" else (work, 0),
         source=identity.source,
         graphs=tuple(write_graph(key, model, cases, folder) for key, model in graphs.items()),
         default_for=identity.default_for,
-        parity={
-            "against": "the network in PyTorch",
-            "cases": [dataclasses.asdict(case) for case in cases],
-        },
+        parity={"against": form.against, "cases": [dataclasses.asdict(case) for case in cases]},
+        extra=form.extra,
     )
 
 
@@ -174,7 +200,7 @@ def multiply_adds(model: onnx.ModelProto) -> int:
         if node.op_type in ("Conv", "ConvTranspose"):
             # A weight's first axis is that of the side whose every value meets all of the rest.
             met = node.output[0] if node.op_type == "Conv" else node.input[0]
-            total += values.get(met, 0) * weights[node.input[1]]
+            total += values.get(met, 0) * weights.get(node.input[1], 0)
     return round(total / (LR[0] * LR[1]))
 
 

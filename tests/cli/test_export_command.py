@@ -45,3 +45,25 @@ def test_what_contradicts_is_refused(
     assert export(folder / "torn.onnx", "-o", folder / "out").code == 4
     assert export(folder / "none.onnx", "-o", folder / "out").code == 4
     assert not (folder / "out").exists()
+
+
+def test_a_brought_network_is_measured_like_any_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert Command("export", monkeypatch, capsys)(folder / "net.onnx", "-o", folder / "out").code == 0
+    words = (
+        "--input-size",
+        "24x16",
+        "--scale",
+        "2",
+        "--backend",
+        "onnxruntime",
+        "--precision",
+        "fp32",
+        "--json",
+    )
+    answer = Command("bench", monkeypatch, capsys)(folder / "out", *words)
+    assert answer.code == 0, answer.err
+    # Two 3 x 3 convolutions at LR, 3 to 8 and 8 to 12 channels.
+    work = 9 * (3 * 8 + 8 * 12)
+    assert answer.json["gflop_per_frame"] == pytest.approx(2e-9 * work * 320 * 180, abs=5e-4)
