@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from edge_sr.errors import CheckpointError
 from edge_sr.training import loss
 from edge_sr.training.lesson import Compile, Lesson
+from edge_sr.training.optimisers import optimisers_for
 from edge_sr.training.spec import ScheduleSpec
 
 Tensors = dict[str, Tensor]
@@ -37,21 +38,21 @@ class Learner:
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self._spec, self.device = spec, device
-        self._optimiser = torch.optim.Adam(
-            self.network.parameters(), spec.rate, betas=(0.9, 0.99), fused=True
-        )
+        self._optimisers = optimisers_for(self.network, spec)
+        self._rates = [optimiser.param_groups[0]["lr"] for optimiser in self._optimisers]
         self._predict = lesson.predictor(self.network, compiler(device) if compiled else _as_is)
         self._half = half_precision(device) and not exact
 
     def step(self, batch: Any, number: int, fraction: float) -> Tensor:
         """Step ``number`` (from 0), at ``fraction`` of the run; returns the loss, not yet awaited."""
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate_at(self._spec, number, fraction)
+        share = rate_at(self._spec, number, fraction) / self._spec.rate
         value = self._loss(batch, fraction)
-        self._optimiser.zero_grad()
+        self.network.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._spec.clip)
-        self._optimiser.step()
+        for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * share
+            optimiser.step()
         self._follow(number)
         return value.detach()
 
@@ -73,14 +74,15 @@ class Learner:
         return {
             "network": self.network.state_dict(),
             "ema": self.average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
         }
 
-    def restore(self, network: Tensors, ema: Tensors, optimiser: dict[str, Any]) -> None:
+    def restore(self, network: Tensors, ema: Tensors, optimisers: list[dict[str, Any]]) -> None:
         try:
             self.network.load_state_dict(network)
             self.average.load_state_dict(ema)
-            self._optimiser.load_state_dict(optimiser)
+            for optimiser, state in zip(self._optimisers, optimisers, strict=True):
+                optimiser.load_state_dict(state)
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"the run's tensors do not fit its network: {error}") from error
 

@@ -188,7 +188,7 @@ class TrainingRun:
         save_weights(self._spec.network(), self._learner.average.state_dict(), self._checkpoint)
 
     def _restore(self, state: RunState) -> None:
-        self._learner.restore(state.network, state.ema, state.optimiser)
+        self._learner.restore(state.network, state.ema, state.optimisers)
         self._source.restore(state.data)
         torch.set_rng_state(state.torch_rng)
         self._step, self._seconds, self._losses = state.step, state.seconds, state.losses

@@ -39,8 +39,10 @@ class ScheduleSpec:
 
     ``scales``: smallest and largest; ``whole_share`` of the batches takes x2, x3 or x4 exactly, ``far_share``
     a scale between the largest and ``far_scale``. The rate warms up over ``warmup`` steps and falls along a
-    cosine from ``rate`` to ``last_rate``. The loss is L1, and from the fraction ``psnr_from`` of the run on
-    the logarithm of the squared error, which is what PSNR averages; ``luma_share`` of both is taken on luma.
+    cosine from ``rate`` to ``last_rate``; a ``kernel_rate`` other than 0 follows the same curve and is that of
+    Muon, which then moves the kernels between hidden features in Adam's stead. The loss is L1, and from the
+    fraction ``psnr_from`` of the run on the logarithm of the squared error, which is what PSNR averages;
+    ``luma_share`` of both is taken on luma.
     """
 
     batch: int = 16
@@ -52,6 +54,7 @@ class ScheduleSpec:
     far_scale: float = 8.0
     rate: float = 1e-3
     last_rate: float = 1e-6
+    kernel_rate: float = 0.0
     warmup: int = 200
     ema: float = 0.999
     clip: float = 1.0
@@ -67,6 +70,8 @@ class ScheduleSpec:
         for name in ("whole_share", "far_share", "luma_share", "psnr_from", "ema"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"schedule.{name} must lie in [0, 1], found {getattr(self, name)}")
+        if self.kernel_rate < 0:
+            raise ConfigError(f"schedule.kernel_rate must be at least 0, found {self.kernel_rate}")
         if not 0 < self.last_rate <= self.rate:
             raise ConfigError(f"schedule.rate must be at least last_rate and both above 0, found {self.rate}")
 

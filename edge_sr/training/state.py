@@ -43,7 +43,7 @@ class RunState:
     seconds: float
     network: Tensors
     ema: Tensors
-    optimiser: dict[str, Any]
+    optimisers: list[dict[str, Any]]
     data: dict[str, Any]
     torch_rng: Tensor
     losses: list[float]

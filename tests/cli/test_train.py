@@ -54,6 +54,7 @@ batch = 2
 patch = 10
 samples = 2
 warmup = 4
+kernel_rate = 2e-3
 luma_share = 0.5
 psnr_from = 0.5
 """

@@ -125,6 +125,7 @@ def test_an_unknown_key_of_the_training_table_is_an_error() -> None:
         {"scales": (0.5, 2.0)},
         {"luma_share": 1.5},
         {"rate": 1e-9},
+        {"kernel_rate": -1e-3},
         {"batch": 0},
     ],
 )
