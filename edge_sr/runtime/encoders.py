@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.onnx_runner import OnnxEncoder
-from edge_sr.runtime.openvino_encoder import OpenVinoEncoder, has_bf16
+from edge_sr.runtime.openvino_encoder import OpenVinoEncoder, has_bf16, lowers
 
 
 class Encoder(Protocol):
@@ -25,16 +25,19 @@ class Encoder(Protocol):
         """The maps, valid for as long as they are referred to."""
 
 
-def open_encoder(bundle: Bundle, precision: str, io: str, threads: int) -> Encoder:
+def open_encoder(
+    bundle: Bundle, precision: str, io: str, threads: int, *, half_maps: bool = False
+) -> Encoder:
     """The fastest encoder installed; raises ``BundleError`` when the bundle has no such graph.
 
-    ``bf16`` is computed from the fp32 graph, and without OpenVINO in float32.
+    ``bf16`` is computed from the fp32 graph, and without OpenVINO in float32. ``half_maps``: the decoder takes
+    maps in bfloat16, and is given them by an encoder that computes in it.
     """
     stored = "fp32" if precision == "bf16" else precision
     if not _suits_openvino(precision):
         return OnnxEncoder(bundle, stored, io, threads)
     graph = bundle.graph("encoder", stored, io)
-    return OpenVinoEncoder(graph, precision, threads, half_maps=precision == "bf16")
+    return OpenVinoEncoder(graph, precision, threads, half_maps=half_maps and lowers(precision))
 
 
 def _suits_openvino(precision: str) -> bool:

@@ -16,10 +16,11 @@ from edge_sr.runtime.runner import ClosingRunner
 
 
 class NativeRunner(ClosingRunner):
-    """The encoder that measured fastest, maps in float32, then all output pixels in registers.
+    """The encoder that measured fastest, then all output pixels in registers.
 
     ``bf16`` rounds the inputs of products to bfloat16, in the decoder and, where OpenVINO is installed, in
-    the encoder; sums, sines, base and pixels stay float32. Other precisions are the encoder's alone.
+    the encoder; sums, sines, base and pixels stay float32. INT8 is the encoder's, and what is not in INT8 is
+    computed as ``bf16`` is, where the processor can. Other precisions are the encoder's alone.
     """
 
     backend = "native"
@@ -30,12 +31,13 @@ class NativeRunner(ClosingRunner):
             raise BundleError(f"bundle {bundle.name} has no decoder.npz; use --backend onnxruntime")
         decoder = bundle.network.decoder
         self.precision = precision
-        self._encoder = open_encoder(bundle, precision, io, threads)
+        kernel = _kernel(precision)
+        self._encoder = open_encoder(bundle, precision, io, threads, half_maps=kernel in BF16_KERNELS)
         self.encoder_backend = self._encoder.backend
         self._dtype = np.uint8 if io == "uint8" else np.float32
         with np.load(weights, allow_pickle=False) as arrays:
             self._decoder = NativeDecoder(
-                dict(arrays), decoder.widths, decoder.mode, decoder.bilinear_base, threads, _kernel(precision)
+                dict(arrays), decoder.widths, decoder.mode, decoder.bilinear_base, threads, kernel
             )
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
@@ -59,6 +61,5 @@ class NativeRunner(ClosingRunner):
 
 
 def _kernel(precision: str) -> str:
-    return (
-        next((name for name in kernels() if name in BF16_KERNELS), "auto") if precision == "bf16" else "auto"
-    )
+    lowered = precision == "bf16" or precision.startswith("int8")
+    return next((name for name in kernels() if lowered and name in BF16_KERNELS), "auto")

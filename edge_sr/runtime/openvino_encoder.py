@@ -13,7 +13,7 @@ from edge_sr.errors import BundleError
 from edge_sr.optional import require
 
 # The plugin lowers float32 by itself where the processor has bfloat16, unless told what to compute in.
-HINTS = {"fp32": "f32", "bf16": "bf16"}
+HINTS = {False: "f32", True: "bf16"}
 # Sides of two pictures whose maps tell how maps grow.
 PROBES = (16, 32)
 
@@ -25,6 +25,11 @@ def has_bf16() -> bool:
     except ImportError:
         return False
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def lowers(precision: str) -> bool:
+    """Whether what is not INT8 is computed in bfloat16: as asked for, and around INT8 where the processor can."""
+    return precision == "bf16" or (precision.startswith("int8") and has_bf16())
 
 
 class _Lease:
@@ -43,8 +48,9 @@ class OpenVinoEncoder:
 
     Regions come in many sizes, and a live picture cannot wait for a compiler; and a part of a frame gets the
     very maps that it has in the whole. ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one
-    of ``int8``. Maps are float32, or with ``half_maps`` the bits of bfloat16 as uint16: what ``bf16`` rounds to
-    anyway, in half the memory. Raises ``MissingError`` without OpenVINO, ``BundleError`` for a graph it refuses.
+    of ``int8``. Maps are float32, or with ``half_maps`` the bits of bfloat16 as uint16, in half the memory: what a
+    decoder in ``bf16`` rounds to anyway. Raises ``MissingError`` without OpenVINO, ``BundleError`` for a graph it
+    refuses.
     """
 
     backend = "openvino"
@@ -54,7 +60,7 @@ class OpenVinoEncoder:
         self._half = half_maps
         options = {
             "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": HINTS.get(precision, "f32"),
+            "INFERENCE_PRECISION_HINT": HINTS[lowers(precision)],
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:

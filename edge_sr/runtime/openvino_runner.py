@@ -43,9 +43,10 @@ def lowers() -> tuple[str, ...]:
 
 
 class OpenVinoRunner(ClosingRunner):
-    """Both graphs on all threads; sines, positions and base in float32, but for ``bf16``.
+    """Both graphs on all threads; the decoder in float32, for its sines' sake.
 
-    ``bf16`` computes the fp32 encoder in bfloat16; the decoder stays float32 then, for its sines' sake.
+    ``bf16`` computes the fp32 encoder in bfloat16; so is what a calibrated encoder keeps out of INT8, where the
+    processor can.
     Raises ``MissingError`` without OpenVINO, ``OptionError`` for float16, ``BundleError`` for graphs that are
     absent or that it refuses.
     """
@@ -79,7 +80,7 @@ class _Decoder:
         path = bundle.graph("decoder-sampled", precision, io)
         options = {
             "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": HINTS["fp32"],
+            "INFERENCE_PRECISION_HINT": HINTS[False],
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:

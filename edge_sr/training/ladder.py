@@ -73,9 +73,12 @@ def draw_scales(spec: ScheduleSpec, rungs: int, seed: int) -> tuple[list[Fractio
 
 
 def _spread(generator: np.random.Generator, low: float, high: float, count: int) -> list[Fraction]:
-    """One scale at random in each of ``count`` equal parts of the range, to the hundredth."""
+    """One scale at random in each of ``count`` parts of the range, each by the same factor larger than the last.
+
+    So as many lie between 1.1 and 2 as between 2 and 3.6: small steps of a scale matter most where it is small.
+    """
     places = (np.arange(count) + generator.random(count)) / max(1, count)
-    return [Fraction(round(100 * (low + place * (high - low))), 100) for place in places]
+    return [Fraction(round(100 * low * (high / low) ** place), 100) for place in places]
 
 
 def build_rung(crops: Pixels, scale: Fraction, shrink: Shrink = bicubic_stack) -> Rung:

@@ -60,6 +60,19 @@ def test_bf16_maps_are_the_upper_halves_of_floats() -> None:
     assert np.abs(found - expected).max() < 0.03 * np.abs(expected).max()
 
 
+def test_int8_hands_over_what_the_decoder_computes_in() -> None:
+    pytest.importorskip("openvino")
+    bundle = open_bundle("diinn-nano")
+    whole = open_encoder(bundle, "int8-cpu", "uint8", 1).encode(picture())
+    halves = open_encoder(bundle, "int8-cpu", "uint8", 1, half_maps=True).encode(picture())
+    assert whole.dtype == np.float32
+    assert halves.dtype == (np.uint16 if has_bf16() else np.float32)
+    if has_bf16():
+        # Cut to the upper half, or rounded to it: at most one unit of eight bits apart.
+        back = (halves.astype(np.uint32) << 16).view(np.float32)
+        assert np.abs(back - whole).max() <= np.abs(whole).max() / 128
+
+
 @needs_bf16
 def test_bf16_stays_close_to_fp32() -> None:
     results = {}
