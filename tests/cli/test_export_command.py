@@ -53,7 +53,7 @@ def test_a_brought_network_is_measured_like_any_other(
     assert Command("export", monkeypatch, capsys)(folder / "net.onnx", "-o", folder / "out").code == 0
     words = (
         "--input-size",
-        "24x16",
+        "320x180",
         "--scale",
         "2",
         "--backend",
