@@ -70,7 +70,7 @@ class CodecDegradation:
         for chosen in self._films(len(padded)):
             codec, quality = self._codec()
             seen = [self._seen(padded[index]) for index in chosen]
-            out[chosen] = through(codec, quality, seen, self._colour(codec))
+            out[chosen] = through(codec, quality, seen, self._colour(codec))[SCENE - 1 :: SCENE]
         return out[:, :height, :width]
 
     def _films(self, count: int) -> Iterator[NDArray[np.int64]]:
@@ -120,10 +120,10 @@ def blurred(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 
 def through(codec: Codec, quality: int, scenes: list[Scene], colour: Colour) -> Pixels:
-    """The last frame of every scene, uint8 RGB, after ``codec``; ``MissingError`` when FFmpeg lacks it."""
+    """Every frame of the scenes in turn, uint8 RGB, after ``codec``; ``MissingError`` when FFmpeg lacks it."""
     film = _encode(codec, quality, scenes, colour)
     convert = ToRgb(colour, LAYOUT)
-    return np.stack([convert(frame) for frame in _decode(film)][SCENE - 1 :: SCENE])
+    return np.stack([convert(frame) for frame in _decode(film)])
 
 
 def _encode(codec: Codec, quality: int, scenes: list[Scene], colour: Colour) -> io.BytesIO:

@@ -69,3 +69,24 @@ def test_int8s_price_is_stated_for_every_scale(tmp_path: Path) -> None:
         assert entry["pictures"] == 2
         assert entry["mean_db"] <= entry["worst"]["db"] < 3
         assert entry["worst"]["picture"] in ("0.png", "2.png")
+
+
+def test_worn_films_are_compared_with_lanczos(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "bunny.mp4").symlink_to(ROOT / "tests" / "samples" / "bunny.mp4")
+    script = str(ROOT / "benchmarks" / "worn_films.py")
+    words = [str(tmp_path), "diinn-nano", "diinn-edge-video", "--crf", "30", "--json"]
+    done = subprocess.run(
+        [sys.executable, script, *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (row,) = found["rows"]
+    assert (row["clip"], row["crf"]) == ("bunny", 30)
+    assert row["diinn-edge-video"]["psnr_y"] > row["lanczos"]["psnr_y"] > 20
+    assert all(ratio > 0.5 for ratio in found["flicker"]["lanczos"])
