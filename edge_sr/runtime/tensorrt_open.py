@@ -7,6 +7,7 @@ command that builds it.
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterator
 
 from edge_sr import optional, trt
@@ -106,7 +107,8 @@ class EngineShelf:
         return self.opened[name]
 
     def _advice(self, shapes: dict[str, Shape]) -> str:
-        command = f"edge-sr build {self.bundle.name} --target auto --precision {self.precision}"
+        bundle = shlex.quote(self.bundle.given_as)
+        command = f"edge-sr build {bundle} --target auto --precision {self.precision}"
         if "image" not in shapes:
             return f"no decoder engine for this frame size was built for {self.gpu.name}: {command}"
         height, width = shapes["image"][1:3]

@@ -109,6 +109,14 @@ def test_a_size_that_nobody_built_names_the_command(nano: Bundle, cache: EngineC
         shelf(nano, cache).find("encoder", {"image": (1, 480, 854, 3)})
 
 
+def test_the_command_names_the_folder_of_a_bundle_that_is_not_shipped(
+    nano: Bundle, cache: EngineCache, tmp_path: Path
+) -> None:
+    moved = dataclasses.replace(nano, path=tmp_path / "my film")
+    with pytest.raises(MissingError, match=r"edge-sr build '.*/my film' --target auto"):
+        shelf(moved, cache).find("encoder", FRAME)
+
+
 def test_a_manifest_that_was_changed_is_passed_over(nano: Bundle, cache: EngineCache) -> None:
     (engine, _) = store(cache, *keys(nano, sizes=((64, 48),)))
     manifest = engine.path.with_suffix(".json")
