@@ -33,10 +33,7 @@ class Flight:
 
     def start(self, picture: NDArray[Any]) -> NDArray[Any] | None:
         """Send a picture on its way; the frame that had to land for it, if all lanes were taken."""
-        if picture.shape != self._image:
-            raise ShapeError(
-                f"frames in flight must all be {self._image}, found {picture.shape}: start anew for another size"
-            )
+        require_alike(self._image, picture.shape)
         landed = None if self._idle else self.land()
         lane = self._idle.popleft()
         self._submit(lane, picture)
@@ -56,3 +53,8 @@ class Flight:
 
 def say_short(consequence: str) -> None:
     warnings.warn(f"the GPU is short of memory: {consequence}", stacklevel=2)
+
+
+def require_alike(first: Shape, found: Shape) -> None:
+    if found != first:
+        raise ShapeError(f"frames in flight must all be {first}, found {found}: start anew for another size")
