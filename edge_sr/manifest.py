@@ -129,6 +129,11 @@ class Bundle:
         return self.description.kind
 
     @property
+    def given_as(self) -> str:
+        """What names it on a command line: a shipped model's name, else its folder."""
+        return self.name if self.path.parent == shipped_folder() else str(self.path)
+
+    @property
     def network(self) -> NetworkSpec:
         """DIINN's description; ``BundleError`` where the bundle holds another network."""
         if isinstance(self.description.network, PublishedSpec):

@@ -27,7 +27,12 @@ TargetOption = Annotated[
 PrecisionOption = Annotated[
     str | None, typer.Option(help="fp16, fp32 or int8, comma-separated; else the target's.")
 ]
-SizesOption = Annotated[str | None, typer.Option(help="Input sizes WxH, comma-separated: one profile each.")]
+SizesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Input sizes WxH, comma-separated: one profile each. A refine network's input is the enlarged picture."
+    ),
+]
 MaxSizeOption = Annotated[str | None, typer.Option(help="Instead of --sizes: every input size up to WxH.")]
 DepthOption = Annotated[
     int | None, typer.Option(help="8 (default), or 10 to build the float pair for deeper video too.")

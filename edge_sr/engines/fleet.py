@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_sr.engines.request import BuildRequest, Workplace, find_workplace
 from edge_sr.engines.target import load_target, parse_size
 from edge_sr.errors import ConfigError, MissingError
-from edge_sr.manifest import Bundle, open_bundle, shipped_folder
+from edge_sr.manifest import open_bundle
 from edge_sr.spec import load_toml
 
 
@@ -79,7 +79,7 @@ def split(asked: list[BuildRequest]) -> tuple[list[tuple[BuildRequest, Workplace
 
 def command_for(request: BuildRequest) -> str:
     """The command that builds the request on the right machine."""
-    words = ["edge-sr", "build", _bundle_argument(request.bundle), "--target", request.target.given_as]
+    words = ["edge-sr", "build", request.bundle.given_as, "--target", request.target.given_as]
     words += ["--precision", request.precision]
     if request.sizes:
         words += ["--sizes", ",".join(f"{w}x{h}" for w, h in request.sizes)]
@@ -89,7 +89,3 @@ def command_for(request: BuildRequest) -> str:
     words += ["--dla"] if request.dla else []
     words += ["--dla-fallback"] if request.gpu_fallback else []
     return shlex.join(words)
-
-
-def _bundle_argument(bundle: Bundle) -> str:
-    return bundle.name if bundle.path.parent == shipped_folder() else str(bundle.path)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from edge_sr.errors import BundleError, MissingError, OptionError
 from edge_sr.manifest import Bundle
-from edge_sr.runtime.encoders import Encoder
+from edge_sr.runtime.encoders import DeviceNetwork, Encoder
 from edge_sr.runtime.onnx_runner import OnnxEncoder
-from edge_sr.runtime.picture_runner import FixedRunner, RefineRunner
+from edge_sr.runtime.picture_flight import PictureFlight
+from edge_sr.runtime.picture_runner import AroundNetwork, FixedRunner, RefineRunner
 from edge_sr.runtime.runner import Runner
 from edge_sr.trt import Flavour
 
@@ -42,10 +43,12 @@ class Backend:
             return self.open_pair(bundle, precision, io, threads)
         if self.open_network is None:
             raise BundleError(f"backend {self.name} runs pairs of graphs alone; use --backend onnxruntime")
-        return around(bundle, self.open_network(bundle, precision, io, threads), precision)
+        network = self.open_network(bundle, precision, io, threads)
+        runner = around(bundle, network, precision)
+        return PictureFlight(runner, network) if isinstance(network, DeviceNetwork) else runner
 
 
-AROUND_NETWORKS: dict[str, Callable[[Bundle, Encoder, str], Runner]] = {
+AROUND_NETWORKS: dict[str, Callable[[Bundle, Encoder, str], AroundNetwork]] = {
     "fixed": FixedRunner,
     "refine": RefineRunner,
 }
@@ -120,12 +123,17 @@ def _tensorrt(flavour: Flavour) -> Backend:
 
         return open_runner(bundle, precision, io, flavour)
 
+    def open_tensorrt_network(bundle: Bundle, precision: str, io: str, _threads: int) -> Encoder:
+        from edge_sr.runtime.tensorrt_open import open_network
+
+        return open_network(bundle, precision, io, flavour)
+
     def obstacle() -> str | None:
         from edge_sr.runtime import tensorrt_open
 
         return tensorrt_open.obstacle(flavour)
 
-    return Backend(flavour.value, open_tensorrt, obstacle, _anything)
+    return Backend(flavour.value, open_tensorrt, obstacle, _anything, tuple, open_tensorrt_network)
 
 
 def _anything(_bundle: Bundle) -> bool:

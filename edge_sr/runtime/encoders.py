@@ -6,14 +6,16 @@ compute in bfloat16, and its INT8 convolutions take longer than OpenVINO's (figu
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.onnx_runner import OnnxEncoder
 from edge_sr.runtime.openvino_encoder import OpenVinoEncoder, has_bf16, lowers
+from edge_sr.runtime.runner import PartTimes
 
 
 class Encoder(Protocol):
@@ -23,6 +25,26 @@ class Encoder(Protocol):
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """The maps, valid for as long as they are referred to."""
+
+
+@runtime_checkable
+class DeviceNetwork(Encoder, Protocol):
+    """A network from picture to picture on a device, which cuts pictures for it by itself.
+
+    ``times`` are those of the picture that ``stream`` gave last; ``device_bytes`` the device memory taken now.
+    """
+
+    @property
+    def times(self) -> PartTimes: ...
+
+    @property
+    def device_bytes(self) -> int: ...
+
+    def stream(self, images: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """As ``encode``, in order, with the next ones under way meanwhile; all of one shape, else ``ShapeError``."""
+
+    def close(self) -> None:
+        """Free device memory."""
 
 
 def open_encoder(

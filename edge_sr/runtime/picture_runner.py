@@ -6,17 +6,17 @@ graph. So tiles, regions and any real-valued size come the same way for them as 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.grid import SamplingGrid
-from edge_sr.manifest import Bundle, Description
+from edge_sr.manifest import Bundle
 from edge_sr.memory import require_bytes
 from edge_sr.resample import Kernel, resize_part
-from edge_sr.runtime.encoders import Encoder
-from edge_sr.runtime.runner import ClosingRunner
+from edge_sr.runtime.encoders import DeviceNetwork, Encoder
+from edge_sr.runtime.runner import ClosingRunner, Runner
 
 Size = tuple[int, int]
 Sizes = tuple[Size, Size]
@@ -28,6 +28,16 @@ RESAMPLING_REACH = 3
 REFINED_PIXELS = 1 << 18
 
 
+class AroundNetwork(Runner, Protocol):
+    """What each kind is: a runner whose work on whole frames lies before and after that of the network."""
+
+    def given(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        """What the network is given for a frame, ``1 x h x w x 3``."""
+
+    def made(self, result: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        """The frame, ``1 x Ht x Wt x 3``, from the network's result."""
+
+
 class PictureRunner(ClosingRunner):
     """What both kinds hold: the bundle's description and the network that a backend opened."""
 
@@ -35,10 +45,19 @@ class PictureRunner(ClosingRunner):
         self.backend = self.encoder_backend = network.backend
         self.precision = precision
         self._network, self._description = network, bundle.description
-        self.whole_frames = bundle.description.whole_frames
+        # A device's network cuts pictures as its engines need them, so it is given whole ones.
+        self._on_device = isinstance(network, DeviceNetwork)
+        self.whole_frames = bundle.description.whole_frames or self._on_device
 
     def close(self) -> None:
         """The network's session goes with the object."""
+
+    def _require_memory(self, image: NDArray[Any]) -> None:
+        """``MemoryLimitError`` for a network that must run whole and cannot; a device says so itself."""
+        if self._description.whole_frames and not self._on_device:
+            height, width = image.shape[1:3]
+            what = f"{self._description.name} cannot run in parts, and {width}x{height} at once"
+            require_bytes(self._description.working_bytes * height * width, what)
 
 
 class FixedRunner(PictureRunner):
@@ -46,18 +65,23 @@ class FixedRunner(PictureRunner):
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """The picture times the network's scale; ``MemoryLimitError`` for one that must run whole and cannot."""
-        if self.whole_frames:
-            _require_memory(self._description, image)
+        self._require_memory(image)
         return self._network.encode(image)
 
     def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        return self.made(maps, grid)
+
+    def given(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        return image
+
+    def made(self, result: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         (row, col), times = grid.origin, self._description.scale
         left, top = times * col, times * row
         own = (times * grid.before[0], times * grid.before[1])
         x0, y0, x1, y1 = _box(grid)
         if own == grid.after:
-            return np.ascontiguousarray(maps[:, y0 - top : y1 - top, x0 - left : x1 - left])
-        return _resampled(maps, (own, grid.after), (x0, y0, x1, y1), (left, top), "lanczos3")
+            return np.ascontiguousarray(result[:, y0 - top : y1 - top, x0 - left : x1 - left])
+        return _resampled(result, (own, grid.after), (x0, y0, x1, y1), (left, top), "lanczos3")
 
 
 class RefineRunner(PictureRunner):
@@ -74,7 +98,9 @@ class RefineRunner(PictureRunner):
 
     def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         if self.whole_frames:
-            return self._whole(image, grid)
+            base = self.given(image, grid)
+            self._require_memory(base)
+            return self.made(self._network.encode(base), grid)
         frame = np.empty((1, grid.height, grid.width, 3), image.dtype)
         rows = max(1, REFINED_PIXELS // (grid.width + 2 * self._reach))
         for start in range(0, grid.height, rows):
@@ -82,11 +108,12 @@ class RefineRunner(PictureRunner):
             frame[:, part] = self._refined(image, grid, part)
         return frame
 
-    def _whole(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def given(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        return _resampled(image, (grid.before, grid.after), (0, 0, *grid.after), (0, 0), "bicubic")
+
+    def made(self, result: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         x0, y0, x1, y1 = _box(grid)
-        base = _resampled(image, (grid.before, grid.after), (0, 0, *grid.after), (0, 0), "bicubic")
-        _require_memory(self._description, base)
-        return np.ascontiguousarray(self._network.encode(base)[:, y0:y1, x0:x1])
+        return np.ascontiguousarray(result[:, y0:y1, x0:x1])
 
     def _refined(self, image: NDArray[Any], grid: SamplingGrid, part: slice) -> NDArray[Any]:
         x0, y0, x1, y1 = _box(grid.part(part, slice(None)))
@@ -96,12 +123,6 @@ class RefineRunner(PictureRunner):
         row, col = grid.origin
         base = _resampled(image, (grid.before, grid.after), box, (col, row), "bicubic")
         return self._network.encode(base)[:, y0 - top : y1 - top, x0 - left : x1 - left]
-
-
-def _require_memory(description: Description, image: NDArray[Any]) -> None:
-    height, width = image.shape[1:3]
-    what = f"{description.name} cannot run in parts, and {width}x{height} at once"
-    require_bytes(description.working_bytes * height * width, what)
 
 
 def _box(grid: SamplingGrid) -> Box:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -52,6 +53,9 @@ class PartTimes:
     encoder_ms: float = 0.0
     decoder_ms: float = 0.0
     download_ms: float = 0.0
+
+    def __add__(self, other: PartTimes) -> PartTimes:
+        return PartTimes(*map(operator.add, dataclasses.astuple(self), dataclasses.astuple(other)))
 
 
 @runtime_checkable

@@ -10,7 +10,6 @@ keeps three in flight. TensorRT is reached through ``tensorrt_engine``, the GPU 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -23,12 +22,12 @@ from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.runtime.cuda import Driver
 from edge_sr.runtime.runner import ClosingRunner, PartTimes
+from edge_sr.runtime.tensorrt_device import Device
 from edge_sr.runtime.tensorrt_engine import Engine, Execution, largest_tile
-from edge_sr.runtime.tensorrt_flight import Flight
+from edge_sr.runtime.tensorrt_flight import Flight, say_short
 from edge_sr.runtime.tensorrt_memory import DeviceMaps, MapsPool, size_of
-from edge_sr.runtime.tensorrt_session import Device, Session
+from edge_sr.runtime.tensorrt_session import Session
 
-FRAMES_IN_FLIGHT = 3
 SMALLEST_TILE = 64
 
 FindEngine = Callable[[str, dict[str, Shape]], Engine]
@@ -126,10 +125,9 @@ class TensorRTRunner(ClosingRunner):
         encoder, maps = self._encoder(image), self._take_maps(image)
         self._device.scratch.lend(encoder, self._device.compute)
         session = self._open_session(image, grid)
-        lanes = session.open_lanes(FRAMES_IN_FLIGHT)
-        if lanes < FRAMES_IN_FLIGHT:
-            self._say_short(f"{lanes} instead of {FRAMES_IN_FLIGHT} frames at a time")
-        return Flight(session, lanes, image, encoder, maps)
+        return Flight(
+            session.lanes, image, lambda lane, picture: session.submit(lane, picture, encoder, maps)
+        )
 
     def _take_maps(self, image: tuple[int, ...]) -> DeviceMaps:
         shape = self._pair.shape("maps", (image[2], image[1]), (1, 1))
@@ -177,10 +175,7 @@ class TensorRTRunner(ClosingRunner):
     def _remember(self, tile: tuple[int, int], asked: tuple[int, int]) -> None:
         if tile != asked:
             self._most_pixels = tile[0] * tile[1]
-            self._say_short(f"tiles of {tile[0]} x {tile[1]} from here on")
-
-    def _say_short(self, consequence: str) -> None:
-        warnings.warn(f"the GPU is short of memory: {consequence}", stacklevel=2)
+            say_short(f"tiles of {tile[0]} x {tile[1]} from here on")
 
     def _close_session(self) -> None:
         if self._session is not None:

@@ -7,6 +7,7 @@ command that builds it.
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterator
 
 from edge_sr import optional, trt
@@ -18,10 +19,15 @@ from edge_sr.engine_cache.shapes import pair_of
 from edge_sr.errors import BundleError, EdgeSRError, EngineError, MissingError
 from edge_sr.manifest import Bundle, Graph
 from edge_sr.runtime.cuda_pycuda import PycudaDriver
+from edge_sr.runtime.encoders import DeviceNetwork
+from edge_sr.runtime.picture_runner import RESAMPLING_REACH
 from edge_sr.runtime.runner import Runner
 from edge_sr.runtime.tensorrt import TensorRTRunner
 from edge_sr.runtime.tensorrt_engine import Engine, TensorRTEngine, profile_index
+from edge_sr.runtime.tensorrt_network import TensorRTNetwork
+from edge_sr.runtime.tensorrt_network_proof import ProvenNetwork
 from edge_sr.runtime.tensorrt_proof import ProvenRunner
+from edge_sr.runtime.tensorrt_windows import pixels, window_of
 from edge_sr.trt import Flavour
 
 
@@ -41,7 +47,7 @@ def obstacle(flavour: Flavour) -> str | None:
 
 @dataclasses.dataclass
 class EngineShelf:
-    """The engines of one bundle that this machine may load, opened when a size first asks for them.
+    """The engines of a pair of graphs that this machine may load, opened when a size first asks for them.
 
     ``find`` is the runner's: raises ``MissingError`` with the command that builds what is not there, and
     ``EngineError`` for an engine that is damaged.
@@ -59,14 +65,14 @@ class EngineShelf:
     def find(self, part: str, shapes: dict[str, Shape]) -> Engine:
         for file in self._candidates(part):
             if profile_index(file.manifest.key, shapes) is not None:
-                self.used[part] = file
-                return self._open(file)
+                return self._use(part, file)
         raise MissingError(self._advice(shapes))
 
-    def open_for(self, image: tuple[int, ...]) -> None:
+    def open_for(self, image: Shape) -> Shape:
         maps = pair_of(self.bundle.description).shape("maps", (image[2], image[1]), (1, 1))
         self.find("encoder", {"image": image})
         self.find("decoder", {"maps": maps})
+        return image
 
     def _candidates(self, part: str) -> Iterator[EngineFile]:
         """Engines of exactly this graph, TensorRT and device; DLA's first, then fixed sizes before ranges."""
@@ -98,6 +104,10 @@ class EngineShelf:
     def maps_dtype(self) -> str:
         return self._graph("encoder").outputs[0].dtype
 
+    def _use(self, part: str, file: EngineFile) -> Engine:
+        self.used[part] = file
+        return self._open(file)
+
     def _open(self, file: EngineFile) -> Engine:
         name = file.manifest.key.name
         if name not in self.opened:
@@ -106,7 +116,8 @@ class EngineShelf:
         return self.opened[name]
 
     def _advice(self, shapes: dict[str, Shape]) -> str:
-        command = f"edge-sr build {self.bundle.name} --target auto --precision {self.precision}"
+        bundle = shlex.quote(self.bundle.given_as)
+        command = f"edge-sr build {bundle} --target auto --precision {self.precision}"
         if "image" not in shapes:
             return f"no decoder engine for this frame size was built for {self.gpu.name}: {command}"
         height, width = shapes["image"][1:3]
@@ -119,6 +130,32 @@ class EngineShelf:
             self.opened.popitem()[1].close()
 
 
+def reach_of(bundle: Bundle) -> int | None:
+    """Pixels of its input that a network of one graph reads to either side, ``None`` for all of them."""
+    description = bundle.description
+    return None if description.whole_frames else description.radius - RESAMPLING_REACH
+
+
+class NetworkShelf(EngineShelf):
+    """The engines of a network of one graph: one that takes a picture whole, else the one for the largest window."""
+
+    def find_window(self, image: Shape) -> tuple[Engine, Shape]:
+        """The engine for pictures of this shape, and the shape of what it is given; raises as ``find`` does."""
+        reach = reach_of(self.bundle)
+        offers = [
+            (window, file)
+            for file in self._candidates("network")
+            if (window := window_of(file.manifest.key, image, reach))
+        ]
+        if not offers:
+            raise MissingError(self._advice({"image": image}))
+        window, file = max(offers, key=lambda offer: pixels(offer[0]))
+        return self._use("network", file), window
+
+    def open_for(self, image: Shape) -> Shape:
+        return self.find_window(image)[1]
+
+
 def _preference(file: EngineFile) -> tuple[bool, bool]:
     """Who built for DLA wants it used; kernels for a fixed frame size are tuned for just that size."""
     key = file.manifest.key
@@ -128,9 +165,7 @@ def _preference(file: EngineFile) -> tuple[bool, bool]:
 
 def open_runner(bundle: Bundle, precision: str, io: str, flavour: Flavour) -> Runner:
     """The runner on this machine's first GPU; ``MissingError`` when something for it is not here."""
-    reason = obstacle(flavour)
-    if reason is not None:
-        raise MissingError(f"backend {flavour.value} cannot run here: {reason}")
+    _require_here(flavour)
     shelf = EngineShelf(bundle, precision, io, flavour, find_gpu(), EngineCache())
     driver = PycudaDriver()
     graphs = flavour is Flavour.TENSORRT
@@ -145,3 +180,18 @@ def open_runner(bundle: Bundle, precision: str, io: str, flavour: Flavour) -> Ru
         graphs,
     )
     return ProvenRunner(inner, shelf, driver)
+
+
+def open_network(bundle: Bundle, precision: str, io: str, flavour: Flavour) -> DeviceNetwork:
+    """The network of one graph on this machine's first GPU; ``MissingError`` when something for it is not here."""
+    _require_here(flavour)
+    shelf = NetworkShelf(bundle, precision, io, flavour, find_gpu(), EngineCache())
+    driver, scale = PycudaDriver(), bundle.description.scale
+    inner = TensorRTNetwork(scale, reach_of(bundle), io, flavour.value, shelf.find_window, driver)
+    return ProvenNetwork(inner, shelf, driver)
+
+
+def _require_here(flavour: Flavour) -> None:
+    reason = obstacle(flavour)
+    if reason is not None:
+        raise MissingError(f"backend {flavour.value} cannot run here: {reason}")

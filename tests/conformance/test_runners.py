@@ -11,6 +11,7 @@ import pytest
 from edge_sr.errors import OptionError, ShapeError
 from edge_sr.grid import output_region, sampling_grid
 from edge_sr.manifest import Bundle
+from edge_sr.resample import Kernel, resize
 from edge_sr.runtime import blocks
 from edge_sr.runtime.backends import BACKENDS
 from edge_sr.runtime.onnx_runner import open_session
@@ -31,14 +32,30 @@ def up(request: pytest.FixtureRequest, nano: Bundle) -> Iterator[Upscaler]:
 
 
 def contract(bundle: Bundle, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The bundle's encoder and decoder graphs run whole, after the graph contract alone."""
+    """The bundle's graphs run whole, after the graph contract alone."""
     io = "uint8" if picture.dtype == np.uint8 else "float"
+    if bundle.kind != "implicit":
+        return network_contract(bundle, picture, size, io)
     encoder = open_session(bundle.graph("encoder", "fp32", io), 1)
     decoder = open_session(bundle.graph("decoder", "fp32", io), 1)
     grid = sampling_grid((picture.shape[1], picture.shape[0]), size)
     maps = encoder.run(None, {"image": picture[None]})[0]
     feeds: dict[str, Any] = {"maps": maps, "image": picture[None], **vars(grid)}
     return decoder.run(None, {port.name: feeds[port.name] for port in decoder.get_inputs()})[0][0]
+
+
+def network_contract(bundle: Bundle, picture: np.ndarray, size: tuple[int, int], io: str) -> np.ndarray:
+    """A ``fixed`` network's picture resampled by Lanczos, or a ``refine`` network's of the picture by bicubic."""
+    network = open_session(bundle.graph("network", "fp32", io), 1)
+    if bundle.kind == "refine":
+        return network.run(None, {"image": resized(picture, size, "bicubic")[None]})[0][0]
+    own = network.run(None, {"image": picture[None]})[0][0]
+    return own if own.shape[1::-1] == size else resized(own, size, "lanczos3")
+
+
+def resized(picture: np.ndarray, size: tuple[int, int], kernel: Kernel) -> np.ndarray:
+    made = resize(picture, size, kernel)
+    return made if made.dtype == np.uint8 else made.clip(0, 1)
 
 
 def assert_alike(found: np.ndarray, expected: np.ndarray) -> None:

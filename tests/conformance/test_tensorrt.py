@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "unit")]
-from engine_standin import runner_for
+from engine_standin import checked_backend
 from test_runners import (  # noqa: F401
     test_a_region_is_that_crop_of_the_whole,
     test_a_stream_gives_what_calls_give,
@@ -22,9 +22,8 @@ from test_runners import (  # noqa: F401
 )
 
 from edge_sr.manifest import Bundle
-from edge_sr.runtime.backends import BACKENDS, Backend
+from edge_sr.runtime.backends import BACKENDS
 from edge_sr.runtime.cuda_fake import FakeDriver
-from edge_sr.runtime.runner import Runner
 from edge_sr.runtime.upscaler import Upscaler
 
 
@@ -32,14 +31,7 @@ from edge_sr.runtime.upscaler import Upscaler
 def up(request: pytest.FixtureRequest, nano: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upscaler]:
     """An upscaler on the checking device, which must end with nothing pending and nothing allocated."""
     drivers: list[FakeDriver] = []
-
-    def open_runner(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
-        assert threads >= 1
-        drivers.append(FakeDriver(integrated=request.param))
-        return runner_for(bundle, drivers[-1], precision, io)
-
-    backend = Backend("checked", open_runner, lambda: None, lambda _: True)
-    monkeypatch.setitem(BACKENDS, "checked", backend)
+    monkeypatch.setitem(BACKENDS, "checked", checked_backend(drivers, request.param))
     with Upscaler(nano, backend="checked", precision="fp32") as upscaler:
         yield upscaler
     for driver in drivers:

@@ -8,6 +8,7 @@ Needs a TensorRT flavour that supports the GPU, and the ``cuda`` extra; what is 
 from __future__ import annotations
 
 import math
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+from tiny_bundle import write_network
 
 from edge_sr import trt
 from edge_sr.engine_cache.cache import EngineCache
@@ -24,8 +28,8 @@ from edge_sr.engines.request import BuildRequest, find_workplace
 from edge_sr.engines.target import load_target
 from edge_sr.grid import sampling_grid
 from edge_sr.manifest import Bundle, shipped_bundles
-from edge_sr.runtime.onnx_runner import OnnxRunner
-from edge_sr.runtime.tensorrt_open import obstacle, open_runner
+from edge_sr.runtime.onnx_runner import OnnxEncoder, OnnxRunner
+from edge_sr.runtime.tensorrt_open import obstacle, open_network, open_runner
 from edge_sr.runtime.tensorrt_proof import difference
 from edge_sr.tensors import reference_card
 from edge_sr.trt import Flavour
@@ -50,9 +54,11 @@ def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineCache:
     return EngineCache()
 
 
-def build_for_this_device(bundle: Bundle, precision: str, flavour: Flavour, cache: EngineCache) -> None:
+def build_for_this_device(
+    bundle: Bundle, precision: str, flavour: Flavour, cache: EngineCache, size: tuple[int, int] = SIZE
+) -> None:
     target = load_target("auto", find_gpu())
-    request = BuildRequest(bundle, target, precision, (SIZE,), depth=10, flavour=flavour)
+    request = BuildRequest(bundle, target, precision, (size,), depth=10, flavour=flavour)
     build(request, find_workplace(request, ""), cache, print)
 
 
@@ -80,6 +86,20 @@ def test_the_gpus_picture_is_the_cpus(
             most, least = LIMITS[precision]
             assert levels <= most and (psnr >= least or math.isinf(psnr))
         _time_parts(runner, image, grid)
+
+
+@pytest.mark.parametrize("size", [SIZE, (128, 96)], ids=["whole", "windows"])
+@pytest.mark.parametrize("kind", [("fixed", 2), ("refine", 1)], ids=lambda kind: str(kind[0]))
+def test_a_networks_picture_is_the_cpus(
+    kind: tuple[str, int], size: tuple[int, int], flavour: Flavour, engines: EngineCache, tmp_path: Path
+) -> None:
+    bundle = write_network(tmp_path, *kind)
+    build_for_this_device(bundle, "fp32", flavour, engines, size)
+    image = reference_card(*SIZE)[None]
+    wanted = OnnxEncoder(bundle, "fp32", "uint8", 4, "network").encode(image)
+    with closing(open_network(bundle, "fp32", "uint8", flavour)) as network:
+        for result in [network.encode(image), *network.stream([image] * 4)]:
+            assert difference(result, wanted)[0] >= LIMITS["fp32"][1]
 
 
 def _time_parts(runner: Any, image: Any, grid: Any) -> None:

@@ -16,24 +16,33 @@ from edge_sr.engine_cache.identity import EngineKey, Shape
 from edge_sr.engine_cache.shapes import Pair, pair_of
 from edge_sr.engines.request import BuildRequest, Workplace, engine_keys, find_graph
 from edge_sr.engines.target import load_target
-from edge_sr.errors import EngineError
+from edge_sr.errors import EngineError, MissingError
 from edge_sr.manifest import Bundle
+from edge_sr.runtime.backends import Backend
 from edge_sr.runtime.cuda_fake import FakeDriver
 from edge_sr.runtime.cuda_fake_queue import Work
+from edge_sr.runtime.encoders import Encoder
 from edge_sr.runtime.onnx_runner import open_session
+from edge_sr.runtime.runner import Runner
 from edge_sr.runtime.tensorrt import TensorRTRunner
 from edge_sr.runtime.tensorrt_engine import profile_index
+from edge_sr.runtime.tensorrt_network import TensorRTNetwork
+from edge_sr.runtime.tensorrt_open import reach_of
+from edge_sr.runtime.tensorrt_windows import window_of
 from edge_sr.trt import Flavour
 
 SCRATCH_PER_VALUE = 64
 
 
 class StandInExecution:
-    def __init__(self, driver: FakeDriver, session: Any, pair: Pair, shapes: Mapping[str, Shape]) -> None:
-        self.driver, self.session, self.pair, self.shapes = driver, session, pair, dict(shapes)
+    def __init__(
+        self, driver: FakeDriver, session: Any, form: Pair | int, shapes: Mapping[str, Shape]
+    ) -> None:
+        self.driver, self.session, self.form, self.shapes = driver, session, form, dict(shapes)
         self.bound: dict[str, int] = {}
         self.scratch = (0, 0)
-        along = [shapes[name][0] for name in pair.positions[:2] if name in shapes]
+        positions = () if isinstance(form, int) else form.positions[:2]
+        along = [shapes[name][0] for name in positions if name in shapes]
         values = int(np.prod(along or shapes["image"]))
         self.scratch_bytes = SCRATCH_PER_VALUE * values
 
@@ -68,11 +77,14 @@ class StandInExecution:
         self.driver.launch(stream_handle, work)
 
     def _result_shape(self) -> Shape:
+        if isinstance(self.form, int):
+            _, h, w, _ = self.shapes["image"]
+            return 1, self.form * h, self.form * w, 3
         if "maps" not in self.shapes:
             _, h, w, _ = self.shapes["image"]
-            return self.pair.shape("maps", (w, h), (1, 1))
-        tall, wide = (self.shapes[name][0] for name in self.pair.positions[:2])
-        return 1, tall - 2 * self.pair.halo, wide - 2 * self.pair.halo, 3
+            return self.form.shape("maps", (w, h), (1, 1))
+        tall, wide = (self.shapes[name][0] for name in self.form.positions[:2])
+        return 1, tall - 2 * self.form.halo, wide - 2 * self.form.halo, 3
 
 
 _DTYPES = {
@@ -104,26 +116,32 @@ class StandInEngine:
     """The graph ``part`` of a bundle as an engine with the key's profiles."""
 
     def __init__(self, driver: FakeDriver, bundle: Bundle, key: EngineKey) -> None:
-        self.driver, self.key, self.pair = driver, key, pair_of(bundle.description)
+        self.driver, self.key, description = driver, key, bundle.description
+        # A network of one graph is told by how much larger its result is.
+        self.form = description.scale if key.part == "network" else pair_of(description)
         self.session = open_session(bundle.graph(key.part, key.precision, key.io), 1)
 
     def execution(self, shapes: Mapping[str, Shape], stream_handle: int) -> StandInExecution:
         assert stream_handle in self.driver.streams
         if profile_index(self.key, shapes) is None:
             raise EngineError(f"{self.key.name} was not built for {dict(shapes)}")
-        return StandInExecution(self.driver, self.session, self.pair, shapes)
+        return StandInExecution(self.driver, self.session, self.form, shapes)
 
     def close(self) -> None:
         pass
 
 
 def keys_for(
-    bundle: Bundle, precision: str = "fp32", io: str = "uint8", tile: tuple[int, int] = (96, 32)
+    bundle: Bundle,
+    precision: str = "fp32",
+    io: str = "uint8",
+    tile: tuple[int, int] = (96, 32),
+    **sizes: Any,
 ) -> list[EngineKey]:
-    """Encoder and decoder for every input up to 64 x 64."""
+    """Every part of the bundle for every input up to 64 x 64, or for the ``sizes`` of a build."""
     target = replace(load_target("rtx-40"), tile=f"{tile[0]}x{tile[1]}")
     depth = 8 if io == "uint8" else 10
-    request = BuildRequest(bundle, target, precision, max_size=(64, 64), depth=depth)
+    request = BuildRequest(bundle, target, precision, depth=depth, **(sizes or {"max_size": (64, 64)}))
     return [key for key in engine_keys(request, Workplace(Flavour.RTX, "0", None)) if key.io == io]
 
 
@@ -142,3 +160,35 @@ def runner_for(
     return TensorRTRunner(
         pair_of(bundle.description), precision, io, "tensorrt", find, driver, maps_dtype, **options
     )
+
+
+def network_for(
+    bundle: Bundle, driver: FakeDriver, precision: str = "fp32", io: str = "uint8", **sizes: Any
+) -> TensorRTNetwork:
+    """The real network over a stand-in, built for ``sizes``."""
+    (key,) = keys_for(bundle, precision, io, **sizes)
+    engine, reach = StandInEngine(driver, bundle, key), reach_of(bundle)
+
+    def find(image: Shape) -> tuple[StandInEngine, Shape]:
+        window = window_of(key, image, reach)
+        if window is None:
+            raise MissingError(f"no engine for {image}")
+        return engine, window
+
+    return TensorRTNetwork(bundle.description.scale, reach, io, "tensorrt", find, driver)
+
+
+def checked_backend(drivers: list[FakeDriver], integrated: bool = False, **sizes: Any) -> Backend:
+    """A backend over stand-ins; every device that it opens joins ``drivers``."""
+
+    def open_runner(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+        assert threads >= 1
+        drivers.append(FakeDriver(integrated=integrated))
+        return runner_for(bundle, drivers[-1], precision, io)
+
+    def open_network(bundle: Bundle, precision: str, io: str, threads: int) -> Encoder:
+        assert threads >= 1
+        drivers.append(FakeDriver(integrated=integrated))
+        return network_for(bundle, drivers[-1], precision, io, **sizes)
+
+    return Backend("checked", open_runner, lambda: None, lambda _: True, tuple, open_network)

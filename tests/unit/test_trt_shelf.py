@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_bundle import write_network
 
 from edge_sr.engine_cache.cache import SCHEMA, Engine, EngineCache
 from edge_sr.engine_cache.gpu import Gpu
@@ -16,7 +18,7 @@ from edge_sr.engines.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError
 from edge_sr.manifest import Bundle
-from edge_sr.runtime.tensorrt_open import EngineShelf
+from edge_sr.runtime.tensorrt_open import EngineShelf, NetworkShelf
 from edge_sr.trt import Flavour
 
 GPU = Gpu("NVIDIA GeForce RTX 4060", "8.9", 8192, False, "13.0")
@@ -35,7 +37,8 @@ def cache(tmp_path: Path) -> EngineCache:
 
 
 def keys(bundle: Bundle, **sizes: Any) -> list[EngineKey]:
-    request = BuildRequest(bundle, load_target("rtx-40"), "fp16", **sizes)
+    precision = "fp16" if "fp16" in bundle.precisions else "fp32"
+    request = BuildRequest(bundle, load_target("rtx-40"), precision, **sizes)
     return engine_keys(request, Workplace(Flavour.RTX, "1.0", None))
 
 
@@ -109,6 +112,14 @@ def test_a_size_that_nobody_built_names_the_command(nano: Bundle, cache: EngineC
         shelf(nano, cache).find("encoder", {"image": (1, 480, 854, 3)})
 
 
+def test_the_command_names_the_folder_of_a_bundle_that_is_not_shipped(
+    nano: Bundle, cache: EngineCache, tmp_path: Path
+) -> None:
+    moved = dataclasses.replace(nano, path=tmp_path / "my film")
+    with pytest.raises(MissingError, match=r"edge-sr build '.*/my film' --target auto"):
+        shelf(moved, cache).find("encoder", FRAME)
+
+
 def test_a_manifest_that_was_changed_is_passed_over(nano: Bundle, cache: EngineCache) -> None:
     (engine, _) = store(cache, *keys(nano, sizes=((64, 48),)))
     manifest = engine.path.with_suffix(".json")
@@ -133,3 +144,35 @@ def test_a_precision_that_the_bundle_lacks(nano: Bundle, cache: EngineCache) -> 
     here = dataclasses.replace(shelf(nano, cache), precision="int4")
     with pytest.raises(BundleError, match="in int4"):
         here.find("encoder", FRAME)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Bundle:
+    return write_network(tmp_path, "fixed", 2)
+
+
+def test_a_network_goes_through_the_engine_that_takes_most_of_a_picture(
+    network: Bundle, cache: EngineCache
+) -> None:
+    (ranged,) = store(cache, *keys(network, max_size=(128, 96)))
+    (fixed,) = store(cache, *keys(network, sizes=((64, 48),)))
+    (large,) = store(cache, *keys(network, sizes=((256, 192),)))
+    here = NetworkShelf(network, "fp32", "uint8", Flavour.RTX, GPU, cache)
+    for size, wanted, window in [
+        ((64, 48), fixed, (64, 48)),
+        ((70, 48), ranged, (70, 48)),
+        ((200, 90), ranged, (128, 90)),
+        ((300, 300), large, (256, 192)),
+    ]:
+        assert here.open_for((1, size[1], size[0], 3)) == (1, window[1], window[0], 3)
+        assert here.used == {"network": wanted}
+
+
+def test_a_network_that_nobody_built_names_the_command(network: Bundle, cache: EngineCache) -> None:
+    store(cache, *keys(network, sizes=((256, 192),)))
+    here = NetworkShelf(network, "fp32", "uint8", Flavour.RTX, GPU, cache)
+    command = f"edge-sr build {network.path} --target auto --precision fp32 --sizes 200x100"
+    with pytest.raises(MissingError, match=re.escape(command)):
+        here.open_for((1, 100, 200, 3))
+    with pytest.raises(MissingError, match=re.escape(command + " --depth 10")):
+        dataclasses.replace(here, io="float").open_for((1, 100, 200, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from edge_sr.manifest import (
     read_bundle,
     write_description,
 )
-from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
+from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec, PublishedSpec
 
 WIDTH = 8
 NETWORK = NetworkSpec("tiny", EncoderSpec("residual", WIDTH, 1), DecoderSpec(3, False, (WIDTH, WIDTH)))
@@ -154,6 +155,43 @@ def write_bundle(folder: Path, name: str = "tiny") -> Bundle:
         )
         write_description(draft, description)
     return read_bundle(folder / name)
+
+
+def network(picture: int, scale: int) -> onnx.ModelProto:
+    """Two 3 x 3 convolutions whose result is added to the picture, every pixel of it ``scale`` times."""
+    make = GraphMaker(np.float32, 3)
+    make.add("Cast", ["image"], "real", to=TensorProto.FLOAT)
+    make.add("Transpose", ["real"], "planes", perm=[0, 3, 1, 2])
+    levels = 255.0 if picture == TensorProto.UINT8 else 1.0
+    half = make.constant("half_of", np.float32(levels / 2))
+    make.add("Sub", [make.add("Div", ["planes", half], "doubled"), make.constant("one", np.float32(1))], "x")
+    make.add("Relu", [make.conv("x", "features", (WIDTH, 3, 3, 3))], "active")
+    make.conv("active", "residual", (3 * scale**2, WIDTH, 3, 3))
+    weight = np.zeros((3 * scale**2, 3, 1, 1), np.float32)
+    weight[np.arange(3 * scale**2), np.arange(3 * scale**2) // scale**2] = 1
+    make.add("Conv", ["x", make.constant("repeat", weight)], "repeated")
+    make.add("Add", ["repeated", "residual"], "sum")
+    make.add("DepthToSpace", ["sum"], "wide", blocksize=scale, mode="CRD")
+    _finish(make, picture)
+    frame = _value("frame", picture, 1, f"{scale}h", f"{scale}w", 3)
+    return make.model([_value("image", picture, 1, "h", "w", 3)], [frame])
+
+
+def write_network(folder: Path, kind: str, scale: int, *, whole: bool = False) -> Bundle:
+    """A network of one graph in ``folder/kind``, fp32, uint8 and float; ``whole``: said to take whole frames."""
+    graphs = []
+    with new_folder(folder / kind) as draft:
+        for io, picture in (("uint8", TensorProto.UINT8), ("float", TensorProto.FLOAT)):
+            file = draft / f"network.fp32.{io}.onnx"
+            onnx.save(network(picture, scale), file)
+            graphs.append(_graph(file, "network", "fp32", io))
+        described = PublishedSpec(kind, "onnx", {"scale": scale})
+        source = Source("tiny.onnx", "0" * 64)
+        # Two pixels of the two convolutions, three of resampling.
+        radius = 0 if whole else 5
+        ours = Description(SCHEMA, kind, kind, "1.0", described, 1, radius, 4 * 11, source, tuple(graphs))
+        write_description(draft, dataclasses.replace(ours, scale=scale, whole_frames=whole))
+    return read_bundle(folder / kind)
 
 
 def _graph(file: Path, role: str, precision: str, io: str) -> Graph:
