@@ -74,6 +74,7 @@ class _FilmRun:
         except Exception as error:
             explained = self._explained(error)
             if explained is None:
+                self._work.remove()
                 raise
             raise explained from error
         finally:

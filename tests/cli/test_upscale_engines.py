@@ -70,11 +70,12 @@ def test_a_film_goes_through_the_engine_that_was_built(
     on_gpu = (*common, "-o", tmp_path / "gpu.mp4", "--backend", "tensorrt-rtx")
     missing = edge_sr(*on_gpu)
     assert missing.code == 3
+    assert not list(tmp_path.glob("*.part")), "nothing was made, so nothing may be in the next run's way"
     command = re.search(r"edge-sr (build .*)", missing.err)
     assert command is not None and command[1].endswith(f"--precision fp32 --sizes {SIZES[bundle.kind]}")
     # Where there is no GPU the target must be named.
     assert edge_sr(*shlex.split(command[1].replace("auto", "rtx-40"))).code == 0
-    done = edge_sr(*on_gpu, "--overwrite")
+    done = edge_sr(*on_gpu)
     assert done.code == 0, done.err
     assert (done.json["backend"], done.json["frames"]) == ("tensorrt-rtx", 9)
     assert done.json["encoder_ms"] > 0
