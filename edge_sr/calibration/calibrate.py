@@ -9,15 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_sr.calibration.clipping import clip_ranges
 from edge_sr.calibration.equalise import channel_limits, equalised, find_factors
 from edge_sr.calibration.frames import Frames, Sample, choose_frames
 from edge_sr.calibration.layers import GraphMap
 from edge_sr.calibration.levels import PLACEMENTS, Range, weight_scales
 from edge_sr.calibration.memo import Memo
+from edge_sr.calibration.network import Network
 from edge_sr.calibration.pair import Pair
 from edge_sr.calibration.ranges import Histogram, limits, ranges_by
-from edge_sr.calibration.recipe import Recipe
+from edge_sr.calibration.recipe import KEEP, Recipe
 from edge_sr.calibration.search import Bench, Candidate, Search
 from edge_sr.calibration.sources import read_originals
 from edge_sr.calibration.table import SCHEMA, FrameEntry, PlacementEntry, ScaleTable, graph_hashes
@@ -25,9 +29,11 @@ from edge_sr.calibration.trial import Sight, Subject, Tensors, Trial
 from edge_sr.calibration.write import write_bundle
 from edge_sr.errors import ConfigError, EdgeSRError
 from edge_sr.manifest import Bundle
+from edge_sr.runtime.backends import AROUND_NETWORKS
 
 Say = Callable[[str], None]
 CLIPPING_FRAMES = 16  # the last: most of them built in
+CLIPPING_SCALE = 2  # unless the network enlarges by more itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +63,11 @@ def calibrate(request: Request, say: Say) -> Calibrated:
     """Calibrate and write the bundle; on failure nothing is written, and an interruption leaves the memo.
 
     Raises ``BudgetError`` when no assignment meets the budget, ``BundleError`` for a bundle without FP32
-    graphs, and what reading the frames raises.
+    graphs or with nothing to quantise, and what reading the frames raises.
     """
     graph_hashes(request.bundle)
-    subject = Pair(request.bundle)
+    request = dataclasses.replace(request, recipe=request.recipe.settled(request.bundle.description.scale))
+    subject = subject_of(request.bundle)
     if request.table is not None:
         request.table.check_belongs_to(request.bundle)
     frames = choose_frames(read_originals(request.frames), request.recipe)
@@ -83,6 +90,11 @@ def _key(request: Request, frames: Frames) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def subject_of(bundle: Bundle) -> Subject:
+    """What calibration rounds of the bundle; ``BundleError`` for a network that has nothing to round."""
+    return Network(bundle) if bundle.kind in AROUND_NETWORKS else Pair(bundle)
+
+
 class _Calibration:
     """One run of it, with the bundle's graphs loaded."""
 
@@ -90,6 +102,7 @@ class _Calibration:
         self.request, self.subject, self.frames = request, subject, frames
         self.memo, self.say = memo, say
         self.recipe = request.recipe
+        self.own = request.bundle.description.scale
         self.factors = self._factors()
         plain, main = self.subject.models, self.subject.main
         self.models = {**plain, main: equalised(plain[main], self.factors)}
@@ -121,8 +134,9 @@ class _Calibration:
         )
 
     def _check_keep(self) -> None:
+        """What is kept by default is a layer of the project's own networks, and need not be there."""
         for name in self.recipe.keep:
-            if name not in self.layers:
+            if name not in self.layers and name not in KEEP:
                 raise ConfigError(f"keep names {name!r}, no layer of this network: {', '.join(self.layers)}")
 
     def _candidates(self, placement: str) -> list[Candidate]:
@@ -144,7 +158,7 @@ class _Calibration:
         if self.recipe.method != "mse":
             return ranges
         frames = self.frames.ranges[-CLIPPING_FRAMES:]
-        trial = self._trial(frames, (Fraction(2),))
+        trial = self._trial(frames, (Fraction(max(CLIPPING_SCALE, self.own)),))
         layers = [candidate.name for candidate in self._candidates("int8-cpu")]
         return clip_ranges(trial, ranges, layers, self.memo, self.say)
 
@@ -168,7 +182,7 @@ class _Calibration:
             yield low, high.shape
             if frame.drawn:
                 # Crisp as it is, as screens and drawings are that nobody has shrunk.
-                yield high, high.shape
+                yield _crisp(high, self.own)
 
     def _weights(self) -> dict[str, tuple[float, ...]]:
         names = sorted({entry.name for name in PLACEMENTS for entry in self._candidates(name)})
@@ -200,6 +214,14 @@ class _Calibration:
             levels=levels,
             sensitivity=search.sensitivity,
         )
+
+
+def _crisp(high: NDArray[np.uint8], own: int) -> Sight:
+    """The picture, or of one for a network that enlarges ``own`` times so much that the result is no larger."""
+    height, width = (side // own for side in high.shape[:2])
+    top, left = (high.shape[0] - height) // 2, (high.shape[1] - width) // 2
+    part = np.ascontiguousarray(high[top : top + height, left : left + width])
+    return part, (own * height, own * width, 3)
 
 
 def _entries(frames: Frames) -> Iterator[FrameEntry]:
