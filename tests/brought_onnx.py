@@ -8,9 +8,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def model(
-    *, layout: str = "NCHW", top: int = 1, channels: int = 3, whole: bool = False, opset: int = 17
+    *,
+    layout: str = "NCHW",
+    top: int = 1,
+    channels: int = 3,
+    whole: bool = False,
+    middle: bool = False,
+    opset: int = 17,
 ) -> onnx.ModelProto:
-    """Twice the size: every pixel repeated, and a small convolution's opinion of it, in units of ``top``."""
+    """Twice the size: every pixel repeated, and a small convolution's opinion of it, in units of ``top``.
+
+    ``middle``: with one more convolution, of each channel alone.
+    """
     rng = np.random.default_rng(0)
     first = rng.normal(0, 0.02, (8, channels, 3, 3)).astype(np.float32)
     second = rng.normal(0, 0.02, (4 * channels, 8, 3, 3)).astype(np.float32)
@@ -31,6 +40,9 @@ def model(
             helper.make_node("Mul", ["mean", "little"], ["some"]),
             helper.make_node("Add", ["b", "some"], ["c"]),
         ]
+    elif middle:
+        constants["middle.weight"] = np.full((8, 1, 1, 1), 1.01, np.float32)
+        mean = [helper.make_node("Conv", ["b", "middle.weight"], ["c"], group=8, kernel_shape=[1, 1])]
     else:
         mean = [helper.make_node("Identity", ["b"], ["c"])]
     nodes[2:2] = mean

@@ -8,36 +8,32 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from edge_sr.calibration.clipping import clip_ranges
-from edge_sr.calibration.equalise import Factors, channel_limits, find_factors
+from edge_sr.calibration.equalise import channel_limits, equalised, find_factors
 from edge_sr.calibration.frames import Frames, Sample, choose_frames
 from edge_sr.calibration.layers import GraphMap
 from edge_sr.calibration.levels import PLACEMENTS, Range, weight_scales
 from edge_sr.calibration.memo import Memo
-from edge_sr.calibration.ranges import Histogram, Probe, limits, ranges_by
-from edge_sr.calibration.recipe import Recipe
+from edge_sr.calibration.network import Network
+from edge_sr.calibration.pair import Pair
+from edge_sr.calibration.ranges import Histogram, limits, ranges_by
+from edge_sr.calibration.recipe import KEEP, Recipe
 from edge_sr.calibration.search import Bench, Candidate, Search
 from edge_sr.calibration.sources import read_originals
 from edge_sr.calibration.table import SCHEMA, FrameEntry, PlacementEntry, ScaleTable, graph_hashes
-from edge_sr.calibration.trial import Picture, Trial
+from edge_sr.calibration.trial import Sight, Subject, Tensors, Trial
 from edge_sr.calibration.write import write_bundle
 from edge_sr.errors import ConfigError, EdgeSRError
 from edge_sr.manifest import Bundle
-from edge_sr.runtime.runner import available_cores
+from edge_sr.runtime.backends import AROUND_NETWORKS
 
 Say = Callable[[str], None]
-LAST_LAYER = "synthesis.last_layer"  # makes the output, which stays float
 CLIPPING_FRAMES = 16  # the last: most of them built in
-Encoded = tuple[
-    Picture, tuple[int, ...], NDArray[Any], dict[str, NDArray[Any]]
-]  # low, output shape, maps, points
-DECODER_WORK = 4  # output pixels for each LR pixel at twice the size
+CLIPPING_SCALE = 2  # unless the network enlarges by more itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +63,11 @@ def calibrate(request: Request, say: Say) -> Calibrated:
     """Calibrate and write the bundle; on failure nothing is written, and an interruption leaves the memo.
 
     Raises ``BudgetError`` when no assignment meets the budget, ``BundleError`` for a bundle without FP32
-    graphs, and what reading the frames raises.
+    graphs or with nothing to quantise, and what reading the frames raises.
     """
     graph_hashes(request.bundle)
+    request = dataclasses.replace(request, recipe=request.recipe.settled(request.bundle.description.scale))
+    subject = subject_of(request.bundle)
     if request.table is not None:
         request.table.check_belongs_to(request.bundle)
     frames = choose_frames(read_originals(request.frames), request.recipe)
@@ -78,7 +76,7 @@ def calibrate(request: Request, say: Say) -> Calibrated:
     if request.resume:
         say(f"going on with {len(memo)} results" if len(memo) else "nothing to go on from: beginning anew")
     try:
-        table = _Calibration(request, frames, memo, say).table()
+        table = _Calibration(request, subject, frames, memo, say).table()
         bundle = write_bundle(request.bundle, table, request.out, overwrite=request.overwrite)
     except EdgeSRError:
         memo.remove()  # the same search would fail again; only one that was interrupted is worth going on with
@@ -92,21 +90,29 @@ def _key(request: Request, frames: Frames) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def subject_of(bundle: Bundle) -> Subject:
+    """What calibration rounds of the bundle; ``BundleError`` for a network that has nothing to round."""
+    return Network(bundle) if bundle.kind in AROUND_NETWORKS else Pair(bundle)
+
+
 class _Calibration:
     """One run of it, with the bundle's graphs loaded."""
 
-    def __init__(self, request: Request, frames: Frames, memo: Memo, say: Say) -> None:
-        self.request, self.frames, self.memo, self.say = request, frames, memo, say
+    def __init__(self, request: Request, subject: Subject, frames: Frames, memo: Memo, say: Say) -> None:
+        self.request, self.subject, self.frames = request, subject, frames
+        self.memo, self.say = memo, say
         self.recipe = request.recipe
-        self.threads = available_cores()
-        plain = onnx.load(request.bundle.graph("encoder", "fp32"))
-        self.trial = self._trial(frames.price, self.recipe.exact_scales, self._factors(plain))
-        self.encoder = GraphMap(self.trial.encoder)
-        self.decoder = GraphMap(self.trial.decoder)
+        self.own = request.bundle.description.scale
+        self.factors = self._factors()
+        plain, main = self.subject.models, self.subject.main
+        self.models = {**plain, main: equalised(plain[main], self.factors)}
+        self.trial = self._trial(frames.price, self.recipe.exact_scales)
+        graphs = [GraphMap(model) for model in self.models.values()]
+        self.layers = {name: layer for graph in graphs for name, layer in graph.layers.items()}
         self._check_keep()
 
-    def _trial(self, frames: Sequence[Sample], scales: Sequence[Fraction], factors: Factors) -> Trial:
-        return Trial(self.request.bundle, frames, scales, factors, self.recipe.residual)
+    def _trial(self, frames: Sequence[Sample], scales: Sequence[Fraction]) -> Trial:
+        return Trial(self.subject, self.models, frames, scales, self.recipe.residual)
 
     def table(self) -> ScaleTable:
         reused = self.request.table
@@ -121,38 +127,30 @@ class _Calibration:
             decoder_sha256=decoder_sha256,
             recipe=self.recipe,
             frames=tuple(_entries(self.frames)),
-            factors=self.trial.factors,
+            factors=self.factors,
             ranges=ranges,
             weights=self._weights(),
             placements=placements,
         )
 
     def _check_keep(self) -> None:
-        known = {**self.encoder.layers, **self.decoder.layers}
+        """What is kept by default is a layer of the project's own networks, and need not be there."""
         for name in self.recipe.keep:
-            if name not in known:
-                raise ConfigError(f"keep names {name!r}, no layer of this network: {', '.join(known)}")
+            if name not in self.layers and name not in KEEP:
+                raise ConfigError(f"keep names {name!r}, no layer of this network: {', '.join(self.layers)}")
 
     def _candidates(self, placement: str) -> list[Candidate]:
-        """TensorRT may quantise the decoder too; on a CPU its sines cost more than its products would."""
-        parts = [(self.encoder, 1)] if "encoder" in self.recipe.parts else []
-        if "decoder" in self.recipe.parts and placement == "int8":
-            parts.append((self.decoder, DECODER_WORK))
-        kept = {*self.recipe.keep, LAST_LAYER}
-        return [
-            Candidate(name, factor * int(np.prod(layer.weight.dims)))
-            for part, factor in parts
-            for name, layer in part.layers.items()
-            if name not in kept
-        ]
+        work = self.subject.work(placement, self.recipe)
+        return [Candidate(name, work[name]) for name in work if name not in self.recipe.keep]
 
-    def _factors(self, encoder: onnx.ModelProto) -> dict[str, tuple[float, ...]]:
+    def _factors(self) -> dict[str, tuple[float, ...]]:
         if self.request.table is not None:
             return self.request.table.factors
         if not self.recipe.equalise:
             return {}
-        seen = (tensors for _, _, _, tensors in self._encoded(encoder))
-        return find_factors(encoder, channel_limits(seen))
+        models, main = self.subject.models, self.subject.main
+        seen = self.subject.activations(models, (main,), self._sights())
+        return find_factors(models[main], channel_limits(seen))
 
     def _ranges(self) -> dict[str, Range]:
         histograms = self._histograms()
@@ -160,7 +158,7 @@ class _Calibration:
         if self.recipe.method != "mse":
             return ranges
         frames = self.frames.ranges[-CLIPPING_FRAMES:]
-        trial = self._trial(frames, (Fraction(2),), self.trial.factors)
+        trial = self._trial(frames, (Fraction(max(CLIPPING_SCALE, self.own)),))
         layers = [candidate.name for candidate in self._candidates("int8-cpu")]
         return clip_ranges(trial, ranges, layers, self.memo, self.say)
 
@@ -172,29 +170,25 @@ class _Calibration:
                     found[point].add(values)
         return found
 
-    def _activations(self) -> Iterator[dict[str, NDArray[np.float32]]]:
+    def _activations(self) -> Iterator[Tensors]:
         """Every point's values, frame by frame."""
-        decoder = Probe(self.trial.decoder, self.threads) if "decoder" in self.recipe.parts else None
-        for low, shape, maps, tensors in self._encoded(self.trial.encoder):
-            yield tensors
-            if decoder is not None:
-                yield decoder.run(self.trial.whole_feeds(maps, low, shape))[1]
+        return self.subject.activations(self.models, self.recipe.parts, self._sights())
 
-    def _encoded(self, model: onnx.ModelProto) -> Iterator[Encoded]:
-        """The frames through the encoder, at one scale after the other in turn."""
-        probe = Probe(model, self.threads)
+    def _sights(self) -> Iterator[Sight]:
+        """The frames that give ranges, at one scale after the other in turn."""
         scales = self.recipe.exact_scales
         for i, frame in enumerate(self.frames.ranges):
             low, high = frame.pair(scales[i % len(scales)])
-            yield low, high.shape, *probe.run({"image": low[None]})
+            yield low, high.shape
             if frame.drawn:
                 # Crisp as it is, as screens and drawings are that nobody has shrunk.
-                yield high, high.shape, *probe.run({"image": high[None]})
+                yield _crisp(high, self.own)
 
     def _weights(self) -> dict[str, tuple[float, ...]]:
-        layers = {**self.encoder.layers, **self.decoder.layers}
         names = sorted({entry.name for name in PLACEMENTS for entry in self._candidates(name)})
-        return {name: tuple(float(scale) for scale in weight_scales(layers[name].values)) for name in names}
+        return {
+            name: tuple(float(scale) for scale in weight_scales(self.layers[name].values)) for name in names
+        }
 
     def _placement(self, name: str, ranges: dict[str, Range]) -> PlacementEntry:
         bench = Bench(self.trial, ranges, name, self.memo)
@@ -220,6 +214,14 @@ class _Calibration:
             levels=levels,
             sensitivity=search.sensitivity,
         )
+
+
+def _crisp(high: NDArray[np.uint8], own: int) -> Sight:
+    """The picture, or of one for a network that enlarges ``own`` times so much that the result is no larger."""
+    height, width = (side // own for side in high.shape[:2])
+    top, left = (high.shape[0] - height) // 2, (high.shape[1] - width) // 2
+    part = np.ascontiguousarray(high[top : top + height, left : left + width])
+    return part, (own * height, own * width, 3)
 
 
 def _entries(frames: Frames) -> Iterator[FrameEntry]:

@@ -28,7 +28,7 @@ def clip_ranges(
     memo: Memo,
     say: Callable[[str], None],
 ) -> dict[str, Range]:
-    """``ranges`` with those of the encoder's points narrowed, one after the other in the network's order.
+    """``ranges`` with those of the main graph's points narrowed, one after the other in the network's order.
 
     Error is measured with all of ``layers`` quantised as on a CPU, the placement that rounds most tensors.
     """
@@ -52,13 +52,13 @@ def clip_ranges(
 
 
 def _points(trial: Trial, layers: Collection[str]) -> list[str]:
-    found = GraphMap(trial.encoder)
+    found = GraphMap(trial.main)
     used = {found.points[layer.source] for name, layer in found.layers.items() if name in layers}
     return [point for point in found.points.values() if point in used]
 
 
 def _decibels(trial: Trial, ranges: Mapping[str, Range], layers: Collection[str]) -> list[float]:
     """Of each picture against FP32's."""
-    encoder = quantised(trial.encoder, ranges, "int8-cpu", layers, trial.residual)
-    errors = trial.errors(list(trial.pictures(encoder, None)))
+    model = quantised(trial.main, ranges, "int8-cpu", layers, trial.residual)
+    errors = trial.errors(list(trial.pictures({trial.subject.main: model})))
     return [10 * math.log10(255**2 / max(error, 1e-6)) for error in errors]

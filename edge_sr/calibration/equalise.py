@@ -75,14 +75,21 @@ def groups(graph: GraphMap) -> list[list[str]]:
 
 
 def _stays_inside(graph: GraphMap, tensor: str, group: list[str]) -> bool:
-    """Whether only layers and the group's own sums read the tensor."""
-    if any(tensor == value.name for value in graph.model.graph.output):
+    """Whether only layers and the group's own sums read the tensor, and no weight around it serves elsewhere too."""
+    if any(tensor == value.name for value in graph.model.graph.output) or _is_bound(graph, tensor):
         return False
     sums = {id(entry.node): entry.result for entry in graph.sums}
     return all(
         (node.op_type == "Conv" and node.input[0] == tensor) or sums.get(id(node)) in group
         for node in graph.consumers[tensor]
     )
+
+
+def _is_bound(graph: GraphMap, tensor: str) -> bool:
+    """Whether a layer at the tensor cannot take the factors: its weight is shared, or has no input for each channel."""
+    readers = [layer for layer in graph.layers.values() if layer.source == tensor]
+    makers = [layer for layer in graph.layers.values() if layer.result == tensor]
+    return any(layer.groups > 1 for layer in readers) or any(map(graph.shares, (*readers, *makers)))
 
 
 def _apply(graph: GraphMap, tensors: set[str], factors: NDArray[np.float32]) -> None:

@@ -39,6 +39,7 @@ class Quantiser:
         self.rounds_results = self.rounds_sums and placement.results
         self._after: dict[str, list[onnx.NodeProto]] = {}
         self._rounded: dict[str, str] = {}
+        self._constants: dict[tuple[str, bytes], str] = {}
 
     def run(self, chosen: Collection[str]) -> onnx.ModelProto:
         """The graph with the layers of ``chosen`` that it has quantised; others stay as they are."""
@@ -117,7 +118,15 @@ class Quantiser:
     def _replace_constant(
         self, reader: onnx.NodeProto, index: int, levels: NDArray[Any], scales: NDArray[Any]
     ) -> None:
+        """Once for every reader with the same scales: recursive networks apply a weight several times."""
         name = reader.input[index]
+        key = (name, scales.tobytes())
+        if key not in self._constants:
+            uses = sum(known == name for known, _ in self._constants)
+            self._constants[key] = self._dequantised(f"{name}.{uses + 1}" if uses else name, levels, scales)
+        reader.input[index] = self._constants[key]
+
+    def _dequantised(self, name: str, levels: NDArray[Any], scales: NDArray[Any]) -> str:
         self._constant(f"{name}.levels", levels)
         self._constant(f"{name}.scale", scales)
         self._constant(f"{name}.zero", np.zeros(len(scales), levels.dtype))
@@ -125,7 +134,7 @@ class Quantiser:
         inputs = [f"{name}.levels", f"{name}.scale", f"{name}.zero"]
         node = helper.make_node("DequantizeLinear", inputs, [rounded], f"{name}.dequantize", axis=0)
         self._after.setdefault("", []).append(node)
-        reader.input[index] = rounded
+        return rounded
 
     def _constant(self, name: str, array: NDArray[Any]) -> None:
         self.model.graph.initializer.append(numpy_helper.from_array(array, name))

@@ -14,6 +14,8 @@ METHODS = ("minmax", "percentile", "entropy", "mse")
 PARTS = ("encoder", "decoder")
 BASES = ("fp16", "fp32")
 RESIDUALS = ("float", "int8")
+SCALES = ("1.5", "2", "2.5", "3", "4")
+KEEP = ("encoder.head",)
 MOST_DRAWINGS = 100
 
 
@@ -49,9 +51,9 @@ class Recipe:
     price_frames: int = 12
     drawings: int = 12
     crop: int = 192
-    scales: tuple[str, ...] = ("1.5", "2", "2.5", "3", "4")
+    scales: tuple[str, ...] = ()
     parts: tuple[str, ...] = ("encoder",)
-    keep: tuple[str, ...] = ("encoder.head",)
+    keep: tuple[str, ...] = KEEP
     high_precision: str = "fp16"
     least_share: float = 0.5
     reference_card: bool = True
@@ -76,12 +78,19 @@ class Recipe:
             raise ConfigError(f"drawings must lie between 0 and {MOST_DRAWINGS}, found {self.drawings}")
         if not 0 <= self.least_share <= 1:
             raise ConfigError(f"least_share must lie between 0 and 1, found {self.least_share}")
-        if not self.exact_scales:
-            raise ConfigError("scales must name at least one scale, found none")
+        for scale in self.scales:
+            parse_scale(scale)
 
     @property
     def exact_scales(self) -> tuple[Fraction, ...]:
-        return tuple(parse_scale(scale) for scale in self.scales)
+        return tuple(parse_scale(scale) for scale in self.scales or SCALES)
+
+    def settled(self, own: int) -> Recipe:
+        """With scales stated: of a network that enlarges ``own`` times, that first, and others where asked for."""
+        if own == 1:
+            return dataclasses.replace(self, scales=self.scales or SCALES)
+        others = (scale for scale in self.scales if parse_scale(scale) != own)
+        return dataclasses.replace(self, scales=(str(own), *others))
 
 
 def read_recipe(path: Path) -> Recipe:

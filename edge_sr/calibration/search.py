@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import onnx
 
+from edge_sr.calibration.layers import GraphMap
 from edge_sr.calibration.levels import Range
 from edge_sr.calibration.memo import Memo
 from edge_sr.calibration.placement import quantised
@@ -31,15 +32,15 @@ class Bench:
 
     def __init__(self, trial: Trial, ranges: Mapping[str, Range], placement: str, memo: Memo) -> None:
         self.trial, self.ranges, self.placement, self._memo = trial, ranges, placement, memo
+        self._layers = {role: set(GraphMap(model).layers) for role, model in trial.models.items()}
 
-    def graphs(self, layers: Collection[str]) -> tuple[onnx.ModelProto, onnx.ModelProto | None]:
-        """The encoder with these layers quantised, and the decoder if any of them is its own."""
-        residual = self.trial.residual
-        encoder = quantised(self.trial.encoder, self.ranges, self.placement, layers, residual)
-        of_decoder = [name for name in layers if name in self.trial.decoder_layers]
-        if not of_decoder:
-            return encoder, None
-        return encoder, quantised(self.trial.decoder, self.ranges, self.placement, of_decoder, residual)
+    def graphs(self, layers: Collection[str]) -> dict[str, onnx.ModelProto]:
+        """The graphs that have any of these layers, with them quantised."""
+        return {
+            role: quantised(model, self.ranges, self.placement, layers, self.trial.residual)
+            for role, model in self.trial.models.items()
+            if not self._layers[role].isdisjoint(layers)
+        }
 
     def price(self, layers: Collection[str]) -> Price:
         name = f"{self.placement}: {' '.join(sorted(layers))}"
@@ -47,7 +48,7 @@ class Bench:
 
     def pictures(self, layers: Collection[str]) -> list[Picture]:
         """As the graphs really run: on integer kernels where the CPU has them."""
-        return list(self.trial.pictures(*self.graphs(layers), simulate=self.placement == "int8"))
+        return list(self.trial.pictures(self.graphs(layers), simulate=self.placement == "int8"))
 
     def _measure(self, layers: Collection[str]) -> Price:
         return self.trial.price(self.pictures(layers))

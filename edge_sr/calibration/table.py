@@ -53,7 +53,8 @@ class PlacementEntry:
 class ScaleTable:
     """All that makes the INT8 graphs out of a bundle's others.
 
-    ``encoder_sha256`` and ``decoder_sha256`` are of the FP32 graphs that it belongs to. ``ranges``: the least
+    ``encoder_sha256`` and ``decoder_sha256`` are of the FP32 graphs that it belongs to; a network of one graph has
+    the first alone. ``ranges``: the least
     and the largest value that the levels of an activation cover. ``weights``: a scale for each output
     channel.
     """
@@ -80,12 +81,10 @@ class ScaleTable:
 
 
 def graph_hashes(bundle: Bundle) -> tuple[str, str]:
-    """SHA-256 of the FP32 encoder and decoder; ``BundleError`` when the bundle lacks one."""
-    if bundle.find("network", "fp32") is not None:
-        raise BundleError(
-            f"{bundle.name} is one {bundle.kind} network graph; calibrate takes an encoder and a decoder, so run "
-            "or build it in fp16"
-        )
+    """SHA-256 of the FP32 encoder and decoder, or of the one graph and nothing; ``BundleError`` without them."""
+    network = bundle.find("network", "fp32")
+    if network is not None:
+        return network.sha256, ""
     found = [bundle.find(role, "fp32") for role in ("encoder", "decoder")]
     if found[0] is None or found[1] is None:
         raise BundleError(f"bundle {bundle.path} has no fp32 graphs to calibrate from; export it again")

@@ -1,28 +1,27 @@
-"""A pair of graphs tried on frames: the pictures it makes, and what they lose against FP32's."""
+"""Graphs tried on frames: the pictures they make, and what those lose against FP32's."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge_sr.calibration.equalise import Factors, equalised
 from edge_sr.calibration.frames import Sample
-from edge_sr.calibration.layers import GraphMap
-from edge_sr.grid import SamplingGrid, sampling_grid
-from edge_sr.manifest import Bundle
+from edge_sr.calibration.recipe import Recipe
 from edge_sr.optional import require
 from edge_sr.quality import psnr, psnr_y
-from edge_sr.runtime.runner import available_cores
-from edge_sr.runtime.sampling import bilinear_base, sample_maps
-from edge_sr.runtime.tiles import decoder_tiles
 
 Picture = NDArray[np.uint8]
+Shape = tuple[int, ...]
+Models = Mapping[str, onnx.ModelProto]  # by role
+Tensors = dict[str, NDArray[Any]]  # by the names of their points
+Sight = tuple[Picture, Shape]  # a frame, ``h x w x 3``, and the shape of the picture to make of it
+Draw = Callable[[Picture, Shape], Picture]
 
 # A picture equal to its original has no PSNR; this is beyond what 8 bits can show.
 MOST_DB = 100.0
@@ -52,6 +51,27 @@ def open_graph(model: onnx.ModelProto, threads: int, *, simulate: bool = True) -
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
+class Subject(Protocol):
+    """A bundle's graphs that calibration rounds, and how pictures are made with them.
+
+    ``models``: those in FP32; ``main``: the role of the one that reads the picture, which is equalised.
+    """
+
+    main: str
+    models: Models
+
+    def drawer(self, models: Models, *, simulate: bool = True) -> Draw:
+        """Makes pictures with ``models``; those that are not given are FP32's."""
+
+    def activations(
+        self, models: Models, parts: Collection[str], sights: Iterable[Sight]
+    ) -> Iterator[Tensors]:
+        """Every point's values in the graphs of ``parts``, sight by sight."""
+
+    def work(self, placement: str, recipe: Recipe) -> dict[str, int]:
+        """The layers that ``placement`` may quantise, and their multiply-adds for each LR pixel, at twice the size."""
+
+
 @dataclasses.dataclass(frozen=True)
 class _Case:
     name: str
@@ -61,45 +81,34 @@ class _Case:
 
 
 class Trial:
-    """Frames at scales, and the bundle's FP32 graphs to hold others against.
+    """Frames at scales, and a subject's FP32 graphs to hold others against.
 
-    ``encoder`` and ``decoder`` are those graphs, the encoder equalised by ``factors``; the decoder is the one
-    without gathers where the bundle has it.
+    ``models`` are those graphs, equalised or not; ``residual`` is the recipe's.
     """
 
     def __init__(
         self,
-        bundle: Bundle,
+        subject: Subject,
+        models: Models,
         frames: Sequence[Sample],
         scales: Sequence[Fraction],
-        factors: Factors,
         residual: str = "float",
     ) -> None:
-        self.factors = dict(factors)
-        self.residual = residual
-        self.encoder = equalised(onnx.load(bundle.graph("encoder", "fp32")), factors)
-        self.sampled = bundle.find("decoder-sampled", "fp32") is not None
-        self.decoder = onnx.load(bundle.graph("decoder-sampled" if self.sampled else "decoder", "fp32"))
-        self.decoder_layers = frozenset(GraphMap(self.decoder).layers)
-        self._halo = bundle.description.halo
-        self._threads = available_cores()
+        self.subject, self.models, self.residual = subject, models, residual
         self._cases = [_Case(frame.name, scale, *frame.pair(scale)) for scale in scales for frame in frames]
-        self._inputs = {value.name for value in self.decoder.graph.input}
-        self._exact = open_graph(self.decoder, self._threads)
-        self.reference = list(self.pictures(self.encoder, None))
+        self.reference = list(self.pictures({}))
         self._reference_db = self._qualities(self.reference)
 
-    def pictures(
-        self, encoder: onnx.ModelProto, decoder: onnx.ModelProto | None, *, simulate: bool = True
-    ) -> Iterator[Picture]:
-        """What the pair makes of every frame at every scale; without a decoder, FP32's."""
-        encode = open_graph(encoder, self._threads, simulate=simulate)
-        decode = self._exact
-        if decoder is not None:
-            decode = open_graph(decoder, self._threads, simulate=simulate)
+    @property
+    def main(self) -> onnx.ModelProto:
+        """The graph that reads the picture."""
+        return self.models[self.subject.main]
+
+    def pictures(self, models: Models, *, simulate: bool = True) -> Iterator[Picture]:
+        """What the graphs make of every frame at every scale; FP32's stand for those that are not given."""
+        draw = self.subject.drawer({self.subject.main: self.main, **models}, simulate=simulate)
         for case in self._cases:
-            maps = encode.run(None, {"image": case.low[None]})[0]
-            yield self._decode(decode, maps.astype(np.float32, copy=False), case)
+            yield draw(case.low, case.high.shape)
 
     def price(self, pictures: Sequence[Picture]) -> Price:
         """What the pictures lose against FP32's, both held against the originals."""
@@ -122,34 +131,3 @@ class Trial:
     def _qualities(self, pictures: Sequence[Picture]) -> NDArray[np.float64]:
         pairs = zip(pictures, self._cases, strict=True)
         return np.array([min(psnr_y(picture, case.high, case.scale), MOST_DB) for picture, case in pairs])
-
-    def whole_feeds(
-        self, maps: NDArray[np.float32], low: Picture, shape: tuple[int, ...]
-    ) -> dict[str, NDArray[Any]]:
-        """The decoder's inputs for a whole picture of ``shape`` in one piece."""
-        grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]), halo=self._halo)
-        if not self.sampled:
-            return self._given({"maps": maps, "image": low[None]}, grid)
-        return self._sampled_feeds(maps, low, grid)
-
-    def _decode(self, session: Any, maps: NDArray[np.float32], case: _Case) -> Picture:
-        if not self.sampled:
-            whole: Picture = session.run(None, self.whole_feeds(maps, case.low, case.high.shape))[0][0]
-            return whole
-        picture = np.empty((*case.high.shape[:2], 3), np.uint8)
-        grid = sampling_grid(case.low.shape[1::-1], case.high.shape[1::-1])
-        for tile in decoder_tiles(grid):
-            picture[tile.y, tile.x] = session.run(None, self._sampled_feeds(maps, case.low, tile.grid))[0][0]
-        return picture
-
-    def _sampled_feeds(
-        self, maps: NDArray[np.float32], low: Picture, grid: SamplingGrid
-    ) -> dict[str, NDArray[Any]]:
-        feeds: dict[str, NDArray[Any]] = {"maps": sample_maps(maps, grid.rows, grid.cols)}
-        if "base" in self._inputs:
-            feeds["base"] = bilinear_base(low[None], grid)
-        return self._given(feeds, grid)
-
-    def _given(self, feeds: dict[str, NDArray[Any]], grid: SamplingGrid) -> dict[str, NDArray[Any]]:
-        given = {name: feeds[name] if name in feeds else getattr(grid, name) for name in self._inputs}
-        return {name: np.ascontiguousarray(value) for name, value in given.items()}

@@ -18,8 +18,8 @@ from edge_sr.calibration.table import PlacementEntry, ScaleTable, table_text
 from edge_sr.manifest import Bundle, Description, Graph, file_sha256, new_folder, write_description
 
 TABLE = "scales.json"
-DLA_CACHE = "encoder.dla.cache"
-ROLES = ("encoder", "decoder", "decoder-sampled")
+DLA_CACHE = ".dla.cache"
+ROLES = ("encoder", "decoder", "decoder-sampled", "network")
 IO = ("uint8", "float")
 
 
@@ -32,9 +32,8 @@ def write_bundle(bundle: Bundle, table: ScaleTable, out: Path, *, overwrite: boo
             graph for name in table.placements for graph in _placement_graphs(bundle, table, name, draft)
         )
         (draft / TABLE).write_text(table_text(table), encoding="utf-8")
-        plain = onnx.load(bundle.graph("encoder", base_precision(bundle, table, "int8")))
-        (draft / DLA_CACHE).write_text(cache_text(plain, table.ranges), encoding="utf-8")
-        description = _described(bundle.description, (*kept, *made), table, draft)
+        cache = _write_dla_cache(bundle, table, draft)
+        description = _described(bundle.description, (*kept, *made), table, draft, cache)
         write_description(draft, description)
     return Bundle(out, description)
 
@@ -46,6 +45,14 @@ def _copy(bundle: Bundle, graphs: tuple[Graph, ...], draft: Path) -> None:
         files.add(bundle.description.weights.file)
     for file in sorted(files):
         shutil.copyfile(bundle.path / file, draft / file)
+
+
+def _write_dla_cache(bundle: Bundle, table: ScaleTable, draft: Path) -> str:
+    """The file's name, after the graph that reads the picture."""
+    role = bundle.description.graphs[0].role
+    plain = onnx.load(bundle.graph(role, base_precision(bundle, table, "int8")))
+    (draft / (role + DLA_CACHE)).write_text(cache_text(plain, table.ranges), encoding="utf-8")
+    return role + DLA_CACHE
 
 
 def _placement_graphs(bundle: Bundle, table: ScaleTable, name: str, draft: Path) -> Iterator[Graph]:
@@ -82,14 +89,14 @@ def _written(
 
 
 def _described(
-    description: Description, graphs: tuple[Graph, ...], table: ScaleTable, draft: Path
+    description: Description, graphs: tuple[Graph, ...], table: ScaleTable, draft: Path, dla_cache: str
 ) -> Description:
     """The price and each layer's sensitivity go into ``extra``, for reports that never open the table."""
     placements = {name: dataclasses.asdict(entry) for name, entry in table.placements.items()}
     calibration = {
         "table": TABLE,
         "sha256": file_sha256(draft / TABLE),
-        "dla_cache": DLA_CACHE,
+        "dla_cache": dla_cache,
         "recipe": table.recipe.name,
         "method": table.recipe.method,
         "budget": dataclasses.asdict(table.recipe.budget),

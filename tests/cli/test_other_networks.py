@@ -1,4 +1,4 @@
-"""Other networks than DIINN by every command: exported from a checkpoint, timed, measured, built and run."""
+"""Other networks than DIINN by every command: exported from a checkpoint, timed, measured, calibrated and built."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ pytest.importorskip("torch")
 from calling import Command
 from networks import LAYOUTS
 from PIL import Image
+from scenes import write_scenes
 
 from edge_sr.evaluation import bench as work
 from edge_sr.runtime import peak
@@ -22,6 +23,17 @@ name = "{name}"
 published = "{name}"
 weights = "net.pth"
 options = {options}
+"""
+RECIPE = """
+method = "minmax"
+range_frames = 2
+price_frames = 2
+drawings = 1
+crop = 64
+scales = ["2"]
+[budget]
+mean_db = 20.0
+worst_db = 60.0
 """
 
 
@@ -57,11 +69,20 @@ def test_every_command(
     assert [(row["network"], row["scale"]) for row in rows] == [(name, 2), (name, 2.5)]
     edge_sr("upscale", card, "-o", tmp_path / "out.png", "--size", "100x90", "--model", bundle)
     assert np.asarray(Image.open(tmp_path / "out.png")).shape == (90, 100, 3)
-    refused = Command("calibrate", monkeypatch, capsys)(bundle, "--frames", card, "-o", tmp_path / "int8")
-    assert (refused.code, len(refused.err.splitlines())) == (4, 1)
-    assert "calibrate takes an encoder and a decoder" in refused.err
+    int8 = tmp_path / "int8"
+    (tmp_path / "quick.toml").write_text(RECIPE)
+    words = ("calibrate", bundle, "--frames", write_scenes(tmp_path / "scenes", 4), "-o", int8)
+    priced = edge_sr(*words, "--recipe", tmp_path / "quick.toml")
+    assert priced["precisions"] == ["fp32", "fp16", "int8", "int8-cpu"]
+    measured = edge_sr("evaluate", int8, "--hr", card, "--scales", "2", "--precision", "int8,fp32")
+    rows = measured["results"]
+    assert isinstance(rows, list)
+    assert abs(rows[0]["psnr_y"] - rows[1]["psnr_y"]) < 0.5
     pytest.importorskip("tensorrt_rtx")
-    built = edge_sr("build", bundle, "--target", "rtx-40", "--precision", "fp16", "--sizes", "64x48")
+    built = edge_sr("build", int8, "--target", "rtx-40", "--precision", "fp16,int8", "--sizes", "64x48")
     engines = built["engines"]
     assert isinstance(engines, list)
-    assert [engine["part"] for engine in engines] == ["network"]
+    assert [(engine["part"], engine["precision"]) for engine in engines] == [
+        ("network", "fp16"),
+        ("network", "int8"),
+    ]

@@ -1,0 +1,101 @@
+"""Calibration's subject where a bundle is an encoder and a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edge_sr.calibration.layers import GraphMap
+from edge_sr.calibration.ranges import Probe
+from edge_sr.calibration.recipe import Recipe
+from edge_sr.calibration.trial import Draw, Models, Picture, Shape, Sight, Tensors, open_graph
+from edge_sr.grid import SamplingGrid, sampling_grid
+from edge_sr.manifest import Bundle
+from edge_sr.runtime.runner import available_cores
+from edge_sr.runtime.sampling import bilinear_base, sample_maps
+from edge_sr.runtime.tiles import decoder_tiles
+
+LAST_LAYER = "synthesis.last_layer"  # makes the output, which stays float
+DECODER_WORK = 4  # output pixels for each LR pixel at twice the size
+
+
+class Pair:
+    """Both graphs in FP32; the decoder is the one without gathers where the bundle has it."""
+
+    main = "encoder"
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.sampled = bundle.find("decoder-sampled", "fp32") is not None
+        decoder = onnx.load(bundle.graph("decoder-sampled" if self.sampled else "decoder", "fp32"))
+        self.models: Models = {"encoder": onnx.load(bundle.graph("encoder", "fp32")), "decoder": decoder}
+        self._halo = bundle.description.halo
+        self._threads = available_cores()
+        self._inputs = {value.name for value in decoder.graph.input}
+        self._exact = open_graph(decoder, self._threads)
+
+    def work(self, placement: str, recipe: Recipe) -> dict[str, int]:
+        """TensorRT may quantise the decoder too; on a CPU its sines cost more than its products would."""
+        parts = {"encoder": 1, "decoder": DECODER_WORK if placement == "int8" else 0}
+        return {
+            name: parts[part] * int(np.prod(layer.weight.dims))
+            for part, model in self.models.items()
+            if part in recipe.parts and parts[part]
+            for name, layer in GraphMap(model).layers.items()
+            if name != LAST_LAYER
+        }
+
+    def drawer(self, models: Models, *, simulate: bool = True) -> Draw:
+        encode = open_graph(models["encoder"], self._threads, simulate=simulate)
+        decode = self._exact
+        if "decoder" in models:
+            decode = open_graph(models["decoder"], self._threads, simulate=simulate)
+
+        def draw(low: Picture, shape: Shape) -> Picture:
+            maps = encode.run(None, {"image": low[None]})[0]
+            return self._decode(decode, maps.astype(np.float32, copy=False), low, shape)
+
+        return draw
+
+    def activations(
+        self, models: Models, parts: Collection[str], sights: Iterable[Sight]
+    ) -> Iterator[Tensors]:
+        """The encoder's, whatever ``parts`` says, and the decoder's."""
+        encoder = Probe(models["encoder"], self._threads)
+        decoder = Probe(models["decoder"], self._threads) if "decoder" in parts else None
+        for low, shape in sights:
+            maps, tensors = encoder.run({"image": low[None]})
+            yield tensors
+            if decoder is not None:
+                yield decoder.run(self._whole_feeds(maps, low, shape))[1]
+
+    def _whole_feeds(self, maps: NDArray[np.float32], low: Picture, shape: Shape) -> dict[str, NDArray[Any]]:
+        """The decoder's inputs for a whole picture of ``shape`` in one piece."""
+        grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]), halo=self._halo)
+        if not self.sampled:
+            return self._given({"maps": maps, "image": low[None]}, grid)
+        return self._sampled_feeds(maps, low, grid)
+
+    def _decode(self, session: Any, maps: NDArray[np.float32], low: Picture, shape: Shape) -> Picture:
+        if not self.sampled:
+            whole: Picture = session.run(None, self._whole_feeds(maps, low, shape))[0][0]
+            return whole
+        picture = np.empty((*shape[:2], 3), np.uint8)
+        for tile in decoder_tiles(sampling_grid(low.shape[1::-1], (shape[1], shape[0]))):
+            picture[tile.y, tile.x] = session.run(None, self._sampled_feeds(maps, low, tile.grid))[0][0]
+        return picture
+
+    def _sampled_feeds(
+        self, maps: NDArray[np.float32], low: Picture, grid: SamplingGrid
+    ) -> dict[str, NDArray[Any]]:
+        feeds: dict[str, NDArray[Any]] = {"maps": sample_maps(maps, grid.rows, grid.cols)}
+        if "base" in self._inputs:
+            feeds["base"] = bilinear_base(low[None], grid)
+        return self._given(feeds, grid)
+
+    def _given(self, feeds: dict[str, NDArray[Any]], grid: SamplingGrid) -> dict[str, NDArray[Any]]:
+        given = {name: feeds[name] if name in feeds else getattr(grid, name) for name in self._inputs}
+        return {name: np.ascontiguousarray(value) for name, value in given.items()}
