@@ -12,6 +12,8 @@ from edge_sr.resample import cubic
 
 # BT.601 with luma in 16 to 235, here for RGB and luma in [0, 1].
 FLOOR = 16 / 255
+# Plain numbers: what traces a graph would take numpy's for tensors, and warn.
+WEIGHTS: list[float] = LUMA.tolist()
 GAIN = 255 / 219  # what a step of luma adds to each of R, G and B
 
 
@@ -34,7 +36,7 @@ class LumaNetwork(nn.Module):
 
 def luma(picture: Tensor) -> Tensor:
     """``n x 3 x h x w`` in [0, 1] to ``n x 1 x h x w`` in 16/255 to 235/255."""
-    weights = torch.tensor(LUMA, dtype=torch.float32).reshape(1, 3, 1, 1).to(picture)
+    weights = torch.tensor(WEIGHTS).reshape(1, 3, 1, 1).to(picture)
     return functional.conv2d(picture, weights, torch.tensor([FLOOR]).to(picture))
 
 
