@@ -4,7 +4,7 @@ OpenCV's networks enlarge luma alone, by one whole scale that is in the file's n
 bundle enlarges RGB, by any scale. Needs `pip install opencv-contrib-python-headless` and the network's file,
 for instance FSRCNN_x2.pb of github.com/Saafke/FSRCNN_Tensorflow (Apache-2.0).
 
-    python benchmarks/opencv_rival.py FSRCNN_x2.pb [--bundle diinn-nano] [--input-size 320x180]
+    python benchmarks/opencv_rival.py FSRCNN_x2.pb [--bundle diinn-nano diinn-edge] [--way onnxruntime/fp32 native/int8]
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import importlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -69,26 +71,43 @@ def in_turns(*frames: Callable[[], Any]) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time an OpenCV super-resolution network beside a bundle.")
-    parser.add_argument("network", type=Path, help="FSRCNN_x2.pb, ESPCN_x3.pb, ...")
-    parser.add_argument("--bundle", default="diinn-edge")
-    parser.add_argument("--input-size", default="320x180")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+    arguments = parse_arguments()
     scale, upsample = opencv_network(arguments.network)
     frame = noise(parse_size(arguments.input_size, "--input-size"))
-    with Upscaler(arguments.bundle) as upscaler:
-        theirs, ours = in_turns(lambda: upsample(frame), lambda: upscaler(frame, scale=scale))
-        found = {
-            "machine": describe(),
-            "input_size": arguments.input_size,
-            "scale": scale,
-            arguments.network.stem: theirs,
-            f"{upscaler.model} on {upscaler.backend} {upscaler.precision}": ours,
-        }
-    print(
-        json.dumps(found) if arguments.json else "\n".join(f"{key}: {value}" for key, value in found.items())
-    )
+    with ExitStack() as stack:
+        ours = [
+            stack.enter_context(Upscaler(bundle, backend=backend, precision=precision))
+            for bundle in arguments.bundle
+            for backend, _, precision in (way.partition("/") for way in arguments.way)
+        ]
+        calls = [partial(upscaler, frame, scale=scale) for upscaler in ours]
+        theirs, *times = in_turns(partial(upsample, frame), *calls)
+        names = [f"{one.model} on {one.backend} {one.precision}" for one in ours]
+    found = {
+        "machine": describe(),
+        "input_size": arguments.input_size,
+        "scale": scale,
+        "milliseconds": {arguments.network.stem: theirs, **dict(zip(names, times, strict=True))},
+    }
+    print(json.dumps(found) if arguments.json else "\n".join(lines(found)))
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Time an OpenCV super-resolution network beside bundles.")
+    parser.add_argument("network", type=Path, help="FSRCNN_x2.pb, ESPCN_x3.pb, ...")
+    parser.add_argument("--bundle", nargs="+", default=["diinn-edge"])
+    parser.add_argument("--way", nargs="+", default=["auto/auto"], metavar="BACKEND/PRECISION")
+    parser.add_argument("--input-size", default="320x180")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """Each time, and how many times OpenCV's it is."""
+    yield f"{found['machine']['cpu']}, {found['machine']['cores']} cores; {found['input_size']}, x{found['scale']}"
+    theirs = next(iter(found["milliseconds"].values()))
+    for name, spent in found["milliseconds"].items():
+        yield f"{name:40} {spent:7.1f} ms  {spent / theirs:5.2f}"
 
 
 if __name__ == "__main__":
