@@ -83,13 +83,16 @@ class BatchSource:
         low, offsets, target = (np.stack(part) for part in zip(*items, strict=True))
         return Batch(low, offsets, target, rung.ratio)
 
-    def draw_grid(self, halo: int) -> GridBatch:
-        """One window for the whole batch, for all its pictures share a grid; its target is less by ``halo``."""
+    def draw_grid(self, halo: int, margin: int = 0) -> GridBatch:
+        """One window for the whole batch, for all its pictures share a grid; its target is less by ``halo``.
+
+        ``margin``: LR pixels around the window that the patch has besides, for networks that look at neighbours.
+        """
         rung, chosen = self._chosen()
         side = self._spec.patch
         top, left = (int(start) for start in self._generator.integers(0, rung.side - side + 1, 2))
-        y0, y1 = (int(rung.starts[row]) for row in (top, top + side))
-        x0, x1 = (int(rung.starts[column]) for column in (left, left + side))
+        y0, y1 = (int(rung.starts[row]) for row in (top + margin, top + side - margin))
+        x0, x1 = (int(rung.starts[column]) for column in (left + margin, left + side - margin))
         whole, low_size = (rung.high, rung.high), (rung.side, rung.side)
         grid = sampling_grid(low_size, whole, Box(x0, y0, x1, y1)).shifted(top, left)
         low = rung.low[chosen, top : top + side, left : left + side]

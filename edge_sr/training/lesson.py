@@ -24,6 +24,8 @@ from edge_sr.training.ladder import WHOLE_SCALES, draw_scales
 from edge_sr.training.sampled import SampledDiinn, whole_picture
 from edge_sr.training.spec import ScheduleSpec
 
+# LR pixels beyond the nearest one that LIIF and Meta-SR read features at.
+NEIGHBOURS = 1
 Compile = Callable[[nn.Module], Any]
 Predict = Callable[[Tensor, Any], Tensor]
 Ladder = tuple[list[Fraction], Any]
@@ -103,7 +105,7 @@ class WindowLesson:
         return draw_scales(schedule, rungs, seed)
 
     def draw(self, source: BatchSource) -> GridBatch:
-        return source.draw_grid(halo=0)
+        return source.draw_grid(halo=0, margin=NEIGHBOURS)
 
     def predictor(self, network: nn.Module, compiled: Compile) -> Predict:
         assert isinstance(network, ImplicitNetwork)

@@ -47,3 +47,25 @@ def test_networks_from_picture_to_picture_learn(network: str) -> None:
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
     shown = torch.from_numpy(rungs[0].low[:1]).permute(0, 3, 1, 2).float() / 255
     assert lesson.enlarged(learner.average, shown, 96).shape == (1, 3, 96, 96)
+
+
+def test_windows_of_implicit_networks_stay_in_their_patches() -> None:
+    """LIIF reads the pixels beside the nearest one: in the middle of a picture those must be in the patch too."""
+    from edge_sr.models.liif import Ensemble
+
+    encoder = {"kind": "edsr", "channels": 8, "blocks": 1}
+    spec = ModelSpec("made", published="liif", options={"encoder": encoder, "widths": [8, 8]})
+    lesson, schedule = lesson_for(spec), ScheduleSpec(batch=2, patch=12, warmup=2)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 120, 120, 3)).astype(np.uint8)
+    scales, shares = lesson.scales(schedule, 6, 0)
+    source = BatchSource(
+        crops, np.full(3, 1 / 3), [build_rung(crops, scale) for scale in scales], shares, schedule, 0
+    )
+    learner = Learner(lesson.network(), lesson, schedule, torch.device("cpu"), compiled=False)
+    for number in range(12):
+        batch = lesson.draw(source)
+        ensemble = Ensemble.from_grid(batch.grid, torch.zeros(1))
+        for axis in (ensemble.y, ensemble.x):
+            assert min(int(places.min()) for places in axis.places) >= 0
+            assert max(int(places.max()) for places in axis.places) < 12
+        assert np.isfinite(learner.step(batch, number, 0.1).item())
