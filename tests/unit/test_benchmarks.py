@@ -90,3 +90,23 @@ def test_worn_films_are_compared_with_lanczos(tmp_path: Path) -> None:
     assert (row["clip"], row["crf"]) == ("bunny", 30)
     assert row["diinn-edge-video"]["psnr_y"] > row["lanczos"]["psnr_y"] > 20
     assert all(ratio > 0.5 for ratio in found["flicker"]["lanczos"])
+
+
+def test_int8s_gain_is_held_against_amdahls_law() -> None:
+    script = str(ROOT / "benchmarks" / "int8_speed.py")
+    words = ["diinn-nano", "--input-size", "48x32", "--rounds", "1", "--json"]
+    done = subprocess.run(
+        [sys.executable, script, *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["diinn-nano"]
+    assert {"fp32", "int8"} == {row["precision"] for row in found["rows"]}
+    gain = found["gain"]
+    expected = 1 / (1 - gain["encoder_share"] + gain["encoder_share"] / gain["encoder"])
+    assert gain["amdahl"] == pytest.approx(expected)
+    assert gain["of_amdahl"] == pytest.approx(gain["frame"] / gain["amdahl"])
