@@ -27,14 +27,18 @@ class Block:
 def plan_blocks(area: Box, size: tuple[int, int], margin: int, bytes_per_pixel: int) -> list[Block]:
     """Cut the LR box ``area`` of a frame of ``size`` = ``(width, height)`` into blocks within the memory limit.
 
-    One block where it fits, else strips of whole rows, else blocks of about equal sides.
+    One block where it fits, else strips of whole rows, else blocks of about equal sides: at least twice the margin,
+    even above the limit, for smaller ones would be computed many times over.
     """
     pixels = max(1, BLOCK_BYTES // bytes_per_pixel)
+    whole = _block(area, size, margin)
+    if whole.padded.width * whole.padded.height <= pixels:
+        return [whole]
     width = _padded_length(area.width, size[0], margin)
     rows = pixels // width - 2 * margin
     if rows >= min(area.height, 4 * margin + 16):
         return [_block(core, size, margin) for core in _cut(area, area.width, rows)]
-    side = max(16, math.isqrt(pixels) - 2 * margin)
+    side = max(16, 2 * margin, math.isqrt(pixels) - 2 * margin)
     return [_block(core, size, margin) for core in _cut(area, side, side)]
 
 
