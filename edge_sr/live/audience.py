@@ -18,10 +18,9 @@ from edge_sr.live.latency import Latencies
 from edge_sr.live.messages import before_region, jpeg, packed, png
 from edge_sr.live.pictures import Picture, Size
 from edge_sr.live.request import LiveReport
-from edge_sr.live.views import FEWEST_PIXELS, MOST_PIXELS, Plan, View
+from edge_sr.live.viewer import Viewer
+from edge_sr.live.views import FEWEST_PIXELS, MOST_PIXELS, Plan
 
-# Messages that may be on their way to a viewer who has not said that they are drawn.
-UNDRAWN = 2
 # Of a frame's time, how much the views may take together.
 SHARE = 0.75
 # Sizes of views change by so much at a time.
@@ -29,32 +28,7 @@ STEP = 1.25
 SHARP_QUALITY, SOFT_QUALITY = 88, 85
 STATS_SECONDS = 0.2
 
-Send = Callable[[bytes], None]
-Tell = Callable[[dict[str, Any]], None]
 Show = Callable[[Picture], None]
-
-
-class Viewer:
-    """One open page. The server's thread sets ``view`` and counts; the network's thread reads them."""
-
-    def __init__(self, send: Send, tell: Tell) -> None:
-        self.send, self.tell = send, tell
-        self.view: View | None = None
-        self.moved = False
-        self.sent = self.drawn = 0
-        self.served = 0.0
-
-    @property
-    def ready(self) -> bool:
-        # A new view need not wait until the old one's pictures are through.
-        room = UNDRAWN + 1 if self.moved else UNDRAWN
-        return self.view is not None and self.sent - self.drawn < room
-
-    def look(self, view: View) -> None:
-        self.view, self.moved = view, True
-
-    def acknowledge(self, number: int) -> None:
-        self.drawn = max(self.drawn, min(number, self.sent))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,8 +181,9 @@ class Audience:
     def _send(self, viewer: Viewer, scene: Scene, plan: Plan, painted: Future[tuple[bytes, bytes]]) -> None:
         viewer.sent += 1
         viewer.served = time.monotonic()
+        number = viewer.sent
         header = {
-            "number": viewer.sent,
+            "number": number,
             "source": scene.size,
             "region": plan.region,
             "before": before_region(plan.region, scene.size),
@@ -218,11 +193,12 @@ class Audience:
 
         def done(future: Future[tuple[bytes, bytes]]) -> None:
             if future.cancelled() or future.exception() is not None:
+                viewer.pictures.put(number, None)
                 return
             latency = 1000 * (time.monotonic() - scene.captured)
             self.latencies.add(latency)
             header["latency"] = round(latency, 1)
-            viewer.send(packed(header, *future.result()))
+            viewer.pictures.put(number, packed(header, *future.result()))
 
         painted.add_done_callback(done)
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from edge_sr.errors import EdgeSRError, OptionError, ResourceError
 from edge_sr.live import webrtc
-from edge_sr.live.audience import Audience, Viewer
+from edge_sr.live.audience import Audience
 from edge_sr.live.engine import Choice
 from edge_sr.live.gate import Bucket, Gate
 from edge_sr.live.request import Place
+from edge_sr.live.viewer import Viewer
 from edge_sr.live.views import Acknowledged, BadMessage, View, parse_message
 from edge_sr.manifest import Bundle, shipped_bundles
 from edge_sr.optional import require

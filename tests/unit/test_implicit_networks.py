@@ -222,7 +222,7 @@ def test_the_rival_costs_what_diinn_edge_costs() -> None:
     rival, edge = Cost(*liif_form(build(spec.network())).macs), split_cost(open_bundle("diinn-edge").network)
     sizes = (320, 180), (640, 360)
     assert rival.gflop(*sizes) == pytest.approx(edge.gflop(*sizes), rel=0.05)
-    assert rival.decoder == 4 * (4 * 48 + 3 * 48 * 48 + 3 * 48)
+    assert rival.decoder == 4 * (4 * 32 + 3 * 32 * 32 + 3 * 32)
 
 
 def test_corners_and_origin_of_a_shifted_part() -> None:

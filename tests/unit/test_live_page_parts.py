@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge_sr.live.engine import Choice
 from edge_sr.live.gate import Bucket, Gate, is_loopback
 from edge_sr.live.messages import before_region, packed
+from edge_sr.live.viewer import InOrder
 from edge_sr.live.views import MOST_PIXELS, Acknowledged, BadMessage, View, parse_message
 
 SOURCE = (320, 180)
@@ -109,3 +110,15 @@ def test_a_small_source_goes_out_whole_and_lengths_are_stated() -> None:
     length = int.from_bytes(message[:4], "big")
     assert json.loads(message[4 : 4 + length]) == {"number": 1, "sharp_bytes": 5, "soft_bytes": 4}
     assert message[4 + length :] == b"sharpsoft"
+
+
+def test_pictures_reach_a_viewer_in_order_whichever_is_painted_first() -> None:
+    sent: list[bytes] = []
+    pictures = InOrder(sent.append)
+    pictures.put(2, b"second")
+    pictures.put(4, b"fourth")
+    assert sent == []
+    pictures.put(1, b"first")
+    assert sent == [b"first", b"second"]
+    pictures.put(3, None)
+    assert sent == [b"first", b"second", b"fourth"]
