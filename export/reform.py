@@ -24,7 +24,7 @@ from edge_sr.models.checkpoint import build, load_checkpoint  # noqa: E402
 from edge_sr.models.diinn import Decoder, Diinn  # noqa: E402
 from edge_sr.spec import ModelSpec, NetworkSpec, load_toml  # noqa: E402
 from edge_sr.training import crops as packed  # noqa: E402
-from edge_sr.training.sampled import content_maps  # noqa: E402
+from edge_sr.training.sampled import content_maps, synthesis_outputs  # noqa: E402
 from edge_sr.training.state import save_weights  # noqa: E402
 
 PICTURES, SIDE, SAMPLES = 20, 96, 60_000
@@ -53,7 +53,7 @@ def reform(trained: Diinn, spec: NetworkSpec, pictures: Tensor) -> Diinn:
 def kept_units(trained: Diinn, widths: tuple[int, ...], pictures: Tensor) -> list[Tensor]:
     """For each layer the units to keep, in order: by their size on ``pictures`` times the weights that read them."""
     with torch.no_grad():
-        outputs = synthesis(trained.decoder, content_samples(trained, pictures))
+        outputs = synthesis_outputs(trained.decoder, content_samples(trained, pictures), places())
     ranks = [q.square().mean(0).sqrt() * reach(trained.decoder, index) for index, q in enumerate(outputs)]
     return [
         rank.argsort(descending=True)[:width].sort().values for rank, width in zip(ranks, widths, strict=True)
@@ -66,17 +66,10 @@ def content_samples(trained: Diinn, pictures: Tensor) -> Tensor:
     return maps[torch.randint(len(maps), (SAMPLES,))]
 
 
-def synthesis(decoder: Decoder, maps: Tensor) -> list[Tensor]:
-    """What each layer hands on (``q``), at random places inside the pixels."""
+def places() -> Tensor:
+    """Offsets and cell ratios at random, ``SAMPLES x 3``."""
     low, high = RATIOS
-    places = torch.cat((torch.rand(len(maps), 2) * 2 - 1, low + (high - low) * torch.rand(len(maps), 1)), 1)
-    q, outputs = places, list[Tensor]()
-    for index, content in enumerate(maps.split(list(decoder.spec.widths), 1)):
-        weight = decoder.state_dict()[f"K.{index}.0.weight"][:, :, 0, 0]
-        k = torch.relu(content + q @ weight[:, : q.shape[1]].t() if index else content)
-        q = k * torch.sin(torch.nn.functional.linear(q, *_matrix(decoder, f"Q.{index}.0")))
-        outputs.append(q)
-    return outputs
+    return torch.cat((torch.rand(SAMPLES, 2) * 2 - 1, low + (high - low) * torch.rand(SAMPLES, 1)), 1)
 
 
 def reach(decoder: Decoder, index: int) -> Tensor:
@@ -101,11 +94,6 @@ def narrowed(state: dict[str, Tensor], kept: list[Tensor], widths: tuple[int, ..
                 weight = torch.cat((weight[:, :before][:, kept[index - 1]], weight[:, before:]), 1)
             tensors |= {f"{name}.weight": weight, f"{name}.bias": state[f"{name}.bias"][units]}
     return tensors
-
-
-def _matrix(decoder: Decoder, name: str) -> tuple[Tensor, Tensor]:
-    state = decoder.state_dict()
-    return state[f"{name}.weight"][:, :, 0, 0], state[f"{name}.bias"]
 
 
 def _check(old: NetworkSpec, new: NetworkSpec) -> None:

@@ -87,13 +87,19 @@ def _content_weight(layer: nn.Conv2d, channels: int) -> Tensor:
 
 def synthesise(decoder: Decoder, maps: Tensor, positions: Tensor) -> Tensor:
     """Samples ``m x 3`` from their content terms ``m x sum(D)`` and positional inputs ``m x 3``."""
+    return _product(decoder.last_layer, synthesis_outputs(decoder, maps, positions)[-1])
+
+
+def synthesis_outputs(decoder: Decoder, maps: Tensor, positions: Tensor) -> list[Tensor]:
+    """What each layer of the synthesis branch hands on, ``m x D`` each; inputs as for ``synthesise``."""
     split = list(torch.split(maps, list(decoder.spec.widths[: _mapped(decoder)]), 1))
     k = torch.relu(split[0])
-    q = k * torch.sin(_product(_conv(decoder.Q[0]), positions))
+    outputs = [k * torch.sin(_product(_conv(decoder.Q[0]), positions))]
     for index in range(1, len(decoder.spec.widths)):
+        q = outputs[-1]
         k = torch.relu(_modulation(decoder, index, k, q, split))
-        q = k * torch.sin(_product(_conv(decoder.Q[index]), q))
-    return _product(decoder.last_layer, q)
+        outputs.append(k * torch.sin(_product(_conv(decoder.Q[index]), q)))
+    return outputs
 
 
 def _conv(layer: nn.Module) -> nn.Conv2d:
