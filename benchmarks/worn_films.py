@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from edge_sr import Upscaler
 from edge_sr.errors import HdrError
+from edge_sr.evaluation.originals import eight_bits
 from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf
 from edge_sr.quality import psnr_y
 from edge_sr.resample import resize, to_levels
@@ -49,11 +50,7 @@ def clip_frames(path: Path) -> list[Picture]:
         convert = ToRgb(film.info.colour, film.info.layout)
         upright = film.info.orientation.apply
         pictures = [upright(convert(frame.frame)) for frame in islice(film.frames(), FRAMES)]
-    return [middle(to_eight_bits(picture)) for picture in pictures]
-
-
-def to_eight_bits(picture: NDArray[Any]) -> Picture:
-    return picture if picture.dtype == np.uint8 else to_levels(255 * picture).astype(np.uint8)
+    return [middle(eight_bits(picture)) for picture in pictures]
 
 
 def middle(picture: Picture) -> Picture:

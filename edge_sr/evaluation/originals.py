@@ -97,10 +97,11 @@ def _film_frames(path: Path, wanted: tuple[int, ...]) -> Iterator[Original]:
         for frame in film.frames():
             if frame.index in wanted:
                 upright = film.info.orientation.apply(to_rgb(frame.frame))
-                yield Original(f"{path.name} frame {frame.index}", _eight_bits(upright))
+                yield Original(f"{path.name} frame {frame.index}", eight_bits(upright))
 
 
-def _eight_bits(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+def eight_bits(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Levels of 8 bits, from float32 in [0, 1] by rounding half up."""
     if pixels.dtype == np.uint8:
         return np.ascontiguousarray(pixels, np.uint8)
     levels: NDArray[np.uint8] = np.clip(np.floor(pixels * 255 + 0.5), 0, 255).astype(np.uint8)
