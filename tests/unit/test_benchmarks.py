@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 import pytest
@@ -13,6 +14,20 @@ from PIL import Image
 from scenes import scene
 
 ROOT = Path(__file__).parents[2]
+
+
+def answer(script: str, *words: str) -> Any:
+    """What a script of ``benchmarks`` prints as JSON."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / script), *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def test_paper_form_and_split_form_give_one_picture() -> None:
@@ -28,12 +43,7 @@ def test_paper_form_and_split_form_give_one_picture() -> None:
         "onnxruntime",
         "--json",
     ]
-    command = [sys.executable, str(ROOT / "benchmarks" / "paper_form.py"), *words]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)["scales"]
+    found = answer("paper_form.py", *words)["scales"]
     assert {scale: entry["output_size"] for scale, entry in found.items()} == {"2": "48x32", "3.3": "79x53"}
     for entry in found.values():
         assert entry["largest_difference"] <= 1
@@ -56,14 +66,8 @@ def test_peak_graphs_are_what_the_script_makes(tmp_path: Path, monkeypatch: pyte
 def test_int8s_price_is_stated_for_every_scale(tmp_path: Path) -> None:
     for index in range(3):
         Image.fromarray(scene(index, 96, 96)).save(tmp_path / f"{index}.png")
-    script = str(ROOT / "benchmarks" / "int8_price.py")
     words = ["diinn-nano", str(tmp_path), "--scales", "1.5,2", "--every", "2", "--side", "80"]
-    command = [sys.executable, script, *words, "--backend", "onnxruntime", "--json"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = answer("int8_price.py", *words, "--backend", "onnxruntime", "--json")
     assert set(found) == {"1.5", "2"}
     for entry in found.values():
         assert entry["pictures"] == 2
@@ -74,18 +78,8 @@ def test_int8s_price_is_stated_for_every_scale(tmp_path: Path) -> None:
 def test_worn_films_are_compared_with_lanczos(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     (tmp_path / "bunny.mp4").symlink_to(ROOT / "tests" / "samples" / "bunny.mp4")
-    script = str(ROOT / "benchmarks" / "worn_films.py")
     words = [str(tmp_path), "diinn-nano", "diinn-edge-video", "--crf", "30", "--json"]
-    done = subprocess.run(
-        [sys.executable, script, *words],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = answer("worn_films.py", *words)
     (row,) = found["rows"]
     assert (row["clip"], row["crf"]) == ("bunny", 30)
     assert row["diinn-edge-video"]["psnr_y"] > row["lanczos"]["psnr_y"] > 20
@@ -93,18 +87,8 @@ def test_worn_films_are_compared_with_lanczos(tmp_path: Path) -> None:
 
 
 def test_int8s_gain_is_held_against_amdahls_law() -> None:
-    script = str(ROOT / "benchmarks" / "int8_speed.py")
     words = ["diinn-nano", "--input-size", "48x32", "--rounds", "1", "--json"]
-    done = subprocess.run(
-        [sys.executable, script, *words],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)["diinn-nano"]
+    found = answer("int8_speed.py", *words)["diinn-nano"]
     assert {"fp32", "int8"} == {row["precision"] for row in found["rows"]}
     gain = found["gain"]
     expected = 1 / (1 - gain["encoder_share"] + gain["encoder_share"] / gain["encoder"])
