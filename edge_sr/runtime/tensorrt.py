@@ -66,16 +66,12 @@ class TensorRTRunner(ClosingRunner):
         self._encoders: dict[tuple[int, ...], Execution] = {}
         self._session: Session | None = None
         self._session_key: Any = None
-        self._free_at_start = self._free_bytes()
+        self._free_at_start = self._device.free_bytes()
 
     @property
     def device_bytes(self) -> int:
         """Device memory taken since the runner was opened, in bytes."""
-        return self._free_at_start - self._free_bytes()
-
-    def _free_bytes(self) -> int:
-        with self._device.driver.entered():
-            return self._device.driver.memory()[0]
+        return self._free_at_start - self._device.free_bytes()
 
     def encode(self, image: NDArray[Any]) -> DeviceMaps:
         """Maps on the device; the picture stays with them for the bilinear base."""

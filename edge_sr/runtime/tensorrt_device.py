@@ -40,6 +40,11 @@ class Device:
             execution.bind(name, address)
         execution.enqueue(self.compute.handle)
 
+    def free_bytes(self) -> int:
+        """Device memory that nobody has taken."""
+        with self.driver.entered():
+            return self.driver.memory()[0]
+
     def settle(self) -> None:
         """Wait for all that was enqueued, by whomever it was given up."""
         for stream in (self.up, self.compute, self.down):

@@ -79,16 +79,12 @@ class TensorRTNetwork:
         self._image: Shape | None = None
         self._window: Shape = ()
         self._cut: list[Place] = []
-        self._free_at_start = self._free_bytes()
+        self._free_at_start = self._device.free_bytes()
 
     @property
     def device_bytes(self) -> int:
         """Device memory taken since the network was opened, in bytes."""
-        return self._free_at_start - self._free_bytes()
-
-    def _free_bytes(self) -> int:
-        with self._device.driver.entered():
-            return self._device.driver.memory()[0]
+        return self._free_at_start - self._device.free_bytes()
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """The network's picture, ``1 x H x W x 3``, in the dtype of ``image``."""
