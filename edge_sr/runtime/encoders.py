@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.onnx_runner import OnnxEncoder
-from edge_sr.runtime.openvino_encoder import OpenVinoEncoder, has_bf16, lowers
+from edge_sr.runtime.openvino_encoder import OpenVinoEncoder, computes_in, has_bf16
 from edge_sr.runtime.runner import PartTimes
 
 
@@ -59,7 +59,9 @@ def open_encoder(
     if not _suits_openvino(precision):
         return OnnxEncoder(bundle, stored, io, threads)
     graph = bundle.graph("encoder", stored, io)
-    return OpenVinoEncoder(graph, precision, threads, half_maps=half_maps and lowers(precision))
+    return OpenVinoEncoder(
+        graph, precision, threads, half_maps=half_maps and computes_in(precision) == "bf16"
+    )
 
 
 def _suits_openvino(precision: str) -> bool:

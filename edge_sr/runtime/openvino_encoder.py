@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from edge_sr.errors import BundleError
 from edge_sr.optional import require
 
 # The plugin lowers float32 by itself where the processor has bfloat16, unless told what to compute in.
-HINTS = {False: "f32", True: "bf16"}
+HINTS = {"fp32": "f32", "bf16": "bf16"}
 # Sides of two pictures whose maps tell how maps grow.
 PROBES = (16, 32)
 
 
+@functools.cache
 def has_bf16() -> bool:
     """Whether OpenVINO is installed and computes in bfloat16 on this processor."""
     try:
@@ -27,9 +29,10 @@ def has_bf16() -> bool:
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def lowers(precision: str) -> bool:
-    """Whether what is not INT8 is computed in bfloat16: as asked for, and around INT8 where the processor can."""
-    return precision == "bf16" or (precision.startswith("int8") and has_bf16())
+def computes_in(precision: str) -> str:
+    """What is not INT8 is computed in: ``bf16`` where it is asked for, and around INT8 where the processor can."""
+    lowered = precision == "bf16" or (precision.startswith("int8") and has_bf16())
+    return "bf16" if lowered else "fp32"
 
 
 class _Lease:
@@ -60,7 +63,7 @@ class OpenVinoEncoder:
         self._half = half_maps
         options = {
             "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": HINTS[lowers(precision)],
+            "INFERENCE_PRECISION_HINT": HINTS[computes_in(precision)],
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:

@@ -80,7 +80,7 @@ class _Decoder:
         path = bundle.graph("decoder-sampled", precision, io)
         options = {
             "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": HINTS[False],
+            "INFERENCE_PRECISION_HINT": HINTS["fp32"],
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
