@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import InputError, InputNotFoundError
 from edge_sr.optional import require
-from edge_sr.training.pictures import Picture, Pixels, Warn, find_pictures, read_pictures
+from edge_sr.training.pictures import Picture, Pixels, Warn, find_pictures, read_pictures, shrunk
 from edge_sr.training.spec import DataSpec
 from edge_sr.whole_file import write_whole
 
@@ -64,7 +65,8 @@ def cut(pictures: list[Picture], spec: DataSpec, warn: Warn) -> Crops:
         elif order[picture.path] in apart:
             kept.append(_middle(pixels, spec.crop))
         else:
-            tiles.extend(_tiles(pixels, spec.crop))
+            for shrink in spec.shrinks:
+                tiles.extend(_tiles(shrunk(pixels, shrink), spec.crop))
     if not tiles or not kept:
         raise InputNotFoundError(
             f"expected at least two readable pictures of {spec.crop}x{spec.crop} pixels or more, "
@@ -86,9 +88,19 @@ def _middle(pixels: Pixels, side: int) -> Pixels:
 
 
 def _tiles(pixels: Pixels, side: int) -> Iterable[Pixels]:
-    for top in range(0, pixels.shape[0] - side + 1, side):
-        for left in range(0, pixels.shape[1] - side + 1, side):
+    for top in _starts(pixels.shape[0], side):
+        for left in _starts(pixels.shape[1], side):
             yield pixels[top : top + side, left : left + side].copy()
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where crops begin along an axis, from edge to edge: as many as each show a quarter that no other shows."""
+    if length < side:
+        return []
+    steps = math.ceil((length - side) / side - 0.25)
+    return (
+        [index * (length - side) // steps for index in range(steps + 1)] if steps else [(length - side) // 2]
+    )
 
 
 def _selected(tiles: list[Pixels], kept: list[Pixels], spec: DataSpec) -> Crops:

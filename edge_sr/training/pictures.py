@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ Warn = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A file and the whole factor it is shrunk by before use."""
+    """A file and the factor that it is shrunk by before use."""
 
     path: Path
-    shrink: int = 1
+    shrink: float = 1.0
 
 
 def find_pictures(folders: list[Path], listing: str) -> list[Picture]:
@@ -59,9 +60,13 @@ def _listed(listing: Path) -> Iterator[Picture]:
 
 def _row(listing: Path, number: int, line: str) -> Picture:
     name, _, factor = line.rpartition("\t")
-    if not name or not factor.strip().isdigit() or int(factor) < 1:
-        raise ConfigError(f"{listing}:{number}: expected a path, a tab and a whole factor, found {line!r}")
-    return Picture(listing.parent / name, int(factor))
+    try:
+        shrink = float(factor)
+    except ValueError:
+        shrink = 0.0
+    if not name or not 1 <= shrink < math.inf:
+        raise ConfigError(f"{listing}:{number}: expected a path, a tab and a factor from 1, found {line!r}")
+    return Picture(listing.parent / name, shrink)
 
 
 def read_pictures(pictures: list[Picture], warn: Warn) -> Iterator[tuple[Picture, Pixels]]:
@@ -75,12 +80,15 @@ def read_pictures(pictures: list[Picture], warn: Warn) -> Iterator[tuple[Picture
 
 def read_picture(picture: Picture) -> Pixels:
     """One picture as uint8 RGB, shrunk; raises ``MediaError`` naming the file."""
-    pixels = _decode(picture.path)
-    if picture.shrink == 1:
+    return shrunk(_decode(picture.path), picture.shrink)
+
+
+def shrunk(pixels: Pixels, factor: float) -> Pixels:
+    """``pixels`` with sides ``factor`` times smaller, rounded down, by antialiased Lanczos."""
+    if factor == 1:
         return pixels
-    height, width = pixels.shape[:2]
-    size = (max(1, width // picture.shrink), max(1, height // picture.shrink))
-    return resize(pixels, size, "lanczos3")
+    height, width = (max(1, int(side / factor)) for side in pixels.shape[:2])
+    return resize(pixels, (width, height), "lanczos3")
 
 
 def _decode(path: Path) -> Pixels:

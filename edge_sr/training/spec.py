@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from edge_sr.errors import ConfigError
 from edge_sr.spec import ModelSpec, from_mapping
@@ -16,13 +17,15 @@ class DataSpec:
 
     ``crop``: side of the HR crops in pixels; ``cache_mb``: size of the packed crops, which decides how many
     there are; ``listing``: name of a tab-separated file in each folder that lists pictures with the factor to
-    shrink them by first ("" for all pictures as they are); ``validation``: pictures kept apart;
+    shrink them by first ("" for all pictures as they are); ``shrinks``: factors to take each picture at from
+    there, for more to learn from few pictures; ``validation``: pictures kept apart;
     ``degradation``: what LR crops go through besides; ``rungs``: how many scales they are made for.
     """
 
     crop: int = 256
     cache_mb: int = 50
     listing: str = ""
+    shrinks: tuple[float, ...] = (1.0,)
     validation: int = 8
     degradation: str = "none"
     rungs: int = 24
@@ -30,6 +33,8 @@ class DataSpec:
     def __post_init__(self) -> None:
         _at_least("data", 1, cache_mb=self.cache_mb, validation=self.validation, rungs=self.rungs)
         _at_least("data", 64, crop=self.crop)
+        if not self.shrinks or min(self.shrinks) < 1:
+            raise ConfigError(f"data.shrinks must name factors of at least 1, found {self.shrinks}")
         _one_of("data.degradation", self.degradation, DEGRADATIONS)
 
 
@@ -42,7 +47,8 @@ class ScheduleSpec:
     cosine from ``rate`` to ``last_rate``; a ``kernel_rate`` other than 0 follows the same curve and is that of
     Muon, which then moves the kernels between hidden features in Adam's stead. The loss is L1, and from the
     fraction ``psnr_from`` of the run on the logarithm of the squared error, which is what PSNR averages;
-    ``luma_share`` of both is taken on luma.
+    ``luma_share`` of both is taken on luma. ``steadiness`` weighs how much of fresh noise gets through, added
+    to the loss: every step then takes twice as long.
     """
 
     batch: int = 16
@@ -60,6 +66,7 @@ class ScheduleSpec:
     clip: float = 1.0
     luma_share: float = 0.0
     psnr_from: float = 1.0
+    steadiness: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least("schedule", 1, batch=self.batch, patch=self.patch, samples=self.samples)
@@ -70,8 +77,9 @@ class ScheduleSpec:
         for name in ("whole_share", "far_share", "luma_share", "psnr_from", "ema"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"schedule.{name} must lie in [0, 1], found {getattr(self, name)}")
-        if self.kernel_rate < 0:
-            raise ConfigError(f"schedule.kernel_rate must be at least 0, found {self.kernel_rate}")
+        for name in ("kernel_rate", "steadiness"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"schedule.{name} must be at least 0, found {getattr(self, name)}")
         if not 0 < self.last_rate <= self.rate:
             raise ConfigError(f"schedule.rate must be at least last_rate and both above 0, found {self.rate}")
 

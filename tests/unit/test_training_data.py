@@ -13,6 +13,7 @@ pytest.importorskip("safetensors")
 
 from edge_sr import whole_file
 from edge_sr.errors import ConfigError, DiskFullError, InputError, InputNotFoundError, OptionError
+from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, load_toml
 from edge_sr.training import crops as packed
 from edge_sr.training.limit import Limit
@@ -51,7 +52,14 @@ def test_a_listing_chooses_pictures_and_shrinks_them(tmp_path: Path) -> None:
     assert read_picture(picture).shape == (20, 30, 3)
 
 
-@pytest.mark.parametrize("row", ["large.png", "large.png\t0", "large.png\ttwo"])
+def test_factors_need_not_be_whole(tmp_path: Path) -> None:
+    write(tmp_path, "large.png", (150, 90))
+    (tmp_path / "files.tsv").write_text("large.png\t1.875\n")
+    (picture,) = find_pictures([tmp_path], "files.tsv")
+    assert read_picture(picture).shape == (48, 80, 3)
+
+
+@pytest.mark.parametrize("row", ["large.png", "large.png\t0", "large.png\ttwo", "large.png\tnan"])
 def test_a_bad_row_of_a_listing_is_named(tmp_path: Path, row: str) -> None:
     (tmp_path / "files.tsv").write_text(f"{row}\n")
     with pytest.raises(ConfigError, match=r"files.tsv:1"):
@@ -70,6 +78,30 @@ def test_crops_tile_the_pictures_and_keep_validation_apart(tmp_path: Path) -> No
     assert crops.train.shape == (6, 64, 64, 3)
     assert crops.validation.shape == (1, 64, 64, 3)
     assert crops.weights().sum() == pytest.approx(1)
+
+
+def test_crops_overlap_where_a_quarter_of_one_is_new(tmp_path: Path) -> None:
+    pixels = np.arange(96 * 70 * 3).reshape(96, 70, 3).astype(np.uint8)
+    for index in range(2):
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    crops = packed.collect([tmp_path], SMALL, lambda text: None)
+    assert np.array_equal(crops.train, [pixels[:64, 3:67], pixels[32:, 3:67]])
+
+
+def test_each_picture_is_taken_at_every_shrink(tmp_path: Path) -> None:
+    for index in range(2):
+        write(tmp_path, f"{index}.png", (128, 128), index)
+    spec = DataSpec(crop=64, cache_mb=1, validation=1, shrinks=(1.0, 1.5, 2.0, 3.0))
+    crops = packed.collect([tmp_path], spec, lambda text: None)
+    assert len(crops.train) == 4 + 4 + 1
+    halved = resize(np.asarray(Image.open(tmp_path / "1.png")), (64, 64), "lanczos3")
+    assert np.array_equal(crops.train[-1], halved)
+
+
+@pytest.mark.parametrize("shrinks", [(), (0.5,)])
+def test_shrinks_that_enlarge_are_refused(shrinks: tuple[float, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"data\.shrinks"):
+        DataSpec(shrinks=shrinks)
 
 
 def test_the_flattest_crops_go_when_there_is_no_room(tmp_path: Path) -> None:
