@@ -92,12 +92,17 @@ class CodecDegradation:
         picture = crop.astype(np.float32)
         if self._generator.random() < BLUR_SHARE:
             picture = blurred(picture, self._generator.uniform(0.2, MOST_BLUR))
-        if self._generator.random() < NOISE_SHARE:
-            spread = self._generator.uniform(0.5, MOST_NOISE)
-            picture = picture + self._generator.normal(0, spread, picture.shape).astype(np.float32)
+        spread = self._generator.uniform(0.5, MOST_NOISE) if self._generator.random() < NOISE_SHARE else 0.0
         motion = self._generator.integers(-2, 3, 2)
         frames = [np.roll(picture, (SCENE - 1 - i) * motion, (0, 1)) for i in range(SCENE)]
-        return Scene([np.clip(frame, 0, 255) for frame in frames], bool(self._generator.random() < 0.5))
+        noisy = [np.clip(self._noisy(frame, spread), 0, 255) for frame in frames]
+        return Scene(noisy, bool(self._generator.random() < 0.5))
+
+    def _noisy(self, frame: NDArray[np.float32], spread: float) -> NDArray[np.float32]:
+        """Noise of its own for every frame: a codec keeps other parts of it each time, and that is flicker."""
+        if not spread:
+            return frame
+        return frame + np.float32(spread) * self._generator.standard_normal(frame.shape, np.float32)
 
 
 @dataclasses.dataclass(frozen=True)

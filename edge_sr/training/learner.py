@@ -17,6 +17,8 @@ from edge_sr.training.optimisers import optimisers_for
 from edge_sr.training.spec import ScheduleSpec
 
 Tensors = dict[str, Tensor]
+# Standard deviations of the noise that `steadiness` shakes pictures by; bfloat16 could not tell less from its rounding.
+NOISE = (1.0 / 255, 4.0 / 255)
 
 
 class Learner:
@@ -61,8 +63,18 @@ class Learner:
         target = torch.from_numpy(batch.target).to(self.device).float() / 255
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
             picture = self._predict(low, batch)
+            shaken, noise = self._shaken(low, batch) if self._spec.steadiness else (None, low)
         criterion = loss.l1 if fraction < self._spec.psnr_from else loss.psnr
-        return criterion(picture.float(), target, self._spec.luma_share)
+        value = criterion(picture.float(), target, self._spec.luma_share)
+        if shaken is None:
+            return value
+        return value + self._spec.steadiness * loss.noise_gain(picture.float(), shaken.float(), noise)
+
+    def _shaken(self, low: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
+        """What the network makes of ``low`` under fresh noise, of another strength for each picture, and the noise."""
+        strength = torch.empty((len(low), 1, 1, 1), device=low.device).uniform_(*NOISE)
+        noise = strength * torch.randn_like(low)
+        return self._predict(low + noise, batch), noise
 
     @torch.no_grad()
     def _follow(self, number: int) -> None:

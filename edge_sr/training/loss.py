@@ -25,5 +25,10 @@ def psnr(picture: Tensor, target: Tensor, luma_share: float) -> Tensor:
     return 0.05 * torch.log(mixed + FLOOR).mean()
 
 
+def noise_gain(picture: Tensor, shaken: Tensor, noise: Tensor) -> Tensor:
+    """How many times larger than ``noise`` is what it changes: above 1, noise that a film brings flickers more."""
+    return (shaken - picture).abs().mean() / noise.abs().mean()
+
+
 def _luma(error: Tensor) -> Tensor:
     return sum((weight * error[..., index] for index, weight in enumerate(LUMA)), torch.zeros(()).to(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from edge_sr.resample import resize
-from edge_sr.spec import ModelSpec
+from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
+from edge_sr.training import loss
 from edge_sr.training.batches import BatchSource
 from edge_sr.training.ladder import bicubic_stack, build_rung
 from edge_sr.training.learner import Learner
@@ -69,3 +71,27 @@ def test_windows_of_implicit_networks_stay_in_their_patches() -> None:
             assert min(int(places.min()) for places in axis.places) >= 0
             assert max(int(places.max()) for places in axis.places) < 12
         assert np.isfinite(learner.step(batch, number, 0.1).item())
+
+
+def test_a_network_taught_to_be_steady_lets_less_noise_through() -> None:
+    """Fine detail has to be enlarged, and so is noise, unless the loss weighs it."""
+    assert noise_gain_after_learning(steadiness=0.5) < 0.9 * noise_gain_after_learning(steadiness=0.0)
+
+
+def noise_gain_after_learning(steadiness: float) -> float:
+    spec = ModelSpec("m", EncoderSpec("residual", 8, 1), DecoderSpec(3, False, (8,), bilinear_base=True))
+    schedule = ScheduleSpec(batch=4, patch=12, samples=2, rate=1e-2, warmup=10, steadiness=steadiness)
+    torch.manual_seed(0)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 72, 72, 3)).astype(np.uint8)
+    source = BatchSource(
+        crops, np.full(3, 1 / 3), [build_rung(crops, Fraction(3, 2))], np.ones(1), schedule, 0
+    )
+    lesson = lesson_for(spec)
+    learner = Learner(lesson.network(), lesson, schedule, torch.device("cpu"), compiled=False, exact=True)
+    for number in range(80):
+        learner.step(lesson.draw(source), number, 0.1)
+    picture = torch.rand(1, 3, 24, 24)
+    noise = 0.01 * torch.randn_like(picture)
+    with torch.no_grad():
+        plain, shaken = (lesson.enlarged(learner.network, one, 48) for one in (picture, picture + noise))
+    return loss.noise_gain(plain, shaken, noise).item()
