@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from edge_sr.grid import SamplingGrid, sampling_grid
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.runner import available_cores
 from edge_sr.runtime.sampling import bilinear_base, sample_maps
-from edge_sr.runtime.tiles import decoder_tiles
+from edge_sr.runtime.tiles import decoder_strips
 
 LAST_LAYER = "synthesis.last_layer"  # makes the output, which stays float
 DECODER_WORK = 4  # output pixels for each LR pixel at twice the size
@@ -84,7 +85,8 @@ class Pair:
             whole: Picture = session.run(None, self._whole_feeds(maps, low, shape))[0][0]
             return whole
         picture = np.empty((*shape[:2], 3), np.uint8)
-        for tile in decoder_tiles(sampling_grid(low.shape[1::-1], (shape[1], shape[0]))):
+        grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]))
+        for tile in chain.from_iterable(decoder_strips(grid)):
             picture[tile.y, tile.x] = session.run(None, self._sampled_feeds(maps, low, tile.grid))[0][0]
         return picture
 

@@ -15,8 +15,8 @@ from edge_sr.grid import SamplingGrid
 from edge_sr.manifest import Bundle
 from edge_sr.optional import require
 from edge_sr.runtime.runner import ClosingRunner
-from edge_sr.runtime.sampling import bilinear_base, sample_maps
-from edge_sr.runtime.tiles import Tile, decoder_tiles, row_tiles
+from edge_sr.runtime.sampling import MapSampler, bilinear_base
+from edge_sr.runtime.tiles import TILE_PIXELS, TILE_VALUES, Tile, decoder_strips, row_tiles
 
 
 def open_session(graph: Path, threads: int) -> Any:
@@ -80,26 +80,28 @@ class OnnxRunner(ClosingRunner):
         margin = 2 * self._halo
         frame = np.empty((1, grid.height - margin, grid.width - margin, 3), image.dtype)
 
-        def fill(tile: Tile) -> None:
-            frame[:, tile.y, tile.x] = self._decode_tile(maps, image, tile.grid)
+        def fill(strip: tuple[Tile, ...]) -> None:
+            sampler = MapSampler(maps)
+            for tile in strip:
+                tile.place(self._decode_tile(sampler, image, tile.grid), frame)
 
-        for done in self._pool.map(fill, self._tiles(grid)):
+        for done in self._pool.map(fill, self._strips(maps, grid)):
             assert done is None
         return frame
 
-    def _tiles(self, grid: SamplingGrid) -> Iterator[Tile]:
+    def _strips(self, maps: NDArray[Any], grid: SamplingGrid) -> Iterator[tuple[Tile, ...]]:
         if self._sampled:
-            return decoder_tiles(grid)
-        return _with_halo(grid, self._halo) if self._halo else row_tiles(grid)
+            return decoder_strips(grid, max(TILE_PIXELS, TILE_VALUES // maps.shape[1]))
+        return ((tile,) for tile in (_with_halo(grid, self._halo) if self._halo else row_tiles(grid)))
 
-    def _decode_tile(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def _decode_tile(self, sampler: MapSampler, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         """Feeds what the graph asks for, by name."""
-        feeds = {name: np.ascontiguousarray(self._feed(name, maps, image, grid)) for name in self._inputs}
+        feeds = {name: np.ascontiguousarray(self._feed(name, sampler, image, grid)) for name in self._inputs}
         return run_session(self._decoder, feeds)
 
-    def _feed(self, name: str, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def _feed(self, name: str, sampler: MapSampler, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         if name == "maps":
-            return sample_maps(maps, grid.rows, grid.cols) if self._sampled else maps
+            return sampler.at(grid.rows, grid.cols) if self._sampled else sampler.maps
         if name == "base":
             return bilinear_base(image, grid)
         value: NDArray[Any] = image if name == "image" else getattr(grid, name)

@@ -7,6 +7,7 @@ encoder is the faster pair wherever that is built.
 from __future__ import annotations
 
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from edge_sr.manifest import Bundle
 from edge_sr.optional import require
 from edge_sr.runtime.openvino_encoder import HINTS, OpenVinoEncoder, has_bf16
 from edge_sr.runtime.runner import ClosingRunner
-from edge_sr.runtime.sampling import bilinear_base, sample_maps
-from edge_sr.runtime.tiles import Tile, decoder_tiles
+from edge_sr.runtime.sampling import MapSampler, bilinear_base
+from edge_sr.runtime.tiles import Tile, decoder_strips
 
 # A tile runs on all threads at once, so it holds more than one core's cache would like.
 TILE_PIXELS = 16384
@@ -65,8 +66,9 @@ class OpenVinoRunner(ClosingRunner):
 
     def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         frame = np.empty((1, grid.height, grid.width, 3), image.dtype)
-        for tile in decoder_tiles(grid, TILE_PIXELS):
-            frame[:, tile.y, tile.x] = self._decoder.run(maps, image, tile)
+        sampler = MapSampler(maps)
+        for tile in chain.from_iterable(decoder_strips(grid, TILE_PIXELS)):
+            tile.place(self._decoder.run(sampler, image, tile), frame)
         return frame
 
     def close(self) -> None:
@@ -91,11 +93,11 @@ class _Decoder:
             raise BundleError(f"OpenVINO refuses {path.name}: {str(error).splitlines()[0]}") from error
         self._inputs = {port.get_any_name(): port for port in self._compiled.inputs}
 
-    def run(self, maps: NDArray[Any], image: NDArray[Any], tile: Tile) -> NDArray[Any]:
+    def run(self, sampler: MapSampler, image: NDArray[Any], tile: Tile) -> NDArray[Any]:
         """``1 x Ht x Wt x 3``, valid until the next call."""
         grid = tile.grid
         feeds: dict[str, NDArray[Any]] = {
-            "maps": sample_maps(maps, grid.rows, grid.cols),
+            "maps": sampler.at(grid.rows, grid.cols),
             "offset_y": grid.offset_y,
             "offset_x": grid.offset_x,
             "ratio": grid.ratio,

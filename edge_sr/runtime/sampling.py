@@ -19,16 +19,31 @@ Index = NDArray[np.int32]
 
 def sample_maps(maps: NDArray[Any], rows: Index, cols: Index) -> NDArray[Any]:
     """``1 x C x h x w`` at the nearest LR pixels: ``1 x C x Ht x Wt``, contiguous."""
-    first, last = int(rows[0]), int(rows[-1]) + 1
-    strip = maps[:, :, first:last]
-    step = _constant_step(cols)
-    if step:
-        strip = strip[..., int(cols[0]) : int(cols[-1]) + 1 : step]
-    else:
-        strip = np.take(strip, cols, axis=3)
-    if len(rows) == last - first:
-        return np.ascontiguousarray(strip)
-    return np.take(strip, rows - first, axis=2)
+    return np.ascontiguousarray(_rows(_columns(maps[:, :, rows[0] : rows[-1] + 1], cols), rows - rows[0]))
+
+
+def _rows(planes: NDArray[Any], index: Index) -> NDArray[Any]:
+    step = _constant_step(index)
+    return planes[..., index[0] : index[-1] + 1 : step, :] if step else planes.take(index, axis=-2)
+
+
+def _columns(planes: NDArray[Any], index: Index) -> NDArray[Any]:
+    step = _constant_step(index)
+    return planes[..., index[0] : index[-1] + 1 : step] if step else planes.take(index, axis=-1)
+
+
+class MapSampler:
+    """``sample_maps`` for one tile after another; all phases of an integer scale read the same LR pixels."""
+
+    def __init__(self, maps: NDArray[Any]) -> None:
+        self.maps = maps
+        self._read: tuple[Index, Index] | None = None
+
+    def at(self, rows: Index, cols: Index) -> NDArray[Any]:
+        if self._read is None or not all(map(np.array_equal, self._read, (rows, cols))):
+            self._read = rows, cols
+            self._sampled = sample_maps(self.maps, rows, cols)
+        return self._sampled
 
 
 def _constant_step(index: Index) -> int:
@@ -44,10 +59,10 @@ def bilinear_base(image: NDArray[Any], grid: SamplingGrid) -> NDArray[np.float32
     rows, other_rows, weight_y = _axis(grid.rows, grid.offset_y, image.shape[1])
     cols, other_cols, weight_x = _axis(grid.cols, grid.offset_x, image.shape[2])
     first, last = int(min(rows.min(), other_rows.min())), int(max(rows.max(), other_rows.max())) + 1
-    strip = (to_unit(image[0, first:last]) - np.float32(0.5)) / np.float32(0.5)
-    lines = _lerp(strip[rows - first], strip[other_rows - first], weight_y[:, None, None])
-    pixels = _lerp(lines.take(cols, axis=1), lines.take(other_cols, axis=1), weight_x[None, :, None])
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))[None]
+    # Planes, not pixels: NumPy's loops then run along rows, where they are vectors, and not over three colours.
+    strip = (to_unit(image[0, first:last].transpose(2, 0, 1).copy()) - np.float32(0.5)) / np.float32(0.5)
+    lines = _lerp(_rows(strip, rows - first), _rows(strip, other_rows - first), weight_y[:, None])
+    return _lerp(_columns(lines, cols), _columns(lines, other_cols), weight_x)[None]
 
 
 def _axis(index: Index, offset: NDArray[np.float32], length: int) -> tuple[Index, Index, NDArray[np.float32]]:
@@ -61,7 +76,7 @@ def _axis(index: Index, offset: NDArray[np.float32], length: int) -> tuple[Index
 def _lerp(
     near: NDArray[np.float32], far: NDArray[np.float32], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    far -= near
-    far *= weight
-    far += near
-    return far
+    between = far - near
+    between *= weight
+    between += near
+    return between

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 from edge_sr.grid import SamplingGrid
 
 TILE_PIXELS = 2048
+# Values that a tile has of the maps. Fewer, and calling the graph costs more than it saves in cache.
+TILE_VALUES = 3 << 17
 MOST_PHASES = 4
 
 
@@ -26,6 +30,12 @@ class Tile:
     x: slice
     grid: SamplingGrid
 
+    def place(self, pixels: NDArray[Any], frame: NDArray[Any]) -> None:
+        """Put ``1 x Ht x Wt x 3``, contiguous, into ``1 x H x W x 3``."""
+        # Whole pixels are copied: where columns are strided, NumPy takes longer for three values than for one.
+        pixel = np.dtype((np.void, 3 * frame.itemsize))
+        frame.view(pixel)[:, self.y, self.x] = pixels.view(pixel)
+
 
 def row_tiles(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[Tile]:
     """Tiles of whole output rows, of about ``pixels`` each."""
@@ -36,16 +46,24 @@ def row_tiles(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[Tile]:
         yield Tile(y, everything, grid.part(y, everything))
 
 
-def phase_tiles(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[Tile]:
-    """For every phase, tiles of whole rows of its pixels; offsets are single values."""
+def phase_strips(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[tuple[Tile, ...]]:
+    """Strips of whole rows, each a tile for every phase; offsets are single values."""
     period_y, period_x = period(grid.offset_y), period(grid.offset_x)
-    step = max(1, pixels * period_x // grid.width) * period_y
-    # Phases innermost: all of them read the same few LR rows.
-    for start in range(0, grid.height, step):
-        stop = min(start + step, grid.height)
-        for y in _phases(start, stop, period_y):
-            for x in _phases(0, grid.width, period_x):
-                yield Tile(y, x, _one_offset(grid.part(y, x)))
+    for start, stop in _even(grid.height, max(1, pixels * period_x // grid.width) * period_y, period_y):
+        yield tuple(
+            Tile(y, x, _one_offset(grid.part(y, x)))
+            for y in _phases(start, stop, period_y)
+            for x in _phases(0, grid.width, period_x)
+        )
+
+
+def _even(length: int, most: int, unit: int) -> Iterator[tuple[int, int]]:
+    """Parts of at most ``most``, in whole units, that differ by a unit at most: threads end together."""
+    units = -(-length // unit)
+    count = -(-length // most)
+    ends = [unit * (index * units // count) for index in range(count + 1)]
+    for start, stop in pairwise(ends):
+        yield start, min(stop, length)
 
 
 def _phases(start: int, stop: int, count: int) -> Iterator[slice]:
@@ -57,11 +75,11 @@ def _one_offset(grid: SamplingGrid) -> SamplingGrid:
     return dataclasses.replace(grid, offset_y=grid.offset_y[:, :, :1], offset_x=grid.offset_x[..., :1])
 
 
-def decoder_tiles(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[Tile]:
-    """Phases where both axes have few of them, else tiles of whole rows."""
+def decoder_strips(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[tuple[Tile, ...]]:
+    """Tiles by strips that read the same LR rows: by phase where both axes have few, else a tile a strip."""
     if max(period(grid.offset_y), period(grid.offset_x)) <= MOST_PHASES:
-        return phase_tiles(grid, pixels)
-    return row_tiles(grid, pixels)
+        return phase_strips(grid, pixels)
+    return ((tile,) for tile in row_tiles(grid, pixels))
 
 
 def period(offset: NDArray[np.float32]) -> int:
