@@ -6,12 +6,13 @@ result for the built-in picture is compared with the FP32 graphs on the CPU, and
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ INT8_MARGIN_DB = 0.5
 # Output pixels a side that the CPU computes: the proof must not take longer than the film.
 PROOF_SIDE = 96
 
+Inner = TypeVar("Inner", bound="OnDevice")
+
 
 class Shelf(Protocol):
     """What the proof needs to know of the engines in use."""
@@ -53,25 +56,30 @@ class Shelf(Protocol):
     def close(self) -> None: ...
 
 
-class ProvenRunner(ClosingRunner):
-    """A ``TensorRTRunner`` that proves its engines before the first frame of each size.
+class OnDevice(Protocol):
+    """What runs engines: a ``TensorRTRunner`` or a ``TensorRTNetwork``."""
+
+    backend: str
+
+    @property
+    def times(self) -> PartTimes: ...
+
+    @property
+    def device_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Proven(Generic[Inner], abc.ABC):
+    """Proves engines before the first picture of each size; what it wraps computes the pictures.
 
     Raises ``EngineError`` for an engine whose proof failed, now or at an earlier run on this device.
     """
 
-    whole_frames = True
-
-    def __init__(self, inner: TensorRTRunner, shelf: Shelf, driver: Driver) -> None:
-        self.backend, self.encoder_backend, self.precision = inner.backend, inner.backend, inner.precision
+    def __init__(self, inner: Inner, shelf: Shelf, driver: Driver) -> None:
+        self.backend = inner.backend
         self._inner, self._shelf, self._driver = inner, shelf, driver
-        self._proven: set[tuple[int, ...]] = set()
-
-    def encode(self, image: NDArray[Any]) -> DeviceMaps:
-        self._prove(image.shape)
-        return self._inner.encode(image)
-
-    def decode(self, maps: DeviceMaps, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
-        return self._inner.decode(maps, image, grid)
+        self._seen: set[Shape] = set()
 
     @property
     def times(self) -> PartTimes:
@@ -81,37 +89,52 @@ class ProvenRunner(ClosingRunner):
     def device_bytes(self) -> int:
         return self._inner.device_bytes
 
-    def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
-        """As ``TensorRTRunner.frames``, once the engines for the pictures' size are proven."""
+    def _proven(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The picture, once the engines for its size are proven."""
+        if image.shape not in self._seen:
+            with self._driver.entered():
+                given = self._shelf.open_for(image.shape)
+            prove(self._shelf, lambda: self._try_engines(given))
+            self._seen.add(image.shape)
+        return image
 
-        def proven() -> Iterator[NDArray[Any]]:
-            for image in images:
-                self._prove(image.shape)
-                yield image
-
-        return self._inner.frames(proven(), grid)
-
-    def _prove(self, shape: tuple[int, ...]) -> None:
-        if shape in self._proven:
-            return
-        with self._driver.entered():
-            self._shelf.open_for(shape)
-        prove(self._shelf, lambda: self._try_engines(shape))
-        self._proven.add(shape)
-
-    def _try_engines(self, shape: tuple[int, ...]) -> Trial:
-        bundle, picture = self._shelf.bundle, proof_picture(shape, self._shelf.io)
-        grid = _corner(bundle, picture)
-        return trial(
-            lambda: self._inner.decode(self._inner.encode(picture), picture, grid),
-            lambda: _on_cpu(bundle, picture, grid),
-        )
+    @abc.abstractmethod
+    def _try_engines(self, shape: Shape) -> Trial:
+        """The built-in picture of ``shape``, the engines' own, on the device and on the CPU."""
 
     def close(self) -> None:
         self._inner.close()
         with self._driver.entered():
             self._shelf.close()
         self._driver.close()
+
+
+class ProvenRunner(Proven[TensorRTRunner], ClosingRunner):
+    """A ``TensorRTRunner`` that proves its engines."""
+
+    whole_frames = True
+
+    def __init__(self, inner: TensorRTRunner, shelf: Shelf, driver: Driver) -> None:
+        super().__init__(inner, shelf, driver)
+        self.encoder_backend, self.precision = inner.backend, inner.precision
+
+    def encode(self, image: NDArray[Any]) -> DeviceMaps:
+        return self._inner.encode(self._proven(image))
+
+    def decode(self, maps: DeviceMaps, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        return self._inner.decode(maps, image, grid)
+
+    def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
+        """As ``TensorRTRunner.frames``."""
+        return self._inner.frames(map(self._proven, images), grid)
+
+    def _try_engines(self, shape: Shape) -> Trial:
+        bundle, picture = self._shelf.bundle, proof_picture(shape, self._shelf.io)
+        grid = _corner(bundle, picture)
+        return trial(
+            lambda: self._inner.decode(self._inner.encode(picture), picture, grid),
+            lambda: _on_cpu(bundle, picture, grid),
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_a_right_engine_is_proven_once_and_remembered(shelf: Shelf, monkeypatch:
     assert np.abs(result.astype(int) - wanted).max() <= 1
     proof = shelf.used["network"].manifest.proof
     assert proof is not None and proof.passed and proof.psnr_db > 50 and proof.device == "a GPU"
-    monkeypatch.setattr(ProvenNetwork, "_try_engine", lambda *_: pytest.fail("proven again"))
+    monkeypatch.setattr(ProvenNetwork, "_try_engines", lambda *_: pytest.fail("proven again"))
     again = proven(Shelf(shelf.bundle, shelf.cache), FakeDriver())
     assert len(list(again.stream([IMAGE] * 4))) == 4
     assert again.times.encoder_ms > 0 and again.device_bytes > 0
