@@ -17,7 +17,7 @@ from edge_sr.calibration.trial import Draw, Models, Picture, Shape, Sight, Tenso
 from edge_sr.grid import SamplingGrid, sampling_grid
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.runner import available_cores
-from edge_sr.runtime.sampling import bilinear_base, sample_maps
+from edge_sr.runtime.sampling import TileSampler
 from edge_sr.runtime.tiles import decoder_strips
 
 LAST_LAYER = "synthesis.last_layer"  # makes the output, which stays float
@@ -78,24 +78,24 @@ class Pair:
         grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]), halo=self._halo)
         if not self.sampled:
             return self._given({"maps": maps, "image": low[None]}, grid)
-        return self._sampled_feeds(maps, low, grid)
+        return self._sampled_feeds(TileSampler(maps, low[None]), grid)
 
     def _decode(self, session: Any, maps: NDArray[np.float32], low: Picture, shape: Shape) -> Picture:
         if not self.sampled:
             whole: Picture = session.run(None, self._whole_feeds(maps, low, shape))[0][0]
             return whole
-        picture = np.empty((*shape[:2], 3), np.uint8)
+        frame = np.empty((1, *shape[:2], 3), np.uint8)
+        sampler = TileSampler(maps, low[None])
         grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]))
         for tile in chain.from_iterable(decoder_strips(grid)):
-            picture[tile.y, tile.x] = session.run(None, self._sampled_feeds(maps, low, tile.grid))[0][0]
+            tile.place(session.run(None, self._sampled_feeds(sampler, tile.grid))[0], frame)
+        picture: Picture = frame[0]
         return picture
 
-    def _sampled_feeds(
-        self, maps: NDArray[np.float32], low: Picture, grid: SamplingGrid
-    ) -> dict[str, NDArray[Any]]:
-        feeds: dict[str, NDArray[Any]] = {"maps": sample_maps(maps, grid.rows, grid.cols)}
+    def _sampled_feeds(self, sampler: TileSampler, grid: SamplingGrid) -> dict[str, NDArray[Any]]:
+        feeds: dict[str, NDArray[Any]] = {"maps": sampler.maps_at(grid)}
         if "base" in self._inputs:
-            feeds["base"] = bilinear_base(low[None], grid)
+            feeds["base"] = sampler.base_at(grid)
         return self._given(feeds, grid)
 
     def _given(self, feeds: dict[str, NDArray[Any]], grid: SamplingGrid) -> dict[str, NDArray[Any]]:

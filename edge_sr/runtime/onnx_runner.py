@@ -15,7 +15,7 @@ from edge_sr.grid import SamplingGrid
 from edge_sr.manifest import Bundle
 from edge_sr.optional import require
 from edge_sr.runtime.runner import ClosingRunner
-from edge_sr.runtime.sampling import MapSampler, bilinear_base
+from edge_sr.runtime.sampling import TileSampler
 from edge_sr.runtime.tiles import TILE_PIXELS, TILE_VALUES, Tile, decoder_strips, row_tiles
 
 
@@ -81,9 +81,9 @@ class OnnxRunner(ClosingRunner):
         frame = np.empty((1, grid.height - margin, grid.width - margin, 3), image.dtype)
 
         def fill(strip: tuple[Tile, ...]) -> None:
-            sampler = MapSampler(maps)
+            sampler = TileSampler(maps, image)
             for tile in strip:
-                tile.place(self._decode_tile(sampler, image, tile.grid), frame)
+                tile.place(self._decode_tile(sampler, tile.grid), frame)
 
         for done in self._pool.map(fill, self._strips(maps, grid)):
             assert done is None
@@ -94,17 +94,17 @@ class OnnxRunner(ClosingRunner):
             return decoder_strips(grid, max(TILE_PIXELS, TILE_VALUES // maps.shape[1]))
         return ((tile,) for tile in (_with_halo(grid, self._halo) if self._halo else row_tiles(grid)))
 
-    def _decode_tile(self, sampler: MapSampler, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def _decode_tile(self, sampler: TileSampler, grid: SamplingGrid) -> NDArray[Any]:
         """Feeds what the graph asks for, by name."""
-        feeds = {name: np.ascontiguousarray(self._feed(name, sampler, image, grid)) for name in self._inputs}
+        feeds = {name: np.ascontiguousarray(self._feed(name, sampler, grid)) for name in self._inputs}
         return run_session(self._decoder, feeds)
 
-    def _feed(self, name: str, sampler: MapSampler, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def _feed(self, name: str, sampler: TileSampler, grid: SamplingGrid) -> NDArray[Any]:
         if name == "maps":
-            return sampler.at(grid.rows, grid.cols) if self._sampled else sampler.maps
+            return sampler.maps_at(grid) if self._sampled else sampler.maps
         if name == "base":
-            return bilinear_base(image, grid)
-        value: NDArray[Any] = image if name == "image" else getattr(grid, name)
+            return sampler.base_at(grid)
+        value: NDArray[Any] = sampler.image if name == "image" else getattr(grid, name)
         return value
 
     def close(self) -> None:

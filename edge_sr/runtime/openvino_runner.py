@@ -19,8 +19,8 @@ from edge_sr.manifest import Bundle
 from edge_sr.optional import require
 from edge_sr.runtime.openvino_encoder import HINTS, OpenVinoEncoder, has_bf16
 from edge_sr.runtime.runner import ClosingRunner
-from edge_sr.runtime.sampling import MapSampler, bilinear_base
-from edge_sr.runtime.tiles import Tile, decoder_strips
+from edge_sr.runtime.sampling import TileSampler
+from edge_sr.runtime.tiles import decoder_strips
 
 # A tile runs on all threads at once, so it holds more than one core's cache would like.
 TILE_PIXELS = 16384
@@ -66,9 +66,9 @@ class OpenVinoRunner(ClosingRunner):
 
     def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
         frame = np.empty((1, grid.height, grid.width, 3), image.dtype)
-        sampler = MapSampler(maps)
+        sampler = TileSampler(maps, image)
         for tile in chain.from_iterable(decoder_strips(grid, TILE_PIXELS)):
-            tile.place(self._decoder.run(sampler, image, tile), frame)
+            tile.place(self._decoder.run(sampler, tile.grid), frame)
         return frame
 
     def close(self) -> None:
@@ -93,17 +93,16 @@ class _Decoder:
             raise BundleError(f"OpenVINO refuses {path.name}: {str(error).splitlines()[0]}") from error
         self._inputs = {port.get_any_name(): port for port in self._compiled.inputs}
 
-    def run(self, sampler: MapSampler, image: NDArray[Any], tile: Tile) -> NDArray[Any]:
+    def run(self, sampler: TileSampler, grid: SamplingGrid) -> NDArray[Any]:
         """``1 x Ht x Wt x 3``, valid until the next call."""
-        grid = tile.grid
         feeds: dict[str, NDArray[Any]] = {
-            "maps": sampler.at(grid.rows, grid.cols),
+            "maps": sampler.maps_at(grid),
             "offset_y": grid.offset_y,
             "offset_x": grid.offset_x,
             "ratio": grid.ratio,
         }
         if "base" in self._inputs:
-            feeds["base"] = bilinear_base(image, grid)
+            feeds["base"] = sampler.base_at(grid)
         given = {name: np.ascontiguousarray(value) for name, value in feeds.items()}
         self._request.infer(given, share_inputs=True, share_outputs=True)
         frame: NDArray[Any] = self._request.get_output_tensor(0).data

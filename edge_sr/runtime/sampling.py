@@ -6,6 +6,7 @@ of a tile are widened to its columns first, then whole rows are repeated.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,18 +33,40 @@ def _columns(planes: NDArray[Any], index: Index) -> NDArray[Any]:
     return planes[..., index[0] : index[-1] + 1 : step] if step else planes.take(index, axis=-1)
 
 
-class MapSampler:
-    """``sample_maps`` for one tile after another; all phases of an integer scale read the same LR pixels."""
+class TileSampler:
+    """Samples for one tile after another, and keeps what the next may share: phases of an integer scale read the
+    same LR pixels, and two in a row the same rows.
 
-    def __init__(self, maps: NDArray[Any]) -> None:
-        self.maps = maps
-        self._read: tuple[Index, Index] | None = None
+    ``maps`` is ``1 x C x h x w``, ``image`` ``1 x h x w x 3``.
+    """
 
-    def at(self, rows: Index, cols: Index) -> NDArray[Any]:
-        if self._read is None or not all(map(np.array_equal, self._read, (rows, cols))):
-            self._read = rows, cols
-            self._sampled = sample_maps(self.maps, rows, cols)
-        return self._sampled
+    def __init__(self, maps: NDArray[Any], image: NDArray[Any]) -> None:
+        self.maps, self.image = maps, image
+        self._nearest, self._lines = _Kept(), _Kept()
+
+    def maps_at(self, grid: SamplingGrid) -> NDArray[Any]:
+        """As ``sample_maps``."""
+        return self._nearest.get((grid.rows, grid.cols), lambda: sample_maps(self.maps, grid.rows, grid.cols))
+
+    def base_at(self, grid: SamplingGrid) -> NDArray[np.float32]:
+        """The normalised image at the grid, ``1 x 3 x Ht x Wt`` float32, edges clamped."""
+        rows, other_rows, weight_y = key = _axis(grid.rows, grid.offset_y, self.image.shape[1])
+        lines = self._lines.get(key, lambda: _lines(self.image, rows, other_rows, weight_y))
+        cols, other_cols, weight_x = _axis(grid.cols, grid.offset_x, self.image.shape[2])
+        return _lerp(_columns(lines, cols), _columns(lines, other_cols), weight_x)[None]
+
+
+class _Kept:
+    """The last result, as long as what it was made from stays equal."""
+
+    def __init__(self) -> None:
+        self._key: tuple[NDArray[Any], ...] | None = None
+        self._value: NDArray[Any]
+
+    def get(self, key: tuple[NDArray[Any], ...], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        if self._key is None or not all(map(np.array_equal, self._key, key)):
+            self._key, self._value = key, make()
+        return self._value
 
 
 def _constant_step(index: Index) -> int:
@@ -54,15 +77,14 @@ def _constant_step(index: Index) -> int:
     return step if step > 0 and bool((np.diff(index) == step).all()) else 0
 
 
-def bilinear_base(image: NDArray[Any], grid: SamplingGrid) -> NDArray[np.float32]:
-    """The normalised image at the grid, ``1 x 3 x Ht x Wt`` float32, edges clamped."""
-    rows, other_rows, weight_y = _axis(grid.rows, grid.offset_y, image.shape[1])
-    cols, other_cols, weight_x = _axis(grid.cols, grid.offset_x, image.shape[2])
+def _lines(
+    image: NDArray[Any], rows: Index, other_rows: Index, weight_y: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The image at its own columns and the output's rows, ``3 x Ht x w``."""
     first, last = int(min(rows.min(), other_rows.min())), int(max(rows.max(), other_rows.max())) + 1
     # Planes, not pixels: NumPy's loops then run along rows, where they are vectors, and not over three colours.
     strip = (to_unit(image[0, first:last].transpose(2, 0, 1).copy()) - np.float32(0.5)) / np.float32(0.5)
-    lines = _lerp(_rows(strip, rows - first), _rows(strip, other_rows - first), weight_y[:, None])
-    return _lerp(_columns(lines, cols), _columns(lines, other_cols), weight_x)[None]
+    return _lerp(_rows(strip, rows - first), _rows(strip, other_rows - first), weight_y[:, None])
 
 
 def _axis(index: Index, offset: NDArray[np.float32], length: int) -> tuple[Index, Index, NDArray[np.float32]]:

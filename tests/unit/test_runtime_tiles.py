@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_sr.grid import output_size, sampling_grid
-from edge_sr.runtime.sampling import MapSampler, bilinear_base, sample_maps
+from edge_sr.runtime.sampling import TileSampler, sample_maps
 from edge_sr.runtime.tiles import decoder_strips
 
 LOW = (37, 53)
@@ -47,18 +47,19 @@ def test_maps_and_base_are_those_of_the_nearest_pixels(scale: str) -> None:
     generator = np.random.default_rng(0)
     maps = generator.random((1, 5, LOW[1], LOW[0]), np.float32)
     image = generator.integers(0, 256, (1, LOW[1], LOW[0], 3), np.uint8)
-    whole = bilinear_base(image, grid)
-    sampler = MapSampler(maps)
+    whole = TileSampler(maps, image).base_at(grid)
+    sampler = TileSampler(maps, image)
     for tile in chain.from_iterable(decoder_strips(grid, 300)):
         part = tile.grid
-        np.testing.assert_array_equal(sampler.at(part.rows, part.cols), maps[:, :, part.rows][..., part.cols])
-        np.testing.assert_array_equal(bilinear_base(image, part), whole[:, :, tile.y, tile.x])
+        np.testing.assert_array_equal(sampler.maps_at(part), maps[:, :, part.rows][..., part.cols])
+        np.testing.assert_array_equal(sampler.base_at(part), whole[:, :, tile.y, tile.x])
 
 
 def test_phases_of_a_whole_scale_share_their_maps() -> None:
-    sampler = MapSampler(np.random.default_rng(0).random((1, 2, LOW[1], LOW[0]), np.float32))
+    maps = np.random.default_rng(0).random((1, 2, LOW[1], LOW[0]), np.float32)
+    sampler = TileSampler(maps, np.zeros((1, LOW[1], LOW[0], 3), np.uint8))
     strip = next(iter(decoder_strips(grid_at("2"))))
-    sampled = [sampler.at(tile.grid.rows, tile.grid.cols) for tile in strip]
+    sampled = [sampler.maps_at(tile.grid) for tile in strip]
     assert len(strip) == 4
     assert all(other is sampled[0] for other in sampled)
-    assert sample_maps(sampler.maps, strip[0].grid.rows, strip[0].grid.cols).flags.c_contiguous
+    assert sample_maps(maps, strip[0].grid.rows, strip[0].grid.cols).flags.c_contiguous
