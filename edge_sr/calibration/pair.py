@@ -14,7 +14,7 @@ from edge_sr.calibration.layers import GraphMap
 from edge_sr.calibration.ranges import Probe
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.calibration.trial import Draw, Models, Picture, Shape, Sight, Tensors, open_graph
-from edge_sr.grid import SamplingGrid, sampling_grid
+from edge_sr.grid import sampling_grid
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.runner import available_cores
 from edge_sr.runtime.sampling import TileSampler
@@ -76,9 +76,7 @@ class Pair:
     def _whole_feeds(self, maps: NDArray[np.float32], low: Picture, shape: Shape) -> dict[str, NDArray[Any]]:
         """The decoder's inputs for a whole picture of ``shape`` in one piece."""
         grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]), halo=self._halo)
-        if not self.sampled:
-            return self._given({"maps": maps, "image": low[None]}, grid)
-        return self._sampled_feeds(TileSampler(maps, low[None]), grid)
+        return TileSampler(maps, low[None], sampled=self.sampled).feeds(self._inputs, grid)
 
     def _decode(self, session: Any, maps: NDArray[np.float32], low: Picture, shape: Shape) -> Picture:
         if not self.sampled:
@@ -88,16 +86,6 @@ class Pair:
         sampler = TileSampler(maps, low[None])
         grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]))
         for tile in chain.from_iterable(decoder_strips(grid)):
-            tile.place(session.run(None, self._sampled_feeds(sampler, tile.grid))[0], frame)
+            tile.place(session.run(None, sampler.feeds(self._inputs, tile.grid))[0], frame)
         picture: Picture = frame[0]
         return picture
-
-    def _sampled_feeds(self, sampler: TileSampler, grid: SamplingGrid) -> dict[str, NDArray[Any]]:
-        feeds: dict[str, NDArray[Any]] = {"maps": sampler.maps_at(grid)}
-        if "base" in self._inputs:
-            feeds["base"] = sampler.base_at(grid)
-        return self._given(feeds, grid)
-
-    def _given(self, feeds: dict[str, NDArray[Any]], grid: SamplingGrid) -> dict[str, NDArray[Any]]:
-        given = {name: feeds[name] if name in feeds else getattr(grid, name) for name in self._inputs}
-        return {name: np.ascontiguousarray(value) for name, value in given.items()}

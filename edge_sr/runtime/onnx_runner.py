@@ -81,9 +81,9 @@ class OnnxRunner(ClosingRunner):
         frame = np.empty((1, grid.height - margin, grid.width - margin, 3), image.dtype)
 
         def fill(strip: tuple[Tile, ...]) -> None:
-            sampler = TileSampler(maps, image)
+            sampler = TileSampler(maps, image, sampled=self._sampled)
             for tile in strip:
-                tile.place(self._decode_tile(sampler, tile.grid), frame)
+                tile.place(run_session(self._decoder, sampler.feeds(self._inputs, tile.grid)), frame)
 
         for done in self._pool.map(fill, self._strips(maps, grid)):
             assert done is None
@@ -93,19 +93,6 @@ class OnnxRunner(ClosingRunner):
         if self._sampled:
             return decoder_strips(grid, max(TILE_PIXELS, TILE_VALUES // maps.shape[1]))
         return ((tile,) for tile in (_with_halo(grid, self._halo) if self._halo else row_tiles(grid)))
-
-    def _decode_tile(self, sampler: TileSampler, grid: SamplingGrid) -> NDArray[Any]:
-        """Feeds what the graph asks for, by name."""
-        feeds = {name: np.ascontiguousarray(self._feed(name, sampler, grid)) for name in self._inputs}
-        return run_session(self._decoder, feeds)
-
-    def _feed(self, name: str, sampler: TileSampler, grid: SamplingGrid) -> NDArray[Any]:
-        if name == "maps":
-            return sampler.maps_at(grid) if self._sampled else sampler.maps
-        if name == "base":
-            return sampler.base_at(grid)
-        value: NDArray[Any] = sampler.image if name == "image" else getattr(grid, name)
-        return value
 
     def close(self) -> None:
         self._pool.shutdown()

@@ -91,20 +91,11 @@ class _Decoder:
             self._request = self._compiled.create_infer_request()
         except RuntimeError as error:
             raise BundleError(f"OpenVINO refuses {path.name}: {str(error).splitlines()[0]}") from error
-        self._inputs = {port.get_any_name(): port for port in self._compiled.inputs}
+        self._inputs = [port.get_any_name() for port in self._compiled.inputs]
 
     def run(self, sampler: TileSampler, grid: SamplingGrid) -> NDArray[Any]:
         """``1 x Ht x Wt x 3``, valid until the next call."""
-        feeds: dict[str, NDArray[Any]] = {
-            "maps": sampler.maps_at(grid),
-            "offset_y": grid.offset_y,
-            "offset_x": grid.offset_x,
-            "ratio": grid.ratio,
-        }
-        if "base" in self._inputs:
-            feeds["base"] = sampler.base_at(grid)
-        given = {name: np.ascontiguousarray(value) for name, value in feeds.items()}
-        self._request.infer(given, share_inputs=True, share_outputs=True)
+        self._request.infer(sampler.feeds(self._inputs, grid), share_inputs=True, share_outputs=True)
         frame: NDArray[Any] = self._request.get_output_tensor(0).data
         return frame
 

@@ -6,7 +6,7 @@ of a tile are widened to its columns first, then whole rows are repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -34,25 +34,40 @@ def _columns(planes: NDArray[Any], index: Index) -> NDArray[Any]:
 
 
 class TileSampler:
-    """Samples for one tile after another, and keeps what the next may share: phases of an integer scale read the
-    same LR pixels, and two in a row the same rows.
+    """Feeds a decoder graph one tile after another, and keeps what the next may share: phases of an integer scale
+    read the same LR pixels, and two in a row the same rows.
 
-    ``maps`` is ``1 x C x h x w``, ``image`` ``1 x h x w x 3``.
+    ``maps`` is ``1 x C x h x w``, ``image`` ``1 x h x w x 3``. ``sampled``: the graph takes maps at the output's
+    pixels; one that gathers by itself takes them as they are.
     """
 
-    def __init__(self, maps: NDArray[Any], image: NDArray[Any]) -> None:
-        self.maps, self.image = maps, image
+    def __init__(self, maps: NDArray[Any], image: NDArray[Any], *, sampled: bool = True) -> None:
+        self._maps, self._image, self._sampled = maps, image, sampled
         self._nearest, self._lines = _Kept(), _Kept()
+
+    def feeds(self, names: Iterable[str], grid: SamplingGrid) -> dict[str, NDArray[Any]]:
+        """What the graph asks for, by the names of its inputs."""
+        return {name: np.ascontiguousarray(self._feed(name, grid)) for name in names}
+
+    def _feed(self, name: str, grid: SamplingGrid) -> NDArray[Any]:
+        if name == "maps":
+            return self.maps_at(grid) if self._sampled else self._maps
+        if name == "base":
+            return self.base_at(grid)
+        value: NDArray[Any] = self._image if name == "image" else getattr(grid, name)
+        return value
 
     def maps_at(self, grid: SamplingGrid) -> NDArray[Any]:
         """As ``sample_maps``."""
-        return self._nearest.get((grid.rows, grid.cols), lambda: sample_maps(self.maps, grid.rows, grid.cols))
+        return self._nearest.get(
+            (grid.rows, grid.cols), lambda: sample_maps(self._maps, grid.rows, grid.cols)
+        )
 
     def base_at(self, grid: SamplingGrid) -> NDArray[np.float32]:
         """The normalised image at the grid, ``1 x 3 x Ht x Wt`` float32, edges clamped."""
-        rows, other_rows, weight_y = key = _axis(grid.rows, grid.offset_y, self.image.shape[1])
-        lines = self._lines.get(key, lambda: _lines(self.image, rows, other_rows, weight_y))
-        cols, other_cols, weight_x = _axis(grid.cols, grid.offset_x, self.image.shape[2])
+        rows, other_rows, weight_y = key = _axis(grid.rows, grid.offset_y, self._image.shape[1])
+        lines = self._lines.get(key, lambda: _lines(self._image, rows, other_rows, weight_y))
+        cols, other_cols, weight_x = _axis(grid.cols, grid.offset_x, self._image.shape[2])
         return _lerp(_columns(lines, cols), _columns(lines, other_cols), weight_x)[None]
 
 

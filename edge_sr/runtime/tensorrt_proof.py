@@ -25,8 +25,9 @@ from edge_sr.errors import EngineError
 from edge_sr.grid import Box, SamplingGrid, sampling_grid
 from edge_sr.manifest import Bundle
 from edge_sr.runtime.cuda import Driver
+from edge_sr.runtime.encoders import DeviceNetwork
 from edge_sr.runtime.onnx_runner import OnnxRunner
-from edge_sr.runtime.runner import ClosingRunner, PartTimes
+from edge_sr.runtime.runner import ClosingRunner, FlightRunner, PartTimes
 from edge_sr.runtime.tensorrt import TensorRTRunner
 from edge_sr.runtime.tensorrt_memory import DeviceMaps
 from edge_sr.tensors import reference_card
@@ -37,7 +38,7 @@ INT8_MARGIN_DB = 0.5
 # Output pixels a side that the CPU computes: the proof must not take longer than the film.
 PROOF_SIDE = 96
 
-Inner = TypeVar("Inner", bound="OnDevice")
+Inner = TypeVar("Inner", bound=FlightRunner | DeviceNetwork)
 
 
 class Shelf(Protocol):
@@ -52,20 +53,6 @@ class Shelf(Protocol):
 
     def open_for(self, image: Shape) -> Shape:
         """Find the engines for pictures of this shape, so that ``used`` names them; what shape they are given."""
-
-    def close(self) -> None: ...
-
-
-class OnDevice(Protocol):
-    """What runs engines: a ``TensorRTRunner`` or a ``TensorRTNetwork``."""
-
-    backend: str
-
-    @property
-    def times(self) -> PartTimes: ...
-
-    @property
-    def device_bytes(self) -> int: ...
 
     def close(self) -> None: ...
 

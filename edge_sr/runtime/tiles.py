@@ -46,9 +46,10 @@ def row_tiles(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[Tile]:
         yield Tile(y, everything, grid.part(y, everything))
 
 
-def phase_strips(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[tuple[Tile, ...]]:
+def _phase_strips(
+    grid: SamplingGrid, pixels: int, period_y: int, period_x: int
+) -> Iterator[tuple[Tile, ...]]:
     """Strips of whole rows, each a tile for every phase; offsets are single values."""
-    period_y, period_x = period(grid.offset_y), period(grid.offset_x)
     for start, stop in _even(grid.height, max(1, pixels * period_x // grid.width) * period_y, period_y):
         yield tuple(
             Tile(y, x, _one_offset(grid.part(y, x)))
@@ -77,8 +78,9 @@ def _one_offset(grid: SamplingGrid) -> SamplingGrid:
 
 def decoder_strips(grid: SamplingGrid, pixels: int = TILE_PIXELS) -> Iterator[tuple[Tile, ...]]:
     """Tiles by strips that read the same LR rows: by phase where both axes have few, else a tile a strip."""
-    if max(period(grid.offset_y), period(grid.offset_x)) <= MOST_PHASES:
-        return phase_strips(grid, pixels)
+    periods = period(grid.offset_y), period(grid.offset_x)
+    if max(periods) <= MOST_PHASES:
+        return _phase_strips(grid, pixels, *periods)
     return ((tile,) for tile in row_tiles(grid, pixels))
 
 
