@@ -10,6 +10,7 @@ mean is often ahead of both (Wortsman et al., "Model soups", ICML 2022). Measure
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,23 +27,18 @@ from edge_sr.training.state import save_weights  # noqa: E402
 
 
 def mean(checkpoints: Sequence[Checkpoint]) -> dict[str, Tensor]:
-    """Each tensor's mean, float32; ``CheckpointError`` unless all are of one form."""
-    first, *others = (_form(checkpoint) for checkpoint in checkpoints)
+    """Each tensor's mean, float32; ``CheckpointError`` unless all are of one form, whatever their names."""
+    first, *others = checkpoints
     for other in others:
-        if different := sorted({key for key, _ in first.items() ^ other.items()}):
-            key = different[0]
+        if dataclasses.replace(other.spec, name=first.spec.name) != first.spec:
             raise CheckpointError(
-                f"expected weights of one form; of one {key} has the shape {first.get(key)}, "
-                f"of another {other.get(key)}: average sittings that go on from one another"
+                f"expected weights of one form, found {first.spec} and {other.spec}: "
+                "average sittings that go on from one another"
             )
     return {
         key: torch.stack([checkpoint.tensors[key].double() for checkpoint in checkpoints]).mean(0).float()
-        for key in first
+        for key in first.tensors
     }
-
-
-def _form(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(tensor.shape) for key, tensor in checkpoint.tensors.items()}
 
 
 def main() -> None:
