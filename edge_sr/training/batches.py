@@ -21,11 +21,16 @@ Float = NDArray[np.float32]
 @dataclasses.dataclass(frozen=True)
 class Batch:
     """``low`` uint8 ``n x p x p x 3``; ``offsets`` float32 ``n x p x p x k x 2`` (y, x, in half LR pixels);
-    ``target`` uint8 ``n x p x p x k x 3``; ``ratio``: the cell ratio that all share."""
+    ``target`` uint8 ``n x p x p x k x 3``; ``ratio``: the cell ratio that all share.
+
+    ``weights`` float32 ``n x p x p x 1``, 1 on average: every LR pixel has as many samples, but not as many HR
+    pixels to stand for. At x1.5 those with two a side are the ones with a pixel midway between two of LR's.
+    """
 
     low: Pixels
     offsets: Float
     target: Pixels
+    weights: Float
     ratio: float
 
 
@@ -37,6 +42,7 @@ class GridBatch:
     low: Pixels
     grid: SamplingGrid
     target: Pixels
+    weights: None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +51,7 @@ class PictureBatch:
 
     low: Pixels
     target: Pixels
+    weights: None = None
 
 
 class BatchSource:
@@ -80,8 +87,8 @@ class BatchSource:
     def draw(self) -> Batch:
         rung, chosen = self._chosen()
         items = [self._item(rung, int(index)) for index in chosen]
-        low, offsets, target = (np.stack(part) for part in zip(*items, strict=True))
-        return Batch(low, offsets, target, rung.ratio)
+        low, offsets, target, weights = (np.stack(part) for part in zip(*items, strict=True))
+        return Batch(low, offsets, target, weights, rung.ratio)
 
     def draw_grid(self, halo: int, margin: int = 0) -> GridBatch:
         """One window for the whole batch, for all its pictures share a grid; its target is less by ``halo``.
@@ -125,39 +132,42 @@ class BatchSource:
         rung = self._rungs[self._generator.choice(len(self._rungs), p=self._shares)]
         return rung, self._generator.choice(len(self._crops), self._spec.batch, p=self._weights)
 
-    def _item(self, rung: Rung, index: int) -> tuple[Pixels, Float, Pixels]:
+    def _item(self, rung: Rung, index: int) -> tuple[Pixels, Float, Pixels, Float]:
         side = self._spec.patch
         top, left = self._generator.integers(0, rung.side - side + 1, 2)
         low = rung.low[index, top : top + side, left : left + side]
         ys, xs = self._places(rung, int(top)), self._places(rung, int(left)).swapaxes(0, 1)
         offsets = np.stack((rung.offsets[ys], rung.offsets[xs]), -1)
-        return turned(low, offsets, self._crops[index][ys, xs], int(self._generator.integers(8)))
+        counts = np.outer(self._counts(rung, int(top)), self._counts(rung, int(left)))
+        weights = (counts / counts.mean()).astype(np.float32)[..., None]
+        return turned(low, offsets, self._crops[index][ys, xs], weights, int(self._generator.integers(8)))
 
     def _places(self, rung: Rung, first: int) -> NDArray[np.int64]:
         """HR indices ``p x p x k`` along one axis, at random among those nearest to LR ``first + row``."""
         side = self._spec.patch
-        starts = rung.starts[first : first + side + 1]
-        counts = np.diff(starts)[:, None, None]
+        starts = rung.starts[first : first + side, None, None]
+        counts = self._counts(rung, first)[:, None, None]
         chance = self._generator.random((side, side, self._spec.samples), np.float32)
-        places: NDArray[np.int64] = starts[:-1, None, None] + (chance * counts).astype(np.int64)
+        places: NDArray[np.int64] = starts + (chance * counts).astype(np.int64)
         return places
 
+    def _counts(self, rung: Rung, first: int) -> NDArray[np.int64]:
+        """How many HR indices are nearest to each LR index from ``first`` on, as many as a patch has."""
+        return np.diff(rung.starts[first : first + self._spec.patch + 1])
 
-def turned_picture(picture: Pixels, way: int) -> Pixels:
+
+def turned_picture(picture: NDArray[Any], way: int) -> NDArray[Any]:
     """One of the eight turns and mirrorings of a square picture."""
     picture = picture[::-1] if way & 1 else picture
     picture = picture[:, ::-1] if way & 2 else picture
     return picture.swapaxes(0, 1) if way & 4 else picture
 
 
-def turned(low: Pixels, offsets: Float, target: Pixels, way: int) -> tuple[Pixels, Float, Pixels]:
+def turned(
+    low: Pixels, offsets: Float, target: Pixels, weights: Float, way: int
+) -> tuple[Pixels, Float, Pixels, Float]:
     """One of the eight turns and mirrorings of a square patch, its samples' offsets along with it."""
-    if way & 1:
-        low, target, offsets = low[::-1], target[::-1], offsets[::-1] * np.array([-1, 1], np.float32)
-    if way & 2:
-        low, target = low[:, ::-1], target[:, ::-1]
-        offsets = offsets[:, ::-1] * np.array([1, -1], np.float32)
-    if way & 4:
-        low, target = low.swapaxes(0, 1), target.swapaxes(0, 1)
-        offsets = offsets.swapaxes(0, 1)[..., ::-1]
-    return low, offsets, target
+    low, target, weights = (turned_picture(part, way) for part in (low, target, weights))
+    signs = np.array([-1 if way & 1 else 1, -1 if way & 2 else 1], np.float32)
+    offsets = turned_picture(offsets * signs, way)
+    return low, offsets[..., ::-1] if way & 4 else offsets, target, weights

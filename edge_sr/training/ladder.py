@@ -7,7 +7,7 @@ scale, and a run draws its rungs' scales at random, so that together they cover 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -20,6 +20,8 @@ from edge_sr.training.pictures import Pixels
 from edge_sr.training.spec import ScheduleSpec
 
 WHOLE_SCALES = (2, 3, 4)
+# Where most HR pixels lie midway between two of LR's: what the nearest one knows least of.
+HALF_SCALES = (Fraction(3, 2), Fraction(5, 2), Fraction(7, 2))
 Shrink = Callable[[Pixels, tuple[int, int]], Pixels]
 
 
@@ -52,24 +54,32 @@ def bicubic_stack(crops: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def draw_scales(spec: ScheduleSpec, rungs: int, seed: int) -> tuple[list[Fraction], NDArray[np.float64]]:
-    """The ladder's scales and how often each is drawn: whole ones first, then some all over the range."""
+    """The ladder's scales and how often each is drawn: whole and half ones first, then some all over the range."""
     generator = np.random.default_rng(seed)
-    whole = [Fraction(scale) for scale in WHOLE_SCALES if spec.scales[0] <= scale <= spec.scales[1]]
+    whole = _within(WHOLE_SCALES, spec.scales)
+    half = _within(HALF_SCALES, spec.scales) if spec.half_share > 0 else []
     far = max(1, rungs // 6) if spec.far_share > 0 and spec.far_scale > spec.scales[1] else 0
-    near = max(1, rungs - len(whole) - far)
+    near = max(1, rungs - len(whole) - len(half) - far)
     scales = [
         *whole,
+        *half,
         *_spread(generator, *spec.scales, near),
         *_spread(generator, spec.scales[1], spec.far_scale, far),
     ]
     whole_share = spec.whole_share if whole else 0.0
+    half_share = spec.half_share if half else 0.0
     far_share = spec.far_share if far else 0.0
     shares = [
         *[whole_share / max(1, len(whole))] * len(whole),
-        *[(1 - whole_share - far_share) / near] * near,
+        *[half_share / max(1, len(half))] * len(half),
+        *[(1 - whole_share - half_share - far_share) / near] * near,
         *[far_share / max(1, far)] * far,
     ]
     return scales, np.array(shares) / np.sum(shares)
+
+
+def _within(scales: Sequence[Fraction | int], span: tuple[float, float]) -> list[Fraction]:
+    return [Fraction(scale) for scale in scales if span[0] <= scale <= span[1]]
 
 
 def _spread(generator: np.random.Generator, low: float, high: float, count: int) -> list[Fraction]:

@@ -42,13 +42,13 @@ class DataSpec:
 class ScheduleSpec:
     """How it learns: ``batch`` patches of ``patch x patch`` LR pixels, ``samples`` HR pixels in each of them.
 
-    ``scales``: smallest and largest; ``whole_share`` of the batches takes x2, x3 or x4 exactly, ``far_share``
-    a scale between the largest and ``far_scale``. The rate warms up over ``warmup`` steps and falls along a
-    cosine from ``rate`` to ``last_rate``; a ``kernel_rate`` other than 0 follows the same curve and is that of
-    Muon, which then moves the kernels between hidden features in Adam's stead. The loss is L1, and from the
-    fraction ``psnr_from`` of the run on the logarithm of the squared error, which is what PSNR averages;
-    ``luma_share`` of both is taken on luma. ``steadiness`` weighs how much of fresh noise gets through, added
-    to the loss: every step then takes twice as long.
+    ``scales``: smallest and largest; ``whole_share`` of the batches takes x2, x3 or x4 exactly, ``half_share``
+    x1.5, x2.5 or x3.5, ``far_share`` a scale between the largest and ``far_scale``. The rate warms up over
+    ``warmup`` steps and falls along a cosine from ``rate`` to ``last_rate``; a ``kernel_rate`` other than 0
+    follows the same curve and is that of Muon, which then moves the kernels between hidden features in Adam's
+    stead. The loss is L1, and from the fraction ``psnr_from`` of the run on the logarithm of the squared error,
+    which is what PSNR averages; ``luma_share`` of both is taken on luma. ``steadiness`` weighs how much of fresh
+    noise gets through, added to the loss: every step then takes twice as long.
     """
 
     batch: int = 16
@@ -56,6 +56,7 @@ class ScheduleSpec:
     samples: int = 1
     scales: tuple[float, float] = (1.1, 4.0)
     whole_share: float = 0.4
+    half_share: float = 0.0
     far_share: float = 0.04
     far_scale: float = 8.0
     rate: float = 1e-3
@@ -74,9 +75,14 @@ class ScheduleSpec:
             raise ConfigError(
                 f"schedule.scales must rise from at least 1 to at most {self.far_scale}, found {self.scales}"
             )
-        for name in ("whole_share", "far_share", "luma_share", "psnr_from", "ema"):
+        for name in ("whole_share", "half_share", "far_share", "luma_share", "psnr_from", "ema"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"schedule.{name} must lie in [0, 1], found {getattr(self, name)}")
+        together = self.whole_share + self.half_share + self.far_share
+        if together > 1:
+            raise ConfigError(
+                f"schedule.whole_share, half_share and far_share must add up to at most 1, found {together:g}"
+            )
         for name in ("kernel_rate", "steadiness"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"schedule.{name} must be at least 0, found {getattr(self, name)}")

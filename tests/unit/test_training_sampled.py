@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from checkpoints import NARROW, all_modes, random_network
 
+from edge_sr.errors import ConfigError
 from edge_sr.models.diinn import Positions
 from edge_sr.spec import DecoderSpec
 from edge_sr.training.batches import BatchSource, turned
@@ -67,6 +68,20 @@ def test_every_sample_lies_inside_its_low_resolution_pixel(scale: str) -> None:
     assert batch.ratio == pytest.approx((rung.side / rung.high) ** 2)
 
 
+@pytest.mark.parametrize("scale", ["1.5", "1.7", "2", "2.5"])
+def test_weights_make_samples_count_as_often_as_their_pixels_are(scale: str) -> None:
+    rung = build_rung(crops(), Fraction(scale))
+    batches = source(rung, patch=rung.side)
+    far = np.abs(rung.offsets) > 0.7
+    share = (far[:, None] | far).mean()
+    measured = []
+    for _ in range(60):
+        batch = batches.draw()
+        assert batch.weights.mean() == pytest.approx(1, abs=1e-6)
+        measured.append((batch.weights * (np.abs(batch.offsets) > 0.7).any(-1)).mean())
+    assert np.mean(measured) == pytest.approx(share, abs=0.01)
+
+
 def test_turning_a_patch_turns_its_samples_along() -> None:
     # Colours that say where they are: a sample's colour is its place plus half its offset.
     ys, xs = np.mgrid[0:4, 0:4].astype(np.float32)
@@ -74,7 +89,9 @@ def test_turning_a_patch_turns_its_samples_along() -> None:
     target = np.stack((ys, xs), -1)[:, :, None] + offsets / 2
     low = np.stack((ys, xs), -1)
     for way in range(8):
-        turned_low, turned_offsets, turned_target = turned(low, offsets, target, way)
+        weights = low[..., :1]
+        turned_low, turned_offsets, turned_target, turned_weights = turned(low, offsets, target, weights, way)
+        assert np.array_equal(turned_weights, turned_low[..., :1])
         moved = turned_target[:, :, 0] - turned_low
         own = turned_offsets[:, :, 0] / 2
         if way & 4:
@@ -117,3 +134,16 @@ def test_scales_cover_the_range_and_their_shares_add_up() -> None:
     assert min(scales) < 1.4
     assert max(scales) > 6
     assert len(scales) == len(shares) == 24
+
+
+def test_half_scales_are_drawn_as_often_as_asked() -> None:
+    scales, shares = draw_scales(ScheduleSpec(whole_share=0.1, half_share=0.3, scales=(1.1, 3)), 24, seed=3)
+    assert scales[:4] == [2, 3, Fraction(3, 2), Fraction(5, 2)]
+    assert shares[:4] == pytest.approx([0.05, 0.05, 0.15, 0.15])
+    assert shares.sum() == pytest.approx(1)
+    assert len(scales) == len(shares) == 24
+
+
+def test_shares_that_leave_nothing_are_refused() -> None:
+    with pytest.raises(ConfigError, match="at most 1"):
+        ScheduleSpec(whole_share=0.5, half_share=0.5, far_share=0.1)
