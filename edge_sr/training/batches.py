@@ -134,13 +134,16 @@ class BatchSource:
 
     def _item(self, rung: Rung, index: int) -> tuple[Pixels, Float, Pixels, Float]:
         side = self._spec.patch
-        top, left = self._generator.integers(0, rung.side - side + 1, 2)
-        low = rung.low[index, top : top + side, left : left + side]
-        ys, xs = self._places(rung, int(top)), self._places(rung, int(left)).swapaxes(0, 1)
+        top, left = (int(start) for start in self._generator.integers(0, rung.side - side + 1, 2))
+        # Turned before the grid is laid over them: a pixel midway between two of LR's belongs to the same side always.
+        way = int(self._generator.integers(8))
+        low = turned_picture(rung.low[index], way)[top : top + side, left : left + side]
+        high = turned_picture(self._crops[index, : rung.high, : rung.high], way)
+        ys, xs = self._places(rung, top), self._places(rung, left).swapaxes(0, 1)
         offsets = np.stack((rung.offsets[ys], rung.offsets[xs]), -1)
-        counts = np.outer(self._counts(rung, int(top)), self._counts(rung, int(left)))
+        counts = np.outer(self._counts(rung, top), self._counts(rung, left))
         weights = (counts / counts.mean()).astype(np.float32)[..., None]
-        return turned(low, offsets, self._crops[index][ys, xs], weights, int(self._generator.integers(8)))
+        return low, offsets, high[ys, xs], weights
 
     def _places(self, rung: Rung, first: int) -> NDArray[np.int64]:
         """HR indices ``p x p x k`` along one axis, at random among those nearest to LR ``first + row``."""
@@ -156,18 +159,8 @@ class BatchSource:
         return np.diff(rung.starts[first : first + self._spec.patch + 1])
 
 
-def turned_picture(picture: NDArray[Any], way: int) -> NDArray[Any]:
+def turned_picture(picture: Pixels, way: int) -> Pixels:
     """One of the eight turns and mirrorings of a square picture."""
     picture = picture[::-1] if way & 1 else picture
     picture = picture[:, ::-1] if way & 2 else picture
     return picture.swapaxes(0, 1) if way & 4 else picture
-
-
-def turned(
-    low: Pixels, offsets: Float, target: Pixels, weights: Float, way: int
-) -> tuple[Pixels, Float, Pixels, Float]:
-    """One of the eight turns and mirrorings of a square patch, its samples' offsets along with it."""
-    low, target, weights = (turned_picture(part, way) for part in (low, target, weights))
-    signs = np.array([-1 if way & 1 else 1, -1 if way & 2 else 1], np.float32)
-    offsets = turned_picture(offsets * signs, way)
-    return low, offsets[..., ::-1] if way & 4 else offsets, target, weights

@@ -14,7 +14,7 @@ from checkpoints import NARROW, all_modes, random_network
 from edge_sr.errors import ConfigError
 from edge_sr.models.diinn import Positions
 from edge_sr.spec import DecoderSpec
-from edge_sr.training.batches import BatchSource, turned
+from edge_sr.training.batches import BatchSource
 from edge_sr.training.ladder import Rung, build_rung, draw_scales
 from edge_sr.training.sampled import SampledDiinn, whole_picture
 from edge_sr.training.spec import ScheduleSpec
@@ -27,9 +27,10 @@ def crops(count: int = 3) -> np.ndarray:
     return np.random.default_rng(5).integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
 
 
-def source(rung: Rung, patch: int, samples: int = 2) -> BatchSource:
+def source(rung: Rung, patch: int, samples: int = 2, pictures: np.ndarray | None = None) -> BatchSource:
     spec = ScheduleSpec(batch=2, patch=patch, samples=samples)
-    return BatchSource(crops(), np.full(3, 1 / 3), [rung], np.ones(1), spec, 11)
+    pictures = crops() if pictures is None else pictures
+    return BatchSource(pictures, np.full(3, 1 / 3), [rung], np.ones(1), spec, 11)
 
 
 def as_picture(low: np.ndarray) -> torch.Tensor:
@@ -82,22 +83,26 @@ def test_weights_make_samples_count_as_often_as_their_pixels_are(scale: str) -> 
     assert np.mean(measured) == pytest.approx(share, abs=0.01)
 
 
-def test_turning_a_patch_turns_its_samples_along() -> None:
-    # Colours that say where they are: a sample's colour is its place plus half its offset.
-    ys, xs = np.mgrid[0:4, 0:4].astype(np.float32)
-    offsets = np.random.default_rng(0).uniform(-1, 1, (4, 4, 1, 2)).astype(np.float32)
-    target = np.stack((ys, xs), -1)[:, :, None] + offsets / 2
-    low = np.stack((ys, xs), -1)
-    for way in range(8):
-        weights = low[..., :1]
-        turned_low, turned_offsets, turned_target, turned_weights = turned(low, offsets, target, weights, way)
-        assert np.array_equal(turned_weights, turned_low[..., :1])
-        moved = turned_target[:, :, 0] - turned_low
-        own = turned_offsets[:, :, 0] / 2
-        if way & 4:
-            own = own[..., ::-1]
-        signs = np.array([-1 if way & 1 else 1, -1 if way & 2 else 1], np.float32)
-        assert np.allclose(moved, own * signs, atol=1e-6)
+def test_samples_are_those_of_a_turned_picture_at_their_places() -> None:
+    # Colours that say where they are, so that a sample's is known from its LR pixel's and its offset.
+    places = np.stack(np.broadcast_arrays(np.arange(SIDE)[:, None], np.arange(SIDE)[None], 0), -1)
+    pictures = np.stack([places.astype(np.uint8)] * 3)
+    rung = build_rung(pictures, Fraction("1.5"))
+    batches, ways = source(rung, patch=8, pictures=pictures), set()
+    for _ in range(20):
+        batch = batches.draw()
+        offsets = batch.offsets * 0.75
+        for low, target, offset in zip(batch.low.astype(int), batch.target.astype(int), offsets, strict=True):
+            inside = slice(2, 6)
+            steps = np.sign(low[7, 7] - low[0, 0])[:2]
+            crossed = low[7, 0, 0] == low[0, 0, 0]
+            moved = (target[inside, inside] - low[inside, inside, None])[..., :2]
+            own = offset[inside, inside, :, ::-1] if crossed else offset[inside, inside]
+            assert np.abs(moved - own * steps).max() <= 1
+            ways.add((*steps, crossed))
+        assert batch.offsets.min() >= -1
+        assert batch.offsets.max() < 1
+    assert len(ways) == 8
 
 
 def test_a_grid_batch_is_the_window_of_the_whole_picture() -> None:
