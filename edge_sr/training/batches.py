@@ -42,7 +42,7 @@ class GridBatch:
     low: Pixels
     grid: SamplingGrid
     target: Pixels
-    weights: None = None
+    weights: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PictureBatch:
 
     low: Pixels
     target: Pixels
-    weights: None = None
+    weights: float = 1.0
 
 
 class BatchSource:
@@ -137,26 +137,22 @@ class BatchSource:
         top, left = (int(start) for start in self._generator.integers(0, rung.side - side + 1, 2))
         # Turned before the grid is laid over them: a pixel midway between two of LR's belongs to the same side always.
         way = int(self._generator.integers(8))
-        low = turned_picture(rung.low[index], way)[top : top + side, left : left + side]
+        rows, columns = slice(top, top + side), slice(left, left + side)
+        low = turned_picture(rung.low[index], way)[rows, columns]
         high = turned_picture(self._crops[index, : rung.high, : rung.high], way)
-        ys, xs = self._places(rung, top), self._places(rung, left).swapaxes(0, 1)
+        ys, xs = self._places(rung, rows), self._places(rung, columns).swapaxes(0, 1)
         offsets = np.stack((rung.offsets[ys], rung.offsets[xs]), -1)
-        counts = np.outer(self._counts(rung, top), self._counts(rung, left))
+        counts = np.outer(rung.counts[rows], rung.counts[columns])
         weights = (counts / counts.mean()).astype(np.float32)[..., None]
         return low, offsets, high[ys, xs], weights
 
-    def _places(self, rung: Rung, first: int) -> NDArray[np.int64]:
-        """HR indices ``p x p x k`` along one axis, at random among those nearest to LR ``first + row``."""
+    def _places(self, rung: Rung, window: slice) -> NDArray[np.int64]:
+        """HR indices ``p x p x k`` along one axis, at random among those nearest to each LR index of ``window``."""
         side = self._spec.patch
-        starts = rung.starts[first : first + side, None, None]
-        counts = self._counts(rung, first)[:, None, None]
         chance = self._generator.random((side, side, self._spec.samples), np.float32)
-        places: NDArray[np.int64] = starts + (chance * counts).astype(np.int64)
+        steps = (chance * rung.counts[window, None, None]).astype(np.int64)
+        places: NDArray[np.int64] = rung.starts[window, None, None] + steps
         return places
-
-    def _counts(self, rung: Rung, first: int) -> NDArray[np.int64]:
-        """How many HR indices are nearest to each LR index from ``first`` on, as many as a patch has."""
-        return np.diff(rung.starts[first : first + self._spec.patch + 1])
 
 
 def turned_picture(picture: Pixels, way: int) -> Pixels:

@@ -7,6 +7,7 @@ scale, and a run draws its rungs' scales at random, so that together they cover 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
@@ -20,7 +21,7 @@ from edge_sr.training.pictures import Pixels
 from edge_sr.training.spec import ScheduleSpec
 
 WHOLE_SCALES = (2, 3, 4)
-# Where most HR pixels lie midway between two of LR's: what the nearest one knows least of.
+# Where more HR pixels lie midway between two of LR's than at other scales: what the nearest one knows least of.
 HALF_SCALES = (Fraction(3, 2), Fraction(5, 2), Fraction(7, 2))
 Shrink = Callable[[Pixels, tuple[int, int]], Pixels]
 
@@ -43,6 +44,11 @@ class Rung:
     def side(self) -> int:
         return int(self.low.shape[1])
 
+    @functools.cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """How many HR indices are nearest to each LR index."""
+        return np.diff(self.starts)
+
     @property
     def ratio(self) -> float:
         return grid.cell_ratio((self.side, self.side), (self.high, self.high))
@@ -60,22 +66,14 @@ def draw_scales(spec: ScheduleSpec, rungs: int, seed: int) -> tuple[list[Fractio
     half = _within(HALF_SCALES, spec.scales) if spec.half_share > 0 else []
     far = max(1, rungs // 6) if spec.far_share > 0 and spec.far_scale > spec.scales[1] else 0
     near = max(1, rungs - len(whole) - len(half) - far)
-    scales = [
-        *whole,
-        *half,
-        *_spread(generator, *spec.scales, near),
-        *_spread(generator, spec.scales[1], spec.far_scale, far),
-    ]
-    whole_share = spec.whole_share if whole else 0.0
-    half_share = spec.half_share if half else 0.0
-    far_share = spec.far_share if far else 0.0
-    shares = [
-        *[whole_share / max(1, len(whole))] * len(whole),
-        *[half_share / max(1, len(half))] * len(half),
-        *[(1 - whole_share - half_share - far_share) / near] * near,
-        *[far_share / max(1, far)] * far,
-    ]
-    return scales, np.array(shares) / np.sum(shares)
+    middle = _spread(generator, *spec.scales, near)
+    beyond = _spread(generator, spec.scales[1], spec.far_scale, far)
+    asked = [(whole, spec.whole_share), (half, spec.half_share), (beyond, spec.far_share)]
+    rest = 1 - sum(share for group, share in asked if group)
+    groups = [*asked[:2], (middle, rest), asked[2]]
+    scales = [scale for group, _ in groups for scale in group]
+    shares = np.array([share / len(group) for group, share in groups for _ in group])
+    return scales, shares / shares.sum()
 
 
 def _within(scales: Sequence[Fraction | int], span: tuple[float, float]) -> list[Fraction]:

@@ -65,7 +65,7 @@ class Learner:
             picture = self._predict(low, batch)
             shaken, noise = self._shaken(low, batch) if self._spec.steadiness else (None, low)
         criterion = loss.l1 if fraction < self._spec.psnr_from else loss.psnr
-        weights = None if batch.weights is None else torch.from_numpy(batch.weights).to(self.device)
+        weights = torch.as_tensor(batch.weights, device=self.device)
         value = criterion(picture.float(), target, self._spec.luma_share, weights)
         if shaken is None:
             return value

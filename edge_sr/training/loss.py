@@ -11,20 +11,19 @@ LUMA = (65.481 / 219, 128.553 / 219, 24.966 / 219)
 FLOOR = 2e-5
 
 
-def l1(picture: Tensor, target: Tensor, luma_share: float, weights: Tensor | None = None) -> Tensor:
+def l1(picture: Tensor, target: Tensor, luma_share: float, weights: Tensor) -> Tensor:
     """Mean absolute error of ``... x 3`` in [0, 1], ``luma_share`` of it taken on luma.
 
-    ``weights`` of the same shape less the last axis, or broadcast to it, are 1 on average.
+    ``weights``, broadcast to the same shape less the last axis, are 1 on average.
     """
-    error = picture - target if weights is None else (picture - target) * weights.unsqueeze(-1)
+    error = (picture - target) * weights.unsqueeze(-1)
     colour = error.abs().mean()
     return torch.lerp(colour, _luma(error).abs().mean(), luma_share) if luma_share else colour
 
 
-def psnr(picture: Tensor, target: Tensor, luma_share: float, weights: Tensor | None = None) -> Tensor:
+def psnr(picture: Tensor, target: Tensor, luma_share: float, weights: Tensor) -> Tensor:
     """Mean logarithm of each patch's squared error, ``n x ... x 3``, weighted as in ``l1``: half a neper is 4.34 dB."""
-    error = picture - target if weights is None else (picture - target) * weights.unsqueeze(-1).sqrt()
-    error = error.flatten(1, -2)
+    error = ((picture - target) * weights.unsqueeze(-1).sqrt()).flatten(1, -2)
     colour = error.square().mean((1, 2))
     mixed = torch.lerp(colour, _luma(error).square().mean(1), luma_share)
     return 0.05 * torch.log(mixed + FLOOR).mean()
