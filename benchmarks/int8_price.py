@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.evaluation.hr_references import Original, find_originals
 from edge_sr.evaluation.measure import pairs
-from edge_sr.evaluation.originals import Original, find_originals
 from edge_sr.grid import parse_scale
 from edge_sr.quality import psnr_y
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.upscaler import Upscaler
 
 
 class Loss(NamedTuple):

@@ -16,11 +16,11 @@ from statistics import median
 from typing import Any
 
 from edge_sr import Upscaler, open_bundle
+from edge_sr.backends.autotune import BY_NAME_ALONE
+from edge_sr.backends.registry import BACKENDS
+from edge_sr.benchmark.bench import noise
+from edge_sr.bundle import Bundle
 from edge_sr.engines.target import parse_size
-from edge_sr.evaluation.bench import noise
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.backends import BACKENDS
-from edge_sr.runtime.choice import BY_NAME_ALONE
 
 WARM_UP = 2
 

@@ -14,9 +14,9 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from edge_sr.runtime.peak import CHANNELS, WIDTH
+from edge_sr.benchmark.peak import CHANNELS, WIDTH
 
-FOLDER = Path(__file__).parent.parent / "edge_sr" / "runtime" / "graphs"
+FOLDER = Path(__file__).parent.parent / "edge_sr" / "benchmark" / "graphs"
 
 
 def graph(operator: str, weight: list[int], shape: list[int | str], **attributes: Any) -> onnx.ModelProto:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.backends.native.decoder import NativeDecoder, kernels
 from edge_sr.grid import output_size, parse_scale, sampling_grid
-from edge_sr.runtime.native import NativeDecoder, kernels
-from edge_sr.runtime.runner import available_cores
+from edge_sr.machine.description import available_cores
 
 Arrays = dict[str, NDArray[np.float32]]
 

@@ -25,11 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr import Upscaler
+from edge_sr.benchmark.bench import noise
 from edge_sr.engines.target import parse_size
 from edge_sr.errors import InputNotFoundError, MissingError, OptionError
-from edge_sr.evaluation.bench import noise
-from edge_sr.evaluation.machine import describe
-from edge_sr.runtime.runner import available_cores
+from edge_sr.machine.description import available_cores, describe
 
 Picture = NDArray[np.uint8]
 ROUNDS, WARM_UP = 15, 2

@@ -24,16 +24,15 @@ import torch
 from numpy.typing import NDArray
 
 from edge_sr import Upscaler
+from edge_sr.benchmark.bench import noise
+from edge_sr.benchmark.cost import paper_cost, split_cost
+from edge_sr.bundle import Bundle, Source, open_bundle
 from edge_sr.engines.target import parse_size
-from edge_sr.evaluation.bench import noise
-from edge_sr.evaluation.cost import paper_cost, split_cost
-from edge_sr.evaluation.machine import describe
 from edge_sr.export.bundle import Identity, export_bundle
 from edge_sr.grid import output_size, parse_scale, sampling_grid
-from edge_sr.manifest import Bundle, Source, open_bundle
+from edge_sr.machine.description import available_cores, describe
 from edge_sr.models.checkpoint import load_checkpoint
-from edge_sr.models.diinn import Diinn, Positions
-from edge_sr.runtime.runner import available_cores
+from edge_sr.models.implicit.diinn import Diinn, Positions
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 
 SHIPPED, WEIGHTS = (

@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 
 from edge_sr import Upscaler
 from edge_sr.errors import HdrError
-from edge_sr.evaluation.originals import eight_bits
+from edge_sr.evaluation.hr_references import eight_bits
 from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf
 from edge_sr.quality import psnr_y
 from edge_sr.resample import resize, to_levels
-from edge_sr.training.degradation import Codec, Scene, through
+from edge_sr.training.data.degradation import Codec, Scene, through
 from edge_sr.video.colour import BT709, Colour
-from edge_sr.video.film import Film
+from edge_sr.video.film.film import Film
 from edge_sr.video.pixels import ToRgb
 
 Picture = NDArray[np.uint8]

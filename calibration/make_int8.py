@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
+from edge_sr.bundle import open_bundle, shipped_bundles
 from edge_sr.calibration.calibrate import Calibrated, Request, calibrate
 from edge_sr.calibration.recipe import read_recipe
 from edge_sr.errors import EdgeSRError
-from edge_sr.manifest import open_bundle, shipped_bundles
 
 HERE = Path(__file__).resolve().parent
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_sr.manifest import open_bundle
-    from edge_sr.runtime.upscaler import Upscaler
+    from edge_sr.bundle import open_bundle
+    from edge_sr.upscaler import Upscaler
 
-__version__ = "0.1.0"
+from edge_sr.version import __version__
 
 __all__ = ["Upscaler", "__version__", "open_bundle"]
 
-_HOMES = {"Upscaler": "edge_sr.runtime.upscaler", "open_bundle": "edge_sr.manifest"}
+_HOMES = {"Upscaler": "edge_sr.upscaler", "open_bundle": "edge_sr.bundle"}
 
 
 def __getattr__(name: str) -> Any:

@@ -50,9 +50,9 @@ def chosen_specs(names: list[str]) -> list[Path]:
 
 def make(path: Path, out: Path) -> None:
     """Export one spec to a new folder, which takes the old bundle's place when it is complete."""
+    from edge_sr.bundle import Source
     from edge_sr.export.bundle import Identity
     from edge_sr.export.checkpoint import export_checkpoint
-    from edge_sr.manifest import Source
     from edge_sr.models.checkpoint import load_checkpoint
 
     spec = load_toml(path, ModelSpec)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_sr.manifest import Bundle, open_bundle
+from edge_sr.bundle import Bundle, open_bundle
 from edge_sr.tensors import reference_card
 
 
@@ -31,10 +31,10 @@ def nano() -> Bundle:
 def narrow_bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
     """By name, a narrow random network of one mode and its bundle, exported once in a process."""
     pytest.importorskip("torch")
-    from checkpoints import narrow_networks
+    from support.checkpoints import narrow_networks
 
+    from edge_sr.bundle import Source
     from edge_sr.export.bundle import Identity, export_bundle
-    from edge_sr.manifest import Source
 
     folder = tmp_path_factory.mktemp("bundles")
 

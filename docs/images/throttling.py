@@ -13,7 +13,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from edge_sr.live.deadline import Cost, ScaleController
+from edge_sr.camera.pacing.deadline import Cost, ScaleController
 
 PERIOD, SECONDS, NOISE = 1 / 25, 70.0, 0.05
 FIXED, PIXEL = 0.012, 0.005  # seconds a frame when cool, and for the decoder at scale 1

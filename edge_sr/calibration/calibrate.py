@@ -12,24 +12,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.calibration.clipping import clip_ranges
-from edge_sr.calibration.equalise import channel_limits, equalised, find_factors
-from edge_sr.calibration.frames import Frames, Sample, choose_frames
-from edge_sr.calibration.layers import GraphMap
-from edge_sr.calibration.levels import PLACEMENTS, Range, weight_scales
-from edge_sr.calibration.memo import Memo
-from edge_sr.calibration.network import Network
-from edge_sr.calibration.pair import Pair
-from edge_sr.calibration.ranges import Histogram, limits, ranges_by
+from edge_sr.backends.registry import AROUND_NETWORKS
+from edge_sr.bundle import Bundle
+from edge_sr.calibration.frames.selection import Frames, Sample, choose_frames
+from edge_sr.calibration.frames.sources import read_originals
+from edge_sr.calibration.graph.layers import GraphMap
+from edge_sr.calibration.graph.network import Network
+from edge_sr.calibration.graph.pair import Pair
+from edge_sr.calibration.graph.write import write_bundle
+from edge_sr.calibration.ranges.clipping import clip_ranges
+from edge_sr.calibration.ranges.equalise import channel_limits, equalised, find_factors
+from edge_sr.calibration.ranges.levels import PLACEMENTS, Range, weight_scales
+from edge_sr.calibration.ranges.methods import Histogram, limits, ranges_by
 from edge_sr.calibration.recipe import KEEP, Recipe
-from edge_sr.calibration.search import Bench, Candidate, Search
-from edge_sr.calibration.sources import read_originals
+from edge_sr.calibration.search.cache import Memo
+from edge_sr.calibration.search.search import Bench, Candidate, Search
+from edge_sr.calibration.search.trial import Sight, Subject, Tensors, Trial
 from edge_sr.calibration.table import SCHEMA, FrameEntry, PlacementEntry, ScaleTable, graph_hashes
-from edge_sr.calibration.trial import Sight, Subject, Tensors, Trial
-from edge_sr.calibration.write import write_bundle
 from edge_sr.errors import ConfigError, EdgeSRError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.backends import AROUND_NETWORKS
 
 Say = Callable[[str], None]
 CLIPPING_FRAMES = 16  # the last: most of them built in

@@ -6,9 +6,9 @@ import dataclasses
 import json
 from pathlib import Path
 
+from edge_sr.bundle import Bundle
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.errors import BundleError
-from edge_sr.manifest import Bundle
 from edge_sr.spec import load_json, to_mapping
 
 SCHEMA = 1

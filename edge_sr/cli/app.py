@@ -14,8 +14,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from edge_sr import __version__
 from edge_sr.errors import EdgeSRError
+from edge_sr.version import __version__
 
 # In the order of use: what --help prints, and the module that holds each.
 COMMANDS: dict[str, str] = {

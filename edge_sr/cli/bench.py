@@ -11,7 +11,7 @@ import typer
 from edge_sr.errors import OptionError, OutputExistsError
 
 if TYPE_CHECKING:
-    from edge_sr.evaluation.bench import Setting, Speed
+    from edge_sr.benchmark.bench import Setting, Speed
 
 
 def bench(
@@ -36,10 +36,10 @@ def bench(
             "--all goes through every backend and precision: leave --backend and --precision out"
         )
     _check_plot(plot)
-    from edge_sr.evaluation import bench as work
-    from edge_sr.evaluation.bench_plot import write_plot
-    from edge_sr.runtime.peak import measure
-    from edge_sr.runtime.runner import available_cores
+    from edge_sr.benchmark import bench as work
+    from edge_sr.benchmark.peak import measure
+    from edge_sr.benchmark.plot import write_plot
+    from edge_sr.machine.description import available_cores
 
     setting = _setting(bundle, input_size, scale, backend, precision)
     typer.echo("measuring the machine's peak", err=True)
@@ -55,10 +55,10 @@ def bench(
 
 
 def _setting(bundle: str, input_size: str, scale: str, backend: str, precision: str) -> Setting:
+    from edge_sr.benchmark.bench import Setting
+    from edge_sr.bundle import open_bundle
     from edge_sr.engines.target import parse_size
-    from edge_sr.evaluation.bench import Setting
     from edge_sr.grid import output_size, parse_scale
-    from edge_sr.manifest import open_bundle
 
     before = parse_size(input_size, "--input-size")
     after = output_size(*before, scale=parse_scale(scale))

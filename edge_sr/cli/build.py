@@ -12,9 +12,9 @@ import typer
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
-    from edge_sr.engines.build import Built
+    from edge_sr.engines.build.builder import Built
+    from edge_sr.engines.build.request import BuildRequest, Workplace
     from edge_sr.engines.fleet import Elsewhere
-    from edge_sr.engines.request import BuildRequest, Workplace
 
     Job = tuple[BuildRequest, Workplace]
 
@@ -91,9 +91,9 @@ def _requests(
     max_size: str | None,
     options: dict[str, Any],
 ) -> list[BuildRequest]:
-    from edge_sr.engines.request import BuildRequest
+    from edge_sr.bundle import open_bundle
+    from edge_sr.engines.build.request import BuildRequest
     from edge_sr.engines.target import load_target, parse_size
-    from edge_sr.manifest import open_bundle
 
     if bundle is None or target is None:
         raise OptionError("give a BUNDLE and --target NAME, or --fleet FILE")
@@ -113,7 +113,7 @@ def _split(text: str | None) -> list[str]:
 
 
 def _flavour(name: str | None) -> Any:
-    from edge_sr.trt import Flavour
+    from edge_sr.engines.interface.loader import Flavour
 
     known = [flavour.value for flavour in Flavour]
     if name is not None and name not in known:
@@ -122,15 +122,15 @@ def _flavour(name: str | None) -> Any:
 
 
 def _gpu_for(target: str) -> Any:
-    from edge_sr.engine_cache.gpu import find_gpu
+    from edge_sr.machine.gpu import find_gpu
 
     return find_gpu() if "auto" in _split(target) else None
 
 
 def _jobs(requests: list[BuildRequest]) -> list[Job]:
     """Each request with its workplace, or the first obstacle."""
+    from edge_sr.engines.build.request import find_workplace
     from edge_sr.engines.fleet import command_for
-    from edge_sr.engines.request import find_workplace
 
     return [(request, find_workplace(request, command_for(request))) for request in requests]
 
@@ -142,9 +142,9 @@ def _fleet(path: Path) -> tuple[list[Job], list[Elsewhere]]:
 
 
 def _run(jobs: list[Job]) -> list[Built]:
-    from edge_sr.engine_cache.cache import EngineCache
-    from edge_sr.engines.build import build
-    from edge_sr.engines.request import engine_keys
+    from edge_sr.engines.build.builder import build
+    from edge_sr.engines.build.request import engine_keys
+    from edge_sr.engines.store.cache import EngineCache
 
     # All bundles and precisions are checked before the first engine is built.
     for request, workplace in jobs:

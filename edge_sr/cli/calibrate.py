@@ -14,10 +14,10 @@ import typer
 from edge_sr.errors import BundleError, InterruptedRun, OptionError
 
 if TYPE_CHECKING:
+    from edge_sr.bundle import Bundle
     from edge_sr.calibration.calibrate import Calibrated, Request
     from edge_sr.calibration.recipe import Recipe
     from edge_sr.calibration.table import ScaleTable
-    from edge_sr.manifest import Bundle
 
 
 def calibrate(
@@ -70,8 +70,8 @@ def _recipe(path: Path | None, budget_db: float | None) -> Recipe:
 def _request(
     name: str, frames: list[Path], output: Path | None, recipe: Recipe, recipe_path: Path | None, resume: bool
 ) -> Request:
+    from edge_sr.bundle import open_bundle
     from edge_sr.calibration.calibrate import Request
-    from edge_sr.manifest import open_bundle
 
     bundle = open_bundle(name)
     _check_place(bundle, output)
@@ -90,7 +90,7 @@ def _request(
 
 def _check_place(bundle: Bundle, output: Path | None) -> None:
     """Shipped bundles come calibrated and are never written to; others are calibrated once."""
-    from edge_sr.manifest import check_new_folder, shipped_folder
+    from edge_sr.bundle import check_new_folder, shipped_folder
 
     shipped = bundle.path.resolve().parent == shipped_folder().resolve()
     if shipped and output is None:

@@ -14,8 +14,8 @@ from edge_sr.errors import InterruptedRun, OptionError
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from edge_sr.live.request import LiveReport, Place
-    from edge_sr.video.live_sinks import Outlet
+    from edge_sr.camera.request import LiveReport, Place
+    from edge_sr.video.live.sinks import Outlet
 
 
 def camera(
@@ -66,11 +66,11 @@ def camera(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Upscale a camera or a stream as it comes in, the newest frame first."""
+    from edge_sr.camera.request import Request
+    from edge_sr.camera.run import run
     from edge_sr.cli.interrupts import stopping
     from edge_sr.cli.progress import Talker
-    from edge_sr.live.request import Request
-    from edge_sr.live.run import run
-    from edge_sr.video.address import parse_address
+    from edge_sr.video.live.address import parse_address
 
     _check_places(source, output, serve, as_json)
     _check_companions(output, codec, fps, min_scale)
@@ -140,8 +140,8 @@ def _check_companions(output: str | None, codec: str | None, fps: str | None, mi
 
 
 def _outlet(output: str, codec: str | None, overwrite: bool) -> Outlet:
-    from edge_sr.video.address import parse_address
-    from edge_sr.video.live_sinks import plan_outlet
+    from edge_sr.video.live.address import parse_address
+    from edge_sr.video.live.sinks import plan_outlet
 
     return plan_outlet(parse_address(output), codec, overwrite)
 
@@ -190,7 +190,7 @@ def _threshold(value: int) -> int:
 
 def _place(text: str) -> Place:
     """``[HOST:]PORT``, the host this one alone when it is left out."""
-    from edge_sr.live.request import Place
+    from edge_sr.camera.request import Place
 
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_sr import __version__
+from edge_sr.version import __version__
 
 if TYPE_CHECKING:
-    from edge_sr.evaluation.health import Finding
+    from edge_sr.doctor import Finding
 
 MARKS = {"ready": "ok", "absent": "--", "broken": "!!"}
 
@@ -19,8 +19,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     """Try every part of Edge SR on this machine, a line each."""
     from dataclasses import asdict
 
-    from edge_sr.evaluation.health import examine
-    from edge_sr.evaluation.machine import describe
+    from edge_sr.doctor import examine
+    from edge_sr.machine.description import describe
 
     machine = describe()
     if as_json:

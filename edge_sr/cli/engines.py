@@ -12,7 +12,7 @@ import typer
 from edge_sr.errors import EngineError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
-    from edge_sr.engine_cache.cache import Engine, EngineCache
+    from edge_sr.engines.store.cache import Engine, EngineCache
 
 app = typer.Typer(no_args_is_help=True, help="List, show, verify and prune built engines.")
 
@@ -79,7 +79,7 @@ def prune(
     json_: JsonOption = False,
 ) -> None:
     """Remove damaged and stale engines, and by age or size what else is asked for."""
-    from edge_sr.engines import prune as pruning
+    from edge_sr.engines.store import prune as pruning
 
     if any(value is not None and value < 0 for value in (older_than, keep_mib)):
         raise OptionError("--older-than and --keep-mib are 0 or more")
@@ -99,7 +99,7 @@ def _report_removals(removed: list[Any], dry_run: bool, as_json: bool) -> None:
 
 
 def _open() -> EngineCache:
-    from edge_sr.engine_cache.cache import EngineCache
+    from edge_sr.engines.store.cache import EngineCache
 
     return EngineCache()
 

@@ -67,8 +67,8 @@ def _line(row: Row) -> str:
 def _request(
     bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int, with_crops: bool
 ) -> Request:
+    from edge_sr.evaluation.hr_references import find_originals
     from edge_sr.evaluation.measure import Request
-    from edge_sr.evaluation.originals import find_originals
     from edge_sr.grid import parse_scale
 
     return Request(
@@ -103,8 +103,8 @@ def _check_report(report: Path | None) -> None:
 
 
 def _write_report(path: Path, found: list[Evaluation]) -> None:
+    from edge_sr.atomic_file import write_whole
     from edge_sr.evaluation.report import page
-    from edge_sr.whole_file import write_whole
 
     write_whole(path, page(found).encode("utf-8"))
     typer.echo(f"report: {path}", err=True)

@@ -14,8 +14,8 @@ from edge_sr.errors import ConfigError, InputNotFoundError, OptionError
 from edge_sr.optional import require
 
 if TYPE_CHECKING:
+    from edge_sr.bundle import Bundle
     from edge_sr.export.bundle import Identity
-    from edge_sr.manifest import Bundle
     from edge_sr.spec import ModelSpec
 
 PRECISIONS = "fp32,fp16"
@@ -48,9 +48,9 @@ def export(
 
 
 def _export_brought(path: Path, spec: ModelSpec | None, output: Path, precision: str) -> Bundle:
-    from edge_sr.export.brought import export_brought
-    from edge_sr.export.brought_probe import Stated
-    from edge_sr.manifest import file_sha256
+    from edge_sr.bundle import file_sha256
+    from edge_sr.export.external.network import export_brought
+    from edge_sr.export.external.probe import Stated
     from edge_sr.spec import from_mapping
 
     if precision not in (PRECISIONS, "fp32"):
@@ -77,8 +77,8 @@ def _export_checkpoint(path: Path, spec: ModelSpec | None, output: Path, precisi
 def _identity(
     weights: Path, sha256: str, notes: tuple[str, ...], spec: ModelSpec | None, output: Path
 ) -> Identity:
+    from edge_sr.bundle import Source
     from edge_sr.export.bundle import Identity
-    from edge_sr.manifest import Source
 
     source = Source(weights.name, sha256, notes)
     if spec is None:

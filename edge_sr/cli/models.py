@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from edge_sr.manifest import Bundle
+    from edge_sr.bundle import Bundle
 
 
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """List the shipped networks, the default first."""
-    from edge_sr.manifest import shipped_bundles
+    from edge_sr.bundle import shipped_bundles
 
     found = [_entry(bundle) for bundle in shipped_bundles()]
     if as_json:

@@ -15,7 +15,7 @@ from edge_sr.errors import OptionError
 if TYPE_CHECKING:
     from edge_sr.spec import ModelSpec
     from edge_sr.training.limit import Limit
-    from edge_sr.training.qat import RoundedTraining
+    from edge_sr.training.quantisation.qat import RoundedTraining
     from edge_sr.training.run import Outcome
 
 
@@ -82,8 +82,8 @@ def _rounding(bundle: str | None) -> RoundedTraining | None:
 
     for module in ("onnx", "onnxsim"):
         require(module, "edge-sr train --qat")
-    from edge_sr.manifest import open_bundle
-    from edge_sr.training.qat import RoundedTraining
+    from edge_sr.bundle import open_bundle
+    from edge_sr.training.quantisation.qat import RoundedTraining
 
     return RoundedTraining(open_bundle(bundle))
 
@@ -102,7 +102,7 @@ def _say(text: str) -> None:
 
 
 def _report(outcome: Outcome) -> dict[str, object]:
-    from edge_sr.training.ladder import WHOLE_SCALES
+    from edge_sr.training.data.scale_set import WHOLE_SCALES
 
     scales = dict(zip((f"x{scale}" for scale in WHOLE_SCALES), outcome.psnr, strict=True))
     plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(outcome).items()}

@@ -14,8 +14,8 @@ import typer
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
-    from edge_sr.upscaling.request import Report, Request
-    from edge_sr.video.film import Excerpt
+    from edge_sr.upscale.request import Report, Request
+    from edge_sr.video.film.film import Excerpt
 
 Input = Annotated[str, typer.Argument(help="A picture, a folder of pictures, or anything FFmpeg opens.")]
 Output = Annotated[
@@ -76,8 +76,8 @@ def upscale(
     given = dict(locals())
     from edge_sr.cli.interrupts import stopping
     from edge_sr.cli.progress import Talker
-    from edge_sr.upscaling.request import Controls
-    from edge_sr.upscaling.upscale import upscale as run
+    from edge_sr.upscale.request import Controls
+    from edge_sr.upscale.upscale import upscale as run
 
     talker = Talker()
     with stopping(talker.say) as stop:
@@ -88,7 +88,7 @@ def upscale(
 def _request(given: dict[str, Any]) -> Request:
     """The request of the command line's words, by their names in ``upscale``."""
     from edge_sr.grid import parse_scale
-    from edge_sr.upscaling.request import Request
+    from edge_sr.upscale.request import Request
 
     as_given = ("input", "output", "height", "model", "backend", "precision", "codec", "crf", "preset")
     flags = ("hwaccel", "resume", "overwrite", "strict")
@@ -145,7 +145,7 @@ def parse_time(text: str, option: str) -> Fraction:
 
 
 def _excerpt(start: str | None, duration: str | None) -> Excerpt:
-    from edge_sr.video.film import Excerpt
+    from edge_sr.video.film.film import Excerpt
 
     length = None if duration is None else parse_time(duration, "--duration")
     if length == 0:

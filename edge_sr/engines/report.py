@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_sr.engine_cache.cache import Engine
+from edge_sr.engines.store.cache import Engine
 
 
 def row(engine: Engine) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_sr.engine_cache.gpu import Gpu
+from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour
 from edge_sr.errors import ConfigError, OptionError, UnknownNameError
+from edge_sr.machine.gpu import Gpu
 from edge_sr.spec import load_toml
-from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour
 
 Size = tuple[int, int]
 

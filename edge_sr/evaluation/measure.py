@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.bundle import Bundle, open_bundle
 from edge_sr.errors import MediaError, OptionError, ShapeError
 from edge_sr.evaluation.crops import crops, worst_box
-from edge_sr.evaluation.machine import describe
-from edge_sr.evaluation.originals import Original, Originals
+from edge_sr.evaluation.hr_references import Original, Originals
 from edge_sr.evaluation.results import (
     PROTOCOL,
     Evaluation,
@@ -29,10 +29,10 @@ from edge_sr.evaluation.results import (
     number,
 )
 from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf
-from edge_sr.manifest import Bundle, open_bundle
+from edge_sr.machine.description import describe
 from edge_sr.quality import Quality, compare, pair_sizes
 from edge_sr.resample import Kernel, resize
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.upscaler import Upscaler
 
 Picture = NDArray[np.uint8]
 Notify = Callable[[str], None]

@@ -8,12 +8,12 @@ from importlib.resources import files
 from itertools import chain
 from string import Template
 
-from edge_sr import __version__
+from edge_sr.chart import SHAPES, Level, Point, scatter
 from edge_sr.errors import OptionError
-from edge_sr.evaluation.chart import SHAPES, Level, Point, scatter
 from edge_sr.evaluation.crops import AMPLIFIED, CROP_NAMES
 from edge_sr.evaluation.report_tables import layer_prices, scrolling, times
 from edge_sr.evaluation.results import Evaluation, Row, Score, Speed, Worst
+from edge_sr.version import __version__
 
 MEASURES = (("psnr_y", "PSNR-Y dB", 2), ("ssim_y", "SSIM-Y", 4), ("psnr_rgb", "PSNR-RGB dB", 2))
 VMAF = ("vmaf", "VMAF", 1)

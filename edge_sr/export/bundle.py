@@ -13,15 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edge_sr.errors import OptionError
-from edge_sr.export.diinn_form import diinn_form
-from edge_sr.export.form import Form, Input, inputs_of
-from edge_sr.export.graphs import LR, TILE, build_graph, with_uint8_pictures
-from edge_sr.export.liif_split import liif_form
-from edge_sr.export.metasr_split import metasr_form
-from edge_sr.export.parity import CaseResult, measure_parity
-from edge_sr.export.receptive import receptive_radius
-from edge_sr.manifest import (
+from edge_sr.bundle import (
     SCHEMA,
     Bundle,
     Description,
@@ -33,9 +25,17 @@ from edge_sr.manifest import (
     new_folder,
     write_description,
 )
-from edge_sr.models.diinn import Diinn
-from edge_sr.models.liif import Liif
-from edge_sr.models.metasr import MetaSr
+from edge_sr.errors import OptionError
+from edge_sr.export.graphs import LR, TILE, build_graph, with_uint8_pictures
+from edge_sr.export.parity import CaseResult, measure_parity
+from edge_sr.export.receptive import receptive_radius
+from edge_sr.export.split.diinn_form import diinn_form
+from edge_sr.export.split.form import Form, Input, inputs_of
+from edge_sr.export.split.liif import liif_form
+from edge_sr.export.split.metasr import metasr_form
+from edge_sr.models.implicit.diinn import Diinn
+from edge_sr.models.implicit.liif import Liif
+from edge_sr.models.implicit.metasr import MetaSr
 from edge_sr.spec import EncoderSpec
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}

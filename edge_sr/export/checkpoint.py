@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edge_sr.bundle import Bundle
 from edge_sr.export.bundle import FORMS, Identity, export_bundle
-from edge_sr.export.picture import export_picture_network
-from edge_sr.manifest import Bundle
+from edge_sr.export.single_graph import export_picture_network
 from edge_sr.models.checkpoint import Checkpoint
 from edge_sr.spec import PublishedSpec
 

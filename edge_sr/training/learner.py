@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from edge_sr.errors import CheckpointError
 from edge_sr.training import loss
-from edge_sr.training.lesson import Compile, Lesson
 from edge_sr.training.optimisers import optimisers_for
 from edge_sr.training.spec import ScheduleSpec
+from edge_sr.training.tasks.task import Compile, Lesson
 
 Tensors = dict[str, Tensor]
 # Standard deviations of the noise that `steadiness` shakes pictures by; bfloat16 could not tell less from its rounding.

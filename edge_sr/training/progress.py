@@ -6,10 +6,10 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_sr.atomic_file import write_whole
 from edge_sr.optional import require
-from edge_sr.training.ladder import WHOLE_SCALES
+from edge_sr.training.data.scale_set import WHOLE_SCALES
 from edge_sr.training.state import Record
-from edge_sr.whole_file import write_whole
 
 Say = Callable[[str], None]
 

@@ -14,22 +14,22 @@ from torch import nn
 
 from edge_sr.errors import CheckpointError, ConfigError, InterruptedRun, OutputExistsError
 from edge_sr.models.checkpoint import load_checkpoint
-from edge_sr.models.diinn import Diinn
+from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.spec import ModelSpec, to_mapping
-from edge_sr.training import crops as packed
-from edge_sr.training.batches import BatchSource
-from edge_sr.training.ladder import build_rung
+from edge_sr.training.data import crops as packed
+from edge_sr.training.data.batches import BatchSource
+from edge_sr.training.data.scale_set import build_rung
+from edge_sr.training.data.shrinking import shrinker
 from edge_sr.training.learner import Learner
-from edge_sr.training.lesson import lesson_for
 from edge_sr.training.limit import Limit
 from edge_sr.training.progress import Say, draw_curve, line
-from edge_sr.training.shrinking import shrinker
 from edge_sr.training.spec import training_spec
 from edge_sr.training.state import Record, RunState, load_state, resume_path, save_state, save_weights
+from edge_sr.training.tasks.task import lesson_for
 from edge_sr.training.validation import Validation
 
 if TYPE_CHECKING:
-    from edge_sr.training.qat import RoundedTraining
+    from edge_sr.training.quantisation.qat import RoundedTraining
 
 LOSS_EVERY = 20
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from edge_sr.quality import psnr_y
-from edge_sr.training.ladder import WHOLE_SCALES, Shrink, build_rung
-from edge_sr.training.pictures import Pixels
+from edge_sr.training.data.pictures import Pixels
+from edge_sr.training.data.scale_set import WHOLE_SCALES, Shrink, build_rung
 
 Enlarged = Callable[[nn.Module, Tensor, int], Tensor]
 

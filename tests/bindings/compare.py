@@ -1,4 +1,4 @@
-"""Compare one TensorRT binding with ``edge_sr.trt_interface``; prints a JSON list of what does not fit.
+"""Compare one TensorRT binding with ``edge_sr.engines.interface.protocols``; prints a JSON list of what does not fit.
 
     python tests/bindings/compare.py EXTENSION_MODULE [MODULE_NAME]
 
@@ -18,7 +18,8 @@ from importlib.machinery import ExtensionFileLoader
 from types import ModuleType
 from typing import Any
 
-from edge_sr import trt, trt_interface
+from edge_sr.engines.interface import loader as trt
+from edge_sr.engines.interface import protocols as trt_interface
 from edge_sr.errors import MissingError
 
 

@@ -6,24 +6,20 @@ Prints one line for each thing that held; any other ending is a failure.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
+from support.engine_standin import keys_for, onnx_result
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from engine_standin import keys_for, onnx_result
-
-from edge_sr.engine_cache.identity import Shape
-from edge_sr.engine_cache.shapes import pair_of
+from edge_sr.backends.base import PartTimes
+from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
+from edge_sr.backends.onnxruntime.runner import OnnxRunner, open_session
+from edge_sr.backends.tensorrt.runner import TensorRTRunner
+from edge_sr.bundle import open_bundle
+from edge_sr.engines.store.identity import Shape
+from edge_sr.engines.store.shapes import pair_of
 from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import sampling_grid
-from edge_sr.manifest import open_bundle
-from edge_sr.runtime.cuda_pycuda import PycudaDriver
-from edge_sr.runtime.onnx_runner import OnnxRunner, open_session
-from edge_sr.runtime.runner import PartTimes
-from edge_sr.runtime.tensorrt import TensorRTRunner
 from edge_sr.tensors import reference_card
 
 BUNDLE = open_bundle("diinn-nano")

@@ -6,12 +6,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from calling import Command
+from support.calling import Command
 
-from edge_sr.evaluation import bench as work
-from edge_sr.evaluation.cost import split_cost
-from edge_sr.manifest import open_bundle
-from edge_sr.runtime import peak
+from edge_sr.benchmark import bench as work
+from edge_sr.benchmark import peak
+from edge_sr.benchmark.cost import split_cost
+from edge_sr.bundle import open_bundle
 
 KEYS = {"encoder_ms", "decoder_ms", "fps", "gflop_per_frame", "gflops", "peak_gflops", "peak_rss_mb"}
 SMALL = ("diinn-nano", "--input-size", "24x16", "--scale", "2.5")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge_sr.trt import Flavour, installed_version
+from edge_sr.engines.interface.loader import Flavour, installed_version
 
 ROOT = Path(__file__).parents[2]
 with_rtx = pytest.mark.skipif(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calling import Answer, Command
 from PIL import Image
-from scenes import write_scenes
+from support.calling import Answer, Command
+from support.scenes import write_scenes
 
-from edge_sr.manifest import open_bundle
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.bundle import open_bundle
+from edge_sr.upscaler import Upscaler
 
 pytest.importorskip("onnx")
 

@@ -22,6 +22,7 @@ import av
 import numpy as np
 import pytest
 
+RTSP_SERVER = Path(__file__).parents[1] / "support" / "rtsp_server.py"
 KEYS = {
     "frames_in",
     "frames_out",
@@ -289,7 +290,7 @@ def gstreamer_python() -> str | None:
 def rtsp_camera(port: int) -> Iterator[None]:
     python = gstreamer_python()
     assert python is not None
-    server = subprocess.Popen([python, str(Path(__file__).with_name("rtsp_server.py")), str(port)])
+    server = subprocess.Popen([python, str(RTSP_SERVER), str(port)])
     end = time.monotonic() + 30
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

@@ -21,7 +21,7 @@ import pytest
 
 aiohttp = pytest.importorskip("aiohttp")
 
-from chromium import BINARY, Chromium
+from support.chromium import BINARY, Chromium
 
 needs_browser = pytest.mark.skipif(BINARY is None, reason="no Chromium here")
 VIEW = {"view": [0, 0, 96, 64], "screen": [192, 128]}

@@ -10,7 +10,7 @@ import pytest
 aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
-from chromium import Chromium
+from support.chromium import Chromium
 from test_camera_page import film, needs_browser, run, served
 
 __all__ = ["film"]  # a fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
-from calling import Command
+from support.calling import Command
 
 from edge_sr import __version__
-from edge_sr.engine_cache.gpu import Gpu
+from edge_sr import doctor as health
+from edge_sr.engines.interface.loader import Flavour, installed_version
 from edge_sr.errors import MissingError
-from edge_sr.evaluation import health
-from edge_sr.trt import Flavour, installed_version
+from edge_sr.machine.gpu import Gpu
 
 PARTS = ["onnxruntime", "native", "openvino", "tensorrt", "tensorrt-rtx", "gpu", "pycuda", "ffmpeg"]
 

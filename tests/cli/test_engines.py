@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_sr.trt import Flavour, installed_version
+from edge_sr.engines.interface.loader import Flavour, installed_version
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(

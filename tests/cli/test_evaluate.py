@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from calling import Command
 from PIL import Image
+from support.calling import Command
 
 from edge_sr.tensors import reference_card
 

@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from brought_onnx import model
-from calling import Command
+from support.calling import Command
+from support.external_onnx import model
 
-from edge_sr.manifest import read_bundle
+from edge_sr.bundle import read_bundle
 
 
 @pytest.fixture

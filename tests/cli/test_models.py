@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from calling import Command
+from support.calling import Command
 
-from edge_sr.manifest import shipped_bundles
+from edge_sr.bundle import shipped_bundles
 
 
 @pytest.fixture

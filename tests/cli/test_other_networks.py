@@ -9,13 +9,13 @@ import pytest
 
 pytest.importorskip("torch")
 
-from calling import Command
-from networks import LAYOUTS
 from PIL import Image
-from scenes import write_scenes
+from support.calling import Command
+from support.networks import LAYOUTS
+from support.scenes import write_scenes
 
-from edge_sr.evaluation import bench as work
-from edge_sr.runtime import peak
+from edge_sr.benchmark import bench as work
+from edge_sr.benchmark import peak
 from edge_sr.tensors import reference_card
 
 SPEC = """

@@ -12,9 +12,9 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from calling import Answer, Command
-from films import Making, frame_pixels, frame_times, make_film, packets
 from PIL import Image
+from support.calling import Answer, Command
+from support.films import Making, frame_pixels, frame_times, make_film, packets
 
 from edge_sr.cli.progress import clock, progress_line
 from edge_sr.cli.upscale import command_to_go_on, parse_time

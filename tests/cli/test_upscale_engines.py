@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.calling import Command
+from support.cuda.device import FakeDriver
+from support.engine_standin import StandInEngine
+from support.films import Making, frame_pixels, make_film
+from support.tiny_bundle import write_network
 
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-from calling import Command
-from engine_standin import StandInEngine
-from films import Making, frame_pixels, make_film
-from tiny_bundle import write_network
-
-from edge_sr.engine_cache.gpu import Gpu
-from edge_sr.engine_cache.identity import EngineKey
-from edge_sr.manifest import Bundle
-from edge_sr.runtime import tensorrt_open
-from edge_sr.runtime.cuda_fake import FakeDriver
+from edge_sr.backends.tensorrt import open as tensorrt_open
+from edge_sr.bundle import Bundle
+from edge_sr.engines.store.identity import EngineKey
+from edge_sr.machine.gpu import Gpu
 
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
 

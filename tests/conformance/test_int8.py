@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scenes import originals, scene, write_scenes
+from support.scenes import originals, scene, write_scenes
 
+from edge_sr import plan as blocks
+from edge_sr.backends import autotune as choice
+from edge_sr.backends.registry import BACKENDS
+from edge_sr.bundle import Bundle
 from edge_sr.grid import output_region
-from edge_sr.manifest import Bundle
-from edge_sr.runtime import blocks, choice
-from edge_sr.runtime.backends import BACKENDS
-from edge_sr.runtime.upscaler import Upscaler
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 pytest.importorskip("onnx")
 CPU = [name for name in BACKENDS if not name.startswith("tensorrt")]

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_sr import plan as blocks
+from edge_sr.backends.onnxruntime.runner import open_session
+from edge_sr.backends.registry import BACKENDS
+from edge_sr.bundle import Bundle
 from edge_sr.errors import OptionError, ShapeError
 from edge_sr.grid import output_region, sampling_grid
-from edge_sr.manifest import Bundle
 from edge_sr.resample import Kernel, resize
-from edge_sr.runtime import blocks
-from edge_sr.runtime.backends import BACKENDS
-from edge_sr.runtime.onnx_runner import open_session
-from edge_sr.runtime.upscaler import Upscaler
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 CPU = [name for name in BACKENDS if not name.startswith("tensorrt")]
 SIZES = [(37, 29), (74, 58), (111, 87), (101, 77), (122, 96), (148, 116), (296, 232), (60, 200)]

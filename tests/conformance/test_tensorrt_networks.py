@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "unit")]
-from engine_standin import checked_backend
-from test_runners import (  # noqa: F401
+from conformance.test_runners import (  # noqa: F401
     test_a_region_is_that_crop_of_the_whole,
     test_a_stream_gives_what_calls_give,
     test_a_stream_that_is_given_up_leaves_the_upscaler_in_order,
@@ -21,13 +16,14 @@ from test_runners import (  # noqa: F401
     test_the_same_cut_twice_is_bit_equal,
     test_uint8_equals_the_contract,
 )
-from tiny_bundle import write_network
+from support.cuda.device import FakeDriver
+from support.engine_standin import checked_backend
+from support.tiny_bundle import write_network
 
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.backends import BACKENDS
-from edge_sr.runtime.cuda_fake import FakeDriver
-from edge_sr.runtime.runner import FlightRunner
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.backends.base import FlightRunner
+from edge_sr.backends.registry import BACKENDS
+from edge_sr.bundle import Bundle
+from edge_sr.upscaler import Upscaler
 
 pytestmark = pytest.mark.filterwarnings("ignore:pictures of .* in .* windows")
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.kernel_engine import SOURCE
 
-from edge_sr.engine_cache.gpu import Gpu, find_gpu
+from edge_sr.backends.base import PartTimes
+from edge_sr.backends.cuda.driver.protocol import Rectangle
+from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
 from edge_sr.errors import EdgeSRError
 from edge_sr.grid import sampling_grid
-from edge_sr.runtime.cuda import Rectangle
-from edge_sr.runtime.cuda_pycuda import PycudaDriver
-from edge_sr.runtime.runner import PartTimes
+from edge_sr.machine.gpu import Gpu, find_gpu
 from edge_sr.tensors import reference_card
 
 SIZE, AFTER = (320, 180), (1013, 571)
@@ -50,7 +51,7 @@ def cubin(gpu: Gpu, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     pytest.importorskip("cuda.bindings.driver", reason="not run: cuda-python is not installed")
     if shutil.which("nvcc") is None:
         pytest.skip("not run: nvcc, which compiles the stand-in kernels, is not on PATH")
-    from kernel_engine import compile_kernels
+    from support.kernel_engine import compile_kernels
 
     return compile_kernels(gpu.compute_capability, tmp_path_factory.mktemp("kernels"))
 
@@ -113,7 +114,7 @@ def test_streams_wait_for_events_and_events_measure(driver: PycudaDriver) -> Non
 
 @pytest.mark.parametrize("graphs", [False, True])
 def test_three_frames_in_flight(driver: PycudaDriver, cubin: bytes, gpu: Gpu, graphs: bool) -> None:
-    from kernel_engine import kernel_runner
+    from support.kernel_engine import kernel_runner
 
     runner, images, grid = kernel_runner(driver, cubin, graphs), pictures(60), sampling_grid(SIZE, AFTER)
     started = time.perf_counter()
@@ -140,7 +141,7 @@ def medians(times: Sequence[PartTimes]) -> str:
 
 
 def test_one_frame_at_a_time_by_parts(driver: PycudaDriver, cubin: bytes, gpu: Gpu) -> None:
-    from kernel_engine import kernel_runner
+    from support.kernel_engine import kernel_runner
 
     runner, (image,), grid = kernel_runner(driver, cubin, False), pictures(1), sampling_grid(SIZE, AFTER)
     marks = [time.perf_counter()]
@@ -156,7 +157,7 @@ def test_one_frame_at_a_time_by_parts(driver: PycudaDriver, cubin: bytes, gpu: G
 
 
 def test_everything_is_given_back(driver: PycudaDriver, cubin: bytes) -> None:
-    from kernel_engine import kernel_runner
+    from support.kernel_engine import kernel_runner
 
     with driver.entered():
         before = driver.memory()[0]
@@ -174,8 +175,7 @@ def test_the_kernels_compile_for_every_architecture(tmp_path: Path) -> None:
         pytest.skip("not run: nvcc is not on PATH")
     import subprocess
 
-    source = Path(__file__).with_name("standin.cu")
     targets = [75, 80, 86, 87, 89, 90, 100, 110, 120, 121]
     codes = [f"-gencode=arch=compute_{sm},code=sm_{sm}" for sm in targets]
-    subprocess.run(["nvcc", "-fatbin", *codes, str(source), "-o", str(tmp_path / "all.fatbin")], check=True)
+    subprocess.run(["nvcc", "-fatbin", *codes, str(SOURCE), "-o", str(tmp_path / "all.fatbin")], check=True)
     assert (tmp_path / "all.fatbin").stat().st_size > 0

@@ -8,7 +8,6 @@ Needs a TensorRT flavour that supports the GPU, and the ``cuda`` extra; what is 
 from __future__ import annotations
 
 import math
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -16,23 +15,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.tiny_bundle import write_network
 
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-from tiny_bundle import write_network
-
-from edge_sr import trt
-from edge_sr.engine_cache.cache import EngineCache
-from edge_sr.engine_cache.gpu import find_gpu
-from edge_sr.engines.build import build
-from edge_sr.engines.request import BuildRequest, find_workplace
+from edge_sr.backends.onnxruntime.runner import OnnxEncoder, OnnxRunner
+from edge_sr.backends.tensorrt.open import obstacle, open_network, open_runner
+from edge_sr.backends.tensorrt.proof.pair import difference
+from edge_sr.bundle import Bundle, shipped_bundles
+from edge_sr.engines.build.builder import build
+from edge_sr.engines.build.request import BuildRequest, find_workplace
+from edge_sr.engines.interface import loader as trt
+from edge_sr.engines.interface.loader import Flavour
+from edge_sr.engines.store.cache import EngineCache
 from edge_sr.engines.target import load_target
 from edge_sr.grid import sampling_grid
-from edge_sr.manifest import Bundle, shipped_bundles
-from edge_sr.runtime.onnx_runner import OnnxEncoder, OnnxRunner
-from edge_sr.runtime.tensorrt_open import obstacle, open_network, open_runner
-from edge_sr.runtime.tensorrt_proof import difference
+from edge_sr.machine.gpu import find_gpu
 from edge_sr.tensors import reference_card
-from edge_sr.trt import Flavour
 
 SIZE, AFTERS = (320, 180), ((640, 360), (864, 486))
 # Levels and dB against FP32 on the CPU.

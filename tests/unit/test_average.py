@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 from edge_sr.models.checkpoint import load_checkpoint
-from edge_sr.models.diinn import Diinn
+from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 from edge_sr.training.state import save_weights
 

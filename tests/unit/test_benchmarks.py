@@ -11,7 +11,7 @@ from typing import Any
 import onnxruntime
 import pytest
 from PIL import Image
-from scenes import scene
+from support.scenes import scene
 
 ROOT = Path(__file__).parents[2]
 

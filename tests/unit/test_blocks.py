@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edge_sr import plan as blocks
 from edge_sr.grid import Box
-from edge_sr.runtime import blocks
 
 MIB = 1 << 20
 

@@ -12,19 +12,19 @@ import pytest
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from brought_onnx import model
 from onnx import TensorProto, helper, numpy_helper
+from support.external_onnx import model
 
-from edge_sr import memory
+from edge_sr import plan as blocks
+from edge_sr.bundle import Source, read_bundle
 from edge_sr.errors import CheckpointError, InputNotFoundError, MemoryLimitError, OutputExistsError
-from edge_sr.export.brought import export_brought
-from edge_sr.export.brought_model import read_model
-from edge_sr.export.brought_probe import Stated
 from edge_sr.export.bundle import Identity
-from edge_sr.manifest import Source, read_bundle
-from edge_sr.runtime import blocks
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.export.external.model import read_model
+from edge_sr.export.external.network import export_brought
+from edge_sr.export.external.probe import Stated
+from edge_sr.machine import memory
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 IDENTITY = Identity("brought", "1", Source("net.onnx", "0" * 64))
 FRAME = reference_card(61, 47)

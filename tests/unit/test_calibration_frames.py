@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scenes import originals, scene, write_scenes
+from support.scenes import originals, scene, write_scenes
 
-from edge_sr.calibration.drawings import drawing
-from edge_sr.calibration.frames import choose_frames, liveliest_crop
+from edge_sr.calibration.frames.selection import choose_frames, liveliest_crop
+from edge_sr.calibration.frames.sources import Original, read_originals
+from edge_sr.calibration.frames.synthetic import drawing
 from edge_sr.calibration.recipe import Recipe
-from edge_sr.calibration.sources import Original, read_originals
 from edge_sr.errors import InputError, InputNotFoundError, MediaError
 
 RECIPE = Recipe(range_frames=4, price_frames=2, drawings=3, crop=64)

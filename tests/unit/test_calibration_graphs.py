@@ -10,15 +10,15 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from edge_sr.calibration.dla_cache import cache_text
-from edge_sr.calibration.equalise import channel_limits, equalised, find_factors, groups
-from edge_sr.calibration.layers import GraphMap
-from edge_sr.calibration.levels import PLACEMENTS, Scale, half_exact, weight_levels, weight_scales
-from edge_sr.calibration.placement import quantised
-from edge_sr.calibration.ranges import Histogram, Probe, entropy_share, limits, percentile_share
-from edge_sr.calibration.trial import open_graph
+from edge_sr.bundle import Bundle
+from edge_sr.calibration.graph.dla_cache import cache_text
+from edge_sr.calibration.graph.layers import GraphMap
+from edge_sr.calibration.graph.qdq import quantised
+from edge_sr.calibration.ranges.equalise import channel_limits, equalised, find_factors, groups
+from edge_sr.calibration.ranges.levels import PLACEMENTS, Scale, half_exact, weight_levels, weight_scales
+from edge_sr.calibration.ranges.methods import Histogram, Probe, entropy_share, limits, percentile_share
+from edge_sr.calibration.search.trial import open_graph
 from edge_sr.errors import BundleError
-from edge_sr.manifest import Bundle
 
 
 @pytest.fixture

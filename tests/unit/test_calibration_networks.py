@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from recipes import lenient_recipe
-from scenes import scene, write_scenes
+from support.recipes import lenient_recipe
+from support.scenes import scene, write_scenes
 
+from edge_sr import plan as blocks
+from edge_sr.bundle import Bundle
 from edge_sr.errors import BudgetError, BundleError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime import blocks
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.upscaler import Upscaler
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -76,11 +76,11 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def exported(name: str, folder: Path) -> Bundle:
-    from networks import LAYOUTS
+    from support.networks import LAYOUTS
 
+    from edge_sr.bundle import Source
     from edge_sr.export.bundle import Identity
-    from edge_sr.export.picture import export_picture_network
-    from edge_sr.manifest import Source
+    from edge_sr.export.single_graph import export_picture_network
 
     layout, identity = LAYOUTS[name], Identity(name, "1", Source("net.pth", "0" * 64))
     return export_picture_network(layout.spec("narrow"), layout.random("narrow"), identity, folder / "bundle")
@@ -140,8 +140,8 @@ def test_its_price_is_of_the_pictures_that_people_get(made: Made) -> None:
     from fractions import Fraction
 
     from edge_sr.calibration.calibrate import subject_of
-    from edge_sr.calibration.frames import Sample
-    from edge_sr.calibration.trial import Trial
+    from edge_sr.calibration.frames.selection import Sample
+    from edge_sr.calibration.search.trial import Trial
 
     bundle, sample, scales = made.done.bundle, Sample.of("scene", scene(5)), (Fraction(3, 2), Fraction(3))
     subject = subject_of(bundle)
@@ -154,7 +154,7 @@ def test_its_price_is_of_the_pictures_that_people_get(made: Made) -> None:
 
 def test_tensorrt_for_rtx_builds_it_in_int8(made: Made, tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx")
-    from rtx_builds import build_all
+    from support.rtx_builds import build_all
 
     for capability in ("8.9", "portable"):
         built = build_all(made.done.bundle, capability, tmp_path / capability, sizes=((64, 48),))
@@ -188,11 +188,11 @@ def test_a_budget_that_it_cannot_meet_leaves_nothing(tmp_path: Path) -> None:
 def test_names_survive_weights_that_the_exporter_computed_anew() -> None:
     """EDSR's scaled residuals: folded into weights whose names differ from one precision to the next."""
     import onnx
-    from networks import LAYOUTS
+    from support.networks import LAYOUTS
 
-    from edge_sr.calibration.layers import GraphMap
-    from edge_sr.export.picture import build_network_graph
-    from edge_sr.models.published import build_network
+    from edge_sr.calibration.graph.layers import GraphMap
+    from edge_sr.export.single_graph import build_network_graph
+    from edge_sr.models.families import build_network
     from edge_sr.spec import PublishedSpec
 
     options = {**LAYOUTS["edsr"].narrow, "res_scale": 0.1}
@@ -210,8 +210,8 @@ def test_names_survive_weights_that_the_exporter_computed_anew() -> None:
 def test_factors_leave_a_shared_weight_alone(made: Made) -> None:
     import onnx
 
-    from edge_sr.calibration.equalise import groups
-    from edge_sr.calibration.layers import GraphMap
+    from edge_sr.calibration.graph.layers import GraphMap
+    from edge_sr.calibration.ranges.equalise import groups
 
     graph = GraphMap(onnx.load(made.done.bundle.graph("network", "fp32")))
     scaled = {tensor for group in groups(graph) for tensor in group}
@@ -222,12 +222,12 @@ def test_factors_leave_a_shared_weight_alone(made: Made) -> None:
 
 def brought(folder: Path, **what: Any) -> Bundle:
     import onnx
-    from brought_onnx import model
+    from support.external_onnx import model
 
-    from edge_sr.export.brought import export_brought
-    from edge_sr.export.brought_probe import Stated
+    from edge_sr.bundle import Source
     from edge_sr.export.bundle import Identity
-    from edge_sr.manifest import Source
+    from edge_sr.export.external.network import export_brought
+    from edge_sr.export.external.probe import Stated
 
     onnx.save_model(model(**what), folder / "net.onnx")
     identity = Identity("brought", "1", Source("net.onnx", "0" * 64))

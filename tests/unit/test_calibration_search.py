@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("onnx")
 
-from edge_sr.calibration.memo import Memo
 from edge_sr.calibration.recipe import Budget
-from edge_sr.calibration.search import Candidate, Search
-from edge_sr.calibration.trial import Price
+from edge_sr.calibration.search.cache import Memo
+from edge_sr.calibration.search.search import Candidate, Search
+from edge_sr.calibration.search.trial import Price
 from edge_sr.errors import BudgetError, OptionError
 
 COSTS = {"a": 0.01, "b": 0.06, "c": 0.002, "d": 0.02}

@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from checkpoints import (
+from support.checkpoints import (
     EDSR_BASELINE,
     NARROW,
     PAPER_WIDTHS,

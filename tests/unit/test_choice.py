@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_sr.backends import autotune as choice
+from edge_sr.bundle import Bundle
 from edge_sr.errors import OptionError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime import choice
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.upscaler import Upscaler
 
 
 @pytest.fixture(autouse=True)

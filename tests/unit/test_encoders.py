@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_sr import Upscaler, open_bundle
+from edge_sr.backends.native import decoder as native
+from edge_sr.backends.native.encoders import open_encoder
+from edge_sr.backends.openvino.encoder import OpenVinoEncoder, has_bf16
 from edge_sr.errors import OptionError
-from edge_sr.runtime import native
-from edge_sr.runtime.encoders import open_encoder
-from edge_sr.runtime.openvino_encoder import OpenVinoEncoder, has_bf16
 
 has_bf16_kernel = bool(native.BF16_KERNELS.intersection(native.kernels()))
 needs_bf16 = pytest.mark.skipif(not has_bf16_kernel, reason="no native bf16 kernel here")

@@ -15,16 +15,16 @@ from typing import cast
 
 import pytest
 
-from edge_sr.engine_cache.cache import Engine, EngineCache
-from edge_sr.engine_cache.identity import BuildSettings, ShapeRange
-from edge_sr.engines.build import build
-from edge_sr.engines.dla import off_dla, require_all_on_dla
-from edge_sr.engines.network import ParsedGraph
-from edge_sr.engines.request import BuildRequest, engine_keys, find_workplace
+from edge_sr.bundle import Bundle, open_bundle
+from edge_sr.engines.build.builder import build
+from edge_sr.engines.build.dla import off_dla, require_all_on_dla
+from edge_sr.engines.build.network import ParsedGraph
+from edge_sr.engines.build.request import BuildRequest, engine_keys, find_workplace
+from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, load
+from edge_sr.engines.store.cache import Engine, EngineCache
+from edge_sr.engines.store.identity import BuildSettings, ShapeRange
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError, OptionError
-from edge_sr.manifest import Bundle, open_bundle
-from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour, load
 
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
 pytest.importorskip("onnx", reason="the small test bundle is written with onnx")
@@ -199,11 +199,11 @@ BUILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from edge_sr.engines.build import build
-from edge_sr.engine_cache.cache import EngineCache
-from edge_sr.engines.request import BuildRequest, find_workplace
+from edge_sr.engines.build.builder import build
+from edge_sr.engines.store.cache import EngineCache
+from edge_sr.engines.build.request import BuildRequest, find_workplace
 from edge_sr.engines.target import load_target
-from edge_sr.manifest import read_bundle
+from edge_sr.bundle import read_bundle
 request = BuildRequest(read_bundle(Path(sys.argv[2])), load_target("rtx-40"), "fp16", ((64, 48),))
 cache = EngineCache(Path(sys.argv[3]))
 built = build(request, find_workplace(request, ""), cache, lambda text: print(text, flush=True))

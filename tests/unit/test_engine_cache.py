@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.engine_cache.cache import SCHEMA, Engine, EngineCache
-from edge_sr.engine_cache.identity import BuildSettings, EngineKey, EngineManifest, Proof, ShapeRange, Tensor
-from edge_sr.engine_cache.sealed import read_sealed, write_sealed
-from edge_sr.engines.prune import Limits, prune
-from edge_sr.engines.timing import TimingCache
+from edge_sr.engines.build.timing_cache import TimingCache
+from edge_sr.engines.store.cache import SCHEMA, Engine, EngineCache
+from edge_sr.engines.store.identity import BuildSettings, EngineKey, EngineManifest, Proof, ShapeRange, Tensor
+from edge_sr.engines.store.prune import Limits, prune
+from edge_sr.engines.store.sealed import read_sealed, write_sealed
 from edge_sr.errors import EngineError, OutputFolderError
 
 DATA = random.Random(7).randbytes(3000)
@@ -211,7 +211,7 @@ def test_prune_removes_engines_of_another_release(
     cache: EngineCache, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert engine.path.exists()
-    monkeypatch.setattr("edge_sr.trt.installed_version", lambda _: "2.0")
+    monkeypatch.setattr("edge_sr.engines.interface.loader.installed_version", lambda _: "2.0")
     assert [r.reason for r in prune(cache, Limits())] == ["built by tensorrt-rtx 1.0, installed is 2.0"]
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_sr.bundle import shipped_bundles
 from edge_sr.cli.app import COMMANDS, load_command
 from edge_sr.engines.target import target_names
-from edge_sr.manifest import shipped_bundles
 
 ROOT = Path(__file__).parents[2]
 GUIDES = ["docs/jetson.md", "docs/desktop.md", "docs/datacentre.md"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rtx_builds import TARGETS, build_all
+from support.rtx_builds import TARGETS, build_all
 
-from edge_sr.manifest import shipped_bundles
+from edge_sr.bundle import shipped_bundles
 
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
 

@@ -12,13 +12,13 @@ from PIL import Image
 
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError, OptionError
 from edge_sr.evaluation.crops import CROP_NAMES, SIDE, worst_box
+from edge_sr.evaluation.hr_references import find_originals
 from edge_sr.evaluation.measure import Request, evaluate, pairs
-from edge_sr.evaluation.originals import find_originals
 from edge_sr.evaluation.results import Evaluation, load
 from edge_sr.quality import compare, pair_sizes
 from edge_sr.resample import resize
-from edge_sr.runtime.upscaler import Upscaler
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 
 @pytest.fixture

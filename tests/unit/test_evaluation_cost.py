@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_sr.evaluation.cost import paper_cost, split_cost
+from edge_sr.benchmark.cost import paper_cost, split_cost
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 
 RDN = EncoderSpec("rdn", 64, 16, 8, 64)

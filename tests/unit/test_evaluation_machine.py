@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from edge_sr.evaluation.machine import describe, forget_peak_memory, package_version, peak_memory_mb
+from edge_sr.machine.description import describe, forget_peak_memory, package_version, peak_memory_mb
 
 
 def test_description_is_plain_data() -> None:

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from edge_sr.chart import Bar, Level, Point, bars, pareto, scatter, standalone
 from edge_sr.errors import OptionError
-from edge_sr.evaluation.chart import Bar, Level, Point, bars, pareto, scatter, standalone
 from edge_sr.evaluation.report import page
 from edge_sr.evaluation.results import PROTOCOL, Evaluation, LayerPrice, Row, Speed, Worst
 from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf

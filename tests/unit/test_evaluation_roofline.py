@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from edge_sr import open_bundle
-from edge_sr.evaluation.chart import stacked, standalone
-from edge_sr.evaluation.roofline import Part, Roof, drawing, frame_parts, measured_bandwidth, summary
+from edge_sr.benchmark.roofline import Part, Roof, drawing, frame_parts, measured_bandwidth, summary
+from edge_sr.chart import stacked, standalone
 
 ROOF = Roof(gflops=200.0, bandwidth=20.0)
 PARTS = [Part("encoder", 20.0, 0.04, 110.0), Part("decoder", 0.08, 0.05, 40.0)]

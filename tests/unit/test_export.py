@@ -12,21 +12,21 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from checkpoints import NARROW, PAPER_WIDTHS, RDN_B, all_modes, narrow_networks, random_network
 from onnx import TensorProto, helper
+from support.checkpoints import NARROW, PAPER_WIDTHS, RDN_B, all_modes, narrow_networks, random_network
 
+from edge_sr.bundle import Source, read_bundle
 from edge_sr.errors import OptionError, OutputExistsError, ParityError
 from edge_sr.export import parity
 from edge_sr.export.bundle import Identity, build_encoder, export_bundle
-from edge_sr.export.diinn_form import diinn_form
 from edge_sr.export.operators import PORTABLE, check_operators
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.rounding import rounding_twin
-from edge_sr.export.split import SplitDecoder, SplitEncoder
-from edge_sr.manifest import Source, read_bundle
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.export.split.diinn import SplitDecoder, SplitEncoder
+from edge_sr.export.split.diinn_form import diinn_form
 from edge_sr.spec import DecoderSpec
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 # One worker exports a network and runs all of its tests.
 NAMES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in narrow_networks()]

@@ -9,11 +9,11 @@ import av
 import numpy as np
 import pytest
 
-from edge_sr.manifest import shipped_bundles
-from edge_sr.upscaling.film_model import FOR_WORN_FILMS, suited_model
-from edge_sr.upscaling.request import Controls, Request, Silent
-from edge_sr.upscaling.upscale import upscale
-from edge_sr.video.film import Film
+from edge_sr.bundle import shipped_bundles
+from edge_sr.upscale.film_model import FOR_WORN_FILMS, suited_model
+from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.upscale import upscale
+from edge_sr.video.film.film import Film
 
 
 def film(path: Path, codec: str, **options: str) -> Path:

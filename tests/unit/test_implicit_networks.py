@@ -11,28 +11,28 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from checkpoints import EDSR_BASELINE, NARROW, RDN_B
-from engine_standin import runner_for
-from recipes import lenient_recipe
-from rtx_builds import build_all
-from scenes import scene, write_scenes
+from support.checkpoints import EDSR_BASELINE, NARROW, RDN_B
+from support.cuda.device import FakeDriver
+from support.engine_standin import runner_for
+from support.recipes import lenient_recipe
+from support.rtx_builds import build_all
+from support.scenes import scene, write_scenes
 
+from edge_sr import plan as blocks
+from edge_sr.backends.onnxruntime.runner import OnnxRunner
+from edge_sr.benchmark.cost import Cost, split_cost
+from edge_sr.bundle import Bundle, Source, open_bundle, read_bundle
 from edge_sr.calibration.calibrate import Request, calibrate
 from edge_sr.errors import CheckpointError
-from edge_sr.evaluation.cost import Cost, split_cost
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
-from edge_sr.export.liif_split import liif_form
+from edge_sr.export.split.liif import liif_form
 from edge_sr.grid import sampling_grid
-from edge_sr.manifest import Bundle, Source, open_bundle, read_bundle
 from edge_sr.models.checkpoint import build, load_checkpoint
-from edge_sr.models.implicit import ImplicitNetwork
-from edge_sr.runtime import blocks
-from edge_sr.runtime.cuda_fake import FakeDriver
-from edge_sr.runtime.onnx_runner import OnnxRunner
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.models.implicit.points import ImplicitNetwork
 from edge_sr.spec import EncoderSpec, ModelSpec, PublishedSpec, load_toml, to_mapping
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 WIDTHS = {"liif": (16, 12), "metasr": (16,)}
 FRAME = reference_card(61, 47)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import InputNotFoundError, OptionError, OutputExistsError, OutputFolderError
-from edge_sr.video import v4l2
-from edge_sr.video.address import parse_address, shown
-from edge_sr.video.gstreamer import pipeline_text
-from edge_sr.video.live_sinks import plan_outlet
+from edge_sr.video.live import v4l2
+from edge_sr.video.live.address import parse_address, shown
+from edge_sr.video.live.gstreamer import pipeline_text
+from edge_sr.video.live.sinks import plan_outlet
 
 SECRETS = [
     "rtsp://user:sesame@192.0.2.1/cam",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_sr.live.deadline import Cost, ScaleController
+from edge_sr.camera.pacing.deadline import Cost, ScaleController
 
 PERIOD = 1 / 25
 FIXED, PIXEL = 0.012, 0.005  # seconds a frame, and for each output pixel at scale 1

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_sr.live.engine import Choice
-from edge_sr.live.gate import Bucket, Gate, is_loopback
-from edge_sr.live.messages import before_region, packed
-from edge_sr.live.viewer import InOrder
-from edge_sr.live.views import MOST_PIXELS, Acknowledged, BadMessage, View, parse_message
+from edge_sr.camera.engine import Choice
+from edge_sr.camera.page.authentication import Bucket, Gate, is_loopback
+from edge_sr.camera.page.messages import before_region, packed
+from edge_sr.camera.page.viewer import InOrder
+from edge_sr.camera.page.views import MOST_PIXELS, Acknowledged, BadMessage, View, parse_message
 
 SOURCE = (320, 180)
 

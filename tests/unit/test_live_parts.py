@@ -8,15 +8,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from edge_sr.camera.pacing.clock import Timeline
+from edge_sr.camera.pacing.drop_oldest import Newest
+from edge_sr.camera.pacing.latency import Latencies
+from edge_sr.camera.pictures import FrameMaker, fitted
+from edge_sr.camera.reader import Thinner
+from edge_sr.camera.request import Fit, Request, fit
 from edge_sr.errors import MediaError, OptionError
-from edge_sr.live.clock import Timeline
-from edge_sr.live.latency import Latencies
-from edge_sr.live.newest import Newest
-from edge_sr.live.pictures import FrameMaker, fitted
-from edge_sr.live.reader import Thinner
-from edge_sr.live.request import Fit, Request, fit
-from edge_sr.video.address import parse_address
-from edge_sr.video.live_sinks import plan_outlet
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.sinks import plan_outlet
 
 
 def test_the_newest_frame_wins_and_drops_are_counted() -> None:

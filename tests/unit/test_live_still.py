@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_sr.live.still import TILE, StillUpscaler, dirty_tiles, rectangles
-from edge_sr.runtime.upscaler import Upscaler
+from edge_sr.camera.static_tiles import TILE, StillUpscaler, dirty_tiles, rectangles
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 WIDTH, HEIGHT = 208, 112
 

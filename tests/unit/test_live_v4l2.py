@@ -5,7 +5,15 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 
-from edge_sr.video.v4l2 import ENUM_FORMAT, ENUM_INTERVAL, ENUM_SIZE, MOST_PIXELS, Mode, best_mode, read_modes
+from edge_sr.video.live.v4l2 import (
+    ENUM_FORMAT,
+    ENUM_INTERVAL,
+    ENUM_SIZE,
+    MOST_PIXELS,
+    Mode,
+    best_mode,
+    read_modes,
+)
 
 # What a common USB webcam offers: raw pictures slowly, MJPEG quickly. Its H.264 is of no use here.
 FORMATS = [b"YUYV", b"MJPG", b"H264"]

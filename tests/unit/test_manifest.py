@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_sr.bundle import Bundle, new_folder, open_bundle, shipped_bundles
 from edge_sr.errors import BundleError, OutputExistsError, OutputFolderError, UnknownNameError
-from edge_sr.manifest import Bundle, new_folder, open_bundle, shipped_bundles
 
 
 @pytest.fixture

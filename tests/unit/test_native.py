@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.decoder_reference import Case, decode, random_case
 
+from edge_sr.backends.native import decoder as native
+from edge_sr.backends.native import library as native_library
 from edge_sr.errors import BundleError, MissingError, ShapeError, UnknownNameError
-from edge_sr.runtime import native, native_library
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "native"))
-from decoder_reference import Case, decode, random_case
 
 needs_library = pytest.mark.skipif(not native.available(), reason=f"no native library: {native.why_not()}")
 KERNELS = native.kernels()

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from networks import LAYOUTS, MEAN
+from support.networks import LAYOUTS, MEAN
 
 from edge_sr.errors import CheckpointError
 from edge_sr.models.checkpoint import load_checkpoint

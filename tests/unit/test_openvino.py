@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_sr.backends.openvino import runner as openvino_runner
+from edge_sr.backends.registry import choose_backend
+from edge_sr.bundle import Bundle
 from edge_sr.errors import MissingError, OptionError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime import openvino_runner
-from edge_sr.runtime.backends import choose_backend
-from edge_sr.runtime.upscaler import Upscaler
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 needs_openvino = pytest.mark.skipif(
     openvino_runner.obstacle() is not None, reason="OpenVINO is not installed"

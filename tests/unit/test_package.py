@@ -89,7 +89,7 @@ def test_the_wheel_holds_the_package_alone(tmp_path: Path) -> None:
         "engines/targets/l4.toml",
         "export/models/diinn-edge.toml",
         "calibration/recipes/diinn-edge.toml",
-        "live/page.html",
+        "camera/page/page.html",
         "evaluation/page/report.css",
     ):
         assert any(name.startswith(f"edge_sr/{part}") for name in names), part

@@ -9,23 +9,23 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from networks import LAYOUTS
-from rtx_builds import build_all
+from support.networks import LAYOUTS
+from support.rtx_builds import build_all
 
+from edge_sr import plan as blocks
+from edge_sr.benchmark.cost import bundle_cost
+from edge_sr.bundle import Bundle, Source
 from edge_sr.errors import ConfigError
-from edge_sr.evaluation.cost import bundle_cost
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
-from edge_sr.export.picture import build_network_graph, multiply_adds
-from edge_sr.manifest import Bundle, Source
+from edge_sr.export.single_graph import build_network_graph, multiply_adds
 from edge_sr.models.checkpoint import load_checkpoint
+from edge_sr.models.families import build_network
 from edge_sr.models.luma import Bicubic, luma
-from edge_sr.models.published import build_network
 from edge_sr.resample import resize, resize_part, resize_planes
-from edge_sr.runtime import blocks
-from edge_sr.runtime.upscaler import Upscaler
 from edge_sr.spec import PublishedSpec
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 # Two layouts of one network make the same graphs.
 NAMES = [name for name in LAYOUTS if name != "edsr-basicsr"]

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from films import Making, frame_pixels, frame_times, make_film
+from support.films import Making, frame_pixels, frame_times, make_film
 
 from edge_sr.errors import ResourceError
 from edge_sr.grid import Box
-from edge_sr.pipeline import WAITING, Aborted, Flow, Relay, Target, run_film
-from edge_sr.video.codecs import find_codec
-from edge_sr.video.encoding import plan_encoding
-from edge_sr.video.film import Film
-from edge_sr.video.pieces import Recipe, TimedFrame
+from edge_sr.upscale.pipeline import WAITING, Aborted, Flow, Relay, Target, run_film
+from edge_sr.video.encode.codecs import find_codec
+from edge_sr.video.encode.encoding import plan_encoding
+from edge_sr.video.encode.pieces import Recipe, TimedFrame
+from edge_sr.video.encode.segments import SegmentWriter
+from edge_sr.video.film.film import Film
 from edge_sr.video.pixels import FromRgb, PixelLayout
-from edge_sr.video.segments import SegmentWriter
 
 
 class Repeating:

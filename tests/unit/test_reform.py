@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 from edge_sr.errors import CheckpointError
-from edge_sr.models.diinn import Diinn
+from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 
 ROOT = Path(__file__).parents[2]

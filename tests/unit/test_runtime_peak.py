@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
-from edge_sr.runtime import peak
+from edge_sr.benchmark import peak
 
 
 def test_every_kernel_runs() -> None:

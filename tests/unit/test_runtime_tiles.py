@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_sr.backends.sampling import TileSampler, sample_maps
+from edge_sr.backends.tiles import decoder_strips
 from edge_sr.grid import output_size, sampling_grid
-from edge_sr.runtime.sampling import TileSampler, sample_maps
-from edge_sr.runtime.tiles import decoder_strips
 
 LOW = (37, 53)
 

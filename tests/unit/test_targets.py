@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.engine_cache.gpu import Gpu
+from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour
 from edge_sr.engines.target import load_target, parse_size, require_supported, target_names, targets_folder
 from edge_sr.errors import ConfigError, MissingError, OptionError, UnknownNameError
-from edge_sr.trt import RTX_COMPUTE_CAPABILITIES, Flavour
+from edge_sr.machine.gpu import Gpu
 
 JETSONS = ["jetson-agx-orin", "jetson-agx-thor", "jetson-orin-nano", "jetson-orin-nx"]
 CARDS = ["a100", "h100", "l4", "l40s", "t4"]
@@ -107,7 +107,7 @@ def test_a_size_is_two_positive_numbers(text: str) -> None:
 
 
 def test_without_a_driver_one_line_says_so() -> None:
-    from edge_sr.engine_cache.gpu import find_gpu
+    from edge_sr.machine.gpu import find_gpu
 
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")

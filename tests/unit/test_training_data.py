@@ -11,13 +11,13 @@ from PIL import Image
 
 pytest.importorskip("safetensors")
 
-from edge_sr import whole_file
+from edge_sr import atomic_file as whole_file
 from edge_sr.errors import ConfigError, DiskFullError, InputError, InputNotFoundError, OptionError
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, load_toml
-from edge_sr.training import crops as packed
+from edge_sr.training.data import crops as packed
+from edge_sr.training.data.pictures import find_pictures, read_picture
 from edge_sr.training.limit import Limit
-from edge_sr.training.pictures import find_pictures, read_picture
 from edge_sr.training.spec import DataSpec, ScheduleSpec, training_spec
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_sr.training import degradation
-from edge_sr.training.degradation import SCENE, CodecDegradation, Scene
+from edge_sr.training.data import degradation
+from edge_sr.training.data.degradation import SCENE, CodecDegradation, Scene
 
 
 def test_every_frame_of_a_scene_has_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

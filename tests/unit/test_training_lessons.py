@@ -14,11 +14,11 @@ pytest.importorskip("safetensors")
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training import loss
-from edge_sr.training.batches import BatchSource
-from edge_sr.training.ladder import bicubic_stack, build_rung
+from edge_sr.training.data.batches import BatchSource
+from edge_sr.training.data.scale_set import bicubic_stack, build_rung
 from edge_sr.training.learner import Learner
-from edge_sr.training.lesson import lesson_for
 from edge_sr.training.spec import ScheduleSpec
+from edge_sr.training.tasks.task import lesson_for
 
 PICTURE_SPECS: dict[str, dict[str, Any]] = {
     "fsrcnn": {"scale": 3, "d": 8, "s": 4, "m": 1},
@@ -53,7 +53,7 @@ def test_networks_from_picture_to_picture_learn(network: str) -> None:
 
 def test_windows_of_implicit_networks_stay_in_their_patches() -> None:
     """LIIF reads the pixels beside the nearest one: in the middle of a picture those must be in the patch too."""
-    from edge_sr.models.liif import Ensemble
+    from edge_sr.models.implicit.liif import Ensemble
 
     encoder = {"kind": "edsr", "channels": 8, "blocks": 1}
     spec = ModelSpec("made", published="liif", options={"encoder": encoder, "widths": [8, 8]})

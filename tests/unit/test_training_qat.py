@@ -12,24 +12,24 @@ torch = pytest.importorskip("torch")
 for name in ("onnx", "onnxsim", "matplotlib", "safetensors"):
     pytest.importorskip(name)
 
-from checkpoints import random_network
-from scenes import scene, write_scenes
+from support.checkpoints import random_network
+from support.scenes import scene, write_scenes
 
+from edge_sr.bundle import Bundle, Source, open_bundle
 from edge_sr.calibration.calibrate import Request, calibrate
 from edge_sr.calibration.recipe import Budget, Recipe
+from edge_sr.calibration.search.trial import open_graph
 from edge_sr.calibration.table import ScaleTable, read_table
-from edge_sr.calibration.trial import open_graph
 from edge_sr.errors import BundleError, CheckpointError, ConfigError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
-from edge_sr.manifest import Bundle, Source, open_bundle
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training.limit import Limit
-from edge_sr.training.qat import RoundedTraining
+from edge_sr.training.quantisation.qat import RoundedTraining
 from edge_sr.training.run import TrainingRun
-from edge_sr.training.sampled import content_maps
 from edge_sr.training.state import save_weights
+from edge_sr.training.tasks.sampled import content_maps
 
 pytestmark = pytest.mark.torch
 STEPS = 12

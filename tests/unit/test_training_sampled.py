@@ -9,15 +9,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from checkpoints import NARROW, all_modes, random_network
+from support.checkpoints import NARROW, all_modes, random_network
 
 from edge_sr.errors import ConfigError
-from edge_sr.models.diinn import Positions
+from edge_sr.models.implicit.diinn import Positions
 from edge_sr.spec import DecoderSpec
-from edge_sr.training.batches import BatchSource
-from edge_sr.training.ladder import Rung, build_rung, draw_scales
-from edge_sr.training.sampled import SampledDiinn, whole_picture
+from edge_sr.training.data.batches import BatchSource
+from edge_sr.training.data.scale_set import Rung, build_rung, draw_scales
 from edge_sr.training.spec import ScheduleSpec
+from edge_sr.training.tasks.sampled import SampledDiinn, whole_picture
 
 SIDE = 72
 pytestmark = pytest.mark.torch

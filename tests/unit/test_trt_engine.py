@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from edge_sr.engine_cache.identity import EngineKey
-from edge_sr.engine_cache.sealed import read_sealed, write_sealed
-from edge_sr.engines.request import BuildRequest, Workplace, engine_keys
+from edge_sr.backends.tensorrt.engine import TensorRTEngine
+from edge_sr.bundle import Bundle
+from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
+from edge_sr.engines.interface.loader import Flavour, Library, installed_version, load
+from edge_sr.engines.store.identity import EngineKey
+from edge_sr.engines.store.sealed import read_sealed, write_sealed
 from edge_sr.engines.target import load_target
 from edge_sr.errors import DeviceError, EngineError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.tensorrt_engine import TensorRTEngine
-from edge_sr.trt import Flavour, Library, installed_version, load
 
 STREAM = 77
 

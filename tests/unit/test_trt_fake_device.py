@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from support.cuda.device import FakeBuffer, FakeDriver, FakeHostBuffer
+from support.cuda.queue import FakeEvent, FakeStream, Work
 
+from edge_sr.backends.cuda.driver.protocol import Rectangle
 from edge_sr.errors import DeviceError, MemoryLimitError
-from edge_sr.runtime.cuda import Rectangle
-from edge_sr.runtime.cuda_fake import FakeBuffer, FakeDriver, FakeHostBuffer
-from edge_sr.runtime.cuda_fake_queue import FakeEvent, FakeStream, Work
 
 
 class Bench:

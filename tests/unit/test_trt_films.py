@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_standin import runner_for
-from films import Making, frame_pixels, frame_times, make_film
+from support.cuda.device import FakeDriver
+from support.engine_standin import runner_for
+from support.films import Making, frame_pixels, frame_times, make_film
 
+from edge_sr.backends.base import Runner
+from edge_sr.backends.registry import BACKENDS, Backend
+from edge_sr.bundle import Bundle
 from edge_sr.errors import DeviceError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.backends import BACKENDS, Backend
-from edge_sr.runtime.cuda_fake import FakeDriver
-from edge_sr.runtime.runner import Runner
-from edge_sr.upscaling.request import Controls, Request, Silent
-from edge_sr.upscaling.upscale import upscale
-from edge_sr.video.workfolder import folder_for
+from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.upscale import upscale
+from edge_sr.video.encode.workfolder import folder_for
 
 
 class Devices:

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_standin import keys_for, network_for
-from tiny_bundle import write_network
+from support.cuda.device import FakeDriver
+from support.engine_standin import keys_for, network_for
+from support.tiny_bundle import write_network
 
+from edge_sr.backends.base import DeviceNetwork
+from edge_sr.backends.onnxruntime.runner import OnnxEncoder
+from edge_sr.backends.tensorrt.network import TensorRTNetwork
+from edge_sr.backends.tensorrt.windows import LEAST_REACHES, smaller, spans, window_of
+from edge_sr.bundle import Bundle
 from edge_sr.errors import DeviceError, MemoryLimitError, MissingError, ShapeError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.cuda_fake import FakeDriver
-from edge_sr.runtime.encoders import DeviceNetwork
-from edge_sr.runtime.onnx_runner import OnnxEncoder
-from edge_sr.runtime.tensorrt_network import TensorRTNetwork
-from edge_sr.runtime.tensorrt_windows import LEAST_REACHES, smaller, spans, window_of
 from edge_sr.tensors import reference_card
 
 pytestmark = pytest.mark.filterwarnings("ignore:pictures of .* in .* windows")

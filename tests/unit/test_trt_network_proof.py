@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_standin import StandInExecution, keys_for, network_for
-from tiny_bundle import write_network
+from support.cuda.device import FakeDriver
+from support.engine_standin import StandInExecution, keys_for, network_for
+from support.tiny_bundle import write_network
 
-from edge_sr.engine_cache.cache import SCHEMA, EngineCache
-from edge_sr.engine_cache.cache import Engine as EngineFile
-from edge_sr.engine_cache.gpu import Gpu
-from edge_sr.engine_cache.identity import EngineManifest, Shape
+from edge_sr.backends.base import DeviceNetwork
+from edge_sr.backends.onnxruntime.runner import OnnxEncoder
+from edge_sr.backends.tensorrt.proof.network import ProvenNetwork
+from edge_sr.bundle import Bundle
+from edge_sr.engines.store.cache import SCHEMA, EngineCache
+from edge_sr.engines.store.cache import Engine as EngineFile
+from edge_sr.engines.store.identity import EngineManifest, Shape
 from edge_sr.errors import EngineError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.cuda_fake import FakeDriver
-from edge_sr.runtime.encoders import DeviceNetwork
-from edge_sr.runtime.onnx_runner import OnnxEncoder
-from edge_sr.runtime.tensorrt_network_proof import ProvenNetwork
+from edge_sr.machine.gpu import Gpu
 from edge_sr.tensors import reference_card
 
 pytestmark = pytest.mark.filterwarnings("ignore:pictures of .* in .* windows")

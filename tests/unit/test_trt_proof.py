@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_standin import StandInExecution, keys_for, runner_for
+from support.cuda.device import FakeDriver
+from support.engine_standin import StandInExecution, keys_for, runner_for
 
-from edge_sr.engine_cache.cache import SCHEMA, EngineCache
-from edge_sr.engine_cache.cache import Engine as EngineFile
-from edge_sr.engine_cache.gpu import Gpu
-from edge_sr.engine_cache.identity import EngineManifest
+from edge_sr.backends.base import FlightRunner
+from edge_sr.backends.tensorrt.proof.pair import ProvenRunner, difference, required_db
+from edge_sr.bundle import Bundle
+from edge_sr.engines.store.cache import SCHEMA, EngineCache
+from edge_sr.engines.store.cache import Engine as EngineFile
+from edge_sr.engines.store.identity import EngineManifest
 from edge_sr.errors import EngineError
 from edge_sr.grid import sampling_grid
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.cuda_fake import FakeDriver
-from edge_sr.runtime.runner import FlightRunner
-from edge_sr.runtime.tensorrt_proof import ProvenRunner, difference, required_db
+from edge_sr.machine.gpu import Gpu
 from edge_sr.tensors import reference_card
 
 GPU = Gpu("a GPU", "8.9", 8192, False, "13.0")

@@ -62,7 +62,7 @@ def test_the_real_packages_do_what_the_runner_asks(tmp_path: Path) -> None:
     if shutil.which("cc") is None or shutil.which("nm") is None:
         pytest.skip("needs a C compiler and nm")
     compile_driver(tmp_path)
-    path = os.pathsep.join([str(BINDINGS.parents[1]), *filter(None, sys.path)])
+    path = os.pathsep.join([str(BINDINGS.parents[1]), str(BINDINGS.parent), *filter(None, sys.path)])
     environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": path}
     command = [sys.executable, str(BINDINGS / "run_pycuda.py")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -84,7 +84,7 @@ def test_the_device_part_itself_runs_on_it(tmp_path: Path) -> None:
         pytest.skip("needs nvcc and nm")
     compile_driver(tmp_path)
     device = BINDINGS.parent / "gpu" / "test_device.py"
-    path = os.pathsep.join([str(BINDINGS.parents[1]), *filter(None, sys.path)])
+    path = os.pathsep.join([str(BINDINGS.parents[1]), str(BINDINGS.parent), *filter(None, sys.path)])
     environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": path}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(device)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_standin import runner_for
+from support.cuda.device import FakeDriver
+from support.engine_standin import runner_for
 
+from edge_sr.backends.onnxruntime.runner import OnnxRunner
+from edge_sr.backends.tensorrt.tiles import cut
+from edge_sr.bundle import Bundle
 from edge_sr.errors import DeviceError, EngineError, MemoryLimitError, ShapeError
 from edge_sr.grid import SamplingGrid, sampling_grid
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.cuda_fake import FakeDriver
-from edge_sr.runtime.onnx_runner import OnnxRunner
-from edge_sr.runtime.tensorrt_tiles import cut
 from edge_sr.tensors import reference_card
 
 # The names in tests/checkpoints.py, spelled out so that collecting these tests does not import torch.

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_bundle import write_network
+from support.tiny_bundle import write_network
 
-from edge_sr.engine_cache.cache import SCHEMA, Engine, EngineCache
-from edge_sr.engine_cache.gpu import Gpu
-from edge_sr.engine_cache.identity import EngineKey, EngineManifest
-from edge_sr.engines.request import BuildRequest, Workplace, engine_keys
+from edge_sr.backends.tensorrt.open import EngineShelf, NetworkShelf
+from edge_sr.bundle import Bundle
+from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
+from edge_sr.engines.interface.loader import Flavour
+from edge_sr.engines.store.cache import SCHEMA, Engine, EngineCache
+from edge_sr.engines.store.identity import EngineKey, EngineManifest
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError
-from edge_sr.manifest import Bundle
-from edge_sr.runtime.tensorrt_open import EngineShelf, NetworkShelf
-from edge_sr.trt import Flavour
+from edge_sr.machine.gpu import Gpu
 
 GPU = Gpu("NVIDIA GeForce RTX 4060", "8.9", 8192, False, "13.0")
 FRAME = {"image": (1, 48, 64, 3)}
@@ -27,7 +27,7 @@ FRAME = {"image": (1, 48, 64, 3)}
 
 @pytest.fixture(autouse=True)
 def _release(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_sr.trt.installed_version", lambda _: "1.0")
+    monkeypatch.setattr("edge_sr.engines.interface.loader.installed_version", lambda _: "1.0")
     monkeypatch.setattr(EngineShelf, "_open", lambda _, file: file)
 
 
@@ -132,8 +132,8 @@ def test_an_engine_that_was_changed_is_an_error_before_tensorrt_reads_it(
     nano: Bundle, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr("edge_sr.trt.installed_version", lambda _: "1.0")
-    monkeypatch.setattr("edge_sr.trt.load", lambda _: None)
+    monkeypatch.setattr("edge_sr.engines.interface.loader.installed_version", lambda _: "1.0")
+    monkeypatch.setattr("edge_sr.engines.interface.loader.load", lambda _: None)
     (engine, _) = store(cache, *keys(nano, sizes=((64, 48),)))
     engine.path.write_bytes(b"enginE")
     with pytest.raises(EngineError, match="not what was built"):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from films import Making, frame_pixels, frame_times, make_film, moving_picture, packets
+from support.films import Making, frame_pixels, frame_times, make_film, moving_picture, packets
 
 from edge_sr.errors import (
     DiskFullError,
@@ -25,9 +25,9 @@ from edge_sr.errors import (
     OptionError,
     ResourceError,
 )
-from edge_sr.upscaling.request import Controls, Request, Silent
-from edge_sr.upscaling.upscale import upscale
-from edge_sr.video.workfolder import folder_for, partial_for
+from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.upscale import upscale
+from edge_sr.video.encode.workfolder import folder_for, partial_for
 
 RUN = """
 import sys
@@ -35,8 +35,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from edge_sr.cli.interrupts import stopping
-from edge_sr.upscaling.request import Controls, Request, Silent
-from edge_sr.upscaling.upscale import upscale
+from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.upscale import upscale
 
 class Loud(Silent):
     def frame(self, done, fps):
@@ -209,7 +209,7 @@ def test_the_number_of_threads_is_that_of_the_first_run(
 ) -> None:
     output = tmp_path / "film.mp4"
     stop_after(source, output, 9)
-    monkeypatch.setattr("edge_sr.upscaling.film_plan.available_cores", lambda: 12)
+    monkeypatch.setattr("edge_sr.upscale.film_plan.available_cores", lambda: 12)
     upscale(request_for(source, output, resume=True))
     assert same_film(output, whole)
 
@@ -236,7 +236,7 @@ def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
             if done >= 10:
                 stop.set()
 
-    monkeypatch.setattr("edge_sr.upscaling.films.join", full)
+    monkeypatch.setattr("edge_sr.upscale.films.join", full)
     with pytest.raises(InterruptedRun, match=r"film\.partial\.ffconcat plays"):
         upscale(request_for(source, tmp_path / "film.mp4"), Controls(Stopping(), stop))
     found = len(frame_pixels(tmp_path / "film.partial.ffconcat"))
@@ -250,7 +250,7 @@ def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
 def test_a_network_that_breaks_leaves_what_was_made(
     source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_sr.runtime.upscaler import Upscaler
+    from edge_sr.upscaler import Upscaler
 
     working, calls = Upscaler.__call__, [0]
 
@@ -283,7 +283,7 @@ def test_a_huge_picture_is_refused_before_it_is_begun(
 ) -> None:
     from PIL import Image
 
-    monkeypatch.setattr("edge_sr.memory.available_bytes", lambda: 1 << 30)
+    monkeypatch.setattr("edge_sr.machine.memory.available_bytes", lambda: 1 << 30)
     path = tmp_path / "huge.png"
     Image.new("1", (20000, 10000)).save(path)
     with pytest.raises(MemoryLimitError, match="GiB"):

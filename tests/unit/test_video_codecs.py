@@ -10,21 +10,21 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from films import frame_pixels, frame_times, make_film, moving_picture
+from support.films import frame_pixels, frame_times, make_film, moving_picture
 
 from edge_sr.errors import DiskFullError, MissingError, OptionError, UnknownNameError
 from edge_sr.video import opening
-from edge_sr.video.codecs import find_codec, fitting_layout
 from edge_sr.video.colour import Colour
-from edge_sr.video.containers import CONTAINERS, container_for, muxer_options
-from edge_sr.video.encoding import Encoding, plan_encoding, probe
-from edge_sr.video.film import Excerpt, Film
-from edge_sr.video.joining import JoinPlan, join
-from edge_sr.video.pieces import Recipe, TimedFrame
+from edge_sr.video.encode.codecs import find_codec, fitting_layout
+from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_options
+from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
+from edge_sr.video.encode.muxing import JoinPlan, join
+from edge_sr.video.encode.pieces import Recipe, TimedFrame
+from edge_sr.video.encode.segments import SegmentWriter, finished_segments, frames_per_segment
+from edge_sr.video.encode.splicing import joined_packets, segments_end
+from edge_sr.video.film.film import Excerpt, Film
+from edge_sr.video.film.tracks import TrackPlan
 from edge_sr.video.pixels import FromRgb, PixelLayout
-from edge_sr.video.segments import SegmentWriter, finished_segments, frames_per_segment
-from edge_sr.video.splicing import joined_packets, segments_end
-from edge_sr.video.tracks import TrackPlan
 
 SIZE = (64, 48)
 COLOUR = Colour(1, False, 1, 1)

@@ -9,10 +9,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from films import Making, make_film, moving_picture
+from support.films import Making, make_film, moving_picture
 
 from edge_sr.errors import HdrError, InputNotFoundError, MediaError
-from edge_sr.video.film import Excerpt, Film
+from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.orientation import Orientation, from_display_matrix
 from edge_sr.video.pixels import ToRgb
 

@@ -10,19 +10,19 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from films import Making, frame_pixels, frame_times, make_film
+from support.films import Making, frame_pixels, frame_times, make_film
 
 from edge_sr.errors import MissingError, OptionError, ResourceError
-from edge_sr.upscaling.request import Request
-from edge_sr.upscaling.upscale import upscale
-from edge_sr.video import codecs
-from edge_sr.video.address import parse_address
-from edge_sr.video.codecs import Codec, find_codec
+from edge_sr.upscale.request import Request
+from edge_sr.upscale.upscale import upscale
 from edge_sr.video.colour import Colour
-from edge_sr.video.encoding import Encoding, plan_encoding, probe
-from edge_sr.video.gst_encoder import GStreamerEncoder, packed, pipeline_text
-from edge_sr.video.live_sinks import plan_outlet
-from edge_sr.video.pieces import Piece, Recipe, TimedFrame
+from edge_sr.video.encode import codecs
+from edge_sr.video.encode.codecs import Codec, find_codec
+from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
+from edge_sr.video.encode.gst_encoder import GStreamerEncoder, packed, pipeline_text
+from edge_sr.video.encode.pieces import Piece, Recipe, TimedFrame
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.sinks import plan_outlet
 from edge_sr.video.pixels import PixelLayout
 
 JETSON = ["h264_nvv4l2", "hevc_nvv4l2"]

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.tensors import reference_card
-from edge_sr.video.pictures import Still, output_format, read_info, read_still, write_still
+from edge_sr.video.image.pictures import Still, output_format, read_info, read_still, write_still
 
 CARD = reference_card(30, 20)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

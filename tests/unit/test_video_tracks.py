@@ -8,11 +8,11 @@ from typing import Any
 
 import av
 import pytest
-from films import Making, make_film, packets
+from support.films import Making, make_film, packets
 
-from edge_sr.video.containers import CONTAINERS
-from edge_sr.video.film import Excerpt
-from edge_sr.video.tracks import (
+from edge_sr.video.encode.containers import CONTAINERS
+from edge_sr.video.film.film import Excerpt
+from edge_sr.video.film.tracks import (
     TrackPlan,
     copied_packets,
     copy_stream,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import OptionError, OutputExistsError, ResourceError
-from edge_sr.video.workfolder import WorkFolder, input_identity, partial_for, replacing
+from edge_sr.video.encode.workfolder import WorkFolder, input_identity, partial_for, replacing
 
 STATE = {"input": {"bytes": 5}, "settings": {"scale": "2", "codec options": {"crf": "18"}}}
 

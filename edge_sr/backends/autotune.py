@@ -1,0 +1,219 @@
+"""``auto``: backend and precision chosen by measuring on this device, once, and kept with its identity.
+
+The precision depends on device and bundle alone, never on a size, a region or a scale: a region would not equal
+that crop of the whole otherwise. INT8 is taken where it is clearly faster; a bundle has it within its budget or
+not at all. Nothing else is chosen that changes a pixel: bfloat16 and float16 must be asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_sr.backends.base import Runner
+from edge_sr.backends.registry import BACKENDS, Backend, choose_backend
+from edge_sr.bundle import Bundle
+from edge_sr.errors import EdgeSRError, OptionError
+from edge_sr.grid import sampling_grid
+from edge_sr.machine.description import cpu_name, package_version
+from edge_sr.tensors import reference_card
+from edge_sr.version import __version__
+
+# Large enough for threads and caches to tell, small enough to take seconds in all.
+BEFORE, AFTER = (160, 90), (320, 180)
+ROUNDS = 5
+# INT8 costs some hundredths of a dB: for less time than this, relative to the best FP32, it pays.
+WORTH = 0.85
+MEASURED = ("fp32", "int8")
+# Their engines are built for chosen sizes, so they are asked for by name.
+BY_NAME_ALONE = ("tensorrt", "tensorrt-rtx")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """``backend`` and ``precision`` to open, ``placement`` the INT8 graphs that suit it, and why, in a line."""
+
+    backend: Backend
+    precision: str
+    placement: str | None
+    why: str
+
+
+def choose(bundle: Bundle, backend: str, precision: str, threads: int) -> Choice:
+    """What ``backend`` and ``precision``, each possibly ``auto``, come to for ``bundle`` on this device.
+
+    Measures for a few seconds when this device and bundle are new to it. Raises ``OptionError`` for a precision
+    that the bundle lacks, and what ``choose_backend`` raises.
+    """
+    if backend != "auto" and precision != "auto":
+        chosen = choose_backend(backend, bundle)
+        return _choice(bundle, chosen, _checked(precision, bundle, chosen), "as asked for")
+    names = [backend] if backend != "auto" else [one.name for one in _usable(bundle)]
+    pairs = [
+        (choose_backend(name, bundle), wanted)
+        for name in names
+        for wanted in _wanted(bundle, name, precision)
+    ]
+    if not pairs:
+        _checked(precision, bundle, choose_backend(names[0], bundle))
+    if len(pairs) == 1:
+        return _choice(bundle, *pairs[0], "the only one here that fits")
+    times = known_times(bundle, threads)
+    measured = {(one.name, wanted): times.get(f"{one.name} {wanted}") for one, wanted in pairs}
+    best = _best({pair: spent for pair, spent in measured.items() if spent is not None})
+    if best is None:
+        return _choice(bundle, *pairs[0], "the first that fits")
+    return _choice(bundle, BACKENDS[best[0]], best[1], _reason(best, measured))
+
+
+def offered(bundle: Bundle, backend: Backend) -> list[str]:
+    """The precisions that ``backend`` offers for ``bundle``; both INT8 placements go by ``int8``."""
+    names = [name for name in bundle.precisions if not name.startswith("int8")]
+    names.extend(backend.lowers())
+    if any(name.startswith("int8") for name in bundle.precisions):
+        names.append("int8")
+    return names
+
+
+def placement_for(precision: str, bundle: Bundle, backend: Backend) -> str | None:
+    """Which INT8 graphs suit the backend: on a CPU those with quantised results, where the bundle has them."""
+    if precision != "int8":
+        return None
+    if backend.name in BY_NAME_ALONE:
+        return "int8"
+    return "int8-cpu" if "int8-cpu" in bundle.precisions else "int8"
+
+
+def known_times(bundle: Bundle, threads: int) -> dict[str, float]:
+    """Milliseconds for one small frame by ``BACKEND PRECISION``, measured now unless they are on file."""
+    identity = device_identity(threads)
+    path = cache_folder() / f"{_digest(bundle, identity)}.json"
+    try:
+        stored: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["milliseconds"]
+        return {str(name): float(spent) for name, spent in stored.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        times = dict(_measure(bundle, threads))
+        _store(path, {"bundle": bundle.name, "device": identity, "milliseconds": times})
+        return times
+
+
+def device_identity(threads: int) -> dict[str, str]:
+    """What the times depend on: processor, threads, and the versions that compute."""
+    packages = {name: package_version(name) or "absent" for name in ("onnxruntime", "openvino", "numpy")}
+    kernels = _native_kernels()
+    machine = {"processor": cpu_name(), "threads": str(threads), "native": kernels, "edge-sr": __version__}
+    return {**machine, **packages}
+
+
+def cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/edge-sr/choices``, else below ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "edge-sr" / "choices"
+
+
+def _usable(bundle: Bundle) -> Iterator[Backend]:
+    for backend in BACKENDS.values():
+        if backend.name not in BY_NAME_ALONE and backend.fits(bundle) and not backend.obstacle():
+            yield backend
+
+
+def _wanted(bundle: Bundle, backend: str, precision: str) -> list[str]:
+    found = offered(bundle, BACKENDS[backend]) if backend in BACKENDS else []
+    return [name for name in found if name in (MEASURED if precision == "auto" else (precision,))]
+
+
+def _checked(precision: str, bundle: Bundle, backend: Backend) -> str:
+    found = offered(bundle, backend)
+    if precision not in found:
+        raise OptionError(f"model {bundle.name} has {', '.join(found)} on {backend.name}, not {precision!r}")
+    return precision
+
+
+def _choice(bundle: Bundle, backend: Backend, precision: str, why: str) -> Choice:
+    return Choice(backend, precision, placement_for(precision, bundle, backend), why)
+
+
+Pair = tuple[str, str]
+
+
+def _best(times: dict[Pair, float]) -> Pair | None:
+    """The fastest; INT8 only where it is worth it."""
+    quickest = {pair[1]: spent for pair, spent in sorted(times.items(), key=lambda item: -item[1])}
+    if not quickest:
+        return None
+    precision = min(quickest, key=lambda name: quickest[name])
+    if precision == "int8" and "fp32" in quickest and quickest["int8"] > WORTH * quickest["fp32"]:
+        precision = "fp32"
+    return min((pair for pair in times if pair[1] == precision), key=lambda pair: times[pair])
+
+
+def _reason(best: Pair, times: dict[Pair, float | None]) -> str:
+    """``fastest here: native int8 12 ms, native fp32 31 ms, onnxruntime fp32 88 ms``, for one small frame."""
+    known = sorted((spent, pair) for pair, spent in times.items() if spent is not None)
+    listed = ", ".join(f"{' '.join(pair)} {spent:.0f} ms" for spent, pair in known)
+    small = f"{BEFORE[0]}x{BEFORE[1]} to {AFTER[0]}x{AFTER[1]}"
+    lead = "fastest here" if known[0][1] == best else f"INT8 gains less than {1 - WORTH:.0%} here"
+    return f"{lead} ({small}): {listed}"
+
+
+def _measure(bundle: Bundle, threads: int) -> Iterator[tuple[str, float]]:
+    """Milliseconds for a small frame, the best of each candidate's rounds, after one to warm up.
+
+    The rounds go by turns, so that other work on the machine slows all candidates alike.
+    """
+    with contextlib.ExitStack() as stack:
+        runners = dict(_opened(bundle, threads, stack))
+        spent: dict[str, list[float]] = {name: [] for name in runners}
+        for _ in range(1 + ROUNDS):
+            for name, runner in runners.items():
+                spent[name].append(_milliseconds(runner))
+    for name, times in spent.items():
+        yield name, round(min(times[1:]), 3)
+
+
+def _opened(bundle: Bundle, threads: int, stack: contextlib.ExitStack) -> Iterator[tuple[str, Runner]]:
+    for backend in _usable(bundle):
+        for precision in _wanted(bundle, backend.name, "auto"):
+            placement = placement_for(precision, bundle, backend) or precision
+            # What cannot open is no candidate; asked for by name it says why.
+            with contextlib.suppress(EdgeSRError):
+                runner = backend.open(bundle, placement, "uint8", threads)
+                stack.callback(runner.close)
+                yield f"{backend.name} {precision}", runner
+
+
+def _milliseconds(runner: Runner) -> float:
+    image, grid = reference_card(*BEFORE)[None], sampling_grid(BEFORE, AFTER)
+    start = time.perf_counter()
+    runner.decode(runner.encode(image), image, grid)
+    return 1000 * (time.perf_counter() - start)
+
+
+def _digest(bundle: Bundle, identity: dict[str, str]) -> str:
+    graphs = [graph.sha256 for graph in bundle.description.graphs]
+    return hashlib.sha256(json.dumps([graphs, identity]).encode()).hexdigest()[:24]
+
+
+def _store(path: Path, content: object) -> None:
+    """A cache that cannot be written is measured again next time, no more."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+        Path(draft).replace(path)
+    except OSError:
+        return
+
+
+def _native_kernels() -> str:
+    from edge_sr.backends.native import decoder as native
+
+    return " ".join(native.kernels()) if native.available() else "absent"

@@ -1,0 +1,65 @@
+"""The project's own decoder behind the fastest encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.backends.base import ClosingRunner
+from edge_sr.backends.native.decoder import BF16_KERNELS, NativeDecoder, kernels
+from edge_sr.backends.native.encoders import open_encoder
+from edge_sr.bundle import Bundle
+from edge_sr.errors import BundleError
+from edge_sr.grid import SamplingGrid
+
+
+class NativeRunner(ClosingRunner):
+    """The encoder that measured fastest, then all output pixels in registers.
+
+    ``bf16`` rounds the inputs of products to bfloat16, in the decoder and, where OpenVINO is installed, in
+    the encoder; sums, sines, base and pixels stay float32. INT8 is the encoder's, and what is not in INT8 is
+    computed as ``bf16`` is, where the processor can. Other precisions are the encoder's alone.
+    """
+
+    backend = "native"
+
+    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
+        weights = bundle.decoder_weights()
+        if weights is None:
+            raise BundleError(f"bundle {bundle.name} has no decoder.npz; use --backend onnxruntime")
+        decoder = bundle.network.decoder
+        self.precision = precision
+        kernel = _kernel(precision)
+        self._encoder = open_encoder(bundle, precision, io, threads, half_maps=kernel in BF16_KERNELS)
+        self.encoder_backend = self._encoder.backend
+        self._dtype = np.uint8 if io == "uint8" else np.float32
+        with np.load(weights, allow_pickle=False) as arrays:
+            self._decoder = NativeDecoder(
+                dict(arrays), decoder.widths, decoder.mode, decoder.bilinear_base, threads, kernel
+            )
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        maps = self._encoder.encode(image)
+        return maps.astype(np.float32) if maps.dtype == np.float16 else maps
+
+    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        return self._decoder.decode(
+            maps,
+            image,
+            grid.rows,
+            grid.cols,
+            grid.offset_y,
+            grid.offset_x,
+            grid.ratio,
+            dtype=self._dtype,
+        )
+
+    def close(self) -> None:
+        self._decoder.close()
+
+
+def _kernel(precision: str) -> str:
+    lowered = precision == "bf16" or precision.startswith("int8")
+    return next((name for name in kernels() if lowered and name in BF16_KERNELS), "auto")

@@ -1,0 +1,106 @@
+"""ONNX Runtime on the CPU: the backend that is always there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.backends.base import ClosingRunner
+from edge_sr.backends.sampling import TileSampler
+from edge_sr.backends.tiles import TILE_PIXELS, TILE_VALUES, Tile, decoder_strips, row_tiles
+from edge_sr.bundle import Bundle
+from edge_sr.errors import BundleError, MemoryLimitError
+from edge_sr.grid import SamplingGrid
+from edge_sr.optional import require
+
+
+def open_session(graph: Path, threads: int) -> Any:
+    """An ``InferenceSession`` on ``threads`` threads that sleep, not spin, between frames."""
+    ort = require("onnxruntime", "the CPU backend")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no public base class
+        raise BundleError(f"ONNX Runtime refuses {graph.name}: {str(error).splitlines()[0]}") from error
+
+
+def run_session(session: Any, feeds: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """The session's only output; ``MemoryLimitError`` when there is no room for it."""
+    try:
+        result: NDArray[Any] = session.run(None, feeds)[0]
+    except Exception as error:
+        if "alloc" in str(error).lower():
+            raise MemoryLimitError(
+                f"not enough memory for this size: {str(error).splitlines()[0]}"
+            ) from error
+        raise
+    return result
+
+
+class OnnxEncoder:
+    """``image`` to the graph's one output on all threads: maps, or for a ``network`` the frame."""
+
+    backend = "onnxruntime"
+
+    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int, role: str = "encoder") -> None:
+        self._session = open_session(bundle.graph(role, precision, io), threads)
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        return run_session(self._session, {"image": image})
+
+
+class OnnxRunner(ClosingRunner):
+    """Encoder on all threads; decoder in tiles, one thread each, that stay in that core's cache."""
+
+    backend = encoder_backend = "onnxruntime"
+
+    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
+        self.precision = precision
+        self._encoder = OnnxEncoder(bundle, precision, io, threads)
+        self._halo = bundle.description.halo
+        self._sampled = bundle.find("decoder-sampled", precision, io) is not None
+        role = "decoder-sampled" if self._sampled else "decoder"
+        self._decoder = open_session(bundle.graph(role, precision, io), 1)
+        self._inputs = [value.name for value in self._decoder.get_inputs()]
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="edge-sr-decoder")
+
+    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+        return self._encoder.encode(image)
+
+    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+        margin = 2 * self._halo
+        frame = np.empty((1, grid.height - margin, grid.width - margin, 3), image.dtype)
+
+        def fill(strip: tuple[Tile, ...]) -> None:
+            sampler = TileSampler(maps, image, sampled=self._sampled)
+            for tile in strip:
+                tile.place(run_session(self._decoder, sampler.feeds(self._inputs, tile.grid)), frame)
+
+        for done in self._pool.map(fill, self._strips(maps, grid)):
+            assert done is None
+        return frame
+
+    def _strips(self, maps: NDArray[Any], grid: SamplingGrid) -> Iterator[tuple[Tile, ...]]:
+        if self._sampled:
+            return decoder_strips(grid, max(TILE_PIXELS, TILE_VALUES // maps.shape[1]))
+        return ((tile,) for tile in (_with_halo(grid, self._halo) if self._halo else row_tiles(grid)))
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+
+def _with_halo(grid: SamplingGrid, halo: int) -> Iterator[Tile]:
+    """Row tiles whose grids overlap by the halo that the last layer's 3 x 3 eats."""
+    inner = grid.part(slice(halo, grid.height - halo), slice(None))
+    for tile in row_tiles(inner):
+        rows = slice(tile.y.start, tile.y.stop + 2 * halo)
+        yield Tile(tile.y, tile.x, grid.part(rows, slice(None)))

@@ -1,0 +1,1 @@
+"""Networks of one graph, from picture to picture, around any backend."""

@@ -1,0 +1,1 @@
+"""The first run of an engine on a device, compared with ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""How fast a bundle runs, and how near the machine's peak."""

@@ -1,0 +1,167 @@
+"""How fast a bundle runs here: times of its two parts, and the share of the machine's peak it reaches."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.backends.registry import BACKENDS, Backend
+from edge_sr.benchmark.cost import bundle_cost
+from edge_sr.bundle import Bundle
+from edge_sr.errors import EdgeSRError
+from edge_sr.machine.description import forget_peak_memory, peak_memory_mb
+from edge_sr.upscaler import Upscaler
+
+SECONDS, LEAST, WARM_UP = (
+    3.0,
+    5,
+    2,
+)  # time for a setting, frames at least, frames before the first that counts
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One way to run a bundle; sizes are (width, height)."""
+
+    bundle: Bundle
+    input_size: tuple[int, int]
+    output_size: tuple[int, int]
+    backend: str
+    precision: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """Medians over ``frames`` frames; ``gflop_per_frame`` counts the products of the exported form."""
+
+    model: str
+    backend: str
+    encoder_backend: str
+    precision: str
+    input_size: str
+    output_size: str
+    frames: int
+    encoder_ms: float
+    decoder_ms: float
+    fps: float
+    gflop_per_frame: float
+    gflops: float
+    peak_gflops: float
+    peak_rss_mb: float
+    placement: str | None = None
+
+    def mapping(self) -> dict[str, Any]:
+        """The JSON form, figures rounded to what they are worth; ``placement`` with INT8 alone."""
+        return {
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in dataclasses.asdict(self).items()
+            if value is not None
+        }
+
+
+def run(setting: Setting, peak_gflops: float) -> Speed:
+    """Time ``setting`` on a picture of noise; raises what ``Upscaler`` raises."""
+    forget_peak_memory()
+    with Upscaler(setting.bundle, backend=setting.backend, precision=setting.precision) as upscaler:
+        times = list(_times(upscaler, setting))
+        fps = 1000 / median(total for _, _, total in times)
+        work = bundle_cost(setting.bundle).gflop(setting.input_size, setting.output_size)
+        return Speed(
+            model=setting.bundle.name,
+            backend=upscaler.backend,
+            encoder_backend=upscaler.encoder_backend,
+            precision=upscaler.precision,
+            input_size=_text(setting.input_size),
+            output_size=_text(setting.output_size),
+            frames=len(times),
+            encoder_ms=median(encoder for encoder, _, _ in times),
+            decoder_ms=median(decoder for _, decoder, _ in times),
+            fps=fps,
+            gflop_per_frame=work,
+            gflops=work * fps,
+            peak_gflops=peak_gflops,
+            peak_rss_mb=peak_memory_mb(),
+            placement=upscaler.placement,
+        )
+
+
+def run_all(
+    setting: Setting, peak_gflops: float, notify: Callable[[str], None]
+) -> tuple[list[Speed], dict[str, str]]:
+    """Every backend and precision that runs here, and for each of the others why it does not."""
+    found: list[Speed] = []
+    skipped: dict[str, str] = {}
+    for backend in BACKENDS.values():
+        if reason := backend.obstacle():
+            skipped[backend.name] = reason
+            continue
+        for precision in precisions(setting.bundle, backend):
+            name = f"{backend.name} {precision}"
+            notify(name)
+            asked = dataclasses.replace(setting, backend=backend.name, precision=precision)
+            try:
+                found.append(run(asked, peak_gflops))
+            except EdgeSRError as error:
+                skipped[name] = str(error)
+    return found, skipped
+
+
+def precisions(bundle: Bundle, backend: Backend) -> tuple[str, ...]:
+    """What to ask for. INT8 is one precision, however many placements the bundle carries."""
+    carried = (name.partition("-")[0] for name in bundle.precisions)
+    return tuple(dict.fromkeys([*carried, *backend.lowers()]))
+
+
+def table(found: list[Speed], skipped: dict[str, str]) -> str:
+    """The figures as text, a line for each setting, with the share of the peak; then what did not run."""
+    head = (
+        f"{'backend':<14}{'precision':<10}{'encoder ms':>11}{'decoder ms':>11}{'fps':>8}"
+        f"{'GFLOPS':>9}{'of peak':>9}{'MB':>7}"
+    )
+    work = [
+        f"{found[0].model}, {found[0].input_size} to {found[0].output_size}: "
+        f"{found[0].gflop_per_frame:.2f} GFLOP a frame; peak {found[0].peak_gflops:.0f} GFLOPS"
+        for _ in found[:1]
+    ]
+    absent = [f"not run: {name}: {reason}" for name, reason in skipped.items()]
+    return "\n".join([*work, head, *map(_line, found), *absent])
+
+
+def _times(upscaler: Upscaler, setting: Setting) -> Iterator[tuple[float, float, float]]:
+    """Milliseconds of encoder, decoder and the whole, frame by frame, in a stream as a film makes one."""
+    frames = itertools.repeat(noise(setting.input_size))
+    results = upscaler.stream(frames, size=setting.output_size)
+    for _ in range(WARM_UP):
+        next(results)
+    until, done = time.perf_counter() + SECONDS, 0
+    while done < LEAST or time.perf_counter() < until:
+        start = time.perf_counter()
+        next(results)
+        total = 1000 * (time.perf_counter() - start)
+        yield upscaler.timings.encoder_ms, upscaler.timings.decoder_ms, total
+        done += 1
+
+
+def noise(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A fixed picture of noise, ``H x W x 3``: the time does not depend on what is seen."""
+    return np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+
+
+def _line(speed: Speed) -> str:
+    # The peak is the processor's: of a GPU it says nothing.
+    share = "" if speed.backend.startswith("tensorrt") else f"{speed.gflops / speed.peak_gflops:.0%}"
+    return (
+        f"{speed.backend:<14}{speed.precision:<10}{speed.encoder_ms:>11.1f}{speed.decoder_ms:>11.1f}"
+        f"{speed.fps:>8.2f}{speed.gflops:>9.1f}{share:>9}{speed.peak_rss_mb:>7.0f}"
+    )
+
+
+def _text(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

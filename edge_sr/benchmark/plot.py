@@ -1,0 +1,73 @@
+"""The picture of ``edge-sr bench --plot``: bars of times, and below them the roofline of the fastest setting."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_sr.atomic_file import write_whole
+from edge_sr.benchmark.bench import Setting, Speed
+from edge_sr.benchmark.roofline import Part, Roof, drawing, frame_parts, measured_bandwidth
+from edge_sr.chart import Bar, bars, stacked, standalone
+from edge_sr.machine.description import available_cores
+from edge_sr.optional import require
+
+PARTS = ("encoder", "decoder")
+
+
+def write_plot(found: Sequence[Speed], setting: Setting, path: Path) -> None:
+    """SVG is drawn here, PNG and PDF by matplotlib; memory's bandwidth is measured for the roofline."""
+    first = found[0]
+    title = f"{first.model}, {first.input_size} to {first.output_size}, ms a frame"
+    rows = [
+        Bar(f"{speed.backend} {speed.precision}", (speed.encoder_ms, speed.decoder_ms)) for speed in found
+    ]
+    speed = _shown(found)
+    times = speed.encoder_ms, speed.decoder_ms
+    parts = frame_parts(setting.bundle, setting.input_size, setting.output_size, *times)
+    roof = Roof(speed.peak_gflops, measured_bandwidth(available_cores()))
+    below = f"roofline of {speed.backend} {speed.precision}"
+    if path.suffix.lower() == ".svg":
+        charts = stacked(bars(title, rows, PARTS), drawing(below, parts, roof))
+        write_whole(path, standalone(charts).encode())
+    else:
+        write_whole(path, _drawn((title, rows), (below, parts, roof), path.suffix[1:].lower()))
+
+
+def _shown(found: Sequence[Speed]) -> Speed:
+    """The fastest in float32, which is what the peak is measured in, else the fastest."""
+    comparable = [speed for speed in found if speed.precision == "fp32"] or found
+    return max(comparable, key=lambda speed: speed.fps)
+
+
+def _drawn(times: tuple[str, list[Bar]], roofline: tuple[str, list[Part], Roof], form: str) -> bytes:
+    rows = times[1]
+    figure = require("matplotlib.figure", "edge-sr bench --plot").Figure((8, 5 + 0.4 * len(rows)))
+    upper, lower = figure.subplots(2, height_ratios=(1 + 0.4 * len(rows), 4))
+    _draw_bars(upper, *times)
+    _draw_roofline(lower, *roofline)
+    figure.tight_layout()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=form)
+    return buffer.getvalue()
+
+
+def _draw_bars(axes: Any, title: str, rows: list[Bar]) -> None:
+    done = [0.0] * len(rows)
+    for i, part in enumerate(PARTS):
+        axes.barh([row.label for row in rows], [row.parts[i] for row in rows], left=done, label=part)
+        done = [start + row.parts[i] for start, row in zip(done, rows, strict=True)]
+    axes.invert_yaxis()
+    axes.set_title(title)
+    axes.legend()
+
+
+def _draw_roofline(axes: Any, title: str, parts: list[Part], roof: Roof) -> None:
+    corners = (0.1, roof.gflops / roof.bandwidth, 10000.0)
+    axes.loglog(corners, [roof.at(x) for x in corners], color="gray")
+    for part in parts:
+        axes.plot(part.intensity, part.gflops, "o", label=part.label)
+    axes.set(title=title, xlabel="operations a byte", ylabel="GFLOPS")
+    axes.legend()

@@ -1,0 +1,1 @@
+"""The graphs that are quantised, and the Q/DQ nodes in them."""

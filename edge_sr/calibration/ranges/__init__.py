@@ -1,0 +1,1 @@
+"""Ranges of activations, and the INT8 levels that cover them."""

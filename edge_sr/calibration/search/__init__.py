@@ -1,0 +1,1 @@
+"""Which layers to quantise within the budget."""

@@ -1,0 +1,1 @@
+"""Clocks, deadlines and the queue that drops the oldest."""

@@ -1,0 +1,187 @@
+"""The thread that reads the source, comes back to it when it goes away, and keeps only the newest frames."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+from edge_sr.camera.pacing.drop_oldest import Newest
+from edge_sr.errors import EdgeSRError
+from edge_sr.video.live.address import Address
+from edge_sr.video.live.sinks import SoundPlan
+from edge_sr.video.live.sources import Arrival, LiveSource, Sound, open_source
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
+# Packets of sound that may wait for the sink: some ten seconds.
+SOUNDS = 512
+HEARING_SECONDS = 1.0
+# What a film may give before its sound is heard.
+EARLY = 100
+
+Say = Callable[[str], None]
+
+
+class Thinner:
+    """Lets through at most ``rate`` frames a second, evenly."""
+
+    def __init__(self, rate: Fraction | None) -> None:
+        self._period = 0.0 if rate is None else float(1 / rate)
+        self._next: float | None = None
+
+    def admits(self, captured: float) -> bool:
+        if not self._period:
+            return True
+        if self._next is None or captured - self._next > self._period:
+            self._next = captured
+        # Arrivals jitter: a frame may come a good part of a period too early.
+        if captured < self._next - 0.4 * self._period:
+            return False
+        self._next += self._period
+        return True
+
+
+class Reader:
+    """Frames and sound of one source, however often it has to be opened.
+
+    Of the frames that come at ``rate`` every ``every``-th is kept. ``connections`` counts the times it was
+    opened, ``thinned`` the frames left out for ``rate`` and ``skipped`` those left out for ``every``.
+    """
+
+    def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None, say: Say) -> None:
+        self.frames: Newest[tuple[int, Arrival]] = Newest()
+        self.sounds: Newest[tuple[int, Sound]] = Newest(SOUNDS)
+        self.connections = 0
+        self.arrived = 0
+        self.thinned = self.skipped = 0
+        self.every = 1
+        self._passed = 0
+        self._halted = False
+        self._address, self._stop, self._rate, self._say = address, stop, rate, say
+        self._source: LiveSource = open_source(address, stop, rate)
+        self.source_rate = self._source.rate
+        # A source that is slow enough as it is must not lose frames to its own jitter.
+        slow = (
+            rate is not None and self.source_rate is not None and self.source_rate <= rate * Fraction(21, 20)
+        )
+        self._thinner = Thinner(None if slow else rate)
+        self._sound_stream: Any = self._source.sound
+        self._sound_head = b""
+        self._heard, self._go = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="source", daemon=True)
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.connections - 1)
+
+    def sound_plan(self) -> SoundPlan | None:
+        """How to copy the source's sound; None where it has none, or none that is heard within a second."""
+        if self._sound_stream is None or not self._heard.wait(HEARING_SECONDS):
+            return None
+        return SoundPlan(self._sound_stream, self._sound_head)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def restart_counts(self) -> None:
+        """Counting begins here: what came before was spent on setting up."""
+        self.frames.restart()
+        self.sounds.restart()
+        self.arrived = self.thinned = self.skipped = 0
+        self._go.set()
+
+    def halt(self) -> None:
+        """No frame counts from here on; those that wait are still to be shown."""
+        self._halted = True
+
+    def finish(self) -> None:
+        """Asks the thread to end; it may sit in FFmpeg for a while, and nothing waits for it then."""
+        self._stop.set()
+        self._go.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        try:
+            self._read_on()
+            self.frames.close()
+        except BaseException as error:  # the network's thread raises it for the user
+            self.frames.close(error)
+
+    def _read_on(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.closing(self._source):
+                self._read()
+                if self._source.ends or self._halted:
+                    return
+            if not self._stop.is_set():
+                self._say(f"{self._address.shown} has gone silent: connecting again")
+                self._come_back()
+
+    def _read(self) -> None:
+        self.connections += 1
+        number = self.connections
+        for item in self._items(number):
+            if self._stop.is_set() or self._halted:
+                return
+            if isinstance(item, Sound):
+                self._hear(number, item)
+                continue
+            self._offer(number, item)
+
+    def _offer(self, number: int, item: Arrival) -> None:
+        self.arrived += 1
+        if not self._thinner.admits(item.captured):
+            self.thinned += 1
+            return
+        self._passed += 1
+        if self._passed % self.every == 0:
+            self.frames.put((number, item))
+        else:
+            self.skipped += 1
+
+    def _items(self, number: int) -> Iterator[Arrival | Sound]:
+        """All of the source. A film waits for the set-up once its first frame is there."""
+        items = iter(self._source)
+        early = list(self._first_items(items, number)) if self._source.ends else []
+        if self.frames.accepted and early:
+            self._go.wait()
+            self._source.begin_pace()
+        now = time.monotonic()
+        for item in early:
+            yield dataclasses.replace(item, captured=now) if isinstance(item, Arrival) else item
+        yield from items
+
+    def _first_items(self, items: Iterator[Arrival | Sound], number: int) -> Iterator[Arrival | Sound]:
+        """As many as it takes to see a frame and hear the sound; the frame goes to the set-up."""
+        for taken, item in enumerate(items):
+            yield item
+            if isinstance(item, Arrival):
+                self.frames.put((number, item))
+            elif not self._heard.is_set():
+                self._hear(number, item)
+            heard = self._heard.is_set() or self._sound_stream is None or taken > EARLY
+            if self.frames.accepted and heard:
+                return
+
+    def _hear(self, number: int, sound: Sound) -> None:
+        if not self._heard.is_set():
+            self._sound_head = bytes(sound.packet)
+            self._heard.set()
+        self.sounds.put((number, sound))
+
+    def _come_back(self) -> None:
+        pause = FIRST_PAUSE
+        began = time.monotonic()
+        while not self._stop.wait(pause):
+            try:
+                self._source = open_source(self._address, self._stop, self._rate)
+            except EdgeSRError:
+                pause = min(LONGEST_PAUSE, pause * 1.5)
+                continue
+            self._say(f"{self._address.shown} is back after {time.monotonic() - began:.1f} s")
+            return

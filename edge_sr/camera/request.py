@@ -1,0 +1,123 @@
+"""What a live run is asked for, and what it reports."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import Any
+
+from edge_sr.camera.pictures import Size, fitted
+from edge_sr.errors import OptionError
+from edge_sr.grid import output_size
+from edge_sr.video.live.address import Address
+from edge_sr.video.live.sinks import Outlet
+from edge_sr.video.pixels import even_neighbours
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the page is served; port 0 takes any that is free."""
+
+    host: str
+    port: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One ``edge-sr camera``. ``rate`` is the deadline's, ``duration`` in seconds."""
+
+    source: Address
+    outlet: Outlet | None
+    place: Place | None
+    scale: Fraction | None
+    size: Size | None
+    rate: Fraction | None = None
+    duration: float | None = None
+    lowest_scale: float = 1.0
+    still_threshold: int = 0
+    model: str = "diinn-edge"
+    backend: str = "auto"
+    precision: str = "auto"
+
+    def target(self, source: Size) -> Size:
+        """The output's size for a source of that size; ``OptionError`` where it cannot be.
+
+        What a scale makes odd goes up to even for 4:2:0. An explicit odd size is refused.
+        """
+        size = output_size(*source, scale=self.scale, size=self.size)
+        even = even_neighbours(size, "420")
+        if self.size is not None and even != size and self.outlet is not None:
+            lower = (size[0] // 2 * 2, size[1] // 2 * 2)
+            raise OptionError(
+                f"live video has 4:2:0 chroma and cannot be {size[0]}x{size[1]}: "
+                f"use --size {lower[0]}x{lower[1]} or {even[0]}x{even[1]}"
+            )
+        return even
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How a source's frames lie in the output: at ``inner`` pixels, ``highest`` times their own size."""
+
+    source: Size
+    inner: Size
+
+    @property
+    def highest(self) -> float:
+        return float((self.inner[0] * self.inner[1] / (self.source[0] * self.source[1])) ** 0.5)
+
+    def network_size(self, scale: float) -> Size:
+        """What the network computes at ``scale``: the inner size made smaller, never below the source."""
+        share = min(1.0, scale / self.highest)
+        return (
+            max(self.source[0], round(self.inner[0] * share)),
+            max(self.source[1], round(self.inner[1] * share)),
+        )
+
+
+def fit(source: Size, first: Size, target: Size) -> Fit:
+    """The output is as large as ``first``, the first frame's size, made it; another shape gets bars."""
+    if source[0] * first[1] == source[1] * first[0]:
+        return Fit(source, target)
+    width, height = fitted(source, target)
+    return Fit(source, (max(source[0], width // 2 * 2), max(source[1], height // 2 * 2)))
+
+
+@dataclasses.dataclass
+class LiveReport:
+    """The figures of a run. ``latency_ms``: from a frame's arrival to its leaving the sink.
+
+    Of ``dropped`` frames ``thinned`` were left out because ``--fps`` asks for fewer than come in, and ``skipped``
+    because no scale is quick enough: of the others only every ``every``-th was taken at the end, which makes
+    ``held_fps``. ``repeated`` frames filled gaps of the source.
+    """
+
+    frames_in: int = 0
+    frames_out: int = 0
+    dropped: int = 0
+    thinned: int = 0
+    skipped: int = 0
+    repeated: int = 0
+    reused_tiles: int = 0
+    scale_changes: int = 0
+    reconnects: int = 0
+    latency_ms: dict[str, float] = dataclasses.field(
+        default_factory=lambda: {"p50": 0.0, "p95": 0.0, "p99": 0.0}
+    )
+    fps: float = 0.0
+    seconds: float = 0.0
+    missed: int = 0
+    every: int = 1
+    held_fps: float | None = None
+    scale: float = 0.0
+    input_size: Size = (0, 0)
+    output_size: Size = (0, 0)
+    model: str = ""
+    backend: str = ""
+    precision: str = ""
+    interrupted: bool = False
+
+    def mapping(self) -> dict[str, Any]:
+        values = dataclasses.asdict(self)
+        del values["interrupted"]
+        return values

@@ -1,0 +1,183 @@
+"""What is asked of the builder, and whether this machine can do it, before anything heavy starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_sr.engines.interface import loader as trt
+from edge_sr.engines.store import shapes
+from edge_sr.machine.gpu import Gpu, find_gpu
+from edge_sr.engines.store.identity import BuildSettings, EngineKey
+from edge_sr.engines.build.dla import require_dla
+from edge_sr.engines.target import Size, TargetProfile, require_supported
+from edge_sr.errors import BundleError, MissingError, OptionError
+from edge_sr.bundle import Bundle, Description, Graph, file_sha256
+from edge_sr.spec import NetworkSpec
+from edge_sr.engines.interface.loader import Flavour
+
+# Roles that engines are built for, in order; the other roles stand for the same graphs in another form.
+PARTS = ("encoder", "decoder", "network")
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """One bundle, one target, one precision. ``sizes`` are input sizes (WxH), one profile each;
+    ``max_size`` instead covers every size up to it; with neither, the target's own sizes.
+    ``depth`` 10 adds the float pair.
+    """
+
+    bundle: Bundle
+    target: TargetProfile
+    precision: str
+    sizes: tuple[Size, ...] = ()
+    max_size: Size | None = None
+    depth: int = 8
+    flavour: Flavour | None = None
+    dla: bool = False
+    gpu_fallback: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sizes and self.max_size:
+            raise OptionError("--sizes and --max-size contradict each other: give one of them")
+        if self.depth not in (8, 10):
+            raise OptionError(f"--depth is 8 or 10, found {self.depth}")
+
+    @property
+    def chosen_flavour(self) -> Flavour:
+        return self.flavour or Flavour(self.target.flavour)
+
+    @property
+    def ios(self) -> tuple[str, ...]:
+        return ("uint8",) if self.depth == 8 else ("uint8", "float")
+
+    @property
+    def tile(self) -> Size:
+        """The target's tile, halved until a decoder as wide as the bundle's can compute it in the workspace."""
+        width, height = self.target.tile_size
+        while (
+            width * height * _bytes_per_pixel(self.bundle.description) > self.target.workspace << 20
+            and height > 1
+        ):
+            width, height = (width, height // 2) if 2 * height >= width else (width // 2, height)
+        return width, height
+
+    @property
+    def ranges(self) -> tuple[shapes.SizeRange, ...]:
+        tile = self.tile
+        if self.max_size:
+            return (shapes.up_to(self.max_size, tile),)
+        return tuple(shapes.fixed(size, tile) for size in self.sizes or self.target.input_sizes)
+
+
+def _bytes_per_pixel(description: Description) -> int:
+    """Scratch for one output pixel: TensorRT asked for six float32 values a channel of the widest layer; eight
+    leave room."""
+    return 4 * 8 * _widest(description)
+
+
+def _widest(description: Description) -> int:
+    """Channels of a decoder's widest layer, an upper estimate; 0 where there is no decoder."""
+    network = description.network
+    if isinstance(network, NetworkSpec):
+        unfolded = 0 if network.decoder.splits else 9 * network.encoder.channels
+        return max(*network.decoder.widths, unfolded)
+    # The maps of four LR pixels meet in one output pixel of LIIF.
+    return 4 * shapes.pair_of(description).channels if description.kind == "implicit" else 0
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where the build runs: a TensorRT of this version, and the GPU that TensorRT proper needs."""
+
+    flavour: Flavour
+    version: str
+    gpu: Gpu | None
+
+
+def find_workplace(request: BuildRequest, command: str) -> Workplace:
+    """Where the request can be built here.
+
+    Raises ``OptionError`` for a pair no machine can build, and ``MissingError``, naming machine and
+    ``command``, for one that another machine can.
+    """
+    flavour, target = request.chosen_flavour, request.target
+    require_supported(target, flavour)
+    if request.dla:
+        require_dla(target, request.precision, request.sizes)
+    if flavour is Flavour.RTX:
+        return Workplace(flavour, _installed(flavour), None)
+    return _on_the_device(target, command)
+
+
+def _installed(flavour: Flavour) -> str:
+    version = trt.installed_version(flavour)
+    if version is None:
+        raise MissingError(f"{flavour.value} is not installed here: pip install 'edge-sr[{flavour.value}]'")
+    return version
+
+
+def _on_the_device(target: TargetProfile, command: str) -> Workplace:
+    there = f"TensorRT builds on the target itself: on the machine with {target.title}, run: {command}"
+    try:
+        gpu = find_gpu()
+    except MissingError as error:
+        raise MissingError(f"{there} ({error})") from error
+    if gpu.compute_capability not in target.compute_capabilities:
+        raise MissingError(f"{there} (this is {gpu.name}, compute capability {gpu.compute_capability})")
+    return Workplace(Flavour.TENSORRT, _installed(Flavour.TENSORRT), gpu)
+
+
+def engine_keys(request: BuildRequest, workplace: Workplace) -> list[EngineKey]:
+    """The identity of every engine that the request comes to; ``BundleError`` for a precision it lacks."""
+    parts = parts_of(request.bundle)
+    wanted = parts[:1] if request.dla else parts
+    return [_key(request, workplace, part, io) for io in request.ios for part in wanted]
+
+
+def parts_of(bundle: Bundle) -> tuple[str, ...]:
+    """What a bundle is built as: an encoder and a decoder, or the one graph of a network between pictures."""
+    roles = [graph.role for graph in bundle.description.graphs]
+    return tuple(part for part in PARTS if part in roles)
+
+
+def _key(request: BuildRequest, workplace: Workplace, part: str, io: str) -> EngineKey:
+    graph = find_graph(request.bundle, part, request.precision, io)
+    return EngineKey(
+        bundle=request.bundle.name,
+        part=part,
+        io=io,
+        precision=request.precision,
+        graph_sha256=file_sha256(request.bundle.graph(part, request.precision, io)),
+        target=request.target.name,
+        flavour=workplace.flavour.value,
+        version=workplace.version,
+        gpu=workplace.gpu.name if workplace.gpu else "",
+        compute_capabilities=_capabilities(request, workplace),
+        profiles=tuple(shapes.profiles(request.bundle.description, graph, request.ranges)),
+        settings=_settings(request, workplace.flavour),
+    )
+
+
+def _capabilities(request: BuildRequest, workplace: Workplace) -> tuple[str, ...]:
+    return (workplace.gpu.compute_capability,) if workplace.gpu else request.target.compute_capabilities
+
+
+def _settings(request: BuildRequest, flavour: Flavour) -> BuildSettings:
+    return BuildSettings(
+        compute_capabilities=request.target.compute_capabilities if flavour is Flavour.RTX else (),
+        optimization_level=request.target.optimization_level,
+        workspace_mib=request.target.workspace,
+        dla_core=0 if request.dla else None,
+        gpu_fallback=request.gpu_fallback,
+    )
+
+
+def find_graph(bundle: Bundle, part: str, precision: str, io: str) -> Graph:
+    graph = bundle.find(part, precision, io)
+    if graph is None:
+        make = "edge-sr calibrate" if precision == "int8" else f"edge-sr export --precision {precision}"
+        raise BundleError(
+            f"bundle {bundle.name} has no {io} {part} in {precision}, only {', '.join(bundle.precisions)}; "
+            f"make one with: {make}"
+        )
+    return graph

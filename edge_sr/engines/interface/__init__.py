@@ -1,0 +1,1 @@
+"""TensorRT's Python interface: the one place that imports it."""

@@ -1,0 +1,99 @@
+"""What leaves the cache: damaged, stale and old engines, and the least used until the rest fits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_sr.engines.interface import loader as trt
+from edge_sr.engines.interface.loader import Flavour
+from edge_sr.engines.store.cache import Engine, EngineCache
+from edge_sr.errors import DeviceError, MissingError
+from edge_sr.machine.gpu import Gpu, find_gpu
+
+
+@dataclass(frozen=True)
+class Removal:
+    path: Path
+    reason: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``older_than_days`` counts from the file's last use; ``keep_bytes`` bounds what is left."""
+
+    older_than_days: float | None = None
+    keep_bytes: int | None = None
+    stale: bool = True
+
+
+def prune(cache: EngineCache, limits: Limits, dry_run: bool = False) -> list[Removal]:
+    """Remove what the limits name, damaged engines always; with ``dry_run`` only say what would go."""
+    doomed = dict(_doomed(cache, limits))
+    return [_remove(cache, path, reason, dry_run) for path, reason in doomed.items() if _settled(cache, path)]
+
+
+def _settled(cache: EngineCache, path: Path) -> bool:
+    """Whether nobody is building the engine: one being written has no manifest yet, and is sound."""
+    return not cache.is_locked(path.stem)
+
+
+def stale_reason(engine: Engine, gpu: Gpu | None) -> str:
+    """Why this machine's TensorRT would not use the engine any more; empty when it would."""
+    key = engine.manifest.key
+    version = trt.installed_version(Flavour(key.flavour))
+    if version is not None and version != key.version:
+        return f"built by {key.flavour} {key.version}, installed is {version}"
+    if key.gpu and gpu is not None and gpu.name != key.gpu:
+        return f"built on {key.gpu}, this is {gpu.name}"
+    return ""
+
+
+def this_gpu() -> Gpu | None:
+    try:
+        return find_gpu()
+    except (MissingError, DeviceError):
+        return None
+
+
+def _doomed(cache: EngineCache, limits: Limits) -> Iterator[tuple[Path, str]]:
+    sound, gpu = [], this_gpu()
+    for path, engine, reason in cache.check():
+        if engine is not None:
+            reason = _too_old(path, limits) or (stale_reason(engine, gpu) if limits.stale else "")
+        if reason:
+            yield path, reason
+        else:
+            sound.append(path)
+    if limits.keep_bytes is not None:
+        yield from _surplus(sound, limits.keep_bytes)
+
+
+def _too_old(path: Path, limits: Limits) -> str:
+    days = (time.time() - _last_use(path)) / 86400
+    if limits.older_than_days is None or days <= limits.older_than_days:
+        return ""
+    return f"not used for {days:.0f} days"
+
+
+def _surplus(paths: list[Path], keep: int) -> Iterator[tuple[Path, str]]:
+    total = 0
+    for path in sorted(paths, key=_last_use, reverse=True):
+        total += path.stat().st_size
+        if total > keep:
+            yield path, f"beyond the {keep:,} bytes to keep"
+
+
+def _last_use(path: Path) -> float:
+    """The cache touches an engine whenever it hands it out."""
+    return path.stat().st_mtime
+
+
+def _remove(cache: EngineCache, path: Path, reason: str, dry_run: bool) -> Removal:
+    if dry_run:
+        return Removal(path, reason, path.stat().st_size if path.exists() else 0)
+    with cache.lock(path.stem):
+        return Removal(path, reason, cache.remove(path))

@@ -1,0 +1,151 @@
+"""Any ONNX network from picture to picture as a bundle: read, probed, put behind the graph contract, compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from edge_sr.backends.single_graph.runner import RESAMPLING_REACH
+from edge_sr.bundle import Bundle, check_new_folder, new_folder, write_description
+from edge_sr.errors import CheckpointError, ParityError
+from edge_sr.export.bundle import Identity, Key
+from edge_sr.export.external.contract import behind_contract
+from edge_sr.export.external.model import read_model
+from edge_sr.export.external.probe import Findings, Stated, probe
+from edge_sr.export.graphs import with_uint8_pictures
+from edge_sr.export.parity import CaseResult, check_parity, open_graph
+from edge_sr.export.receptive import receptive_radius
+from edge_sr.export.single_graph import SIZES, PictureForm, describe
+from edge_sr.models.luma import LumaNetwork
+from edge_sr.spec import PublishedSpec
+from edge_sr.tensors import reference_card
+
+# Where shapes inside are computed, the graph does not say how much lives at one time.
+LEAST_WORKING_BYTES = 1024
+
+
+def export_brought(
+    path: Path,
+    identity: Identity,
+    out: Path,
+    stated: Stated,
+    progress: Callable[[str], None] = lambda message: None,
+) -> Bundle:
+    """Write the FP32 bundle of the network in ``path`` into the new folder ``out``.
+
+    ``stated`` narrows what is tried. Raises ``CheckpointError`` for a file that is unsound, hostile or no
+    network for pictures, ``ParityError`` when the graph behind the contract gives another result.
+    """
+    check_new_folder(out)
+    model = freed(read_model(path))
+    progress("trying layouts, ranges and sizes")
+    findings = _probed(path, model, stated)
+    progress(_sentence(findings))
+    graph = behind_contract(model, findings)
+    radius, how = _radius(graph, findings)
+    progress(how)
+    with new_folder(out) as draft:
+        graphs: dict[Key, onnx.ModelProto] = {
+            ("network", "fp32", "uint8"): with_uint8_pictures(graph),
+            ("network", "fp32", "float"): graph,
+        }
+        cases = _compared(model, findings, graph)
+        description = describe(_form(findings, graph, radius, how), identity, graphs, cases, draft)
+        write_description(draft, description)
+    return Bundle(out, description)
+
+
+def freed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without fixed sides on its input and output: most are fixed by the exporter's example alone."""
+    constants = {value.name for value in model.graph.initializer}
+    for value in (*model.graph.input, *model.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        for i, dim in enumerate(dims):
+            if len(dims) == 4 and value.name not in constants and dim.dim_value not in (1, 3):
+                dim.Clear()
+                dim.dim_param = f"{value.name}.{i}"
+    del model.graph.value_info[:]
+    return model
+
+
+def _probed(path: Path, model: onnx.ModelProto, stated: Stated) -> Findings:
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / path.name
+        onnx.save_model(model, plain)
+        try:
+            return probe(plain, stated)
+        except CheckpointError as error:
+            raise CheckpointError(str(error).replace(str(plain), str(path))) from error
+
+
+def _sentence(found: Findings) -> str:
+    what = "luma" if found.channels == 1 else "RGB"
+    return (
+        f"{found.input} to {found.output}: {what}, {found.layout} {found.dtype}, white at {found.top}, "
+        f"x{found.scale}; {found.gain_db:+.1f} dB from bicubic on a test card"
+    )
+
+
+def _radius(graph: onnx.ModelProto, found: Findings) -> tuple[int | None, str]:
+    """Input pixels to either side, or None for the whole frame; and how that is known."""
+    try:
+        radius = receptive_radius(graph) + RESAMPLING_REACH
+        return radius, f"receptive field of {radius} pixels to either side, computed from the graph"
+    except ParityError as error:
+        reason = str(error).split(";")[0]
+        if found.reach < 0:
+            return None, f"every pixel can depend on the whole frame, so frames run uncut ({reason})"
+        radius = found.reach + RESAMPLING_REACH
+        return radius, f"receptive field of {radius} pixels to either side, measured, not computed ({reason})"
+
+
+def _compared(model: onnx.ModelProto, found: Findings, graph: onnx.ModelProto) -> list[CaseResult]:
+    """The graph behind the contract against the network as it came."""
+    own: nn.Module = AsItCame(model, found)
+    own = own if found.channels == 3 else LumaNetwork(own, found.scale)
+    wrapped, results = open_graph(graph), []
+    for width, height in SIZES:
+        unit = reference_card(width, height)[None].astype(np.float32) / np.float32(255)
+        made = wrapped.run(None, {"image": unit})[0]
+        wanted = own(torch.from_numpy(unit).permute(0, 3, 1, 2)).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+        results.append(CaseResult(f"{width}x{height}", float(np.abs(made - wanted).max())))
+    check_parity(results, 0)
+    return results
+
+
+class AsItCame(nn.Module):
+    """The brought network itself between planes in [0, 1], what surrounds it computed in numpy."""
+
+    def __init__(self, model: onnx.ModelProto, found: Findings) -> None:
+        super().__init__()
+        self._session, self._found = open_graph(model), found
+
+    def forward(self, planes: Tensor) -> Tensor:
+        found = self._found
+        given = planes.numpy() * np.float32(found.top)
+        given = given if found.layout == "NCHW" else given.transpose(0, 2, 3, 1)
+        given = given.round().astype(np.uint8) if found.dtype == "uint8" else given
+        made = self._session.run(None, {found.input: np.ascontiguousarray(given)})[0].astype(np.float32)
+        made = made if found.layout == "NCHW" else made.transpose(0, 3, 1, 2)
+        return torch.from_numpy(np.ascontiguousarray(made)) / found.top
+
+
+def _form(found: Findings, graph: onnx.ModelProto, radius: int | None, how: str) -> PictureForm:
+    return PictureForm(
+        description=PublishedSpec("", "onnx", dataclasses.asdict(found)),
+        kind="refine" if found.scale == 1 else "fixed",
+        scale=found.scale,
+        parameters=sum(math.prod(value.dims) for value in graph.graph.initializer),
+        radius=radius,
+        against="the network as it came",
+        least_bytes=LEAST_WORKING_BYTES,
+        extra={"field": how},
+    )

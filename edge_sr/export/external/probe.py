@@ -1,0 +1,262 @@
+"""What a brought network takes and gives, found by running it: layout, range, scale and field.
+
+Runs as a process of its own with a memory limit, because the graph is foreign:
+
+    python -m edge_sr.export.external.probe MODEL.onnx STATED
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edge_sr.backends.onnxruntime.runner import open_session
+from edge_sr.errors import BundleError, CheckpointError, ConfigError
+from edge_sr.resample import resize
+from edge_sr.spec import from_mapping
+from edge_sr.tensors import reference_card
+
+Array = NDArray[Any]
+
+MEMORY = 6 << 30
+SECONDS = 300
+# Odd and unequal, so that a network for multiples of something shows itself.
+PROBED = (37, 29)
+LAYOUTS, TOPS = ("NCHW", "NHWC"), (1, 255)
+MULTIPLES = (2, 4, 8, 16, 32, 64)
+FIELD_SIDES = (64, 160, 320)
+# In a wrong range or layout the result is nothing like the picture; in the right one it is about bicubic's.
+LEAST_GAIN_DB = -6.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """``layout`` NCHW or NHWC; ``top``: the value of white, 1 or 255; ``dtype`` of input and output; ``channels``
+    1 (luma) or 3; ``reach``: input pixels around one that can change it, -1 for the whole frame;
+    ``gain_db``: PSNR on a shrunk test card less bicubic's."""
+
+    input: str
+    output: str
+    layout: str
+    dtype: str
+    top: int
+    channels: int
+    scale: int
+    reach: int
+    gain_db: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Stated:
+    """What the user knows of the network; the rest ("" or 0) is found."""
+
+    layout: str = ""
+    top: int = 0
+    channels: int = 0
+
+    def __post_init__(self) -> None:
+        if self.layout not in ("", *LAYOUTS) or self.top not in (0, *TOPS) or self.channels not in (0, 1, 3):
+            raise ConfigError(f"layout is NCHW or NHWC, top 1 or 255, channels 1 or 3; found {self}")
+
+
+def probe(path: Path, stated: Stated = Stated()) -> Findings:
+    """Run the network in a process of its own; ``CheckpointError`` for one that is not taken, crashes or hangs."""
+    known = json.dumps(dataclasses.asdict(stated))
+    command = [sys.executable, "-m", "edge_sr.export.external.probe", str(path), known]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise CheckpointError(f"{path} ran for {SECONDS} s on a small picture and was stopped") from error
+    if done.returncode == 4:
+        raise CheckpointError(done.stderr.strip().splitlines()[-1])
+    if done.returncode != 0:
+        raise CheckpointError(f"{path} cannot be run: its trial ended with status {done.returncode}")
+    return from_mapping(Findings, json.loads(done.stdout), str(path))
+
+
+def main() -> None:
+    _limit_memory()
+    path = Path(sys.argv[1])
+    try:
+        stated = from_mapping(Stated, json.loads(sys.argv[2]), "stated")
+        print(json.dumps(dataclasses.asdict(examine(path, stated))))
+    except (CheckpointError, MemoryError) as error:
+        print(str(error) or f"{path} takes more than {MEMORY >> 30} GB for a small picture", file=sys.stderr)
+        sys.exit(4)
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # there is no such limit on Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def examine(path: Path, stated: Stated) -> Findings:
+    """Everything about the network in ``path``; ``CheckpointError`` when it is none for pictures."""
+    model = onnx.load_model(path)
+    given, made = _ports(path, model)
+    session = _opened(path)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
+    if dtype not in (np.float32, np.uint8):
+        raise CheckpointError(f"{path}: input {given.name} is {dtype}, expected float32 or uint8 pictures")
+    readings = _readings(path, session, given.name, dtype, stated)
+    best = max(readings, key=lambda reading: reading.gain)
+    if not best.gain >= LEAST_GAIN_DB:
+        raise CheckpointError(
+            f"{path} does not enlarge pictures: {best.gain:.1f} dB from bicubic at best ({best.layout}, white at "
+            f"{best.top}), expected {LEAST_GAIN_DB:.0f} or more; state layout and top in a spec if that is wrong"
+        )
+
+    def run(picture: Array) -> Array:
+        return _result(session, given.name, picture, best.layout, best.top, dtype)
+
+    return Findings(
+        input=given.name,
+        output=made.name,
+        layout=best.layout,
+        dtype=str(dtype),
+        top=best.top,
+        channels=best.channels,
+        scale=best.scale,
+        reach=_reach(run, best.channels),
+        gain_db=round(best.gain, 2),
+    )
+
+
+def _ports(path: Path, model: onnx.ModelProto) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
+    constants = {value.name for value in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    if len(inputs) != 1 or len(model.graph.output) != 1:
+        raise CheckpointError(
+            f"{path}: expected one input and one output, a picture each; found inputs "
+            f"{[value.name for value in inputs]} and outputs {[value.name for value in model.graph.output]}"
+        )
+    rank = len(inputs[0].type.tensor_type.shape.dim)
+    if rank != 4:
+        raise CheckpointError(f"{path}: input {inputs[0].name} has {rank} axes, expected 4")
+    return inputs[0], model.graph.output[0]
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return open_session(path, 1)
+    except BundleError as error:
+        raise CheckpointError(str(error)) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """One way to take the input: how close the result then comes to the picture that was shown."""
+
+    gain: float
+    layout: str
+    top: int
+    channels: int
+    scale: int
+
+
+def _readings(path: Path, session: Any, name: str, dtype: Any, stated: Stated) -> list[Reading]:
+    """Every reading that the network accepts; ``CheckpointError`` with the first obstacle when it is none."""
+    readings, obstacles = [], []
+    for layout, channels, top in _ways(dtype, stated):
+
+        def run(picture: Array, layout: str = layout, top: int = top) -> Array:
+            return _result(session, name, picture, layout, top, dtype)
+
+        try:
+            scale = _scale(PROBED, run(_black(PROBED, channels)))
+            readings.append(Reading(_gain(run, scale, channels), layout, top, channels, scale))
+        except CheckpointError as error:
+            obstacles.append(_needed_multiple(run, channels) or str(error))
+    if not readings:
+        raise CheckpointError(f"{path}: {obstacles[0]}")
+    return readings
+
+
+def _ways(dtype: Any, stated: Stated) -> Iterator[tuple[str, int, int]]:
+    layouts = (stated.layout,) if stated.layout else LAYOUTS
+    channels = (stated.channels,) if stated.channels else (3, 1)
+    tops = (stated.top,) if stated.top else (255,) if dtype == np.uint8 else TOPS
+    return itertools.product(layouts, channels, tops)
+
+
+def _black(size: tuple[int, int], channels: int) -> Array:
+    return np.zeros((size[1], size[0], channels), np.float32)
+
+
+def _needed_multiple(run: Callable[[Array], Array], channels: int) -> str | None:
+    for multiple in MULTIPLES:
+        size = (2 * multiple, 3 * multiple)
+        with contextlib.suppress(CheckpointError):
+            _scale(size, run(_black(size, channels)))
+            return f"it takes sizes that are multiples of {multiple} only, and a frame may have any size here"
+    return None
+
+
+def _gain(run: Callable[[Array], Array], scale: int, channels: int) -> float:
+    """dB over bicubic for a shrunk picture; a network that refines is shown it enlarged again."""
+    shrunk_by = max(2, scale)
+    width, height = PROBED[0] * shrunk_by, PROBED[1] * shrunk_by
+    whole = reference_card(width, height)[..., :channels].astype(np.float32) / np.float32(255)
+    low = resize(whole, PROBED).clip(0, 1)
+    base = resize(low, (width, height)).reshape(whole.shape).clip(0, 1)
+    made = run(low.reshape(*low.shape[:2], channels) if scale > 1 else base)
+    error = float(np.mean((made - whole) ** 2) / np.mean((base - whole) ** 2))
+    return float(-10 * np.log10(max(error, 1e-10))) if np.isfinite(error) else -np.inf
+
+
+def _result(session: Any, name: str, picture: Array, layout: str, top: int, dtype: Any) -> Array:
+    """``h x w x channels`` in [0, 1] through the network; ``CheckpointError`` when it refuses."""
+    given = (picture * top).round().astype(dtype) if dtype == np.uint8 else picture * np.float32(top)
+    given = given[None] if layout == "NHWC" else given.transpose(2, 0, 1)[None]
+    try:
+        made: Array = session.run(None, {name: np.ascontiguousarray(given)})[0]
+    except Exception as error:  # ONNX Runtime's exceptions have no public base class
+        size, reason = f"{picture.shape[1]}x{picture.shape[0]}", str(error).splitlines()[0]
+        raise CheckpointError(f"it refuses a {size} picture: {reason}") from error
+    if made.ndim != 4 or made.shape[0] != 1:
+        raise CheckpointError(f"its output has the shape {made.shape}, expected one picture")
+    made = made[0] if layout == "NHWC" else made[0].transpose(1, 2, 0)
+    return made.astype(np.float32) / (255 if made.dtype == np.uint8 else top)
+
+
+def _scale(size: tuple[int, int], made: Array) -> int:
+    scale: int = made.shape[0] // size[1]
+    if scale < 1 or made.shape[:2] != (scale * size[1], scale * size[0]) or made.shape[2] not in (1, 3):
+        raise CheckpointError(f"it makes {made.shape} out of {size[0]}x{size[1]}, no whole multiple of it")
+    return scale
+
+
+def _reach(run: Callable[[Array], Array], channels: int) -> int:
+    """By how far a changed pixel shows, on ever larger pictures; -1 when it shows up to the border of all."""
+    for side in FIELD_SIDES:
+        reach = max(_shown(run, side, channels, seed) for seed in range(2))
+        if reach < side // 2 - 1:
+            return reach
+    return -1
+
+
+def _shown(run: Callable[[Array], Array], side: int, channels: int, seed: int) -> int:
+    picture = np.random.default_rng(seed).uniform(0.2, 0.8, (side, side, channels)).astype(np.float32)
+    before, middle = run(picture), side // 2
+    picture[middle, middle] += 0.2
+    after = run(picture)
+    places = np.argwhere((after != before).any(axis=2)) // (len(after) // side)
+    return int(np.abs(places - middle).max(initial=0).item())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Implicit networks cut into an encoder and a decoder graph."""

@@ -1,0 +1,80 @@
+"""What a figure was measured on: said beside every figure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypedDict
+
+CPUINFO, STATUS, CLEAR = Path("/proc/cpuinfo"), Path("/proc/self/status"), Path("/proc/self/clear_refs")
+NAME_KEYS = ("model name", "Model", "Hardware")
+
+
+class Machine(TypedDict):
+    cpu: str
+    cores: int
+    system: str
+    python: str
+    numpy: str
+    onnxruntime: str
+
+
+def describe() -> Machine:
+    """This machine: processor, cores that this process may use, system, and the versions that compute."""
+    return Machine(
+        cpu=cpu_name(),
+        cores=available_cores(),
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        numpy=package_version("numpy") or "absent",
+        onnxruntime=package_version("onnxruntime") or package_version("onnxruntime-gpu") or "absent",
+    )
+
+
+def package_version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def cpu_name() -> str:
+    lines = CPUINFO.read_text(errors="replace").splitlines() if CPUINFO.exists() else []
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    named = {key.strip(): value.strip() for key, value in fields.items()}
+    return next((named[key] for key in NAME_KEYS if key in named), platform.processor() or platform.machine())
+
+
+def forget_peak_memory() -> None:
+    """Start the high-water mark anew where the system can (Linux); elsewhere it goes on from the start."""
+    with contextlib.suppress(OSError):
+        CLEAR.write_text("5")
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has held resident, in MB (10^6 bytes)."""
+    if STATUS.exists():
+        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e6
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def available_cores() -> int:
+    """Cores that this process may use, its affinity and container quota heeded."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, _quota() or cores))
+
+
+def _quota() -> int | None:
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else max(1, int(quota) // int(period))

@@ -1,0 +1,1 @@
+"""Networks that are evaluated at any position: DIINN, LIIF, Meta-SR."""

@@ -1,0 +1,1 @@
+"""Networks of fixed multiples, each in its paper's form."""

@@ -1,0 +1,208 @@
+"""Everything about a film that is decided, checked and refused before its first frame is upscaled."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_sr.errors import MediaError
+from edge_sr.grid import Box, output_region
+from edge_sr.machine.description import available_cores
+from edge_sr.machine.memory import BASE_BYTES, require_bytes
+from edge_sr.tensors import SMALLEST_SIDE
+from edge_sr.upscale.pipeline import WAITING, Target
+from edge_sr.upscale.request import Controls, Request, Size, beside_input, check_free, check_place
+from edge_sr.video.encode.codecs import find_codec, fitting_layout, frame_bytes
+from edge_sr.video.encode.containers import Container, container_for, known_container
+from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
+from edge_sr.video.encode.muxing import JoinPlan
+from edge_sr.video.encode.pieces import Recipe
+from edge_sr.video.encode.segments import frames_per_segment
+from edge_sr.video.encode.workfolder import WorkFolder
+from edge_sr.video.film.film import Film, FilmInfo
+from edge_sr.video.film.tracks import plan_tracks
+from edge_sr.video.opening import open_input
+from edge_sr.video.pixels import even_neighbours
+
+# Left in the folder of pieces once they are joined: the output that is there is then our own.
+MARKER = "joined"
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmPlan:
+    """Where to, what to compute, how to encode it in pieces of ``length`` frames, and how to join them."""
+
+    output: Path
+    target: Target
+    recipe: Recipe
+    joining: JoinPlan
+    length: int
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.recipe.encoding
+
+    @property
+    def written(self) -> Size:
+        """``(width, height)`` of the encoded picture."""
+        return self.encoding.size
+
+
+def check_named_output(request: Request) -> None:
+    """Refuses a bad ``-o`` before the input is even opened."""
+    if request.output is not None:
+        container_for(request.output)
+        _check_output(request, request.output)
+
+
+def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
+    """The plan, its notes said; raises what ``upscale`` refuses a film or an option for."""
+    info, say = film.info, controls.watcher.say
+    _check_size(info)
+    for note in info.notes:
+        say(f"note: {note}")
+    container = _container(request)
+    codec = find_codec(request.codec, container.name)
+    whole = request.whole_size(info.size)
+    layout = fitting_layout(codec, info.layout, explicit=request.size is not None, size=whole)
+    even = even_neighbours(whole, layout.chroma)
+    if even != whole:
+        found, needed = "x".join(map(str, whole)), "x".join(map(str, even))
+        say(f"note: {found} goes up to {needed}, as {layout.name} video needs even sizes")
+    target = _target(request, info.size, even, layout.chroma)
+    written = target_size(target, info.size)
+    output = request.output or beside_input(request.input, written, _suffix(request))
+    _check_output(request, output)
+    encoding = plan_encoding(
+        codec,
+        layout,
+        written,
+        info.rate,
+        crf=request.crf,
+        preset=request.preset,
+        threads=_threads(output, request),
+    )
+    _check_memory(request, encoding, info)
+    probe(encoding)
+    _say_depth(info, encoding, say)
+    return FilmPlan(
+        output,
+        target,
+        Recipe(encoding, info.time_base, info.aspect, info.colour),
+        _join_plan(request, film, container, controls),
+        request.segment_frames or frames_per_segment(encoding),
+    )
+
+
+def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -> None:
+    layout, source = encoding.layout, info.layout
+    if layout.depth < min(source.depth, 10):
+        say(
+            f"note: {encoding.codec.name} here takes {layout.depth} bits, "
+            f"so the film's {source.depth} are rounded"
+        )
+    if layout.chroma < source.chroma:
+        say(
+            f"note: {encoding.codec.name} takes {layout.chroma} chroma, the film's {source.chroma} is reduced"
+        )
+
+
+def _join_plan(request: Request, film: Film, container: Container, controls: Controls) -> JoinPlan:
+    with open_input(request.input) as source:
+        tracks = plan_tracks(source, film.stream_index, container)
+    for name in tracks.dropped:
+        controls.watcher.say(f"warning: {container.name.upper()} cannot hold {name}: left out")
+    if tracks.dropped and request.strict:
+        raise MediaError(
+            f"{container.name.upper()} cannot hold {' and '.join(tracks.dropped)}, and --strict asks for all"
+        )
+    info = film.info
+    return JoinPlan(
+        source=request.input,
+        picture=film.stream_index,
+        container=container,
+        tracks=tracks,
+        excerpt=request.excerpt,
+        time_base=info.time_base,
+        rate=info.rate,
+        aspect=info.aspect,
+        colour=info.colour,
+    )
+
+
+def _container(request: Request) -> Container:
+    return container_for(request.output or Path("film" + _suffix(request)))
+
+
+def _suffix(request: Request) -> str:
+    """The input's own extension where that container is written, else Matroska's, which holds most."""
+    path = Path(request.input)
+    return path.suffix if known_container(path) else ".mkv"
+
+
+def _target(request: Request, before: Size, whole: Size, chroma: str) -> Target:
+    """The region, grown to even sizes where the chroma needs that: by a column or row that exists."""
+    if request.region is None:
+        return Target(whole)
+    box = output_region(request.region, before, whole)
+    grown = _even_box(box, whole, chroma)
+    if grown == box:
+        return Target(whole, request.region)
+    region = _with_neighbours(request.region, before)
+    outer = output_region(region, before, whole)
+    crop = Box(grown.x0 - outer.x0, grown.y0 - outer.y0, grown.x1 - outer.x0, grown.y1 - outer.y0)
+    return Target(whole, region, crop)
+
+
+def _even_box(box: Box, whole: Size, chroma: str) -> Box:
+    width, height = even_neighbours((box.width, box.height), chroma)
+    x0, y0 = min(box.x0, whole[0] - width), min(box.y0, whole[1] - height)
+    return Box(x0, y0, x0 + width, y0 + height)
+
+
+def _with_neighbours(region: tuple[int, int, int, int], before: Size) -> tuple[int, int, int, int]:
+    x0, y0 = max(0, region[0] - 1), max(0, region[1] - 1)
+    x1 = min(before[0], region[0] + region[2] + 1)
+    y1 = min(before[1], region[1] + region[3] + 1)
+    return x0, y0, x1 - x0, y1 - y0
+
+
+def target_size(target: Target, before: Size) -> Size:
+    """``(width, height)`` of what the target keeps."""
+    if target.region is None:
+        return target.size
+    box = target.crop or output_region(target.region, before, target.size)
+    return box.width, box.height
+
+
+def _check_output(request: Request, output: Path) -> None:
+    check_place(request.input, output)
+    work = WorkFolder(output)
+    finished = request.resume and work.exists and (work.path / MARKER).exists()
+    if not request.overwrite and not finished:
+        check_free(output)
+
+
+def _check_size(info: FilmInfo) -> None:
+    if min(info.size) < SMALLEST_SIDE:
+        found = "x".join(map(str, info.size))
+        raise MediaError(f"expected a film of {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more, found {found}")
+
+
+def _threads(output: Path, request: Request) -> int:
+    """The encoder's threads, which its result depends on: those of the run that is gone on with, if any."""
+    if request.resume:
+        recorded = WorkFolder(output).recorded().get("settings", {}).get("encoder threads")
+        if isinstance(recorded, int) and recorded > 0:
+            return recorded
+    return max(1, min(8, available_cores() // 2))
+
+
+def _check_memory(request: Request, encoding: Encoding, info: FilmInfo) -> None:
+    sample = 1 if info.layout.fits_uint8 else 4
+    pictures = (2 * WAITING + 2) * 3 * sample
+    pixels = encoding.size[0] * encoding.size[1] * pictures + info.size[0] * info.size[1] * pictures
+    waiting = min(40, max(4, (1 << 30) // frame_bytes(encoding.layout, encoding.size))) + 8
+    need = BASE_BYTES + pixels + waiting * frame_bytes(encoding.layout, encoding.size)
+    require_bytes(need, f"{request.input} at {encoding.size[0]}x{encoding.size[1]}")

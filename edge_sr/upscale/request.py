@@ -1,0 +1,248 @@
+"""What is asked for, where it goes, and what is reported of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import threading
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+
+from edge_sr.bundle import DEFAULT_MODEL
+from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
+from edge_sr.grid import output_size
+from edge_sr.machine.memory import peak_rss_mb
+from edge_sr.video.film.film import Excerpt
+from edge_sr.video.opening import HARDWARE_DECODERS, is_url
+
+if TYPE_CHECKING:
+    from edge_sr.upscaler import Upscaler
+
+Size = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One call of ``edge-sr upscale``. Exactly one of ``scale``, ``size`` and ``height`` must be given.
+
+    Without ``model`` the one that suits the input is taken. ``go_on`` is the command that goes on with an
+    interrupted run; it is only ever shown.
+    """
+
+    input: str
+    output: Path | None = None
+    scale: Fraction | None = None
+    size: Size | None = None
+    height: int | None = None
+    model: str | None = None
+    backend: str = "auto"
+    precision: str = "auto"
+    region: tuple[int, int, int, int] | None = None
+    excerpt: Excerpt = dataclasses.field(default_factory=Excerpt)
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    hwaccel: str = "auto"
+    resume: bool = False
+    overwrite: bool = False
+    strict: bool = False
+    go_on: str = "the same command with --resume"
+    segment_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [option for option in (self.scale, self.size, self.height) if option is not None]
+        if len(given) != 1:
+            raise OptionError(f"give exactly one of --scale, --size and --height, found {len(given)}")
+        if self.hwaccel not in HARDWARE_DECODERS:
+            raise OptionError(
+                f"--hwaccel must be one of {', '.join(HARDWARE_DECODERS)}, found {self.hwaccel!r}"
+            )
+
+    def whole_size(self, size: Size) -> Size:
+        """The whole output's size for an input of ``size``, before any rounding to even."""
+        return output_size(*size, scale=self.scale, size=self.size, target_height=self.height)
+
+    @property
+    def label(self) -> str:
+        """What was asked of the size, in a word for a folder's name."""
+        if self.size is not None:
+            return f"{self.size[0]}x{self.size[1]}"
+        return f"h{self.height}" if self.scale is None else f"x{float(self.scale):g}"
+
+
+class Watcher(Protocol):
+    """Told how a run goes on."""
+
+    def say(self, text: str) -> None:
+        """A note or a warning, one line."""
+
+    def begin(self, total: int, done: int) -> None:
+        """``total`` frames are expected (0: nobody knows), of which ``done`` were there already."""
+
+    def frame(self, done: int, fps: float) -> None:
+        """So many frames are through the network, at this pace."""
+
+    def end(self) -> None:
+        """No more frames will come."""
+
+
+class Silent:
+    """A watcher that keeps it all to itself."""
+
+    def say(self, text: str) -> None:
+        del text
+
+    def begin(self, total: int, done: int) -> None:
+        del total, done
+
+    def frame(self, done: int, fps: float) -> None:
+        del done, fps
+
+    def end(self) -> None:
+        return
+
+
+@dataclasses.dataclass(frozen=True)
+class Controls:
+    """The caller's hands on a run: ``stop`` ends it after the current frame."""
+
+    watcher: Watcher = dataclasses.field(default_factory=Silent)
+    stop: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What was done. ``frames`` counts those in the output, ``resumed_frames`` those of an earlier run."""
+
+    output: str
+    frames: int
+    seconds: float
+    fps: float
+    input_size: Size
+    output_size: Size
+    model: str
+    backend: str
+    encoder_backend: str
+    precision: str
+    placement: str | None
+    encoder_ms: float
+    decoder_ms: float
+    peak_rss_mb: float | None
+    device_mb: float | None
+    codec: str | None = None
+    resumed_frames: int = 0
+    bad_frames: int = 0
+    dropped: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def mapping(self) -> dict[str, Any]:
+        """The report as JSON has it; keys without a value are left out."""
+        facts = dataclasses.asdict(self)
+        return {key: value for key, value in facts.items() if value is not None}
+
+
+class TimedNetwork:
+    """An upscaler that keeps what each frame cost in its encoder and decoder."""
+
+    def __init__(self, upscaler: Upscaler) -> None:
+        self.upscaler = upscaler
+        self._encoder: list[float] = []
+        self._decoder: list[float] = []
+
+    def __call__(
+        self, frame: NDArray[Any], *, size: Size, region: tuple[int, int, int, int] | None
+    ) -> NDArray[Any]:
+        result: NDArray[Any] = self.upscaler(frame, size=size, region=region)
+        self._keep_times()
+        return result
+
+    def stream(
+        self, frames: Iterable[NDArray[Any]], *, size: Size, region: tuple[int, int, int, int] | None
+    ) -> Iterator[NDArray[Any]]:
+        for result in self.upscaler.stream(frames, size=size, region=region):
+            self._keep_times()
+            yield result
+
+    def _keep_times(self) -> None:
+        self._encoder.append(self.upscaler.timings.encoder_ms)
+        self._decoder.append(self.upscaler.timings.decoder_ms)
+
+    def report(
+        self, *, output: Path, frames: int, seconds: float, input_size: Size, output_size: Size, **more: Any
+    ) -> Report:
+        """The report of a run that made ``frames`` frames now, in ``seconds``."""
+        return Report(
+            output=str(output),
+            frames=frames + more.get("resumed_frames", 0),
+            seconds=round(seconds, 3),
+            fps=round(frames / seconds, 3) if seconds > 0 else 0.0,
+            input_size=input_size,
+            output_size=output_size,
+            model=self.upscaler.model,
+            backend=self.upscaler.backend,
+            encoder_backend=self.upscaler.encoder_backend,
+            precision=self.upscaler.precision,
+            placement=self.upscaler.placement,
+            encoder_ms=_median(self._encoder),
+            decoder_ms=_median(self._decoder),
+            peak_rss_mb=peak_rss_mb(),
+            device_mb=_megabytes(self.upscaler.device_bytes),
+            **more,
+        )
+
+
+def _megabytes(count: int | None) -> float | None:
+    return None if count is None else round(count / 1e6, 1)
+
+
+def _median(values: list[float]) -> float:
+    return round(statistics.median(values), 3) if values else 0.0
+
+
+def open_network(request: Request, watcher: Watcher) -> TimedNetwork:
+    """The upscaler asked for; what was left to it, it says with its reason."""
+    from edge_sr.upscaler import Upscaler
+
+    upscaler = Upscaler(request.model or DEFAULT_MODEL, backend=request.backend, precision=request.precision)
+    if "auto" in (request.backend, request.precision):
+        watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")
+    return TimedNetwork(upscaler)
+
+
+def beside_input(name: str, size: Size, suffix: str) -> Path:
+    """``NAME-WxH.EXT`` in the input's folder; for an address, in the current one."""
+    path = Path(Path(name).name or "film") if is_url(name) else Path(name)
+    return path.with_name(f"{path.stem}-{size[0]}x{size[1]}{suffix}")
+
+
+def check_place(source: str, output: Path) -> None:
+    """Refuses an output that is its own input, or whose folder is absent or not writable."""
+    if not is_url(source) and _same(Path(source), output):
+        raise OptionError(f"the output would replace its input {source}: choose another name with -o")
+    if output.is_dir():
+        raise OptionError(f"{output} is a folder, expected a file name for -o")
+    folder = output.parent
+    if not folder.is_dir():
+        raise OutputFolderError(
+            f"the output folder {folder} does not exist: make it, or choose another with -o"
+        )
+    if not os.access(folder, os.W_OK):
+        raise OutputFolderError(f"the output folder {folder} is not writable: choose another with -o")
+
+
+def check_free(output: Path) -> None:
+    if output.exists():
+        raise OutputExistsError(
+            f"{output} exists already: add --overwrite to replace it, or choose another with -o"
+        )
+
+
+def _same(source: Path, output: Path) -> bool:
+    if output.exists():
+        return source.samefile(output)
+    return source.resolve() == output.resolve()

@@ -1,0 +1,29 @@
+"""The door: a request goes to the part that handles its kind of input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_sr.upscale.request import Controls, Report, Request
+from edge_sr.video.image.pictures import is_picture_name
+from edge_sr.video.opening import is_url
+
+
+def upscale(request: Request, controls: Controls | None = None) -> Report:
+    """Upscales a picture, a folder of pictures or a film.
+
+    Raises the errors of ``edge_sr.errors``; ``InterruptedRun`` once ``controls.stop`` was set.
+    """
+    controls = controls or Controls()
+    path = Path(request.input)
+    if not is_url(request.input) and path.is_dir():
+        from edge_sr.upscale.stills import upscale_folder
+
+        return upscale_folder(request, controls)
+    if not is_url(request.input) and is_picture_name(path) and path.exists():
+        from edge_sr.upscale.stills import upscale_picture
+
+        return upscale_picture(request, controls)
+    from edge_sr.upscale.films import upscale_film
+
+    return upscale_film(request, controls)

@@ -1,0 +1,1 @@
+"""Encoders, containers, and a film written in segments."""

@@ -1,0 +1,151 @@
+"""What one encoder is told, and setting it up."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import Any
+
+from edge_sr.errors import EdgeSRError, MissingError, OptionError
+from edge_sr.video.colour import Colour
+from edge_sr.video.encode.codecs import Codec, frame_bytes
+from edge_sr.video.pixels import PixelLayout
+
+# The encoder may hold this much in frames that wait for its lookahead.
+LOOKAHEAD_BYTES = 1 << 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """Everything the encoder is told, apart from the frames; equal settings give equal bytes."""
+
+    codec: Codec
+    layout: PixelLayout
+    size: tuple[int, int]
+    rate: Fraction
+    options: tuple[tuple[str, str], ...]
+    threads: int
+
+
+def plan_encoding(
+    codec: Codec,
+    layout: PixelLayout,
+    size: tuple[int, int],
+    rate: Fraction,
+    *,
+    crf: int | None,
+    preset: str | None,
+    threads: int,
+) -> Encoding:
+    """The encoder's settings; ``OptionError`` for an option that this codec does not have or take."""
+    if max(size) > codec.largest_side:
+        raise OptionError(
+            f"{codec.title} takes at most {codec.largest_side} pixels a side, found {size[0]}x{size[1]}: "
+            "use another --codec or a smaller scale"
+        )
+    options = dict(codec.fixed)
+    options.update(_quality(codec, crf))
+    options.update(_speed(codec, preset))
+    options.update(_lookahead(codec, layout, size))
+    return Encoding(codec, layout, size, rate, tuple(sorted(options.items())), threads)
+
+
+def _quality(codec: Codec, crf: int | None) -> dict[str, str]:
+    if codec.crf is None:
+        if crf is not None:
+            raise OptionError(f"{codec.name} has no --crf: leave it out")
+        return {}
+    value = codec.crf if crf is None else crf
+    if not 0 <= value <= codec.crf_limit:
+        raise OptionError(f"--crf of {codec.name} must lie between 0 and {codec.crf_limit}, found {value}")
+    return dict.fromkeys(codec.crf_key.split(), str(value))
+
+
+def _speed(codec: Codec, preset: str | None) -> dict[str, str]:
+    if codec.preset_key is None:
+        if preset is not None:
+            raise OptionError(f"{codec.name} has no --preset: leave it out")
+        return {}
+    value = preset or codec.preset
+    return {} if value is None else {codec.preset_key: value}
+
+
+def _lookahead(codec: Codec, layout: PixelLayout, size: tuple[int, int]) -> dict[str, str]:
+    """A shorter lookahead for large pictures, which would otherwise hold gigabytes of frames."""
+    if codec.name not in ("x264", "x265", "svt-av1"):
+        return {}
+    frames = max(4, LOOKAHEAD_BYTES // (frame_bytes(layout, size)))
+    if frames >= 40:
+        return {}
+    if codec.name == "x264":
+        return {"rc-lookahead": str(frames), "refs": "2"}
+    if codec.name == "x265":
+        return {"x265-params": f"log-level=error:rc-lookahead={frames}:frame-threads=1:ref=2"}
+    return {"svtav1-params": f"lookahead={frames}"}
+
+
+def configure(context: Any, encoding: Encoding, aspect: Fraction, colour: Colour) -> None:
+    """Sets an encoder up; its time base counts frames, the true times are put on its packets."""
+    context.width, context.height = encoding.size
+    context.pix_fmt = encoding.layout.name
+    context.framerate = encoding.rate
+    context.time_base = 1 / encoding.rate
+    context.sample_aspect_ratio = aspect
+    context.colorspace = colour.matrix
+    context.color_range = colour.range_code
+    context.color_primaries = colour.primaries
+    context.color_trc = colour.transfer
+    context.thread_count = encoding.threads
+    context.options = dict(encoding.options)
+
+
+def probe(encoding: Encoding) -> None:
+    """Opens the encoder once, so that a bad preset or an absent device shows before the work begins."""
+    import av
+    import av.codec
+
+    if encoding.codec.element:
+        _probe_element(encoding)
+        return
+    try:
+        context = av.CodecContext.create(encoding.codec.encoder, "w")
+    except av.codec.codec.UnknownCodecError as error:
+        raise MissingError(
+            f"this FFmpeg has no encoder {encoding.codec.encoder} for --codec {encoding.codec.name}: "
+            "pip install --upgrade av, or use --codec x264"
+        ) from error
+    try:
+        configure(context, encoding, Fraction(1), Colour(1, False, 1, 1))
+        context.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _unusable(encoding, error) from error
+
+
+def _probe_element(encoding: Encoding) -> None:
+    """Opened on the way to memory, as ``Piece`` opens it on the way to a file."""
+    import io
+
+    import av
+
+    from edge_sr.video.encode.gst_encoder import GStreamerEncoder
+
+    with av.open(io.BytesIO(), "w", format="mp4") as file:
+        stream = mux_stream(file, encoding)
+        GStreamerEncoder(encoding, stream, Fraction(1), Colour(1, False, 1, 1)).close()
+
+
+def mux_stream(file: Any, encoding: Encoding) -> Any:
+    """A stream of the file for packets that come from another encoder than FFmpeg's."""
+    width, height = encoding.size
+    return file.add_mux_stream(encoding.codec.encoder, rate=encoding.rate, width=width, height=height)
+
+
+def _unusable(encoding: Encoding, error: Exception) -> EdgeSRError:
+    codec = encoding.codec
+    if codec.is_hardware:
+        return MissingError(
+            f"--codec {codec.name} needs an NVIDIA GPU with its driver, and does not open here: "
+            "use --codec x264"
+        )
+    options = ", ".join(f"{key}={value}" for key, value in encoding.options)
+    return OptionError(f"{codec.name} refuses {encoding.size[0]}x{encoding.size[1]} with {options}: {error}")

@@ -1,0 +1,130 @@
+"""One piece of a film on its way: an encoder of its own, its packets kept until it is written whole."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_sr.errors import EdgeSRError
+from edge_sr.video.colour import Colour
+from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
+
+if TYPE_CHECKING:
+    import av
+
+MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut"}
+
+
+@dataclasses.dataclass(frozen=True)
+class TimedFrame:
+    """A frame to encode: its number in the film and its time in units of the film's time base."""
+
+    index: int
+    pts: int
+    duration: int
+    frame: av.VideoFrame
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What every piece of a film has in common."""
+
+    encoding: Encoding
+    time_base: Fraction
+    aspect: Fraction
+    colour: Colour
+
+
+class Piece:
+    """The encoder of up to a piece's frames; nothing is on the disk before ``save``."""
+
+    def __init__(self, path: Path, first: TimedFrame, recipe: Recipe) -> None:
+        self.path = path
+        self.index = first.index
+        self.first_pts = first.pts
+        self._recipe = recipe
+        self._times: list[tuple[int, int]] = []
+        self._packets: list[Any] = []
+        self._file, self._stream = self._open()
+        self._encoder = self._open_encoder()
+        self._ended = False
+
+    def encode(self, frame: TimedFrame) -> None:
+        frame.frame.pts = len(self._times)
+        frame.frame.time_base = 1 / self._recipe.encoding.rate
+        self._times.append((frame.pts - self.first_pts, frame.duration))
+        self._keep(self._encoder.encode(frame.frame))
+
+    def save(self) -> None:
+        """Ends the encoder and writes the piece, down to the disk."""
+        self._end()
+        self._write(self._file, self._stream, len(self._packets))
+
+    def salvage(self) -> bool:
+        """Writes as much of the piece as there is room for; False when not even one packet fits."""
+        import av
+
+        with contextlib.suppress(av.error.FFmpegError, OSError, EdgeSRError):
+            self._end()
+        count = len(self._packets)
+        while count:
+            self.path.unlink(missing_ok=True)
+            try:
+                self._write(*self._open(), count)
+                return True
+            except (av.error.FFmpegError, OSError):
+                count = count * 3 // 4
+        self.path.unlink(missing_ok=True)
+        return False
+
+    def _open(self) -> tuple[Any, Any]:
+        """A file of this name with its stream, FFmpeg's encoder; the first packet makes the file itself."""
+        import av
+
+        file: Any = av.open(str(self.path), "w", format=MUXERS[self.path.suffix])
+        encoding = self._recipe.encoding
+        if encoding.codec.element:
+            stream = mux_stream(file, encoding)
+        else:
+            stream = file.add_stream(encoding.codec.encoder, rate=encoding.rate)
+            configure(stream.codec_context, encoding, self._recipe.aspect, self._recipe.colour)
+        stream.time_base = self._recipe.time_base
+        return file, stream
+
+    def _open_encoder(self) -> Any:
+        """FFmpeg's encoder is the stream itself."""
+        recipe = self._recipe
+        if not recipe.encoding.codec.element:
+            return self._stream
+        from edge_sr.video.encode.gst_encoder import GStreamerEncoder
+
+        return GStreamerEncoder(recipe.encoding, self._stream, recipe.aspect, recipe.colour)
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._keep(self._encoder.encode(None))
+
+    def _keep(self, packets: list[Any]) -> None:
+        """Puts the true times on packets whose times are frame numbers."""
+        for packet in packets:
+            pts, packet.duration = self._times[packet.pts]
+            dts = packet.pts if packet.dts is None else packet.dts
+            packet.dts = dts * self._times[0][1] if dts < 0 else self._times[dts][0]
+            packet.pts = pts
+            packet.time_base = self._recipe.time_base
+            self._packets.append(packet)
+
+    def _write(self, file: Any, stream: Any, count: int) -> None:
+        try:
+            for packet in self._packets[:count]:
+                packet.stream = stream
+                file.mux(packet)
+        finally:
+            file.close()
+        with self.path.open("rb") as written:
+            os.fsync(written.fileno())

@@ -1,0 +1,1 @@
+"""Films as sources of frames, and what they carry beside the picture."""

@@ -1,0 +1,295 @@
+"""Live sinks by URI: fragmented files, streams, a pipe, a loopback device."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edge_sr.errors import (
+    DiskFullError,
+    EdgeSRError,
+    MissingError,
+    OptionError,
+    OutputExistsError,
+    OutputFolderError,
+    ResourceError,
+    UnreachableError,
+)
+from edge_sr.video.encode.codecs import Codec, find_codec
+from edge_sr.video.live.address import Address
+from edge_sr.video.live.adts import audio_config, is_adts, without_header
+from edge_sr.video.live.sources import without_protocol
+from edge_sr.video.opening import DISK_FULL
+
+if TYPE_CHECKING:
+    import av
+
+CLOCK = Fraction(1, 90_000)
+# A viewer who joins late waits at most so long for a picture.
+KEY_FRAME_SECONDS = 1
+TIMEOUT_SECONDS = 5.0
+
+# File extension -> muxer and its options; each leaves a playable file wherever it is cut.
+_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+FILES: dict[str, tuple[str, dict[str, str]]] = {
+    ".mp4": ("mp4", _FRAGMENTS),
+    ".m4v": ("mp4", _FRAGMENTS),
+    ".mov": ("mov", _FRAGMENTS),
+    ".mkv": ("matroska", {"cluster_time_limit": "1000"}),
+    ".webm": ("webm", {"cluster_time_limit": "1000"}),
+    ".ts": ("mpegts", {}),
+}
+STREAMS: dict[str, tuple[str, dict[str, str]]] = {
+    "udp": ("mpegts", {}),
+    "srt": ("mpegts", {}),
+    "tcp": ("mpegts", {}),
+    "rtsp": ("rtsp", {"rtsp_transport": "tcp"}),
+    "rtsps": ("rtsp", {"rtsp_transport": "tcp"}),
+    "rtmp": ("flv", {}),
+    "rtmps": ("flv", {}),
+}
+# Encoder -> what makes it keep up, whatever it costs in size.
+QUICK: dict[str, dict[str, str]] = {
+    "x264": {"preset": "superfast", "tune": "zerolatency", "crf": "20"},
+    "x265": {"preset": "ultrafast", "tune": "zerolatency", "crf": "22"},
+    "svt-av1": {"preset": "12", "crf": "30"},
+    "vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "28", "b": "0"},
+    "h264_nvenc": {"preset": "p1", "tune": "ull", "rc": "vbr", "cq": "22", "b": "0"},
+    "hevc_nvenc": {"preset": "p1", "tune": "ull", "rc": "vbr", "cq": "24", "b": "0"},
+    "av1_nvenc": {"preset": "p1", "tune": "ull", "rc": "vbr", "cq": "28", "b": "0"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Outlet:
+    """Where and how to write: ``muxer`` with its options; no ``codec`` means raw frames."""
+
+    address: Address
+    muxer: str
+    options: dict[str, str]
+    codec: Codec | None
+
+    @property
+    def takes_sound(self) -> bool:
+        return self.codec is not None
+
+    @property
+    def can_reopen(self) -> bool:
+        """A stream may be tried again; a file or pipe that fails has failed."""
+        return self.address.is_network
+
+
+@dataclasses.dataclass(frozen=True)
+class SoundPlan:
+    """A source's sound to be copied: its stream, and the bytes of its first packet."""
+
+    stream: Any
+    head: bytes
+
+
+class Sink(Protocol):
+    """An open sink for frames of one size, in ``yuv420p``; times in seconds from its own beginning."""
+
+    def write(self, frame: av.VideoFrame, seconds: float) -> None: ...
+
+    def write_sound(self, packet: Any, seconds: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def plan_outlet(address: Address, codec: str | None, overwrite: bool) -> Outlet:
+    """How that address is written.
+
+    Raises ``OptionError`` for one that cannot be, ``OutputExistsError``, ``OutputFolderError`` or
+    ``UnknownNameError`` for the codec.
+    """
+    if address.kind == "pipe":
+        _refuse_codec(codec, "a pipe takes raw frames (y4m)")
+        return Outlet(address, "yuv4mpegpipe", {}, None)
+    if address.kind == "device":
+        _refuse_codec(codec, "a loopback device takes raw frames")
+        return Outlet(address, "video4linux2", {}, None)
+    if address.kind == "file":
+        return _file(address, codec, overwrite)
+    if address.kind not in STREAMS:
+        raise OptionError(
+            f"{address.shown} cannot be written: use a file, -, /dev/videoN or {', '.join(STREAMS)}"
+        )
+    muxer, options = STREAMS[address.kind]
+    container = "mp4" if muxer == "flv" else "mkv"
+    return Outlet(address, muxer, options, _live_codec(codec or "x264", container))
+
+
+def _refuse_codec(codec: str | None, reason: str) -> None:
+    if codec is not None:
+        raise OptionError(f"{reason}: leave --codec out")
+
+
+def _file(address: Address, codec: str | None, overwrite: bool) -> Outlet:
+    path = Path(address.target)
+    if path.suffix.lower() not in FILES:
+        raise OptionError(f"a live file is one of {', '.join(FILES)}, found {path.name}")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path} exists: add --overwrite to replace it")
+    if not path.parent.is_dir():
+        raise OutputFolderError(f"no folder {path.parent}: make it first")
+    muxer, options = FILES[path.suffix.lower()]
+    container = {"matroska": "mkv", "mpegts": "mkv"}.get(muxer, muxer)
+    return Outlet(address, muxer, options, _live_codec(codec, container))
+
+
+def _live_codec(name: str | None, container: str) -> Codec:
+    codec = find_codec(name, container)
+    if codec.element:
+        raise OptionError(f"--codec {codec.name} is for films, not for live video: use another")
+    return codec
+
+
+class StreamSink:
+    """An outlet opened by FFmpeg.
+
+    ``sound`` is copied where the muxer takes it: ``carries_sound`` says whether.
+    Raises ``UnreachableError``, ``ResourceError``, ``DiskFullError`` or ``MissingError``.
+    """
+
+    def __init__(
+        self, outlet: Outlet, size: tuple[int, int], rate: Fraction, sound: SoundPlan | None = None
+    ) -> None:
+        self._outlet = outlet
+        self._last = {"video": -1, "audio": -1}
+        wanted = sound if outlet.takes_sound else None
+        try:
+            self._begin(size, rate, wanted)
+        except (ResourceError, UnreachableError):
+            if wanted is None:
+                raise
+            # Some muxers refuse a sound only when they begin to write.
+            self._begin(size, rate, None)
+
+    def _begin(self, size: tuple[int, int], rate: Fraction, sound: SoundPlan | None) -> None:
+        with _failing(self._outlet.address):
+            self._container = _open(self._outlet)
+        try:
+            with _failing(self._outlet.address):
+                self._video = _video(self._container, self._outlet, size, rate)
+                self._sound = _sound(self._container, sound)
+                self._container.start_encoding()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._container.close()
+            raise
+
+    @property
+    def carries_sound(self) -> bool:
+        return self._sound is not None
+
+    def write(self, frame: av.VideoFrame, seconds: float) -> None:
+        unit = self._video.codec_context.time_base
+        frame.pts = self._rising("video", seconds, unit)
+        frame.time_base = unit
+        with _failing(self._outlet.address):
+            self._container.mux(self._video.encode(frame))
+
+    def write_sound(self, packet: Any, seconds: float) -> None:
+        if self._sound is None or seconds < 0:
+            return
+        import av
+
+        unit = packet.time_base
+        packet = av.Packet(without_header(bytes(packet)))
+        packet.time_base = unit
+        packet.pts = packet.dts = self._rising("audio", seconds, unit)
+        packet.stream = self._sound
+        with _failing(self._outlet.address):
+            self._container.mux(packet)
+
+    def close(self) -> None:
+        """Writes what the encoder still holds. A peer that has gone by then is no error."""
+        import av
+
+        try:
+            with _failing(self._outlet.address):
+                self._container.mux(self._video.encode(None))
+                self._container.close()
+        except (UnreachableError, av.error.EOFError):
+            return
+
+    def _rising(self, kind: str, seconds: float, unit: Fraction) -> int:
+        self._last[kind] = max(self._last[kind] + 1, round(seconds / unit))
+        return self._last[kind]
+
+
+def _open(outlet: Outlet) -> Any:
+    import av
+
+    address = outlet.address
+    name = {"pipe": "pipe:1"}.get(address.kind, address.target)
+    timeout = (TIMEOUT_SECONDS, TIMEOUT_SECONDS) if address.is_network else None
+    if address.kind == "udp" and "pkt_size" not in name:
+        name += ("&" if "?" in name else "?") + "pkt_size=1316"
+    options = {"flush_packets": "1", **outlet.options}
+    return av.open(name, "w", format=outlet.muxer, container_options=options, timeout=timeout)
+
+
+def _video(container: Any, outlet: Outlet, size: tuple[int, int], rate: Fraction) -> Any:
+    import av
+    import av.codec
+
+    codec = outlet.codec
+    try:
+        stream = container.add_stream("rawvideo" if codec is None else codec.encoder, rate=rate)
+    except av.codec.codec.UnknownCodecError as error:
+        raise MissingError(
+            f"this FFmpeg has no encoder for --codec {codec and codec.name}: use x264"
+        ) from error
+    context = stream.codec_context
+    context.width, context.height = size
+    context.pix_fmt = "yuv420p"
+    # A pipe of frames has no clock of its own, only a rate.
+    context.time_base = 1 / rate if codec is None else CLOCK
+    if codec is not None:
+        context.gop_size = max(1, round(rate * KEY_FRAME_SECONDS))
+        context.options = QUICK.get(codec.name, dict(codec.fixed))
+    return stream
+
+
+def _sound(container: Any, plan: SoundPlan | None) -> Any:
+    import av
+
+    if plan is None:
+        return None
+    try:
+        stream = container.add_stream_from_template(plan.stream)
+    except (av.error.FFmpegError, ValueError):
+        return None
+    if is_adts(plan.head):
+        stream.codec_context.extradata = audio_config(plan.head)
+    return stream
+
+
+@contextlib.contextmanager
+def _failing(address: Address) -> Iterator[None]:
+    """What goes wrong inside becomes one of the project's errors, without the address's credentials."""
+    import av
+
+    try:
+        yield
+    except EdgeSRError:
+        raise
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise _failure(address, error) from error
+
+
+def _failure(address: Address, error: Any) -> EdgeSRError:
+    if type(error).__name__ == "ProtocolNotFoundError":
+        return without_protocol(address)
+    reason = getattr(error, "strerror", None) or "FFmpeg refuses it"
+    if address.is_network:
+        return UnreachableError(f"{address.shown} takes no stream: {reason}; check that it is listening")
+    if getattr(error, "errno", None) in DISK_FULL:
+        return DiskFullError(f"no space left for {address.shown}: what was written so far is playable")
+    return ResourceError(f"{address.shown} cannot be written: {reason}")

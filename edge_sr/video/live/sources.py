@@ -1,0 +1,266 @@
+"""Live sources by URI: frames with the moment they came in, and the sound beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edge_sr.errors import (
+    EdgeSRError,
+    InputNotFoundError,
+    MediaError,
+    MissingError,
+    OptionError,
+    UnreachableError,
+)
+from edge_sr.video.film.deinterlace import Deinterlacer
+from edge_sr.video.live import v4l2
+from edge_sr.video.live.address import Address
+from edge_sr.video.opening import frame_rate, picture_stream
+
+if TYPE_CHECKING:
+    import av
+
+OPEN_SECONDS = 10.0
+READ_SECONDS = 5.0
+# A playlist is asked for a new piece only every few seconds.
+PLAYLIST_READ_SECONDS = 20.0
+# Decoded frames that may still be on their way for a packet whose arrival is remembered.
+REMEMBERED = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrival:
+    """A decoded frame, when it came in (``time.monotonic``), and its time by its own clock, in seconds."""
+
+    frame: av.VideoFrame
+    captured: float
+    seconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """A packet of the source's sound, and its time by the source's clock in seconds."""
+
+    packet: Any
+    seconds: float
+
+
+class LiveSource(Protocol):
+    """An open source. ``ends`` says whether running dry is its end (a film) or a fault (a camera)."""
+
+    ends: bool
+    rate: Fraction | None
+    sound: Any
+
+    def __iter__(self) -> Iterator[Arrival | Sound]: ...
+
+    def begin_pace(self) -> None:
+        """A film's next frame is due now."""
+
+    def close(self) -> None: ...
+
+
+def open_source(address: Address, stop: threading.Event, rate: Fraction | None = None) -> LiveSource:
+    """The opened source; ``rate`` is what a camera is asked for.
+
+    Raises ``InputNotFoundError``, ``UnreachableError``, ``MediaError``, ``InputError`` or ``MissingError``. A
+    wait inside ends early once ``stop`` is set.
+    """
+    if address.kind in ("gst", "csi"):
+        from edge_sr.video.live.gstreamer import GStreamerSource
+
+        return GStreamerSource(address, stop, rate)
+    return StreamSource(address, stop, rate)
+
+
+class StreamSource:
+    """Whatever FFmpeg opens: a film at its own pace, from a file or a pipe, a capture device or a stream."""
+
+    def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None = None) -> None:
+        self._stop = stop
+        self._arrivals: dict[int, float] = {}
+        self._container = _open(address, rate)
+        try:
+            self._video = picture_stream(address.shown, self._container)
+            _decode_without_delay(self._video)
+        except BaseException:
+            self._container.close()
+            raise
+        self.ends = _has_end(address, self._container)
+        self.sound = next(iter(self._container.streams.audio), None)
+        found = frame_rate(self._video)
+        self.rate = None if found is None else found.limit_denominator(1001)
+        self._pace = _Pace(stop) if address.kind in ("file", "pipe") else None
+        self._deinterlacer = Deinterlacer()
+
+    def begin_pace(self) -> None:
+        if self._pace is not None:
+            self._pace.begin()
+
+    def close(self) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Arrival | Sound]:
+        streams = [self._video] if self.sound is None else [self._video, self.sound]
+        for packet in self._packets(streams):
+            if packet.stream is self._video:
+                yield from self._pictures(packet)
+            elif packet.pts is not None and packet.size:
+                yield Sound(packet, float(packet.pts * packet.time_base))
+
+    def _packets(self, streams: list[Any]) -> Iterator[Any]:
+        import av
+
+        try:
+            for packet in self._container.demux(streams):
+                if self._stop.is_set():
+                    return
+                yield packet
+        except av.error.FFmpegError:
+            # A break in the stream; what can be done about it is the reader's business.
+            return
+
+    def _pictures(self, packet: Any) -> Iterator[Arrival]:
+        arrived = time.monotonic()
+        if packet.pts is not None:
+            self._remember(packet.pts, arrived)
+        for frame in _decoded(packet):
+            for whole in self._deinterlacer.push(frame):
+                yield self._arrival(whole, arrived)
+
+    def _arrival(self, frame: av.VideoFrame, arrived: float) -> Arrival:
+        captured = self._arrivals.pop(frame.pts, arrived) if frame.pts is not None else arrived
+        seconds = None if frame.time is None else float(frame.time)
+        if self._pace is not None and seconds is not None:
+            captured = self._pace.wait(seconds)
+        return Arrival(frame, captured, seconds)
+
+    def _remember(self, pts: int, arrived: float) -> None:
+        self._arrivals[pts] = arrived
+        while len(self._arrivals) > REMEMBERED:
+            del self._arrivals[next(iter(self._arrivals))]
+
+
+class _Pace:
+    """Holds a film's frames back until their time has come."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        self._began = None
+
+    def wait(self, seconds: float) -> float:
+        if self._began is None:
+            self._began = time.monotonic() - seconds
+        self._stop.wait(max(0.0, self._began + seconds - time.monotonic()))
+        return time.monotonic()
+
+
+def _open(address: Address, rate: Fraction | None) -> Any:
+    import av
+
+    name, form, options = _request(address, rate)
+    read = PLAYLIST_READ_SECONDS if address.kind.startswith("http") else READ_SECONDS
+    # A pipe and a file may be as slow as they like.
+    timeout = (OPEN_SECONDS, read) if address.is_network else None
+    try:
+        return av.open(name, format=form, options=options, timeout=timeout, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        raise _unopened(address, error) from error
+
+
+def _request(address: Address, rate: Fraction | None) -> tuple[str, str | None, dict[str, str]]:
+    """What FFmpeg is to open: name, format where it must be told, options."""
+    if address.kind == "file":
+        if not Path(address.target).exists():
+            raise InputNotFoundError(f"no such file: {address.target}")
+        return address.target, None, {}
+    if address.kind == "pipe":
+        return _pipe(address)
+    if address.kind == "device":
+        return _device(address, rate)
+    return _network(address)
+
+
+def _network(address: Address) -> tuple[str, str | None, dict[str, str]]:
+    options = {"fflags": "nobuffer", "probesize": "500000", "analyzeduration": "1000000"}
+    if address.kind == "udp":
+        options.update(overrun_nonfatal="1", fifo_size="50000", buffer_size="4000000")
+    if address.kind.startswith("rtsp"):
+        options.update(rtsp_transport="tcp")
+    if address.kind.startswith("http"):
+        options.update(live_start_index="-1")
+    return address.target, None, options
+
+
+def _pipe(address: Address) -> tuple[str, str | None, dict[str, str]]:
+    size = address.option("size")
+    unknown = {key for key, _ in address.options} - {"size", "rate", "format"}
+    if unknown or (address.options and size is None):
+        raise OptionError("raw video from a pipe is pipe:?size=WxH&rate=N&format=rgb24, size at least")
+    if size is None:
+        return "pipe:0", None, {"probesize": "500000", "analyzeduration": "0"}
+    options = {"video_size": size, "framerate": address.option("rate") or "25"}
+    return "pipe:0", "rawvideo", {**options, "pixel_format": address.option("format") or "rgb24"}
+
+
+def _device(address: Address, rate: Fraction | None) -> tuple[str, str | None, dict[str, str]]:
+    mode = v4l2.best_mode(v4l2.modes(address.target), rate)
+    options: dict[str, str] = {}
+    if mode is not None:
+        options = {"video_size": "{}x{}".format(*mode.size), "framerate": str(mode.rate)}
+        options["input_format"] = mode.pixel_format
+    return address.target, "video4linux2", options
+
+
+def _unopened(address: Address, error: Any) -> EdgeSRError:
+    if type(error).__name__ == "ProtocolNotFoundError":
+        return without_protocol(address)
+    reason = "timed out" if type(error).__name__ in ("ExitError", "TimeoutError") else str(error.strerror)
+    if "timed out" in reason:
+        reason = f"no answer within {OPEN_SECONDS:.0f} seconds"
+    if address.is_network:
+        return UnreachableError(f"{address.shown} cannot be reached: {reason}; check that it is sending")
+    return MediaError(f"{address.shown} is no film or camera that FFmpeg can open: {reason}")
+
+
+def without_protocol(address: Address) -> MissingError:
+    """This FFmpeg was built without what ``address`` needs, as PyAV's wheels are without SRT."""
+    return MissingError(
+        f"PyAV's own FFmpeg has no {address.kind}://: use another protocol, a source such as "
+        f'"gst:{address.kind}src ...", or build PyAV against an FFmpeg that has it (pip install --no-binary av av)'
+    )
+
+
+def _decode_without_delay(stream: Any) -> None:
+    from av.codec.context import Flags
+
+    context = stream.codec_context
+    context.thread_type = "SLICE"
+    context.thread_count = 1
+    context.flags |= Flags.low_delay
+
+
+def _decoded(packet: Any) -> list[Any]:
+    import av
+
+    try:
+        frames: list[Any] = packet.decode()
+    except av.error.FFmpegError:
+        # Lost packets break frames on any network; the next key frame mends it.
+        return []
+    return frames
+
+
+def _has_end(address: Address, container: Any) -> bool:
+    if address.kind in ("file", "pipe"):
+        return True
+    return address.kind.startswith("http") and bool(container.duration)

@@ -1,0 +1,1 @@
+"""What tests share: media, networks, engines in the place of hardware."""

@@ -1,0 +1,114 @@
+"""Engines made of two small kernels: they go where TensorRT's go, on any GPU, with no TensorRT there."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cuda.bindings import driver as cuda
+
+from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
+from edge_sr.backends.tensorrt.runner import TensorRTRunner
+from edge_sr.engines.store.identity import BuildSettings, EngineKey, Shape, ShapeRange
+from edge_sr.engines.store.shapes import Pair
+from edge_sr.errors import DeviceError
+
+SOURCE = Path(__file__).parents[1] / "gpu" / "standin.cu"
+PAIR = Pair(3, ("rows", "cols", "offset_y", "offset_x", "ratio"))
+TILE = (256, 64)
+BLOCK = 128
+
+
+def compile_kernels(capability: str, folder: Path) -> bytes:
+    """The stand-in's cubin for one compute capability, such as ``9.0``."""
+    output = folder / f"standin-{capability}.cubin"
+    nvcc = shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
+    command = [nvcc, "-cubin", f"-arch=sm_{capability.replace('.', '')}", str(SOURCE), "-o", str(output)]
+    subprocess.run(command, check=True)
+    return output.read_bytes()
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    status, *results = function(*arguments)
+    if int(status):
+        raise DeviceError(f"{function.__name__} answers {status.name}")
+    return results[0] if results else None
+
+
+class KernelExecution:
+    """One launch for each enqueue; the scratch is asked for and left alone."""
+
+    scratch_bytes = 1 << 16
+
+    def __init__(self, function: Any, shapes: Mapping[str, Shape]) -> None:
+        self._function, self._shapes = function, dict(shapes)
+        self._bound: dict[str, int] = {}
+
+    def use_scratch(self, address: int, nbytes: int) -> None:
+        assert address and nbytes >= self.scratch_bytes
+
+    def bind(self, name: str, address: int) -> None:
+        assert address % 256 == 0, name
+        self._bound[name] = address
+
+    def enqueue(self, stream_handle: int) -> None:
+        pointers, numbers, grid = self._arguments()
+        values = (*(self._bound[name] for name in pointers), *numbers)
+        types = (*(ctypes.c_void_p for _ in pointers), *(ctypes.c_int for _ in numbers))
+        width, height = grid
+        blocks = -(-width // BLOCK)
+        stream = cuda.CUstream(stream_handle)
+        call(
+            cuda.cuLaunchKernel, self._function, blocks, height, 1, BLOCK, 1, 1, 0, stream, (values, types), 0
+        )
+
+    def _arguments(self) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, int]]:
+        if "rows" not in self._shapes:
+            _, height, width, _ = self._shapes["image"]
+            return ("image", "maps"), (height, width), (width, height)
+        _, _, height, width = self._shapes["maps"]
+        tile = self._shapes["cols"][0], self._shapes["rows"][0]
+        return ("maps", "rows", "cols", "frame"), (height, width, tile[0]), tile
+
+
+@dataclasses.dataclass
+class KernelEngine:
+    key: EngineKey
+    function: Any
+
+    def execution(self, shapes: Mapping[str, Shape], stream_handle: int) -> KernelExecution:
+        assert stream_handle
+        return KernelExecution(self.function, shapes)
+
+    def close(self) -> None:
+        pass
+
+
+def _key(part: str) -> EngineKey:
+    wide = {"maps": ShapeRange((1, 3, 1, 1), (1, 3, 4096, 4096), (1, 3, 4096, 4096))}
+    for name, length in (("cols", TILE[0]), ("rows", TILE[1])):
+        wide[name] = ShapeRange((1,), (length,), (length,))
+    words = ("kernels", part, "uint8", "fp32", "", "any", "tensorrt", "0", "")
+    return EngineKey(*words, ("0.0",), (wide,), BuildSettings())
+
+
+def kernel_runner(driver: PycudaDriver, cubin: bytes, graphs: bool) -> TensorRTRunner:
+    """The real runner over the kernels: it enlarges to the nearest pixel."""
+    with driver.entered():
+        module = call(cuda.cuModuleLoadData, cubin)
+        functions = {
+            "encoder": call(cuda.cuModuleGetFunction, module, b"encode"),
+            "decoder": call(cuda.cuModuleGetFunction, module, b"decode"),
+        }
+    engines = {part: KernelEngine(_key(part), function) for part, function in functions.items()}
+
+    def find(part: str, shapes: Mapping[str, Shape]) -> KernelEngine:
+        assert shapes
+        return engines[part]
+
+    return TensorRTRunner(PAIR, "fp32", "uint8", "tensorrt", find, driver, "float32", graphs)
