@@ -1,4 +1,4 @@
-"""What INT8 loses against FP32 picture by picture, by the protocol of ``docs/measuring.md``.
+"""What INT8 loses against FP32 picture by picture, by the protocol of ``docs/guides/measuring.md``.
 
     python benchmarks/int8_price.py BUNDLE FOLDER [--scales 1.5,2,2.5,3,4] [--every 3] [--side 540] [--json]
 

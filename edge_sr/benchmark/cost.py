@@ -1,7 +1,7 @@
 """Work a frame takes, counted from the bundle's description: products only, in multiply-adds.
 
 Sines, ReLUs and the bilinear base are left out, as in the papers' counts; on a CPU the sines take time all
-the same (see docs/measuring.md).
+the same (see docs/guides/measuring.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which of the shipped networks suits a film: what a codec has worn goes to the one that learnt to undo that.
 
 The bounds are where both networks came out alike on clips coded at several qualities
-(docs/models/diinn-edge-video.md). A codec that was not measured goes to the default.
+(docs/reports/diinn-edge-video.md). A codec that was not measured goes to the default.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from edge_sr.cli.app import COMMANDS, load_command
 from edge_sr.engines.target import target_names
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ["docs/jetson.md", "docs/desktop.md", "docs/datacentre.md"]
+GUIDES = ["docs/guides/jetson.md", "docs/guides/desktop.md", "docs/guides/fleet.md"]
 DOCKERFILES = sorted((ROOT / "docs/docker").glob("*.Dockerfile"))
 INSTRUCTIONS = {"ARG", "FROM", "RUN", "ENV", "COPY", "USER", "VOLUME", "WORKDIR", "ENTRYPOINT", "CMD"}
 
@@ -70,8 +70,8 @@ def test_files_and_links_exist(guide: str) -> None:
     text = (ROOT / guide).read_text()
     for path in re.findall(r"(?:docs/docker|tests/gpu)/[\w.-]+\.(?:Dockerfile|py)", text):
         assert (ROOT / path).is_file(), path
-    for link in re.findall(r"\]\(([\w.-]+)\)", text):
-        assert (ROOT / "docs" / link).is_file(), link
+    for link in re.findall(r"\]\(([\w./-]+)\)", text):
+        assert ((ROOT / guide).parent / link).is_file(), link
 
 
 def instructions(file: Path) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Which library runs the encoder in front of the native decoder: at each precision the fastest.
 
 At fp32 ONNX Runtime and OpenVINO take the same time, and ONNX Runtime is always there. ONNX Runtime does not
-compute in bfloat16, and its INT8 convolutions take longer than OpenVINO's (figures in docs/native.md).
+compute in bfloat16, and its INT8 convolutions take longer than OpenVINO's (figures in docs/concepts/native.md).
 """
 
 from __future__ import annotations

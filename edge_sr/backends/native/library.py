@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_sr.errors import MemoryLimitError, MissingError, ShapeError, UnknownNameError
 
 ABI_VERSION = 2
-BUILD_HINT = "install a C++17 compiler and reinstall edge-sr, or see docs/native.md"
+BUILD_HINT = "install a C++17 compiler and reinstall edge-sr, or see docs/concepts/native.md"
 
 Array = NDArray[Any]
 
