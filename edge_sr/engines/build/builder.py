@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from edge_sr.engines.interface import loader as trt
-from edge_sr.engines.store.cache import SCHEMA, Engine, EngineCache
-from edge_sr.engines.store.identity import EngineKey, EngineManifest
 from edge_sr.engines.build.dla import require_all_on_dla
 from edge_sr.engines.build.network import ParsedGraph, Plan
 from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.build.timing_cache import TimingCache
-from edge_sr.errors import BundleError
+from edge_sr.engines.interface import loader as trt
 from edge_sr.engines.interface.loader import Flavour
+from edge_sr.engines.store.cache import SCHEMA, Engine, EngineCache
+from edge_sr.engines.store.identity import EngineKey, EngineManifest
+from edge_sr.errors import BundleError
 
 Say = Callable[[str], None]
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from edge_sr.engines.store.identity import BuildSettings, Profile, Shape, Tensor
-from edge_sr.errors import EngineError, OptionError
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, Library
 from edge_sr.engines.interface.protocols import (
     Builder,
@@ -18,6 +16,8 @@ from edge_sr.engines.interface.protocols import (
     OnnxParser,
     RtxBuilderConfig,
 )
+from edge_sr.engines.store.identity import BuildSettings, Profile, Shape, Tensor
+from edge_sr.errors import EngineError, OptionError
 
 Progress = Callable[[str], None]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_sr.engines.interface import loader as trt
-from edge_sr.engines.store import shapes
-from edge_sr.machine.gpu import Gpu, find_gpu
-from edge_sr.engines.store.identity import BuildSettings, EngineKey
+from edge_sr.bundle import Bundle, Description, Graph, file_sha256
 from edge_sr.engines.build.dla import require_dla
+from edge_sr.engines.interface import loader as trt
+from edge_sr.engines.interface.loader import Flavour
+from edge_sr.engines.store import shapes
+from edge_sr.engines.store.identity import BuildSettings, EngineKey
 from edge_sr.engines.target import Size, TargetProfile, require_supported
 from edge_sr.errors import BundleError, MissingError, OptionError
-from edge_sr.bundle import Bundle, Description, Graph, file_sha256
+from edge_sr.machine.gpu import Gpu, find_gpu
 from edge_sr.spec import NetworkSpec
-from edge_sr.engines.interface.loader import Flavour
 
 # Roles that engines are built for, in order; the other roles stand for the same graphs in another form.
 PARTS = ("encoder", "decoder", "network")
