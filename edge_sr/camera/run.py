@@ -34,7 +34,7 @@ def _page(request: Request, session: Session, say: Say) -> Iterator[None]:
 
     rate = request.rate or Fraction(DEFAULT_RATE)
     audience = Audience(float(1 / rate), lambda: session.target)
-    server = open_page(request.place, audience, open_bundle(request.model), request.backend)
+    server = open_page(request.place, audience, open_bundle(request.model), request.backend, say)
     try:
         say(f"page: {server.address}")
         session.audience = audience

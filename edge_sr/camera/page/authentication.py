@@ -60,7 +60,7 @@ class Gate:
         """Guesses are slowed to one in two seconds for everybody; the right token always passes."""
         if self.token is None:
             return True
-        right = hmac.compare_digest(token.encode(), self.token.encode())
+        right = _same(token, self.token)
         if not right:
             self._failures.take()
         return right
@@ -71,7 +71,7 @@ class Gate:
         return self._failures.is_open
 
     def admits_cookie(self, cookie: str) -> bool:
-        return self.token is None or hmac.compare_digest(cookie.encode(), self.cookie.encode())
+        return self.token is None or _same(cookie, self.cookie)
 
     def admits_host(self, host: str) -> bool:
         """On loopback only loopback's names: another one is a foreign page that rebound its name to us."""
@@ -84,6 +84,11 @@ class Gate:
         if origin is None:
             return True
         return _is_netloc(host) and _netloc(origin) == host.lower()
+
+
+def _same(given: str, expected: str) -> bool:
+    """Headers are bytes, and those that are not UTF-8 come as lone surrogates."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())
 
 
 def _is_netloc(text: str) -> bool:

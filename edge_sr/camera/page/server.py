@@ -10,6 +10,7 @@ import secrets
 import socket
 import threading
 from concurrent.futures import Future
+from http.cookies import CookieError
 from importlib import resources
 from typing import Any
 
@@ -20,8 +21,12 @@ from edge_sr.camera.engine import Choice
 from edge_sr.camera.page import webrtc
 from edge_sr.camera.page.audience import Audience
 from edge_sr.camera.page.authentication import Bucket, Gate
+from edge_sr.camera.page.complaints import Complaints
+from edge_sr.camera.page.connections import Connections
+from edge_sr.camera.page.delivery import Delivery
 from edge_sr.camera.page.viewer import Viewer
 from edge_sr.camera.page.views import Acknowledged, BadMessage, View, parse_message
+from edge_sr.camera.reader import Say
 from edge_sr.camera.request import Place
 from edge_sr.errors import EdgeSRError, OptionError, ResourceError
 from edge_sr.optional import require
@@ -29,10 +34,10 @@ from edge_sr.optional import require
 MOST_VIEWERS = 16
 LARGEST_MESSAGE, LARGEST_OFFER = 4096, 32768
 MESSAGES_A_SECOND, MESSAGES_AT_ONCE = 60, 240
-SEND_SECONDS = 20.0
 HEARTBEAT_SECONDS = 20.0
 SNAPSHOT_SECONDS = 20.0
 START_SECONDS = 10.0
+OFFER_SECONDS = 10.0
 COOKIE = "edge_sr_page"
 # No other page may frame, read or script this one, and it loads nothing from anywhere.
 POLICY = (
@@ -44,15 +49,17 @@ POLICY = (
 class Server:
     """Serves the page at ``place`` until ``close``; ``address`` is what to open, token included.
 
+    What strangers do to it is told to ``say``, a few lines a minute at most.
     Raises ``OptionError`` for a host or port that cannot be had, ``MissingError`` without aiohttp.
     """
 
-    def __init__(self, place: Place, audience: Audience, extra: Bundle, backend: str) -> None:
+    def __init__(self, place: Place, audience: Audience, extra: Bundle, backend: str, say: Say) -> None:
         self._web: Any = require("aiohttp.web", "edge-sr camera --serve")
         self._place, self._audience = place, audience
         self._gate = Gate(place.host)
         self._models = model_list(extra, backend)
-        self._page = resources.files("edge_sr.camera").joinpath("page.html").read_text(encoding="utf-8")
+        self._complaints = Complaints(say)
+        self._page = resources.files("edge_sr.camera.page").joinpath("page.html").read_text(encoding="utf-8")
         self._snapshots = asyncio.Semaphore(1)
         self._ready: Future[int] = Future()
         self._loop = asyncio.new_event_loop()
@@ -104,33 +111,48 @@ class Server:
         app.router.add_get("/snapshot.png", self._snapshot)
         if broadcast is not None:
             app.router.add_post("/offer", functools.partial(self._offer, broadcast))
-        runner = self._web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._loop.set_exception_handler(self._complaints.of_loop)
+        log = self._complaints.logger()
+        runner = self._web.AppRunner(app, access_log=None, shutdown_timeout=1.0, logger=log)
         await runner.setup()
+        self._connections = Connections(runner.server)
         try:
-            site = self._web.TCPSite(runner, self._place.host, self._place.port)
-            await site.start()
-            self._ready.set_result(site._server.sockets[0].getsockname()[1])
-            await self._ending.wait()
+            await self._listening()
         finally:
             if broadcast is not None:
                 await broadcast.close()
             await runner.cleanup()
+
+    async def _listening(self) -> None:
+        listening = await self._loop.create_server(self._connections, self._place.host, self._place.port)
+        self._ready.set_result(listening.sockets[0].getsockname()[1])
+        try:
+            await self._ending.wait()
+        finally:
+            listening.close()
 
     def _guard(self) -> Any:
         web = self._web
 
         @web.middleware  # type: ignore[untyped-decorator]
         async def guard(request: Any, handler: Any) -> Any:
-            host = request.headers.get("Host", "")
-            if not self._gate.admits_host(host):
-                raise web.HTTPForbidden(text="unknown host\n")
-            if not self._gate.admits_origin(request.headers.get("Origin"), host):
-                raise web.HTTPForbidden(text="another page's request\n")
-            if not self._gate.admits_cookie(request.cookies.get(COOKIE, "")):
-                self._check_token(request)
-            return await handler(request)
+            with self._connections.serving(request.transport):
+                try:
+                    self._check(request)
+                except (ValueError, CookieError) as error:
+                    raise web.HTTPBadRequest(text="a request that no browser makes\n") from error
+                return await handler(request)
 
         return guard
+
+    def _check(self, request: Any) -> None:
+        host = request.headers.get("Host", "")
+        if not self._gate.admits_host(host):
+            raise self._web.HTTPForbidden(text="unknown host\n")
+        if not self._gate.admits_origin(request.headers.get("Origin"), host):
+            raise self._web.HTTPForbidden(text="another page's request\n")
+        if not self._gate.admits_cookie(request.cookies.get(COOKIE, "")):
+            self._check_token(request)
 
     def _check_token(self, request: Any) -> None:
         """The token in the address is taken for a cookie at once, so that it stays in no history."""
@@ -168,8 +190,8 @@ class Server:
 
     async def _offer(self, broadcast: webrtc.Broadcast, request: Any) -> Any:
         try:
-            answer = await broadcast.answer(await request.text())
-        except (webrtc.BadOffer, UnicodeDecodeError) as error:
+            answer = await broadcast.answer(await asyncio.wait_for(request.text(), OFFER_SECONDS))
+        except (webrtc.BadOffer, UnicodeDecodeError, asyncio.TimeoutError) as error:
             raise self._web.HTTPBadRequest(text=f"{error}\n") from error
         return self._web.Response(text=answer, content_type="application/sdp")
 
@@ -180,14 +202,15 @@ class Server:
         connection = web.WebSocketResponse(
             max_msg_size=LARGEST_MESSAGE, heartbeat=HEARTBEAT_SECONDS, compress=False, timeout=1.0
         )
-        if not connection.can_prepare(request):
-            raise web.HTTPBadRequest(text="expected a WebSocket\n")
-        await connection.prepare(request)
-        post = _Post(connection)
-        viewer = Viewer(post.picture, post.word)
-        sending = asyncio.create_task(post.deliver())
+        try:
+            await connection.prepare(request)
+        except (ValueError, web.HTTPBadRequest) as error:
+            raise web.HTTPBadRequest(text="expected a WebSocket\n") from error
+        delivery = Delivery(connection)
+        viewer = Viewer(delivery.picture, delivery.word)
+        sending = asyncio.create_task(delivery.run())
         offered = [{key: model[key] for key in ("name", "precisions")} for model in self._models]
-        post.word({"models": offered, "video": webrtc.available()})
+        delivery.word({"models": offered, "video": webrtc.available()})
         self._audience.join(viewer)
         try:
             await self._listen(connection, viewer)
@@ -226,36 +249,6 @@ class Server:
         raise BadMessage("no such model or precision")
 
 
-class _Post:
-    """What waits to be sent to one viewer: all words, and the pictures, few by the audience's own rule."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Queue[bytes | dict[str, Any]] = asyncio.Queue()
-
-    def picture(self, data: bytes) -> None:
-        self._put(data)
-
-    def word(self, word: dict[str, Any]) -> None:
-        if self._waiting.qsize() < MESSAGES_AT_ONCE:
-            self._put(word)
-
-    def _put(self, item: bytes | dict[str, Any]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended: so has the viewer
-            self._loop.call_soon_threadsafe(self._waiting.put_nowait, item)
-
-    async def deliver(self) -> None:
-        """One after the other; who takes none for a while is let go, and finds back by itself."""
-        try:
-            while True:
-                item = await self._waiting.get()
-                send = self._connection.send_bytes if isinstance(item, bytes) else self._connection.send_json
-                await asyncio.wait_for(send(item), SEND_SECONDS)
-        except (asyncio.TimeoutError, ConnectionError, RuntimeError):
-            await self._connection.close(code=1001)
-
-
 def model_list(extra: Bundle, backend: str) -> list[dict[str, Any]]:
     """What the page may choose from: the shipped models, and the run's own, in what ``backend`` computes."""
     bundles = list(shipped_bundles())
@@ -271,10 +264,10 @@ def model_list(extra: Bundle, backend: str) -> list[dict[str, Any]]:
     ]
 
 
-def open_page(place: Place, audience: Audience, extra: Bundle, backend: str) -> Server:
+def open_page(place: Place, audience: Audience, extra: Bundle, backend: str, say: Say) -> Server:
     """The running page; ``ResourceError`` when the server's thread fails in a way of its own."""
     try:
-        return Server(place, audience, extra, backend)
+        return Server(place, audience, extra, backend, say)
     except EdgeSRError:
         raise
     except Exception as error:
