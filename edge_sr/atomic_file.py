@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import hashlib
 import os
+import secrets
 from pathlib import Path
 
 from edge_sr.errors import DiskFullError, OutputFolderError
+
+# What the file systems in use hold, in bytes.
+LONGEST_NAME = 255
 
 
 def write_whole(
@@ -19,20 +25,67 @@ def write_whole(
 ) -> None:
     """Replace ``path`` in one step, flushed to disk first, so that a kill leaves the old file or the new one.
 
-    ``draft``: where it grows, beside ``path`` (by default hidden, and this process's own); ``mode``: its
-    permissions before the umask; ``advice``: what to do about a full disk. Raises ``DiskFullError`` or
-    ``OutputFolderError`` and leaves ``path`` as it was.
+    ``draft``: where it grows, beside ``path``, by default a name nobody can guess; whatever lies there is
+    replaced. ``mode``: its permissions before the umask; ``advice``: what to do about a full disk. Raises
+    ``DiskFullError`` or ``OutputFolderError`` and leaves ``path`` as it was.
     """
-    draft = draft or path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        if draft is None:
+            draft = new_draft(path, mode)
+        else:
+            draft.unlink(missing_ok=True)
+            create_exclusively(draft, mode)
+        with open(draft, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        to_disk(draft)
         draft.replace(path)
+        to_disk(path.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        if draft is not None:
+            draft.unlink(missing_ok=True)
         raise _explained(path, error, advice) from error
+
+
+def new_draft(path: Path, mode: int = 0o666) -> Path:
+    """An empty file beside ``path`` that was not there before, hidden, with its extension: rename it over ``path``.
+
+    Raises ``OSError`` where none can be made.
+    """
+    draft = path.with_name(f".edge-sr-{secrets.token_hex(8)}{path.suffix}")
+    create_exclusively(draft, mode)
+    return draft
+
+
+def create_exclusively(path: Path, mode: int) -> None:
+    """Nobody else's file, and no link, is ever opened."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode))
+
+
+def to_disk(path: Path) -> None:
+    """Flushes a file, or the names in a folder where the system can, so that a power cut keeps them."""
+    if path.is_dir():
+        with contextlib.suppress(OSError):
+            _flush(path, os.O_RDONLY)
+    else:
+        _flush(path, os.O_RDWR)
+
+
+def _flush(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def fitting_name(stem: str, ending: str) -> str:
+    """``stem`` and ``ending`` as a file name; a stem too long for one is cut, and told apart by a hash."""
+    room = LONGEST_NAME - len(os.fsencode(ending))
+    name = os.fsencode(stem)
+    if len(name) <= room:
+        return stem + ending
+    digest = hashlib.sha256(name).hexdigest()[:8]
+    return name[: room - 9].decode("utf-8", "ignore") + "-" + digest + ending
 
 
 def _explained(path: Path, error: OSError, advice: str) -> DiskFullError | OutputFolderError:

@@ -31,13 +31,18 @@ was expected, what was found, and what to run next, in one line.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from edge_sr.masking import masked_values
 
 
 class EdgeSRError(Exception):
-    """Base of all; ``exit_code`` is what the command ends with."""
+    """Base of all; ``exit_code`` is what the command ends with. Its message never shows the secrets of an address."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*masked_values(arguments))
 
 
 class OptionError(EdgeSRError, ValueError):

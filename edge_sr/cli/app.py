@@ -6,15 +6,20 @@ that ``edge-sr --help`` stays quick.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+import traceback
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from edge_sr.errors import EdgeSRError
+from edge_sr.machine.process_title import hide_secrets
+from edge_sr.masking import MaskedStream, remember
 from edge_sr.version import __version__
 
 # In the order of use: what --help prints, and the module that holds each.
@@ -87,17 +92,27 @@ def main() -> None:
     """Run the command line; never returns. Usage errors end it with 2, Ctrl-C with 130."""
     debug = _take_debug(sys.argv)
     warnings.formatwarning = lambda message, *_, **__: f"edge-sr: {message}\n"
+    with _secrets_hidden():
+        try:
+            app(prog_name="edge-sr")
+        except EdgeSRError as error:
+            _end(str(error), error.exit_code, debug)
+        except Exception as error:
+            found = f"{type(error).__name__}: {error}"
+            _end(f"unexpected {found}; run it again with --debug for the traceback", 1, debug)
+
+
+@contextlib.contextmanager
+def _secrets_hidden() -> Iterator[None]:
+    """Nothing that is said, and no list of processes, shows what is secret in the command line's addresses."""
+    for argument in sys.argv[1:]:
+        remember(argument)
+    hide_secrets()
+    stream, sys.stderr = sys.stderr, MaskedStream(sys.stderr)
     try:
-        app(prog_name="edge-sr")
-    except EdgeSRError as error:
-        if debug:
-            raise
-        _end(str(error), error.exit_code)
-    except Exception as error:
-        if debug:
-            raise
-        found = f"{type(error).__name__}: {error}"
-        _end(f"unexpected {found}; run it again with --debug for the traceback", 1)
+        yield
+    finally:
+        sys.stderr = stream
 
 
 def _take_debug(arguments: list[str]) -> bool:
@@ -110,6 +125,8 @@ def _take_debug(arguments: list[str]) -> bool:
     return found
 
 
-def _end(message: str, code: int) -> None:
+def _end(message: str, code: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
     print(f"edge-sr: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(code)

@@ -10,13 +10,16 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from numpy.typing import NDArray
 
+from edge_sr.atomic_file import fitting_name
 from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
 from edge_sr.grid import output_size
 from edge_sr.machine.memory import peak_rss_mb
+from edge_sr.masking import masked, masked_values, remember
 from edge_sr.video.film.film import Excerpt
 from edge_sr.video.opening import HARDWARE_DECODERS, is_url
 
@@ -55,6 +58,7 @@ class Request:
     segment_frames: int | None = None
 
     def __post_init__(self) -> None:
+        remember(self.input)
         given = [option for option in (self.scale, self.size, self.height) if option is not None]
         if len(given) != 1:
             raise OptionError(f"give exactly one of --scale, --size and --height, found {len(given)}")
@@ -142,7 +146,7 @@ class Report:
 
     def mapping(self) -> dict[str, Any]:
         """The report as JSON has it; keys without a value are left out."""
-        facts = dataclasses.asdict(self)
+        facts = masked_values(dataclasses.asdict(self))
         return {key: value for key, value in facts.items() if value is not None}
 
 
@@ -216,8 +220,15 @@ def open_network(request: Request, watcher: Watcher) -> TimedNetwork:
 
 def beside_input(name: str, size: Size, suffix: str) -> Path:
     """``NAME-WxH.EXT`` in the input's folder; for an address, in the current one."""
-    path = Path(Path(name).name or "film") if is_url(name) else Path(name)
-    return path.with_name(f"{path.stem}-{size[0]}x{size[1]}{suffix}")
+    path = Path(_name_of_address(name)) if "://" in name else Path(name)
+    if is_url(name) and "://" not in name:
+        path = Path(path.name)
+    return path.with_name(fitting_name(path.stem, f"-{size[0]}x{size[1]}{suffix}"))
+
+
+def _name_of_address(address: str) -> str:
+    """The last part of an address's path, never its query, its password or a stream's key."""
+    return Path(unquote(urlsplit(masked(address)).path)).name or "film"
 
 
 def check_place(source: str, output: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import InputNotFoundError, OptionError, OutputExistsError, OutputFolderError
+from edge_sr.masking import masked
 from edge_sr.video.live import v4l2
-from edge_sr.video.live.address import parse_address, shown
+from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.gstreamer import pipeline_text
 from edge_sr.video.live.sinks import plan_outlet
 
@@ -33,10 +34,10 @@ def test_secrets_are_never_shown(text: str) -> None:
         assert "sesame" not in form
 
 
-def test_what_is_no_secret_is_shown() -> None:
-    assert shown("rtsp://u:p@192.0.2.1:554/cam?x=1") == "rtsp://192.0.2.1:554/cam"
-    assert shown("udp://239.0.0.1:5000") == "udp://239.0.0.1:5000"
-    assert shown("film.mp4") == "film.mp4"
+def test_what_is_no_secret_is_masked() -> None:
+    assert masked("rtsp://u:p@192.0.2.1:554/cam?x=1") == "rtsp://192.0.2.1:554/cam"
+    assert masked("udp://239.0.0.1:5000") == "udp://239.0.0.1:5000"
+    assert masked("film.mp4") == "film.mp4"
 
 
 @pytest.mark.parametrize(

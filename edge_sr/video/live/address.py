@@ -7,14 +7,10 @@ import re
 from urllib.parse import parse_qs
 
 from edge_sr.errors import OptionError
+from edge_sr.masking import masked, remember
 
 NETWORK = frozenset({"rtsp", "rtsps", "udp", "srt", "rtmp", "rtmps", "http", "https", "tcp", "rtp"})
 DEVICE = re.compile(r"/dev/video\d+")
-# Everything before the last @ may be part of a password, so all of it goes.
-_CREDENTIALS = re.compile(r"//\S*@")
-_SECRET = re.compile(
-    r"(?i)\b(user-?(?:id|pw|name)?|pass(?:word|phrase|wd)?|token|key|streamid|secret)\s*=\s*(\"[^\"]*\"|'[^']*'|\S+)"
-)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -34,7 +30,7 @@ class Address:
 
     @property
     def shown(self) -> str:
-        return shown(self.target)
+        return masked(self.target)
 
     def option(self, name: str) -> str | None:
         return dict(self.options).get(name)
@@ -47,6 +43,7 @@ class Address:
 
 def parse_address(text: str) -> Address:
     """The address that ``text`` names; ``OptionError`` for a scheme nobody knows."""
+    remember(text)
     if text in ("-", "pipe:") or text.startswith("pipe:?"):
         options = parse_qs(text.partition("?")[2], keep_blank_values=True)
         return Address("pipe", "-", tuple((key, values[-1]) for key, values in options.items()))
@@ -73,16 +70,3 @@ def _with_scheme(scheme: str, rest: str, text: str) -> Address:
     if not rest.strip("/"):
         raise OptionError(f"{scheme}:// needs a host, such as {scheme}://192.0.2.1:5000")
     return Address(scheme, text)
-
-
-def shown(text: str) -> str:
-    """``text`` without user names, passwords, queries, tokens and stream keys, for messages and reports."""
-    text = _SECRET.sub(lambda found: f"{found.group(1)}=…", _CREDENTIALS.sub("//", text))
-    scheme, separator, rest = text.partition("://")
-    if not separator or not scheme.isalnum():
-        return text
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    if scheme.lower().startswith("rtmp"):
-        # What follows the application's name is the stream's key, which is a password.
-        rest = "/".join(rest.split("/")[:2])
-    return f"{scheme}://{rest}"

@@ -9,8 +9,9 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import InputError, MissingError, UnreachableError
+from edge_sr.masking import masked
 from edge_sr.optional import require
-from edge_sr.video.live.address import Address, shown
+from edge_sr.video.live.address import Address
 from edge_sr.video.live.sources import OPEN_SECONDS, READ_SECONDS, Arrival
 
 SINK = "videoconvert ! video/x-raw,format=RGB ! appsink name=edge_sr max-buffers=1 drop=true sync=false"
@@ -52,7 +53,7 @@ class GStreamerSource:
         try:
             return self._gst.parse_launch(f"{text} ! {SINK}")
         except Exception as error:  # GLib's error class exists only once gi is imported
-            reason = shown(str(getattr(error, "message", error)))
+            reason = masked(str(getattr(error, "message", error)))
             raise InputError(
                 f"GStreamer does not understand the pipeline: {reason}; try it with gst-launch-1.0"
             ) from error
@@ -69,7 +70,7 @@ class GStreamerSource:
 
     def _fault(self) -> str:
         message = self._pipeline.get_bus().pop_filtered(self._gst.MessageType.ERROR)
-        return "" if message is None else shown(message.parse_error()[0].message)
+        return "" if message is None else masked(message.parse_error()[0].message)
 
     def _arrival(self, sample: Any, now: float) -> Arrival:
         shape = sample.get_caps().get_structure(0)
