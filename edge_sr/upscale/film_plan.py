@@ -25,9 +25,6 @@ from edge_sr.video.film.tracks import plan_tracks
 from edge_sr.video.opening import open_input
 from edge_sr.video.pixels import even_neighbours
 
-# Left in the folder of pieces once they are joined: the output that is there is then our own.
-MARKER = "joined"
-
 
 @dataclasses.dataclass(frozen=True)
 class FilmPlan:
@@ -178,9 +175,7 @@ def target_size(target: Target, before: Size) -> Size:
 
 def _check_output(request: Request, output: Path) -> None:
     check_place(request.input, output)
-    work = WorkFolder(output)
-    finished = request.resume and work.exists and (work.path / MARKER).exists()
-    if not request.overwrite and not finished:
+    if not request.overwrite and not request.resume:
         check_free(output)
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-from edge_sr.errors import EdgeSRError, InterruptedRun, MediaError, ResourceError
+from edge_sr.atomic_file import new_draft, write_whole
+from edge_sr.errors import DiskFullError, EdgeSRError, InterruptedRun, MediaError, ResourceError
 from edge_sr.machine.description import available_cores
+from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
 from edge_sr.upscale.film_model import suited_model
-from edge_sr.upscale.film_plan import MARKER, FilmPlan, check_named_output, plan_film
+from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.request import Controls, Report, Request, TimedNetwork, Watcher, open_network
-from edge_sr.version import __version__
 from edge_sr.video.encode.muxing import join
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.encode.splicing import segments_end
-from edge_sr.video.encode.workfolder import WorkFolder, input_identity, partial_for
+from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.film.film import Film
+from edge_sr.video.opening import writing
 from edge_sr.video.pixels import FromRgb
 
 
@@ -29,11 +30,14 @@ def upscale_film(request: Request, controls: Controls) -> Report:
     threads = max(1, available_cores() // 4)
     with Film(request.input, request.excerpt, hwaccel=request.hwaccel, threads=threads) as film:
         plan = plan_film(request, film, controls)
-        settled = _with_model(_as_before(request, plan.output), film, controls.watcher)
+        if is_finished(request, plan.output):
+            return finished_report(request, film, plan, controls)
+        settled = _with_model(as_before(request, plan.output), film, controls.watcher)
         network = open_network(settled, controls.watcher)
         work = WorkFolder(plan.output)
         with network.upscaler, closing(work):
-            work.open(_state(request, plan, network), resume=request.resume, overwrite=request.overwrite)
+            state = run_state(request, plan, network, work)
+            work.open(state, resume=request.resume, overwrite=request.overwrite)
             return _FilmRun(request, controls, film, plan, network, work).run()
 
 
@@ -80,8 +84,6 @@ class _FilmRun:
         finally:
             watcher.end()
         self._work.remove()
-        for leftover in (partial_for(self._plan.output), self._listing):
-            leftover.unlink(missing_ok=True)
         return self._report(flow, lost)
 
     def _make_pieces(self) -> Flow:
@@ -100,9 +102,14 @@ class _FilmRun:
     def _join(self) -> list[str]:
         """Joins the pieces and puts the film in its place."""
         joined = self._work.path / f"whole{self._plan.output.suffix}"
-        lost = join(self._work.segments(), self._plan.joining, joined)
-        (self._work.path / MARKER).touch()
-        joined.replace(self._plan.output)
+        joined.unlink(missing_ok=True)
+        segments = self._work.segments()
+        _check_room(segments, joined)
+        try:
+            lost = join(segments, self._plan.joining, joined)
+            self._work.finish(joined, self._plan.output)
+        finally:
+            joined.unlink(missing_ok=True)
         return lost
 
     def _stopped(self, frames: int) -> InterruptedRun:
@@ -131,35 +138,34 @@ class _FilmRun:
         segments = self._work.segments() + ([tail] if tail else [])
         if not segments:
             return "nothing was finished yet"
-        try:
-            partial = self._write_partial(segments)
-        except EdgeSRError:
-            # No room for a copy: a list of the pieces plays just as well.
-            partial = self._list_pieces(segments)
-        return f"{partial} plays what was made so far"
+        # Where there is no room for a copy, a list of the pieces plays just as well.
+        for put in (self._write_partial, self._list_pieces):
+            try:
+                return f"{put(segments)} plays what was made so far"
+            except (EdgeSRError, OSError):
+                continue
+        return f"{self._work.path} holds what was made so far"
 
     def _write_partial(self, segments: list[Segment]) -> Path:
-        partial = partial_for(self._plan.output)
-        temporary = partial.with_name(f".{partial.name}")
         unit = self._plan.joining.time_base
+        partial = self._work.place_beside(partial_for(self._plan.output))
+        _check_room(segments, partial)
+        draft = new_draft(partial)
         try:
-            join(segments, self._plan.joining, temporary, until=segments_end(segments, unit) * unit)
-            temporary.replace(partial)
+            join(segments, self._plan.joining, draft, until=segments_end(segments, unit) * unit)
+            draft.replace(partial)
         finally:
-            temporary.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
         return partial
-
-    @property
-    def _listing(self) -> Path:
-        return partial_for(self._plan.output).with_suffix(".ffconcat")
 
     def _list_pieces(self, segments: list[Segment]) -> Path:
         """A list in FFmpeg's ffconcat form, which players built on FFmpeg open like a film."""
         if len(segments) == 1:
             return segments[0].path
-        listing = self._listing
-        names = (f"file '{segment.path.parent.name}/{segment.path.name}'" for segment in segments)
-        listing.write_text("\n".join(["ffconcat version 1.0", *names, ""]))
+        listing = self._work.place_beside(partial_for(self._plan.output).with_suffix(".ffconcat"))
+        folder = segments[0].path.parent.name.replace("'", "'\\''")
+        names = (f"file '{folder}/{segment.path.name}'" for segment in segments)
+        write_whole(listing, "\n".join(["ffconcat version 1.0", *names, ""]).encode())
         return listing
 
     def _report(self, flow: Flow, lost: list[str]) -> Report:
@@ -190,15 +196,15 @@ class _FilmRun:
         return found
 
 
-def _as_before(request: Request, output: Path) -> Request:
-    """When a run is gone on with, what was chosen in the earlier one: it may come to something else now."""
-    settings = WorkFolder(output).recorded().get("settings", {}) if request.resume else {}
-    chosen = {
-        name: settings[name]
-        for name in ("model", "backend", "precision")
-        if getattr(request, name) in (None, "auto") and name in settings
-    }
-    return dataclasses.replace(request, **chosen)
+def _check_room(segments: list[Segment], target: Path) -> None:
+    """Raises ``DiskFullError`` when the pieces alone need more room for a copy than there is."""
+    needed = sum(segment.path.stat().st_size for segment in segments)
+    with writing(str(target)):
+        free = shutil.disk_usage(target.parent).free
+    if free < needed:
+        raise DiskFullError(
+            f"joining takes {needed >> 20} MiB, and {target.parent} has {free >> 20} MiB left: free some"
+        )
 
 
 def _with_model(request: Request, film: Film, watcher: Watcher) -> Request:
@@ -208,31 +214,3 @@ def _with_model(request: Request, film: Film, watcher: Watcher) -> Request:
     model, why = suited_model(film.info)
     watcher.say(f"{model} {why}")
     return dataclasses.replace(request, model=model)
-
-
-def _state(request: Request, plan: FilmPlan, network: TimedNetwork) -> dict[str, Any]:
-    """What a later run must have in common with this one."""
-    upscaler, encoding = network.upscaler, plan.encoding
-    settings = {
-        "edge-sr": __version__,
-        "model": upscaler.model,
-        "graphs": sorted(graph.sha256 for graph in upscaler.bundle.description.graphs),
-        "backend": upscaler.backend,
-        "encoder backend": upscaler.encoder_backend,
-        "precision": upscaler.precision,
-        "placement": upscaler.placement,
-        "size": list(plan.target.size),
-        "region": list(request.region or ()),
-        "start": str(request.excerpt.start),
-        "duration": _text(request.excerpt.duration),
-        "codec": encoding.codec.name,
-        "codec options": dict(encoding.options),
-        "pixel format": encoding.layout.name,
-        "encoder threads": encoding.threads,
-        "frames a piece": plan.length,
-    }
-    return {"input": input_identity(request.input), "settings": settings}
-
-
-def _text(value: Fraction | None) -> str | None:
-    return None if value is None else str(value)

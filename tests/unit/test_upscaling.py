@@ -23,11 +23,12 @@ from edge_sr.errors import (
     MediaError,
     MemoryLimitError,
     OptionError,
+    OutputExistsError,
     ResourceError,
 )
 from edge_sr.upscale.request import Controls, Request, Silent
 from edge_sr.upscale.upscale import upscale
-from edge_sr.video.encode.workfolder import folder_for, partial_for
+from edge_sr.video.encode.workfolder import WorkFolder, folder_for, partial_for
 
 RUN = """
 import sys
@@ -245,6 +246,89 @@ def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
     upscale(request_for(source, tmp_path / "film.mp4", resume=True))
     assert same_film(tmp_path / "film.mp4", whole)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_disk_that_fills_up_while_joining_loses_nothing(source: Path, whole: Path, tmp_path: Path) -> None:
+    """A limit on the size of one file: every piece fits, the film does not."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(whole.stat().st_size * 0.6), before[1]))
+    try:
+        with pytest.raises(DiskFullError, match=r"film\.partial\.ffconcat plays .*; go on with"):
+            upscale(request_for(source, tmp_path / "film.mp4"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(frame_pixels(tmp_path / "film.partial.ffconcat")) == 30
+    upscale(request_for(source, tmp_path / "film.mp4", resume=True))
+    assert same_film(tmp_path / "film.mp4", whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_room_is_looked_for_before_joining(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(100, 99, 1))
+    with pytest.raises(DiskFullError, match=r"has 0 MiB left.*ffconcat plays"):
+        upscale(request_for(source, tmp_path / "film.mp4"))
+
+
+def test_a_finished_film_is_done_already(source: Path, whole: Path, tmp_path: Path) -> None:
+    output = tmp_path / "film.mp4"
+    shutil.copy(whole, output)
+    before = output.stat().st_mtime_ns
+    report = upscale(request_for(source, output, resume=True))
+    assert (report.frames, report.resumed_frames, report.output_size) == (30, 30, (48, 36))
+    assert output.stat().st_mtime_ns == before
+    with pytest.raises(OutputExistsError, match="48x36 where this run makes 64x48"):
+        upscale(request_for(source, output, resume=True, scale=Fraction(2)))
+
+
+@pytest.mark.parametrize("moment", ["rename", "tidying"])
+def test_a_kill_after_the_last_rename_leaves_nothing_to_do(
+    source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    output = tmp_path / "film.mp4"
+
+    class Killed(BaseException):
+        pass
+
+    def killed(work: WorkFolder) -> None:
+        if moment == "tidying":
+            (work.path / "state.json").unlink()
+        raise Killed
+
+    monkeypatch.setattr(WorkFolder, "remove", killed)
+    with pytest.raises(Killed):
+        upscale(request_for(source, output))
+    monkeypatch.undo()
+    assert folder_for(output).exists()
+    assert upscale(request_for(source, output, resume=True)).frames == 30
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+    assert same_film(output, whole)
+
+
+def test_an_unfinished_run_that_replaces_a_film_needs_to_be_told_again(
+    source: Path, whole: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "film.mp4"
+    output.write_text("old")
+    stop_after(source, output, 5, overwrite=True)
+    with pytest.raises(OutputExistsError):
+        upscale(request_for(source, output, resume=True))
+    upscale(request_for(source, output, resume=True, overwrite=True))
+    assert same_film(output, whole)
+
+
+def test_a_sequence_with_a_replaced_picture_is_another_input(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for index in range(30):
+        Image.fromarray(moving_picture((32, 24), index)).save(tmp_path / f"frame{index:03d}.png")
+    pattern, output = tmp_path / "frame%03d.png", tmp_path / "film.mp4"
+    stop_after(pattern, output, 9)
+    Image.fromarray(moving_picture((32, 24), 99)).save(tmp_path / "frame015.png")
+    with pytest.raises(OptionError, match="input sizes and times was"):
+        upscale(request_for(pattern, output, resume=True))
 
 
 def test_a_network_that_breaks_leaves_what_was_made(

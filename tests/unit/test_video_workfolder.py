@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge_sr.errors import OptionError, OutputExistsError, ResourceError
-from edge_sr.video.encode.workfolder import WorkFolder, input_identity, partial_for, replacing
+from edge_sr.video.encode.workfolder import MARKER, WorkFolder, folder_for, partial_for, replacing
+from edge_sr.video.film.identity import input_identity, numbered_files
 
 STATE = {"input": {"bytes": 5}, "settings": {"scale": "2", "codec options": {"crf": "18"}}}
 
@@ -40,6 +43,7 @@ def test_going_on_keeps_whole_pieces_only(output: Path) -> None:
     assert sorted(path.name for path in work.path.iterdir()) == [
         "000000_0.mp4",
         "000001_99.mp4",
+        MARKER,
         "lock",
         "state.json",
     ]
@@ -94,7 +98,133 @@ def test_inputs_are_told_apart(tmp_path: Path) -> None:
     after = input_identity(str(path))
     assert before["bytes"] == after["bytes"]
     assert before["sha256 of both ends"] != after["sha256 of both ends"]
-    assert input_identity("https://example.org/film.mp4") == {"address": "https://example.org/film.mp4"}
+
+
+def test_an_address_is_told_apart_without_its_secrets() -> None:
+    one = input_identity("https://u:sesame@example.org/film.mp4")
+    assert one["address"] == "https://example.org/film.mp4"
+    assert input_identity("https://u:sesame@example.org/film.mp4", one["salt"]) == one
+    assert input_identity("https://u:barley@example.org/film.mp4", one["salt"]) != one
+
+
+def test_every_picture_of_a_sequence_counts(tmp_path: Path) -> None:
+    for index in (8, 9, 10, 11):
+        (tmp_path / f"a{index}.png").write_bytes(b"picture")
+    before = input_identity(str(tmp_path / "a%d.png"))
+    assert before["pictures"] == 4
+    (tmp_path / "a10.png").write_bytes(b"another")
+    os.utime(tmp_path / "a10.png", ns=(0, 1))
+    assert input_identity(str(tmp_path / "a%d.png")) != before
+    assert numbered_files(str(tmp_path / "a%03d.png")) == []
+
+
+def snapshot(folder: Path) -> dict[str, bytes | str]:
+    """Everything below a folder, links by what they lead to."""
+    return {
+        str(path.relative_to(folder)): str(path.readlink())
+        if path.is_symlink()
+        else ("" if path.is_dir() else path.read_bytes())
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def strangers_folder(output: Path, _: Path) -> None:
+    folder_for(output).mkdir()
+    (folder_for(output) / "thesis.txt").write_text("years")
+
+
+def link_to_a_folder(output: Path, precious: Path) -> None:
+    folder_for(output).symlink_to(precious.parent)
+
+
+def link_to_a_marked_folder(output: Path, precious: Path) -> None:
+    (precious.parent / MARKER).touch()
+    folder_for(output).symlink_to(precious.parent)
+
+
+def lock_that_is_a_link(output: Path, precious: Path) -> None:
+    folder_for(output).mkdir()
+    (folder_for(output) / MARKER).touch()
+    (folder_for(output) / "lock").symlink_to(precious)
+
+
+def marker_that_is_a_link(output: Path, precious: Path) -> None:
+    folder_for(output).mkdir()
+    (folder_for(output) / MARKER).symlink_to(precious)
+
+
+def a_file(output: Path, _: Path) -> None:
+    folder_for(output).write_text("mine")
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        strangers_folder,
+        link_to_a_folder,
+        link_to_a_marked_folder,
+        lock_that_is_a_link,
+        marker_that_is_a_link,
+        a_file,
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_is_not_ours_is_refused_and_untouched(
+    tmp_path: Path, trap: Callable[[Path, Path], None], overwrite: bool, resume: bool
+) -> None:
+    precious = tmp_path / "precious" / "photo.raw"
+    precious.parent.mkdir()
+    precious.write_text("irreplaceable")
+    output = tmp_path / "film.mkv"
+    trap(output, precious)
+    before = snapshot(tmp_path)
+    with pytest.raises(OptionError):
+        WorkFolder(output).open(STATE, resume=resume, overwrite=overwrite)
+    assert snapshot(tmp_path) == before
+
+
+def test_strangers_files_in_our_folder_stay(output: Path) -> None:
+    start(output, "000000_0.mp4", "notes.txt")
+    (folder_for(output) / "state.json.new").symlink_to(output.with_name("elsewhere"))
+    work = WorkFolder(output)
+    work.open(STATE, resume=False, overwrite=True)
+    work.remove()
+    assert sorted(path.name for path in folder_for(output).iterdir()) == [MARKER, "lock", "notes.txt"]
+    assert not output.with_name("elsewhere").exists()
+    WorkFolder(output).open(STATE, resume=False, overwrite=False)
+
+
+def test_a_folder_from_a_kill_right_at_the_start_is_taken_over(output: Path) -> None:
+    folder_for(output).mkdir()
+    WorkFolder(output).open(STATE, resume=False, overwrite=False)
+    assert WorkFolder(output).exists
+
+
+def test_only_its_owner_can_look_into_it(output: Path) -> None:
+    start(output)
+    assert folder_for(output).stat().st_mode & 0o777 == 0o700
+    assert (folder_for(output) / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_long_names_are_cut_and_stay_apart(tmp_path: Path) -> None:
+    one, other = (tmp_path / ("ä" * 123 + letter + ".mkv") for letter in "xy")
+    for output in (one, other):
+        start(output)
+        partial_for(output).touch()
+    assert folder_for(one) != folder_for(other)
+    assert partial_for(one) != partial_for(other)
+
+
+def test_files_beside_the_output_that_are_not_ours_stay(output: Path) -> None:
+    partial_for(output).write_text("mine")
+    work = WorkFolder(output)
+    work.open(STATE, resume=False, overwrite=False)
+    placed = work.place_beside(partial_for(output))
+    placed.write_text("the run's")
+    assert work.place_beside(partial_for(output)) == placed != partial_for(output)
+    work.remove()
+    assert [path.name for path in output.parent.iterdir()] == [partial_for(output).name]
 
 
 def test_a_partial_film_has_its_own_name(output: Path) -> None:
@@ -104,10 +234,11 @@ def test_a_partial_film_has_its_own_name(output: Path) -> None:
 def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
     target = tmp_path / "picture.png"
     target.write_text("old")
+    (tmp_path / ".picture.png.new.png").symlink_to(tmp_path / "precious")
     with pytest.raises(ResourceError), replacing(target) as temporary:
         temporary.write_text("half")
         raise OSError("gone")
-    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".picture.png.new.png", "picture.png"]
     assert target.read_text() == "old"
     with replacing(target) as temporary:
         temporary.write_text("new")

@@ -85,6 +85,8 @@ class Piece:
         """A file of this name with its stream, FFmpeg's encoder; the first packet makes the file itself."""
         import av
 
+        # A link of that name would have its target overwritten.
+        self.path.unlink(missing_ok=True)
         file: Any = av.open(str(self.path), "w", format=MUXERS[self.path.suffix])
         encoding = self._recipe.encoding
         if encoding.codec.element:

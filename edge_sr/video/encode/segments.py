@@ -10,11 +10,13 @@ import dataclasses
 import re
 from pathlib import Path
 
+from edge_sr.atomic_file import to_disk
 from edge_sr.video.encode.encoding import Encoding
 from edge_sr.video.encode.pieces import Piece, Recipe, TimedFrame
 from edge_sr.video.opening import writing
 
-_NAME = re.compile(r"^(\d{6})_(-?\d+)\.(mp4|mov|nut)$")
+PIECE_NAME = r"(\d{6,})_(-?\d+)\.(?:mp4|mov|nut)"
+_NAME = re.compile(PIECE_NAME)
 # A piece holds about this many output pixels, within a limit either way.
 PIXELS = 1 << 28
 
@@ -40,8 +42,8 @@ def finished_segments(folder: Path) -> list[Segment]:
     """The pieces from the first on without a gap, in order."""
     found = {}
     for path in folder.iterdir():
-        match = _NAME.match(path.name)
-        if match:
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_file() and not path.is_symlink():
             found[int(match[1])] = Segment(path, int(match[1]), int(match[2]))
     pieces: list[Segment] = []
     while len(pieces) in found:
@@ -81,6 +83,7 @@ class SegmentWriter:
             piece.save()
             number = piece.index // self._length
             piece.path.replace(self._folder / f"{number:06d}_{piece.first_pts}{piece.path.suffix}")
+            to_disk(self._folder)
         self._piece = None
 
     def suspend(self) -> Segment | None:

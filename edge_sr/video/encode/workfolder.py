@@ -3,61 +3,64 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import shutil
-from collections.abc import Mapping
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_sr.atomic_file import create_exclusively, fitting_name, new_draft, to_disk, write_whole
 from edge_sr.errors import OptionError, OutputExistsError
-from edge_sr.video.encode.segments import Segment, finished_segments
-from edge_sr.video.opening import is_url, writing
+from edge_sr.video.encode.segments import PIECE_NAME, Segment, finished_segments
+from edge_sr.video.opening import writing
 
+MARKER = "edge-sr-work-folder"
 STATE = "state.json"
 LOCK = "lock"
 RESERVE = "reserve"
+FINISHED = "joined"
+BESIDE = "beside.json"
 RESERVED_BYTES = 1 << 18
-SCHEMA = 1
-SAMPLE = 1 << 20
+SCHEMA = 2
+# Everything that a run puts into its folder; nothing else in it is ever deleted.
+_OURS = re.compile(
+    rf"({MARKER}|({STATE}|{BESIDE})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)\.\w+|{PIECE_NAME})"
+)
 
 
 def folder_for(output: Path) -> Path:
-    return output.with_name(output.name + ".part")
+    return output.with_name(fitting_name(output.name, ".part"))
 
 
 def partial_for(output: Path) -> Path:
     """Where a playable film of what was made so far goes."""
-    return output.with_name(f"{output.stem}.partial{output.suffix}")
-
-
-def input_identity(name: str) -> dict[str, Any]:
-    """What tells one input from another: size, time of change, and a hash of the first and last MiB."""
-    if is_url(name):
-        return {"address": name}
-    facts = Path(name).stat()
-    digest = hashlib.sha256()
-    with open(name, "rb") as file:
-        digest.update(file.read(SAMPLE))
-        file.seek(max(0, facts.st_size - SAMPLE))
-        digest.update(file.read(SAMPLE))
-    return {"bytes": facts.st_size, "changed": facts.st_mtime_ns, "sha256 of both ends": digest.hexdigest()}
+    return output.with_name(fitting_name(output.stem, f".partial{output.suffix}"))
 
 
 class WorkFolder:
     """The pieces of one unfinished output, and the input and settings that they were made from.
 
-    Only one process may use it at a time. ``OptionError`` says what differs when a run is to go on with other
-    input or settings, ``OutputExistsError`` when unfinished work is in the way.
+    A folder is a run's only by the marker in it: any other of that name is refused with ``OptionError`` and left
+    as it is, and so is one that is a link or another user's. Only one process may use it at a time.
+    ``OptionError`` also says what differs when a run is to go on with other input or settings,
+    ``OutputExistsError`` that unfinished work is in the way.
     """
 
     def __init__(self, output: Path) -> None:
         self.path = folder_for(output)
-        self._lock: Any = None
+        self._lock: int | None = None
 
     @property
     def exists(self) -> bool:
-        return (self.path / STATE).is_file()
+        """Whether an earlier run is recorded, finished or not."""
+        return self._is_ours() and _is_file(self.path / STATE)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the earlier run had joined its pieces."""
+        return self.exists and _is_file(self.path / FINISHED)
 
     def recorded(self) -> dict[str, Any]:
         """The settings of the earlier run; empty when there is none."""
@@ -65,7 +68,7 @@ class WorkFolder:
             return {}
         try:
             state = json.loads((self.path / STATE).read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise OptionError(
                 f"{self.path / STATE} cannot be read: use --overwrite to begin again"
             ) from error
@@ -74,24 +77,19 @@ class WorkFolder:
     def open(self, state: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         """Makes the folder or goes on with it."""
         plain: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **state}))
-        if self.path.exists():
-            self._take_lock()
-            if resume and self.exists:
-                self._compare(plain)
-                self._sweep()
-                return
-            if self.exists and not overwrite:
-                raise OutputExistsError(
-                    f"{self.path} holds an unfinished run: "
-                    "add --resume to go on with it, --overwrite to begin again"
-                )
-            self._empty()
         with writing(str(self.path)):
-            self.path.mkdir(exist_ok=True)
-            self._take_lock()
-            temporary = self.path / (STATE + ".new")
-            temporary.write_text(json.dumps(plain, indent=2))
-            temporary.replace(self.path / STATE)
+            self._enter()
+        if resume and self.exists:
+            self._compare(plain)
+            self._sweep()
+            return
+        if self.exists and not overwrite:
+            raise OutputExistsError(
+                f"{self.path} holds an unfinished run: "
+                "add --resume to go on with it, --overwrite to begin again"
+            )
+        self._empty()
+        write_whole(self.path / STATE, json.dumps(plain, indent=2).encode(), **_private(self.path / STATE))
 
     def segments(self) -> list[Segment]:
         return finished_segments(self.path)
@@ -99,6 +97,8 @@ class WorkFolder:
     def reserve(self) -> None:
         """Sets room aside, as far as there is any, for closing what is on its way when the disk fills up."""
         try:
+            self.release()
+            create_exclusively(self.path / RESERVE, 0o600)
             (self.path / RESERVE).write_bytes(bytes(RESERVED_BYTES))
         except OSError:
             self.release()
@@ -106,16 +106,82 @@ class WorkFolder:
     def release(self) -> None:
         (self.path / RESERVE).unlink(missing_ok=True)
 
+    def finish(self, joined: Path, output: Path) -> None:
+        """Puts the joined film in its place; a run that is killed from here on is known to be finished."""
+        with writing(str(output)):
+            (self.path / FINISHED).unlink(missing_ok=True)
+            create_exclusively(self.path / FINISHED, 0o600)
+            to_disk(self.path)
+            joined.replace(output)
+            to_disk(output.parent)
+
+    def place_beside(self, wanted: Path) -> Path:
+        """``wanted``, or a name like it that is free: files beside the output that this run did not make stay."""
+        number, path = 1, wanted
+        ours = self._beside()
+        while path.name not in ours and os.path.lexists(path):
+            number += 1
+            path = wanted.with_name(fitting_name(wanted.stem, f"-{number}{wanted.suffix}"))
+        names = json.dumps(sorted({*ours, path.name})).encode()
+        write_whole(self.path / BESIDE, names, **_private(self.path / BESIDE))
+        return path
+
     def remove(self) -> None:
-        """Deletes the folder; the state goes first, so that nothing half deleted is gone on with."""
-        (self.path / STATE).unlink(missing_ok=True)
+        """Deletes what the run made, here and beside the output; the state goes first, so that nothing half deleted
+        is gone on with, the marker last."""
+        for name in self._beside():
+            (self.path.parent / name).unlink(missing_ok=True)
+        self._empty()
         self.close()
-        shutil.rmtree(self.path, ignore_errors=True)
+        left = {path.name for path in self.path.iterdir()} - {LOCK, MARKER}
+        if not left:
+            (self.path / LOCK).unlink(missing_ok=True)
+            (self.path / MARKER).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
+
+    def tidy(self) -> None:
+        """Deletes what a finished run left behind, if anything."""
+        if self._is_ours():
+            self._take_lock()
+            self.remove()
 
     def close(self) -> None:
         if self._lock is not None:
-            self._lock.close()
+            os.close(self._lock)
             self._lock = None
+
+    def _beside(self) -> list[str]:
+        """The files beside the output that this run made."""
+        if not _is_file(self.path / BESIDE):
+            return []
+        with contextlib.suppress(ValueError):
+            names = json.loads((self.path / BESIDE).read_text())
+            return [name for name in names if Path(name).name == name]
+        return []
+
+    def _is_ours(self) -> bool:
+        try:
+            facts = os.lstat(self.path)
+        except OSError:
+            return False
+        own = not hasattr(os, "geteuid") or facts.st_uid == os.geteuid()
+        return own and stat.S_ISDIR(facts.st_mode) and _is_file(self.path / MARKER)
+
+    def _enter(self) -> None:
+        """The folder, made if need be, marked and locked."""
+        with contextlib.suppress(FileExistsError):
+            self.path.mkdir(mode=0o700)
+        if not self._is_ours():
+            # A kill just after it was made leaves it empty.
+            if self.path.is_symlink() or not self.path.is_dir() or any(self.path.iterdir()):
+                raise OptionError(
+                    f"{self.path} is in the way and no work folder of edge-sr: move it, or choose another -o"
+                )
+            create_exclusively(self.path / MARKER, 0o600)
+            to_disk(self.path)
+            to_disk(self.path.parent)
+        self._take_lock()
 
     def _compare(self, state: Mapping[str, Any]) -> None:
         earlier = self.recorded()
@@ -128,15 +194,16 @@ class WorkFolder:
 
     def _sweep(self) -> None:
         """Deletes what the earlier run left unfinished."""
-        whole = {segment.path for segment in self.segments()} | {self.path / STATE, self.path / LOCK}
-        for path in self.path.iterdir():
-            if path not in whole:
-                path.unlink()
+        kept = {segment.path.name for segment in self.segments()} | {STATE, LOCK, MARKER, BESIDE}
+        self._delete(kept)
 
     def _empty(self) -> None:
         (self.path / STATE).unlink(missing_ok=True)
+        self._delete({LOCK, MARKER})
+
+    def _delete(self, kept: set[str]) -> None:
         for path in self.path.iterdir():
-            if path.name != LOCK:
+            if path.name not in kept and _OURS.fullmatch(path.name):
                 path.unlink()
 
     def _take_lock(self) -> None:
@@ -146,12 +213,23 @@ class WorkFolder:
             import fcntl
         except ImportError:  # not a POSIX system: nothing guards against two runs at once
             return
-        self._lock = open(self.path / LOCK, "w")  # noqa: SIM115
+        if (self.path / LOCK).is_symlink():
+            raise OptionError(f"{self.path / LOCK} is a link, expected a file of edge-sr: remove it")
+        self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.close()
             raise OutputExistsError(f"another run is writing {self.path}: wait for it to end") from error
+
+
+def _is_file(path: Path) -> bool:
+    """A file itself, not what a link leads to."""
+    return not path.is_symlink() and path.is_file()
+
+
+def _private(path: Path) -> dict[str, Any]:
+    return {"draft": path.with_name(path.name + ".new"), "mode": 0o600}
 
 
 def _differences(earlier: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -171,12 +249,13 @@ def _shown(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def replacing(target: Path) -> Any:
+def replacing(target: Path) -> Iterator[Path]:
     """Yields a temporary name beside ``target``; it becomes ``target`` when all went well, else it goes."""
-    temporary = target.with_name(f".{target.name}.new{target.suffix}")
-    try:
-        with writing(str(target)):
-            yield temporary
-            temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(str(target)):
+        draft = new_draft(target)
+        try:
+            yield draft
+            to_disk(draft)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)

@@ -1,0 +1,67 @@
+"""What tells one input from another, so that a run never goes on with a film that is no longer the same."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_sr.masking import masked
+from edge_sr.video.opening import is_url
+
+SAMPLE = 1 << 20
+# FFmpeg's numbered sequences: %d, %5d, %05d.
+_NUMBER = re.compile(r"%0?(\d*)d")
+
+
+def input_identity(name: str, salt: str | None = None) -> dict[str, Any]:
+    """Sizes and times of change of all the input's files, and a hash of the ends of the first and last.
+
+    An address is recorded without its secrets, and told apart by a hash with a ``salt`` (by default a new one).
+    """
+    if files := numbered_files(name):
+        facts = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+        everything = hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
+        return {"pictures": len(files), "sizes and times": everything, "sha256 of both ends": _digest(files)}
+    if is_url(name) or not Path(name).is_file():
+        salt = salt or secrets.token_hex(16)
+        digest = hmac.new(salt.encode(), name.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
+        return {"address": masked(name), "salt": salt, "address hash": digest}
+    facts_of_file = Path(name).stat()
+    return {
+        "bytes": facts_of_file.st_size,
+        "changed": facts_of_file.st_mtime_ns,
+        "sha256 of both ends": _digest([Path(name)]),
+    }
+
+
+def numbered_files(name: str) -> list[Path]:
+    """The files of a numbered sequence such as ``frame%04d.png``, in order; none for any other name."""
+    pattern = Path(name)
+    number = _NUMBER.search(pattern.name)
+    if "://" in name or number is None or pattern.exists() or not pattern.parent.is_dir():
+        return []
+    before, after = pattern.name[: number.start()], pattern.name[number.end() :]
+    digits = f"\\d{{{number[1]},}}" if number[1] else r"\d+"
+    wanted = re.compile(
+        re.escape(before.replace("%%", "%")) + f"({digits})" + re.escape(after.replace("%%", "%"))
+    )
+    found = {
+        int(match[1]): path for path in pattern.parent.iterdir() if (match := wanted.fullmatch(path.name))
+    }
+    return [found[index] for index in sorted(found)]
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """Of the first MiB of the first file and the last MiB of the last."""
+    digest = hashlib.sha256()
+    with files[0].open("rb") as first:
+        digest.update(first.read(SAMPLE))
+    with files[-1].open("rb") as last:
+        last.seek(max(0, files[-1].stat().st_size - SAMPLE))
+        digest.update(last.read(SAMPLE))
+    return digest.hexdigest()
