@@ -31,6 +31,9 @@ const char *emulator_traffic() {
     the_gpu().traffic.clear();
     return report.c_str();
 }
+void emulator_each_buffer(void (*visit)(const void *, void *), void *with) {
+    for (const auto &item : the_gpu().memory.buffers) visit(item.first, with);
+}
 const unsigned char *emulator_touched(const void *start, std::size_t *granules) {
     const auto found = the_gpu().memory.buffers.find(static_cast<const char *>(start));
     if (found == the_gpu().memory.buffers.end()) return nullptr;

@@ -17,6 +17,8 @@ const char *emulator_launch(void (*entry)(const void *), const void *parameters,
 std::size_t emulator_shared_used();
 // The traffic counted since it was last asked for.
 const char *emulator_traffic();
+// Calls visit(start, with) for every buffer.
+void emulator_each_buffer(void (*visit)(const void *start, void *with), void *with);
 // Granules of kGranule bytes of a buffer that the last launch touched: bit 0 read, bit 1 written. Null if unknown.
 const unsigned char *emulator_touched(const void *start, std::size_t *granules);
 }
