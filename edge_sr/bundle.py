@@ -216,8 +216,8 @@ def open_bundle(name: str | Path) -> Bundle:
     folder = Path(name)
     if folder.exists():
         return read_bundle(folder)
-    known = ", ".join(bundle.name for bundle in shipped_bundles())
-    raise UnknownNameError(f"no model or bundle {str(name)!r}; shipped models: {known}; see: edge-sr models")
+    known = [bundle.name for bundle in shipped_bundles()]
+    raise UnknownNameError.among("model", str(name), known, ", or a bundle's folder; see: edge-sr models")
 
 
 def read_bundle(folder: Path) -> Bundle:

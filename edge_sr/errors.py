@@ -58,7 +58,14 @@ class OutputFolderError(OptionError, PermissionError):
 
 
 class UnknownNameError(OptionError, LookupError):
-    pass
+    @classmethod
+    def among(cls, kind: str, name: str, known: list[str], hint: str = "") -> UnknownNameError:
+        """The error for ``name``, which is no ``kind`` of those ``known``: it names the nearest, all, and ``hint``."""
+        import difflib
+
+        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+        guess = f"; did you mean {near[0]}?" if near else ";"
+        return cls(f"unknown {kind} {name!r}{guess} known: {', '.join(known)}{hint}")
 
 
 class ShapeError(OptionError):

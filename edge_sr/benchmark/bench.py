@@ -35,6 +35,7 @@ class Setting:
     output_size: tuple[int, int]
     backend: str
     precision: str
+    threads: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Speed:
 def run(setting: Setting, peak_gflops: float) -> Speed:
     """Time ``setting`` on a picture of noise; raises what ``Upscaler`` raises."""
     forget_peak_memory()
-    with Upscaler(setting.bundle, backend=setting.backend, precision=setting.precision) as upscaler:
+    asked = {"backend": setting.backend, "precision": setting.precision}
+    with Upscaler(setting.bundle, **asked, threads=setting.threads) as upscaler:
         times = list(_times(upscaler, setting))
         fps = 1000 / median(total for _, _, total in times)
         work = bundle_cost(setting.bundle).gflop(setting.input_size, setting.output_size)

@@ -16,11 +16,12 @@ TELLING_SHARE = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """A model, its backend and its precision, by name."""
+    """A model, its backend and its precision, by name; without ``threads``, all cores."""
 
     model: str
     backend: str
     precision: str
+    threads: int | None = None
 
 
 class Engine:
@@ -33,7 +34,9 @@ class Engine:
         self._open(choice)
 
     def _open(self, choice: Choice) -> None:
-        self.network = Upscaler(choice.model, backend=choice.backend, precision=choice.precision)
+        self.network = Upscaler(
+            choice.model, backend=choice.backend, precision=choice.precision, threads=choice.threads
+        )
         self.choice = choice
         self._decoder_ms = self._encoder_ms = 0.0
         self._encoded: Encoded | None = None

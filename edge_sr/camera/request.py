@@ -38,6 +38,7 @@ class Request:
     model: str = "diinn-edge"
     backend: str = "auto"
     precision: str = "auto"
+    threads: int | None = None
 
     def target(self, source: Size) -> Size:
         """The output's size for a source of that size; ``OptionError`` where it cannot be.

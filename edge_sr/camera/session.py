@@ -59,7 +59,7 @@ class Session:
     def run(self) -> LiveReport:
         """Runs to the end of the source, of the duration, or to the stop."""
         request = self._request
-        choice = Choice(request.model, request.backend, request.precision)
+        choice = Choice(request.model, request.backend, request.precision, request.threads)
         with contextlib.closing(Engine(choice, request.still_threshold)) as engine:
             reader = self._open_reader()
             try:

@@ -7,6 +7,7 @@ that ``edge-sr --help`` stays quick.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import sys
 import traceback
@@ -17,24 +18,36 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from edge_sr.cli.options import closing
 from edge_sr.errors import EdgeSRError
 from edge_sr.machine.process_title import hide_secrets
 from edge_sr.masking import MaskedStream, remember
 from edge_sr.version import __version__
 
-# In the order of use: what --help prints, and the module that holds each.
-COMMANDS: dict[str, str] = {
-    "upscale": "Upscale a film, a picture or a folder of pictures to any size.",
-    "camera": "Upscale a camera or a stream live, at a deadline.",
-    "models": "List the models that are installed.",
-    "doctor": "Say what this machine has, and what to install for the rest.",
-    "evaluate": "Measure the picture quality of bundles against originals.",
-    "bench": "Measure the speed of a bundle on this machine.",
-    "export": "Turn a checkpoint into a bundle of encoder and decoder graphs.",
-    "calibrate": "Add INT8 graphs to a bundle, their price stated in dB.",
-    "build": "Build a bundle's TensorRT engines for target GPUs.",
-    "engines": "List, show, verify or prune built engines.",
-    "train": "Train a network from a model spec.",
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What ``edge-sr --help`` says of a command before its file is imported."""
+
+    help: str
+    panel: str
+
+
+UPSCALE, MEASURE, PREPARE = "Upscale", "Look and measure", "Prepare networks and engines"
+
+# In the order in which --help lists them; each is a function in the module of its name.
+COMMANDS: dict[str, Entry] = {
+    "upscale": Entry("Upscale a film, an image or a folder of images to any size.", UPSCALE),
+    "camera": Entry("Upscale a camera or a stream live.", UPSCALE),
+    "models": Entry("List the networks that come with Edge SR.", MEASURE),
+    "doctor": Entry("Say what works on this machine, and what to install for the rest.", MEASURE),
+    "evaluate": Entry("Measure a network's quality against HR references.", MEASURE),
+    "bench": Entry("Measure a network's speed on this machine.", MEASURE),
+    "export": Entry("Turn a checkpoint or an ONNX model into a bundle.", PREPARE),
+    "calibrate": Entry("Add INT8 graphs to a bundle, within a budget of PSNR loss.", PREPARE),
+    "build": Entry("Build a bundle's TensorRT engines for target GPUs.", PREPARE),
+    "engines": Entry("List, show, verify or prune built engines.", PREPARE),
+    "train": Entry("Train a network from a model spec.", PREPARE),
 }
 
 
@@ -45,7 +58,8 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+        entry = COMMANDS.get(cmd_name)
+        return entry and TyperCommand(cmd_name, help=entry.help, rich_help_panel=entry.panel)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
@@ -57,7 +71,7 @@ def load_command(name: str) -> Any:
     module = importlib.import_module(f"edge_sr.cli.{name}")
     group = getattr(module, "app", None) or typer.Typer(pretty_exceptions_enable=False)
     if not hasattr(module, "app"):
-        group.command(name)(getattr(module, name))
+        group.command(name, epilog=closing(*module.EXAMPLES))(getattr(module, name))
     group._add_completion = False
     command = typer.main.get_command(group)
     command.name = name
@@ -69,6 +83,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=closing("edge-sr upscale film.mp4 --scale 2", "edge-sr doctor"),
 )
 
 

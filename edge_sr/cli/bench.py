@@ -8,27 +8,49 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_sr.cli.options import (
+    NETWORK,
+    RUN,
+    SIZE,
+    Backend,
+    BundleArgument,
+    Json,
+    Precision,
+    Scale,
+    Threads,
+)
 from edge_sr.errors import OptionError, OutputExistsError
 
 if TYPE_CHECKING:
     from edge_sr.benchmark.bench import Setting, Speed
 
 
+EXAMPLES = ("edge-sr bench diinn-nano --input-size 640x360 --scale 2", "edge-sr bench --all --plot speed.svg")
+
+
 def bench(
-    bundle: Annotated[
-        str, typer.Argument(metavar="[BUNDLE]", help="A shipped model's name or a bundle's folder.")
-    ] = "diinn-edge",
+    bundle: BundleArgument = "diinn-edge",
     input_size: Annotated[
-        str, typer.Option("--input-size", metavar="WxH", help="Size of the frames that go in.")
+        str,
+        typer.Option(
+            "--input-size", metavar="WxH", help="Size of the frames that go in.", rich_help_panel=SIZE
+        ),
     ] = "320x180",
-    scale: Annotated[str, typer.Option("--scale", help="How much larger they come out.")] = "2",
-    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")] = "auto",
-    backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
-    every: Annotated[bool, typer.Option("--all", help="Every backend and precision that runs here.")] = False,
+    scale: Scale = "2",
+    precision: Precision = "auto",
+    backend: Backend = "auto",
+    threads: Threads = None,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Every backend and precision that runs here.", rich_help_panel=NETWORK),
+    ] = False,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Write a chart: FILE.svg, or with matplotlib .png or .pdf.")
+        Path | None,
+        typer.Option(
+            "--plot", help="Write a chart: FILE.svg, or with matplotlib .png or .pdf.", rich_help_panel=RUN
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Time the encoder and the decoder, and compare with the machine's measured peak."""
     if every and (backend, precision) != ("auto", "auto"):
@@ -41,9 +63,9 @@ def bench(
     from edge_sr.benchmark.plot import write_plot
     from edge_sr.machine.description import available_cores
 
-    setting = _setting(bundle, input_size, scale, backend, precision)
+    setting = _setting(bundle, input_size, scale or "2", backend, precision, threads)
     typer.echo("measuring the machine's peak", err=True)
-    peak = measure(available_cores()).best
+    peak = measure(threads or available_cores()).best
     if every:
         found, skipped = work.run_all(setting, peak, lambda text: typer.echo(text, err=True))
     else:
@@ -54,7 +76,9 @@ def bench(
     typer.echo(_json(found, skipped, every) if as_json else work.table(found, skipped))
 
 
-def _setting(bundle: str, input_size: str, scale: str, backend: str, precision: str) -> Setting:
+def _setting(
+    bundle: str, input_size: str, scale: str, backend: str, precision: str, threads: int | None
+) -> Setting:
     from edge_sr.benchmark.bench import Setting
     from edge_sr.bundle import open_bundle
     from edge_sr.engines.target import parse_size
@@ -62,7 +86,7 @@ def _setting(bundle: str, input_size: str, scale: str, backend: str, precision: 
 
     before = parse_size(input_size, "--input-size")
     after = output_size(*before, scale=parse_scale(scale))
-    return Setting(open_bundle(bundle), before, after, backend, precision)
+    return Setting(open_bundle(bundle), before, after, backend, precision, threads)
 
 
 def _json(found: list[Speed], skipped: dict[str, str], every: bool) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_sr.cli.options import NETWORK, SIZE, FlavourName, Json, OptionalBundle, Target
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -18,50 +19,74 @@ if TYPE_CHECKING:
 
     Job = tuple[BuildRequest, Workplace]
 
-BundleArgument = Annotated[
-    str | None, typer.Argument(metavar="BUNDLE", help="A shipped model or a bundle folder.")
-]
-TargetOption = Annotated[
-    str | None, typer.Option(help="Target profiles, comma-separated; auto: this device.")
-]
-PrecisionOption = Annotated[
-    str | None, typer.Option(help="fp16, fp32 or int8, comma-separated; else the target's.")
+EXAMPLES = (
+    "edge-sr build diinn-edge --target auto --sizes 1280x720",
+    "edge-sr build diinn-edge --target rtx-portable --precision fp16,fp32 --max-size 1920x1080",
+)
+
+PrecisionsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="P[,P]",
+        show_default="the target's",
+        help="fp16, fp32 or int8, comma-separated.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 SizesOption = Annotated[
     str | None,
     typer.Option(
-        help="Input sizes WxH, comma-separated: one profile each. A refine network's input is the enlarged picture."
+        metavar="WxH,...",
+        help="Input sizes, comma-separated: an engine each. A refine network's input is the enlarged image.",
+        rich_help_panel=SIZE,
     ),
 ]
-MaxSizeOption = Annotated[str | None, typer.Option(help="Instead of --sizes: every input size up to WxH.")]
+MaxSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WxH", help="Instead of --sizes: every input size up to this one.", rich_help_panel=SIZE
+    ),
+]
 DepthOption = Annotated[
-    int | None, typer.Option(help="8 (default), or 10 to build the float pair for deeper video too.")
+    int | None,
+    typer.Option(
+        metavar="8|10",
+        help="10 builds the float pair too, for video deeper than 8 bits.",
+        show_default="8",
+        rich_help_panel=NETWORK,
+    ),
 ]
 FlavourOption = Annotated[
-    str | None, typer.Option(help="tensorrt or tensorrt-rtx, when not the target's own.")
+    FlavourName | None,
+    typer.Option(help="The TensorRT to build with, where it is not the target's own."),
 ]
 DlaOption = Annotated[
     bool, typer.Option("--dla", help="The encoder alone, on the device's DLA (fp16, one size).")
 ]
 FallbackOption = Annotated[bool, typer.Option("--dla-fallback", help="Let the GPU run what DLA cannot.")]
-FleetOption = Annotated[Path | None, typer.Option(help="A TOML file of targets, bundles and precisions.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+FleetOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A TOML file of targets, bundles and precisions.")
+]
 
 
 def build(
-    bundle: BundleArgument = None,
-    target: TargetOption = None,
-    precision: PrecisionOption = None,
-    sizes: SizesOption = None,
-    max_size: MaxSizeOption = None,
-    depth: DepthOption = None,
+    bundle: OptionalBundle = None,
+    target: Target = None,
+    fleet: FleetOption = None,
     flavour: FlavourOption = None,
     dla: DlaOption = False,
     dla_fallback: FallbackOption = False,
-    fleet: FleetOption = None,
-    json_: JsonOption = False,
+    sizes: SizesOption = None,
+    max_size: MaxSizeOption = None,
+    precision: PrecisionsOption = None,
+    depth: DepthOption = None,
+    json_: Json = False,
 ) -> None:
-    """Build TensorRT engines for a GPU. TensorRT for RTX needs none; TensorRT builds on the device."""
+    """Build TensorRT engines for a GPU.
+
+    TensorRT for RTX needs no GPU to build; TensorRT builds on the device that will run the engines.
+    """
     if dla_fallback and not dla:
         raise OptionError("--dla-fallback says what to do beside --dla: add --dla or leave it out")
     options = {
@@ -115,9 +140,6 @@ def _split(text: str | None) -> list[str]:
 def _flavour(name: str | None) -> Any:
     from edge_sr.engines.interface.loader import Flavour
 
-    known = [flavour.value for flavour in Flavour]
-    if name is not None and name not in known:
-        raise OptionError(f"--flavour is one of {', '.join(known)}, found {name!r}")
     return None if name is None else Flavour(name)
 
 

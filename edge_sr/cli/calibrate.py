@@ -1,4 +1,4 @@
-"""``edge-sr calibrate``: INT8 graphs for a bundle, from the user's own pictures or film, at a price."""
+"""``edge-sr calibrate``: INT8 graphs for a bundle, from the user's own images or film, within a budget."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_sr.cli.options import NETWORK, RUN, BundleArgument, Json
 from edge_sr.errors import BundleError, InterruptedRun, OptionError
 
 if TYPE_CHECKING:
@@ -20,29 +21,53 @@ if TYPE_CHECKING:
     from edge_sr.calibration.table import ScaleTable
 
 
+EXAMPLES = (
+    "edge-sr calibrate diinn-edge --frames ~/Pictures -o my-edge",
+    "edge-sr calibrate diinn-edge --frames holiday.mp4 -o my-edge --budget-db 0.02",
+)
+
+
 def calibrate(
-    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A shipped model or a bundle folder.")],
+    bundle: BundleArgument,
     frames: Annotated[
         list[Path],
-        typer.Option("--frames", metavar="DIR|VIDEO", help="Originals; may be given several times."),
+        typer.Option(
+            "--frames", metavar="DIR|VIDEO", help="Images or films of the kind you upscale; repeatable."
+        ),
     ],
-    output: Annotated[
+    recipe: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="BUNDLE", help="The folder to make; else BUNDLE itself."),
+        typer.Option(metavar="FILE", help="A calibration recipe (.toml).", rich_help_panel=NETWORK),
     ] = None,
-    recipe: Annotated[Path | None, typer.Option(metavar="FILE", help="A calibration recipe (.toml).")] = None,
     budget_db: Annotated[
         float | None,
-        typer.Option(help="PSNR that INT8 may lose on average, in dB; three times that at worst."),
+        typer.Option(
+            metavar="DB",
+            help="PSNR that INT8 may lose on average, and three times that at worst.",
+            show_default="0.05",
+            rich_help_panel=NETWORK,
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted search.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="BUNDLE",
+            help="The bundle to write; by default BUNDLE itself.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted search.", rich_help_panel=RUN)
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Add INT8 graphs to a bundle.
 
-    Ranges come from low-resolution frames made of the originals; what INT8 costs is measured on others of
-    them. Layers that break the budget stay in high precision. Without a network that meets it, nothing is
-    written.
+    Ranges come from some of the frames; the PSNR loss is measured on others.
+    Layers that break the budget stay in high precision.
+    When no assignment meets the budget, nothing is written.
     """
     from edge_sr.optional import require
 

@@ -9,6 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_sr.cli.options import (
+    FILM,
+    RUN,
+    SIZE,
+    Backend,
+    Codec,
+    Json,
+    LiveModel,
+    Overwrite,
+    Precision,
+    Scale,
+    Size,
+    Threads,
+)
 from edge_sr.errors import InterruptedRun, OptionError
 
 if TYPE_CHECKING:
@@ -18,6 +32,12 @@ if TYPE_CHECKING:
     from edge_sr.video.live.sinks import Outlet
 
 
+EXAMPLES = (
+    "edge-sr camera /dev/video0 --serve 8080 --scale 2 --model diinn-nano",
+    "edge-sr camera rtsp://192.0.2.7/cam -o out.mkv --scale 2 --fps 25",
+)
+
+
 def camera(
     source: Annotated[
         str,
@@ -25,6 +45,45 @@ def camera(
             help="/dev/videoN, csi://N, rtsp://, udp://, srt://, http://, gst:PIPELINE, - or a file."
         ),
     ],
+    scale: Scale = None,
+    size: Size = None,
+    min_scale: Annotated[
+        str | None,
+        typer.Option(
+            "--min-scale",
+            metavar="S",
+            help="With --fps: the network's scale never falls below it.",
+            show_default="1",
+            rich_help_panel=SIZE,
+        ),
+    ] = None,
+    model: LiveModel = "diinn-edge",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    threads: Threads = None,
+    fps: Annotated[
+        str | None,
+        typer.Option(
+            "--fps",
+            metavar="N",
+            help="Take N frames a second; the network's scale follows the load.",
+            rich_help_panel=FILM,
+        ),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option("--duration", metavar="SECONDS", help="Stop after so long.", rich_help_panel=FILM),
+    ] = None,
+    still_threshold: Annotated[
+        int,
+        typer.Option(
+            "--still-threshold",
+            metavar="T",
+            help="Levels of 255 by which an unchanged tile may differ; 0 is exact.",
+            rich_help_panel=FILM,
+        ),
+    ] = 0,
+    codec: Codec = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -32,38 +91,17 @@ def camera(
             "--output",
             metavar="SINK",
             help="A file, udp://, srt://, rtsp://, rtmp://, /dev/videoN or -.",
+            rich_help_panel=RUN,
         ),
     ] = None,
     serve: Annotated[
-        str | None, typer.Option("--serve", metavar="[HOST:]PORT", help="Show it on a page for browsers.")
-    ] = None,
-    fps: Annotated[
-        str | None, typer.Option("--fps", metavar="N", help="Hold this rate: the scale follows the load.")
-    ] = None,
-    scale: Annotated[str | None, typer.Option("--scale", help="How much larger, such as 2 or 2.7.")] = None,
-    size: Annotated[
-        str | None, typer.Option("--size", metavar="WxH", help="Exact size of the output.")
-    ] = None,
-    duration: Annotated[
-        float | None, typer.Option("--duration", metavar="SECONDS", help="Stop after so long.")
-    ] = None,
-    min_scale: Annotated[
         str | None,
         typer.Option(
-            "--min-scale", metavar="S", help="With --fps: the scale never falls below it. [default: 1]"
+            "--serve", metavar="[HOST:]PORT", help="Show it on a page for browsers.", rich_help_panel=RUN
         ),
     ] = None,
-    still_threshold: Annotated[
-        int, typer.Option("--still-threshold", help="Levels of 255 that count as unchanged; 0 is exact.")
-    ] = 0,
-    model: Annotated[str, typer.Option("--model", metavar="NAME|BUNDLE", help="The network.")] = "diinn-edge",
-    backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
-    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")] = "auto",
-    codec: Annotated[
-        str | None, typer.Option("--codec", help="x264, x265, svt-av1, vp9 or h264_nvenc and its like.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Upscale a camera or a stream as it comes in, the newest frame first."""
     from edge_sr.camera.request import Request
@@ -89,6 +127,7 @@ def camera(
         model=model,
         backend=backend,
         precision=precision,
+        threads=threads,
     )
     talker = Talker()
     with stopping(talker.say) as stop:

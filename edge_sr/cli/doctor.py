@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from edge_sr.cli.options import Json
 from edge_sr.version import __version__
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 MARKS = {"ready": "ok", "absent": "--", "broken": "!!"}
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+EXAMPLES = ("edge-sr doctor", "edge-sr doctor --json")
+
+
+def doctor(as_json: Json = False) -> None:
     """Try every part of Edge SR on this machine, a line each."""
     from dataclasses import asdict
 

@@ -9,25 +9,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_sr.cli.options import Json, closing
 from edge_sr.errors import EngineError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
     from edge_sr.engines.store.cache import Engine, EngineCache
 
-app = typer.Typer(no_args_is_help=True, help="List, show, verify and prune built engines.")
+EXAMPLES = ("edge-sr engines list", "edge-sr engines prune --older-than 90 --dry-run")
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+app = typer.Typer(
+    no_args_is_help=True, help="List, show, verify and prune built engines.", epilog=closing(*EXAMPLES)
+)
+
 NameArgument = Annotated[str, typer.Argument(help="An engine's name or an unambiguous part of it.")]
-DaysOption = Annotated[float | None, typer.Option(help="Remove what was not used for this many days.")]
-SizeOption = Annotated[int | None, typer.Option(help="Remove the least used until this many MiB are left.")]
+DaysOption = Annotated[
+    float | None, typer.Option(metavar="DAYS", help="Remove what was not used for this many days.")
+]
+SizeOption = Annotated[
+    int | None, typer.Option(metavar="MIB", help="Remove the least used until this many MiB are left.")
+]
 KeepStaleOption = Annotated[
     bool, typer.Option("--keep-stale", help="Keep engines of another TensorRT or GPU.")
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
 
 
-@app.command("list")
-def list_(json_: JsonOption = False) -> None:
+@app.command("list", epilog=closing("edge-sr engines list", "edge-sr engines list --json"))
+def list_(json_: Json = False) -> None:
     """List every sound engine; damaged ones are named on stderr."""
     from edge_sr.engines.report import row, table
 
@@ -38,9 +46,9 @@ def list_(json_: JsonOption = False) -> None:
         print("\n".join(table(rows)))
 
 
-@app.command()
-def show(name: NameArgument, json_: JsonOption = False) -> None:
-    """Show one engine's manifest: every input of its build, its shapes, and its first run's proof."""
+@app.command(epilog=closing("edge-sr engines show encoder", "edge-sr engines show encoder --json"))
+def show(name: NameArgument, json_: Json = False) -> None:
+    """Show one engine's manifest: every input of its build, its shapes, and its verification."""
     from dataclasses import asdict
 
     engine = _find(_open(), name)
@@ -53,8 +61,8 @@ def show(name: NameArgument, json_: JsonOption = False) -> None:
         print(f"  {key}: {value}")
 
 
-@app.command()
-def verify(json_: JsonOption = False) -> None:
+@app.command(epilog=closing("edge-sr engines verify", "edge-sr engines verify --json"))
+def verify(json_: Json = False) -> None:
     """Check every engine's hash, manifest and name; exit 5 when one does not hold."""
     checked = [(path, reason) for path, _, reason in _open().check()]
     damaged = [{"path": str(path), "reason": reason} for path, reason in checked if reason]
@@ -70,13 +78,15 @@ def verify(json_: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command(
+    epilog=closing("edge-sr engines prune --older-than 90 --dry-run", "edge-sr engines prune --keep-mib 2000")
+)
 def prune(
     older_than: DaysOption = None,
     keep_mib: SizeOption = None,
     keep_stale: KeepStaleOption = False,
     dry_run: DryRunOption = False,
-    json_: JsonOption = False,
+    json_: Json = False,
 ) -> None:
     """Remove damaged and stale engines, and by age or size what else is asked for."""
     from edge_sr.engines.store import prune as pruning

@@ -1,13 +1,15 @@
-"""``edge-sr evaluate``: picture quality by the papers' protocol, beside the rivals that need no network."""
+"""``edge-sr evaluate``: picture quality by the papers' protocol, beside baselines that need no network."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_sr.cli.options import FILM, NETWORK, RUN, SIZE, Backend, Json, Threads, complete_models
 from edge_sr.errors import OptionError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -15,34 +17,72 @@ if TYPE_CHECKING:
     from edge_sr.evaluation.results import Evaluation, Row
 
 
+EXAMPLES = (
+    "edge-sr evaluate diinn-edge diinn-nano --hr Set5 --scales 2,3,4",
+    "edge-sr evaluate diinn-edge --hr Set14 --precision fp32,int8 --report set14.html",
+)
+
+
 def evaluate(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="BUNDLE...|JSON...", help="Networks, or with --merge their JSON files."),
+        typer.Argument(
+            metavar="BUNDLE...|JSON...",
+            help="Shipped networks or bundle folders; with --merge, JSON files of earlier runs.",
+            autocompletion=complete_models,
+        ),
     ],
-    hr: Annotated[Path | None, typer.Option("--hr", help="Folder of originals, a picture or a film.")] = None,
-    scales: Annotated[str, typer.Option("--scales", help="Scales, such as 2,2.5,3.")] = "2,3,4",
+    hr: Annotated[
+        Path | None,
+        typer.Option("--hr", metavar="DIR|VIDEO", help="HR references: a folder, an image or a film."),
+    ] = None,
+    scales: Annotated[
+        str, typer.Option("--scales", metavar="S,...", help="Scales, such as 2,2.5,3.", rich_help_panel=SIZE)
+    ] = "2,3,4",
     precision: Annotated[
-        str, typer.Option("--precision", help="fp32, bf16, fp16, int8, auto: one or several.")
+        str,
+        typer.Option(
+            "--precision",
+            metavar="P,...",
+            help="One or several of fp32, bf16, fp16, int8, auto.",
+            rich_help_panel=NETWORK,
+        ),
     ] = "fp32",
-    backend: Annotated[str, typer.Option("--backend", help="What runs the network.")] = "auto",
-    frames: Annotated[int, typer.Option("--frames", help="Frames taken from a film, evenly spread.")] = 16,
-    report: Annotated[Path | None, typer.Option("--report", help="Write an HTML page too.")] = None,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    frames: Annotated[
+        int,
+        typer.Option(
+            "--frames",
+            metavar="N",
+            min=1,
+            help="Frames taken from a film, evenly spread.",
+            rich_help_panel=FILM,
+        ),
+    ] = 16,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE.html", help="Write an HTML page too.", rich_help_panel=RUN),
+    ] = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Make one report of several runs' JSON files.")
+        bool,
+        typer.Option("--merge", help="Make one report of several runs' JSON files.", rich_help_panel=RUN),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Measure networks against bicubic, Lanczos and their own whole scales."""
+    """Measure quality against HR references, beside bicubic, Lanczos and the network's own whole scales."""
     if merge:
         _merge(inputs, hr, report, as_json)
         return
     if hr is None:
-        raise OptionError("edge-sr evaluate needs originals to measure against: add --hr FOLDER or --hr FILM")
+        raise OptionError(
+            "edge-sr evaluate needs HR references to measure against: add --hr FOLDER or --hr FILM"
+        )
     _check_report(report)
     from edge_sr.evaluation.measure import evaluate as run
 
-    request = _request(inputs, hr, scales, precision, backend, frames, report is not None)
+    request = _request(inputs, hr, scales, precision, backend, frames)
+    request = dataclasses.replace(request, with_crops=report is not None, threads=threads)
     found = run(request, lambda text: typer.echo(text, err=True))
     if report is not None:
         _write_report(report, [found])
@@ -64,9 +104,7 @@ def _line(row: Row) -> str:
     return f"{row.bundle + ' ' + row.precision:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}"
 
 
-def _request(
-    bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int, with_crops: bool
-) -> Request:
+def _request(bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int) -> Request:
     from edge_sr.evaluation.hr_references import find_originals
     from edge_sr.evaluation.measure import Request
     from edge_sr.grid import parse_scale
@@ -77,7 +115,7 @@ def _request(
         scales=tuple(parse_scale(scale) for scale in scales.split(",")),
         precisions=tuple(precision.split(",")),
         backend=backend,
-        with_crops=with_crops,
+        with_crops=False,
     )
 
 

@@ -6,10 +6,11 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_sr.cli.options import NETWORK, RUN, Json
 from edge_sr.errors import ConfigError, InputNotFoundError, OptionError
 from edge_sr.optional import require
 
@@ -21,19 +22,31 @@ if TYPE_CHECKING:
 PRECISIONS = "fp32,fp16"
 
 
+EXAMPLES = ("edge-sr export diinn.ckpt -o my-diinn", "edge-sr export net.onnx -o net")
+
+
 def export(
-    checkpoint: Path = typer.Argument(
-        ...,
-        metavar="CHECKPOINT|SPEC",
-        help="A checkpoint, a model spec (.toml), or any ONNX network for pictures (.onnx).",
-    ),
-    output: Path = typer.Option(..., "-o", "--output", metavar="BUNDLE", help="The folder to make."),
-    precision: str = typer.Option(PRECISIONS, help="Precisions, comma-separated: fp32, fp16."),
-    as_json: bool = typer.Option(False, "--json", help="Print the result as one JSON object."),
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT|SPEC|ONNX",
+            help="A checkpoint, a model spec (.toml), or any ONNX model from image to image (.onnx).",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="BUNDLE", help="The bundle to write.", rich_help_panel=RUN),
+    ],
+    precision: Annotated[
+        str,
+        typer.Option(metavar="P[,P]", help="fp32, fp16 or both.", rich_help_panel=NETWORK),
+    ] = PRECISIONS,
+    as_json: Json = False,
 ) -> None:
     """Turn a trained network into a bundle of graphs.
 
-    The graphs are held against the network itself first; a bundle that fails is not written.
+    The graphs are compared with the network in PyTorch first.
+    A bundle that differs is not written.
     """
     start = time.perf_counter()
     for module in ("torch", "onnx", "onnxsim"):

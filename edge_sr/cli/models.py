@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from edge_sr.cli.options import Json
 
 if TYPE_CHECKING:
     from edge_sr.bundle import Bundle
 
 
-def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+EXAMPLES = ("edge-sr models", "edge-sr models --json")
+
+
+def models(as_json: Json = False) -> None:
     """List the shipped networks, the default first."""
     from edge_sr.bundle import shipped_bundles
 

@@ -1,4 +1,4 @@
-"""``edge-sr train``: learn a network from a folder of pictures."""
+"""``edge-sr train``: train a network on folders of images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_sr.cli.options import NETWORK, RUN, DeviceName, Json, complete_models
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -19,30 +20,56 @@ if TYPE_CHECKING:
     from edge_sr.training.run import Outcome
 
 
+EXAMPLES = (
+    "edge-sr train export/models/diinn-nano.toml --images ~/Pictures -o nano.safetensors --minutes 30",
+    "edge-sr train tuned.toml --images ~/Pictures -o tuned.safetensors --qat my-edge --steps 2000",
+)
+
+
 def train(
     spec: Annotated[Path, typer.Argument(help="Model spec (TOML): network, data and schedule.")],
     images: Annotated[
-        list[Path], typer.Option("--images", help="Folder of pictures, or a packed file; repeatable.")
+        list[Path],
+        typer.Option("--images", metavar="DIR", help="Folder of images, or a packed file; repeatable."),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Checkpoint to write, NAME.safetensors.")],
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the run behind the output stopped.")
-    ] = False,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Checkpoint to write, NAME.safetensors.", rich_help_panel=RUN),
+    ],
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Minutes of training, all sittings.")
+        float | None,
+        typer.Option(
+            "--minutes", metavar="M", help="Minutes of training, resumed runs included.", rich_help_panel=RUN
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Steps; the spec's number by default.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps", metavar="N", help="Training steps.", show_default="the spec's", rich_help_panel=RUN
+        ),
+    ] = None,
+    device: Annotated[
+        DeviceName, typer.Option("--device", help="Where to train.", rich_help_panel=RUN)
+    ] = "cpu",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue the run that wrote the output.", rich_help_panel=RUN),
+    ] = False,
     qat: Annotated[
         str | None,
-        typer.Option(metavar="BUNDLE", help="Learn to bear the INT8 rounding of this calibrated bundle."),
+        typer.Option(
+            metavar="BUNDLE",
+            help="Quantisation-aware: train against the INT8 rounding of this calibrated bundle.",
+            autocompletion=complete_models,
+            rich_help_panel=NETWORK,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train a network and write its averaged weights, its description and its curve.
 
-    With --qat the network goes on from the weights of a calibrated bundle and rounds as its INT8 graphs do; a
-    scale table for the new weights is written too, for a recipe's `table`.
+    With --qat training continues from a calibrated bundle's weights, rounded as its INT8 graphs round.
+    A scale table for the new weights is written beside them, for a recipe's `table`.
     """
     if output.suffix != ".safetensors":
         raise OptionError(f"expected an output that ends in .safetensors, found {output}")

@@ -1,4 +1,4 @@
-"""``edge-sr upscale``: a picture, a folder of pictures or a film, at any size."""
+"""``edge-sr upscale``: a film, an image or a folder of images, at any size."""
 
 from __future__ import annotations
 
@@ -11,68 +11,116 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_sr.cli.options import (
+    FILM,
+    RUN,
+    SIZE,
+    Backend,
+    Codec,
+    DecoderName,
+    Json,
+    Model,
+    Overwrite,
+    Precision,
+    Scale,
+    Size,
+    Threads,
+)
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
     from edge_sr.upscale.request import Report, Request
     from edge_sr.video.film.film import Excerpt
 
-Input = Annotated[str, typer.Argument(help="A picture, a folder of pictures, or anything FFmpeg opens.")]
+EXAMPLES = ("edge-sr upscale holiday.mp4 --height 1080", "edge-sr upscale photos --scale 2.7 -o larger")
+
+Input = Annotated[str, typer.Argument(help="An image, a folder of images, or anything FFmpeg opens.")]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="The file to write; by default NAME-WxH.EXT beside the input."),
-]
-Scale = Annotated[str | None, typer.Option("--scale", help="How much larger, such as 2 or 2.7.")]
-Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="Exact size of the output.")]
-Height = Annotated[int | None, typer.Option("--height", help="Height of the output; the width follows.")]
-Model = Annotated[
-    str | None,
     typer.Option(
-        "--model", metavar="NAME|BUNDLE", help="The network; by default the one that suits the input."
+        "-o",
+        "--output",
+        help="The file to write, or the folder for a folder; by default NAME-WxH.EXT beside the input.",
+        rich_help_panel=RUN,
     ),
 ]
-Backend = Annotated[str, typer.Option("--backend", help="What runs the network.")]
-Precision = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16 or int8.")]
+Height = Annotated[
+    int | None,
+    typer.Option(
+        "--height", metavar="H", help="Height of the output; the width follows.", rich_help_panel=SIZE
+    ),
+]
 Region = Annotated[
-    str | None, typer.Option("--region", metavar="X,Y,W,H", help="Only this part, in input pixels.")
-]
-Start = Annotated[str | None, typer.Option("--start", metavar="T", help="Begin here: seconds or HH:MM:SS.")]
-Duration = Annotated[str | None, typer.Option("--duration", metavar="T", help="Stop after so long.")]
-Codec = Annotated[
     str | None,
-    typer.Option("--codec", help="x264, x265, svt-av1, vp9, prores, ffv1, or h264_nvenc and its like."),
+    typer.Option(
+        "--region", metavar="X,Y,W,H", help="Only this part, in input pixels.", rich_help_panel=SIZE
+    ),
 ]
-Crf = Annotated[int | None, typer.Option("--crf", help="Constant quality of the codec; lower is better.")]
-Preset = Annotated[str | None, typer.Option("--preset", help="The codec's own word for speed.")]
-Hwaccel = Annotated[str, typer.Option("--hwaccel", help="Decoding: auto, none or cuda.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Fail when anything is damaged or left out.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="T", help="Begin here: seconds, or HH:MM:SS.", rich_help_panel=FILM),
+]
+Duration = Annotated[
+    str | None,
+    typer.Option("--duration", metavar="T", help="Stop after so long.", rich_help_panel=FILM),
+]
+Crf = Annotated[
+    int | None,
+    typer.Option(
+        "--crf",
+        metavar="N",
+        help="Constant quality on the codec's own scale; lower is better and larger. x264: 18.",
+        rich_help_panel=FILM,
+    ),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", metavar="P", help="The codec's own word for speed, such as fast.", rich_help_panel=FILM
+    ),
+]
+Hwaccel = Annotated[
+    DecoderName,
+    typer.Option(
+        "--hwaccel",
+        help="Where films are decoded: on an NVIDIA GPU where it can (auto), the CPU (none), the GPU or fail (cuda).",
+        rich_help_panel=FILM,
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.", rich_help_panel=RUN)]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Fail when anything is damaged or left out.", rich_help_panel=RUN),
+]
 
 
 def upscale(
     input: Input,
-    output: Output = None,
     scale: Scale = None,
     size: Size = None,
     height: Height = None,
+    region: Region = None,
     model: Model = None,
     backend: Backend = "auto",
     precision: Precision = "auto",
-    region: Region = None,
+    threads: Threads = None,
     start: Start = None,
     duration: Duration = None,
     codec: Codec = None,
     crf: Crf = None,
     preset: Preset = None,
     hwaccel: Hwaccel = "auto",
+    output: Output = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Make a film or picture larger and sharper."""
+    """Upscale a film, an image or a folder of images to any size.
+
+    Give one of --scale, --size and --height.
+    Sizes and regions are of the picture as it is displayed.
+    """
     given = dict(locals())
     from edge_sr.cli.interrupts import stopping
     from edge_sr.cli.progress import Talker
@@ -90,7 +138,18 @@ def _request(given: dict[str, Any]) -> Request:
     from edge_sr.grid import parse_scale
     from edge_sr.upscale.request import Request
 
-    as_given = ("input", "output", "height", "model", "backend", "precision", "codec", "crf", "preset")
+    as_given = (
+        "input",
+        "output",
+        "height",
+        "model",
+        "backend",
+        "precision",
+        "codec",
+        "crf",
+        "preset",
+        "threads",
+    )
     flags = ("hwaccel", "resume", "overwrite", "strict")
     return Request(
         **{name: given[name] for name in as_given + flags},

@@ -105,9 +105,7 @@ def load_target(name: str, gpu: Gpu | None = None) -> TargetProfile:
     if name.endswith(".toml"):
         return _load(Path(name))
     if name not in target_names():
-        raise UnknownNameError(
-            f"unknown target {name!r}; known: auto, {', '.join(target_names())}, or a .toml file"
-        )
+        raise UnknownNameError.among("target", name, ["auto", *target_names()], ", or a .toml file")
     return _load(targets_folder() / f"{name}.toml")
 
 

@@ -55,6 +55,7 @@ class Request:
     precisions: tuple[str, ...]
     backend: str
     with_crops: bool
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         for what, values in (
@@ -145,7 +146,8 @@ class _Found:
         self._vmaf_by = find_ffmpeg() if request.with_crops else None
 
     def add_network(self, bundle: Bundle, name: str, asked: str) -> None:
-        with Upscaler(bundle, backend=self.request.backend, precision=asked) as upscaler:
+        request = self.request
+        with Upscaler(bundle, backend=request.backend, precision=asked, threads=request.threads) as upscaler:
             for scale in self.request.scales:
                 self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
                 self._add_scale(name, upscaler, scale, _rival_network(bundle))

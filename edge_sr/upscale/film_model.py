@@ -1,4 +1,4 @@
-"""Which of the shipped networks suits a film: what a codec has worn goes to the one that learnt to undo that.
+"""Which of the shipped networks suits a film: the one trained on compressed video where the film is compressed hard.
 
 The bounds are where both networks came out alike on clips coded at several qualities
 (docs/reports/diinn-edge-video.md). A codec that was not measured goes to the default.
@@ -9,17 +9,37 @@ from __future__ import annotations
 from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.video.film.film import FilmInfo
 
-FOR_WORN_FILMS = "diinn-edge-video"
-WORN_QUANTISER = 20.0
-WORN_BITS_PER_PIXEL = {"hevc": 0.2, "mjpeg": 3.0}
+FOR_COMPRESSED_VIDEO = "diinn-edge-video"
+COMPRESSED_QP = 20.0
+COMPRESSED_BITS_PER_PIXEL = {"hevc": 0.2, "mjpeg": 3.0}
+COMPRESSED, LIGHTLY, UNKNOWN = "compressed video", "lightly compressed video", "compression unknown"
+TITLES = {
+    "h264": "H.264",
+    "hevc": "H.265",
+    "mjpeg": "MJPEG",
+    "av1": "AV1",
+    "vp9": "VP9",
+    "mpeg2video": "MPEG-2",
+}
 
 
 def suited_model(info: FilmInfo) -> tuple[str, str]:
     """The model's name, and why, in a few words."""
+    kind, found = _compression(info)
+    compressed = kind == COMPRESSED
+    model = FOR_COMPRESSED_VIDEO if compressed else DEFAULT_MODEL
+    other = DEFAULT_MODEL if compressed else FOR_COMPRESSED_VIDEO
+    title = TITLES.get(info.codec, info.codec)
+    return model, f"({kind}: {title}{found}); override with --model {other}"
+
+
+def _compression(info: FilmInfo) -> tuple[str, str]:
+    """How far the film is compressed, and the figure that says so."""
     if info.quantiser is not None:
-        worn, found = info.quantiser >= WORN_QUANTISER, f"{info.codec}, quantiser {info.quantiser:.0f}"
-    else:
-        worn = 0 < info.bits_per_pixel < WORN_BITS_PER_PIXEL.get(info.codec, 0)
-        found = f"{info.codec}, {info.bits_per_pixel:.2f} bits a pixel"
-    model, other = (FOR_WORN_FILMS, DEFAULT_MODEL) if worn else (DEFAULT_MODEL, FOR_WORN_FILMS)
-    return model, f"suits {found}; --model {other} for the other"
+        kind = COMPRESSED if info.quantiser >= COMPRESSED_QP else LIGHTLY
+        return kind, f", mean QP {info.quantiser:.0f}"
+    bound = COMPRESSED_BITS_PER_PIXEL.get(info.codec)
+    if bound is None or info.bits_per_pixel <= 0:
+        return UNKNOWN, ""
+    kind = COMPRESSED if info.bits_per_pixel < bound else LIGHTLY
+    return kind, f", {info.bits_per_pixel:.2f} bits per pixel"

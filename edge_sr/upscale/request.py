@@ -50,6 +50,7 @@ class Request:
     codec: str | None = None
     crf: int | None = None
     preset: str | None = None
+    threads: int | None = None
     hwaccel: str = "auto"
     resume: bool = False
     overwrite: bool = False
@@ -212,7 +213,12 @@ def open_network(request: Request, watcher: Watcher) -> TimedNetwork:
     """The upscaler asked for; what was left to it, it says with its reason."""
     from edge_sr.upscaler import Upscaler
 
-    upscaler = Upscaler(request.model or DEFAULT_MODEL, backend=request.backend, precision=request.precision)
+    upscaler = Upscaler(
+        request.model or DEFAULT_MODEL,
+        backend=request.backend,
+        precision=request.precision,
+        threads=request.threads,
+    )
     if "auto" in (request.backend, request.precision):
         watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")
     return TimedNetwork(upscaler)

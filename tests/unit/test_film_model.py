@@ -1,4 +1,4 @@
-"""The network that suits a film, by what its codec left of it."""
+"""The network that suits a film, by how far it is compressed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_sr.bundle import shipped_bundles
-from edge_sr.upscale.film_model import FOR_WORN_FILMS, suited_model
+from edge_sr.upscale.film_model import FOR_COMPRESSED_VIDEO, suited_model
 from edge_sr.upscale.request import Controls, Request, Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
@@ -36,27 +36,29 @@ def test_the_quantiser_of_h264_tells_its_quality(tmp_path: Path, crf: int) -> No
     with Film(str(film(tmp_path / "film.mp4", "libx264", crf=str(crf)))) as opened:
         assert opened.info.quantiser == pytest.approx(crf, abs=5)
         model, why = suited_model(opened.info)
-    assert model == (FOR_WORN_FILMS if crf > 20 else "diinn-edge")
-    assert f"quantiser {opened.info.quantiser:.0f}" in why
+    assert model == (FOR_COMPRESSED_VIDEO if crf > 20 else "diinn-edge")
+    assert f"mean QP {opened.info.quantiser:.0f}" in why
 
 
-@pytest.mark.parametrize(("crf", "worn"), [("45", True), ("4", False)])
-def test_hevc_goes_by_its_bits(tmp_path: Path, crf: str, worn: bool) -> None:
+@pytest.mark.parametrize(("crf", "compressed"), [("45", True), ("4", False)])
+def test_hevc_goes_by_its_bits(tmp_path: Path, crf: str, compressed: bool) -> None:
     options = {"crf": crf, "x265-params": "log-level=none"}
     with Film(str(film(tmp_path / "film.mp4", "libx265", **options))) as opened:
         info = opened.info
         assert (info.codec, info.quantiser) == ("hevc", None)
         assert info.bits_per_pixel > 0
-        assert (suited_model(info)[0] == FOR_WORN_FILMS) is worn
+        assert (suited_model(info)[0] == FOR_COMPRESSED_VIDEO) is compressed
 
 
 def test_a_codec_that_was_not_measured_goes_to_the_default(tmp_path: Path) -> None:
     with Film(str(film(tmp_path / "film.mkv", "mpeg4"))) as opened:
-        assert suited_model(opened.info)[0] == "diinn-edge"
+        model, why = suited_model(opened.info)
+    assert model == "diinn-edge"
+    assert why == "(compression unknown: mpeg4); override with --model diinn-edge-video"
 
 
 def test_both_networks_are_shipped() -> None:
-    assert {"diinn-edge", FOR_WORN_FILMS} <= {bundle.name for bundle in shipped_bundles()}
+    assert {"diinn-edge", FOR_COMPRESSED_VIDEO} <= {bundle.name for bundle in shipped_bundles()}
 
 
 def test_upscale_takes_it_and_says_so(tmp_path: Path) -> None:
@@ -71,5 +73,9 @@ def test_upscale_takes_it_and_says_so(tmp_path: Path) -> None:
         str(source), tmp_path / "out.mp4", scale=Fraction(3, 2), backend="onnxruntime", precision="fp32"
     )
     report = upscale(request, Controls(Listener()))
-    assert report.model == FOR_WORN_FILMS
-    assert any(FOR_WORN_FILMS in text and "--model diinn-edge" in text for text in said)
+    assert report.model == FOR_COMPRESSED_VIDEO
+    assert any(
+        text.startswith("model: diinn-edge-video (compressed video: H.264, mean QP ")
+        and text.endswith("; override with --model diinn-edge")
+        for text in said
+    )

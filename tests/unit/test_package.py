@@ -16,7 +16,6 @@ from edge_sr import errors
 from edge_sr.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("numpy", "torch", "onnx", "onnxruntime", "av", "PIL")
 
 
 def test_the_door_is_what_all_says() -> None:
@@ -29,18 +28,6 @@ def test_the_door_is_what_all_says() -> None:
 
 def test_types_are_marked() -> None:
     assert (Path(edge_sr.__file__).parent / "py.typed").is_file()
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom edge_sr.cli import app\nsys.argv = ['edge-sr', '--help']\n"
-        "try:\n    app.main()\nexcept SystemExit:\n    pass\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stderr.strip() == "[]"
-    for command in COMMANDS:
-        assert command in result.stdout
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
@@ -57,7 +44,8 @@ def test_every_command_explains_itself_without_its_extras(command: str) -> None:
 
 
 def error_classes() -> list[type[errors.EdgeSRError]]:
-    return [value for value in vars(errors).values() if isinstance(value, type)]
+    named = [value for value in vars(errors).values() if isinstance(value, type)]
+    return [value for value in named if issubclass(value, errors.EdgeSRError)]
 
 
 def test_every_error_has_its_place_in_the_tree_and_its_exit_code() -> None:

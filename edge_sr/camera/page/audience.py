@@ -225,7 +225,8 @@ class Audience:
 
     def _switch(self, engine: Engine, viewer: Viewer, choice: Choice) -> None:
         try:
-            engine.switch(dataclasses.replace(choice, backend=engine.choice.backend))
+            kept = engine.choice
+            engine.switch(dataclasses.replace(choice, backend=kept.backend, threads=kept.threads))
         except EdgeSRError as error:
             viewer.tell({"error": str(error)})
             return

@@ -178,7 +178,7 @@ def find_codec(name: str | None, container: str) -> Codec:
         return CODECS["vp9" if container == "webm" else "x264"]
     codec = CODECS.get(ALIASES.get(name.lower(), name.lower()))
     if codec is None:
-        raise UnknownNameError(f"unknown codec {name!r}, expected one of {', '.join(CODECS)}")
+        raise UnknownNameError.among("codec", name, list(CODECS))
     if container not in codec.containers:
         holders = ", ".join(sorted(codec.containers))
         raise OptionError(

@@ -1,0 +1,120 @@
+"""The help of every command: its groups, choices, examples and exit codes, and what asking for it costs."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+
+from edge_sr.cli import options
+from edge_sr.cli.app import COMMANDS, load_command
+
+HEAVY = (
+    "numpy",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "av",
+    "PIL",
+    "aiohttp",
+    "matplotlib",
+)
+PAGES = [
+    [],
+    *([name] for name in COMMANDS),
+    *(["engines", part] for part in ("list", "show", "verify", "prune")),
+]
+ASK = (
+    "import sys\nfrom edge_sr.cli.app import main\n"
+    "sys.argv = ['edge-sr', *{words!r}, '--help']\n"
+    "try:\n    main()\nexcept SystemExit:\n    pass\n"
+    "print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
+)
+
+
+def help_of(words: list[str]) -> subprocess.CompletedProcess[str]:
+    code = ASK.format(words=words, heavy=HEAVY)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize("words", PAGES, ids=" ".join)
+def test_help_imports_nothing_heavy_and_ends_with_examples_and_exit_codes(words: list[str]) -> None:
+    page = help_of(words)
+    assert page.stderr.strip() == "[]"
+    assert "Examples:" in page.stdout
+    assert page.stdout.count("  edge-sr ") == 2
+    assert "130 interrupted" in page.stdout
+
+
+def test_upscale_has_its_options_in_groups() -> None:
+    page = help_of(["upscale"]).stdout
+    places = [
+        page.index(f"─ {group} ─") for group in (options.SIZE, options.NETWORK, options.FILM, options.RUN)
+    ]
+    assert places == sorted(places)
+    for default in ("[default: auto]", "the one that suits the input", "x264, in WebM vp9"):
+        assert default in " ".join(page.replace("│", " ").split())
+
+
+def test_the_overview_lists_every_command() -> None:
+    page = help_of([]).stdout
+    for name, entry in COMMANDS.items():
+        assert f" {name} " in page
+        assert entry.panel in page
+
+
+def test_choices_are_those_of_the_tables_behind_them() -> None:
+    from edge_sr.backends.registry import BACKENDS
+    from edge_sr.bundle import shipped_bundles
+    from edge_sr.engines import target
+    from edge_sr.engines.interface.loader import Flavour
+    from edge_sr.video.encode.codecs import CODECS
+    from edge_sr.video.opening import HARDWARE_DECODERS
+
+    assert set(get_args(options.BackendName)) == {"auto", *BACKENDS}
+    assert set(options.CODECS) == set(CODECS)
+    assert get_args(options.DecoderName) == HARDWARE_DECODERS
+    assert set(get_args(options.FlavourName)) == {flavour.value for flavour in Flavour}
+    assert options.model_names() == sorted(bundle.name for bundle in shipped_bundles())
+    assert options.target_names() == target.target_names()
+
+
+def test_names_are_completed() -> None:
+    assert options.complete_models("diinn-e") == ["diinn-edge", "diinn-edge-video"]
+    assert options.complete_codecs("x") == ["x264", "x265"]
+    assert options.complete_targets("l4,rtx-p") == ["l4,rtx-portable"]
+
+
+def examples() -> list[str]:
+    modules = (__import__(f"edge_sr.cli.{name}", fromlist=["EXAMPLES"]) for name in COMMANDS)
+    return [example for module in modules for example in module.EXAMPLES]
+
+
+@pytest.mark.parametrize("line", examples())
+def test_an_example_is_understood(line: str) -> None:
+    _, name, *words = shlex.split(line)
+    command = load_command(name)
+    context = command.make_context(name, list(words))
+    if hasattr(command, "commands"):
+        command.commands[words[0]].make_context(words[0], words[1:], parent=context)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--backend", "tensorflow"], "native"),
+        (["--precision", "fp8"], "bf16"),
+        (["--hwaccel", "vaapi"], "cuda"),
+        (["--threads", "0"], "than or equal to 1"),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(words: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "edge_sr", "upscale", "film.mp4", "--scale", "2", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert words[0] in done.stderr
+    assert said in done.stderr
