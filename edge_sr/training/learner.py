@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import shutil
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from edge_sr.errors import CheckpointError
 from edge_sr.training import loss
+from edge_sr.training.branches import fused, values_of
 from edge_sr.training.optimisers import optimisers_for
 from edge_sr.training.spec import ScheduleSpec
-from edge_sr.training.tasks.task import Compile, Lesson
+from edge_sr.training.tasks.task import Compile, Lesson, Predict
 
 Tensors = dict[str, Tensor]
 # Standard deviations of the noise that `steadiness` shakes pictures by; bfloat16 could not tell less from its rounding.
@@ -36,14 +37,17 @@ class Learner:
         *,
         compiled: bool,
         exact: bool = False,
+        teacher: Predict | None = None,
     ) -> None:
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.average = fused(self.network).to(memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
+        self._averaged = [name for name, _ in self.average.named_parameters()]
         self._spec, self.device = spec, device
         self._optimisers = optimisers_for(self.network, spec)
         self._rates = [optimiser.param_groups[0]["lr"] for optimiser in self._optimisers]
         self._predict = lesson.predictor(self.network, compiler(device) if compiled else _as_is)
         self._half = half_precision(device) and not exact
+        self._teacher = teacher
 
     def step(self, batch: Any, number: int, fraction: float) -> Tensor:
         """Step ``number`` (from 0), at ``fraction`` of the run; returns the loss, not yet awaited."""
@@ -62,6 +66,7 @@ class Learner:
         low = torch.from_numpy(batch.low).to(self.device).permute(0, 3, 1, 2).float() / 255
         target = torch.from_numpy(batch.target).to(self.device).float() / 255
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+            target = self._softened(target, low, batch)
             picture = self._predict(low, batch)
             shaken, noise = self._shaken(low, batch) if self._spec.steadiness else (None, low)
         criterion = loss.l1 if fraction < self._spec.psnr_from else loss.psnr
@@ -70,6 +75,15 @@ class Learner:
         if shaken is None:
             return value
         return value + self._spec.steadiness * loss.noise_gain(picture.float(), shaken.float(), noise)
+
+    def _softened(self, target: Tensor, low: Tensor, batch: Any) -> Tensor:
+        """``target``, a share of it the teacher's."""
+        if self._teacher is None:
+            return target
+        # Turned, a pixel midway between two of LR's lies on the side that no output takes it from.
+        between = np.abs(batch.offsets).max(-1, keepdims=True) < 1
+        share = self._spec.distil_share * torch.from_numpy(between).to(target)
+        return torch.lerp(target, self._teacher(low, batch).float(), share)
 
     def _shaken(self, low: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
         """What the network makes of ``low`` under fresh noise, of another strength for each picture, and the noise."""
@@ -81,7 +95,9 @@ class Learner:
     def _follow(self, number: int) -> None:
         # A young average follows closely, or it would carry the first weights for long.
         decay = min(self._spec.ema, (1 + number) / (10 + number))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+        torch._foreach_lerp_(
+            list(self.average.parameters()), values_of(self.network, self._averaged), 1 - decay
+        )
 
     def state(self) -> dict[str, Any]:
         return {

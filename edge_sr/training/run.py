@@ -16,16 +16,18 @@ from edge_sr.errors import CheckpointError, ConfigError, InterruptedRun, OutputE
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.spec import ModelSpec, to_mapping
+from edge_sr.training.branches import open_up
 from edge_sr.training.data import crops as packed
 from edge_sr.training.data.batches import BatchSource
 from edge_sr.training.data.scale_set import build_rung
 from edge_sr.training.data.shrinking import shrinker
-from edge_sr.training.learner import Learner
+from edge_sr.training.learner import Learner, compiler
 from edge_sr.training.limit import Limit
 from edge_sr.training.progress import Say, draw_curve, line
 from edge_sr.training.spec import training_spec
 from edge_sr.training.state import Record, RunState, load_state, resume_path, save_state, save_weights
-from edge_sr.training.tasks.task import lesson_for
+from edge_sr.training.tasks.ensemble import Ensemble
+from edge_sr.training.tasks.task import Predict, lesson_for
 from edge_sr.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -106,13 +108,29 @@ class TrainingRun:
         return {**to_mapping(self._spec), **table}
 
     def _new_learner(self, network: nn.Module, device: torch.device) -> Learner:
-        schedule = self._training.schedule
+        schedule, compiled = self._training.schedule, self._training.compile
+        teacher = self._teacher(device) if schedule.distil_share else None
         if self._int8 is None:
-            return Learner(network, self._lesson, schedule, device, compiled=self._training.compile)
+            if self._training.branches:
+                open_up(self._diinn(network, "training.branches"), self._training.branches)
+            return Learner(network, self._lesson, schedule, device, compiled=compiled, teacher=teacher)
+        self._int8.put_into(self._diinn(network, "--qat"))
+        return Learner(network, self._lesson, schedule, device, compiled=False, exact=True, teacher=teacher)
+
+    def _teacher(self, device: torch.device) -> Predict:
+        """The ensemble of the starting weights."""
+        start = self._start()
+        if start is None:
+            raise ConfigError("schedule.distil_share learns from the starting weights: name training.start")
+        network = self._diinn(self._lesson.network(), "schedule.distil_share").to(device)
+        network.load_state_dict(starting_tensors(start, self._spec))
+        predict = self._lesson.predictor(network.requires_grad_(False), compiler(device))
+        return Ensemble(predict, self._training.schedule.distil_turns)
+
+    def _diinn(self, network: nn.Module, asked: str) -> Diinn:
         if not isinstance(network, Diinn):
-            raise ConfigError(f"--qat takes DIINN, found {self._spec.published}")
-        self._int8.put_into(network)
-        return Learner(network, self._lesson, schedule, device, compiled=False, exact=True)
+            raise ConfigError(f"{asked} takes DIINN, found {self._spec.published}")
+        return network
 
     def _crops(self, sources: list[Path]) -> packed.Crops:
         cache = self._checkpoint.with_suffix(packed.SUFFIX)

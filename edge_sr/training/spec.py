@@ -9,6 +9,7 @@ from edge_sr.errors import ConfigError
 from edge_sr.spec import ModelSpec, from_mapping
 
 DEGRADATIONS = ("none", "codec")
+BRANCHES = ("1x1", "identity", "1x1-3x3")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,8 @@ class ScheduleSpec:
     follows the same curve and is that of Muon, which then moves the kernels between hidden features in Adam's
     stead. The loss is L1, and from the fraction ``psnr_from`` of the run on the logarithm of the squared error,
     which is what PSNR averages; ``luma_share`` of both is taken on luma. ``steadiness`` weighs how much of fresh
-    noise gets through, added to the loss: every step then takes twice as long.
+    noise gets through, added to the loss: every step then takes twice as long. ``distil_share`` of each target is
+    what the starting weights make of ``distil_turns`` of the eight turns and mirrorings, on average.
     """
 
     batch: int = 16
@@ -68,14 +70,23 @@ class ScheduleSpec:
     luma_share: float = 0.0
     psnr_from: float = 1.0
     steadiness: float = 0.0
+    distil_share: float = 0.0
+    distil_turns: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("schedule", 1, batch=self.batch, patch=self.patch, samples=self.samples)
+        _at_least(
+            "schedule",
+            1,
+            batch=self.batch,
+            patch=self.patch,
+            samples=self.samples,
+            distil_turns=self.distil_turns,
+        )
         if not 1 <= self.scales[0] < self.scales[1] <= self.far_scale:
             raise ConfigError(
                 f"schedule.scales must rise from at least 1 to at most {self.far_scale}, found {self.scales}"
             )
-        for name in ("whole_share", "half_share", "far_share", "luma_share", "psnr_from", "ema"):
+        for name in ("whole_share", "half_share", "far_share", "luma_share", "psnr_from", "ema", "distil_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"schedule.{name} must lie in [0, 1], found {getattr(self, name)}")
         together = self.whole_share + self.half_share + self.far_share
@@ -93,7 +104,8 @@ class ScheduleSpec:
 @dataclasses.dataclass(frozen=True)
 class TrainingSpec:
     """``start``: a checkpoint to begin from, relative to the spec ("" for random weights). ``save_seconds``:
-    how much of a run a kill may cost."""
+    how much of a run a kill may cost. ``branches``: what a 3 x 3 kernel learns as beside itself (1x1, identity,
+    1x1-3x3); they are fused into it in what is written."""
 
     steps: int = 40_000
     seed: int = 1
@@ -101,11 +113,14 @@ class TrainingSpec:
     compile: bool = True
     validate_every: int = 2_000
     save_seconds: float = 60.0
+    branches: tuple[str, ...] = ()
     data: DataSpec = dataclasses.field(default_factory=DataSpec)
     schedule: ScheduleSpec = dataclasses.field(default_factory=ScheduleSpec)
 
     def __post_init__(self) -> None:
         _at_least("training", 1, steps=self.steps, validate_every=self.validate_every)
+        for branch in self.branches:
+            _one_of("training.branches", branch, BRANCHES)
 
 
 def training_spec(model: ModelSpec) -> TrainingSpec:

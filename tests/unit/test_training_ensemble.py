@@ -1,0 +1,54 @@
+"""The teacher: a batch turned and turned back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from checkpoints import NARROW, random_network
+
+from edge_sr.spec import DecoderSpec
+from edge_sr.training.data.batches import Batch
+from edge_sr.training.tasks.ensemble import WAYS, Ensemble, turned, turned_back
+from edge_sr.training.tasks.sampled import SampledDiinn
+
+pytestmark = pytest.mark.torch
+
+
+def batch() -> Batch:
+    chance = np.random.default_rng(4)
+    offsets = chance.uniform(-1, 1, (2, 6, 6, 3, 2)).astype(np.float32)
+    blank = np.zeros((2, 6, 6, 3, 3), np.uint8)
+    return Batch(blank[..., 0, :], offsets, blank, np.ones((2, 6, 6, 1), np.float32), 0.25)
+
+
+def base(low: torch.Tensor, some: Batch) -> torch.Tensor:
+    """A network of no weights: the bilinear base alone, which turns with its picture."""
+    network = random_network(NARROW["residual"], DecoderSpec(3, False, (8,), True))
+    torch.nn.init.zeros_(network.decoder.last_layer.weight)
+    torch.nn.init.zeros_(network.decoder.last_layer.bias)
+    with torch.no_grad():
+        return SampledDiinn(network)(low, torch.from_numpy(some.offsets), torch.tensor([some.ratio]))
+
+
+@pytest.mark.parametrize("way", range(WAYS))
+def test_turning_back_undoes_each_way(way: int) -> None:
+    picture = torch.rand(2, 3, 5, 5)
+    assert torch.equal(turned_back(turned(picture, way, (2, 3)), way, (2, 3)), picture)
+
+
+@pytest.mark.parametrize("turns", [1, 3, WAYS])
+def test_what_turns_with_its_picture_is_its_own_ensemble(turns: int) -> None:
+    low = torch.rand(2, 3, 6, 6)
+    assert torch.allclose(Ensemble(base, turns)(low, batch()), base(low, batch()), atol=1e-6)
+
+
+def test_eight_ways_cancel_what_a_network_prefers() -> None:
+    def leaning(low: torch.Tensor, some: Batch) -> torch.Tensor:
+        return base(low, some) + torch.from_numpy(some.offsets[..., :1])
+
+    low = torch.rand(2, 3, 6, 6)
+    assert torch.allclose(Ensemble(leaning, WAYS)(low, batch()), base(low, batch()), atol=1e-6)
+    assert not torch.allclose(Ensemble(leaning, 1)(low, batch()), base(low, batch()), atol=1e-2)
