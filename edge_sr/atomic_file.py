@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from edge_sr.errors import DiskFullError, OutputFolderError
@@ -17,7 +18,7 @@ LONGEST_NAME = 255
 
 def write_whole(
     path: Path,
-    content: bytes,
+    content: bytes | Iterable[bytes],
     *,
     draft: Path | None = None,
     mode: int = 0o666,
@@ -25,9 +26,10 @@ def write_whole(
 ) -> None:
     """Replace ``path`` in one step, flushed to disk first, so that a kill leaves the old file or the new one.
 
-    ``draft``: where it grows, beside ``path``, by default a name nobody can guess; whatever lies there is
-    replaced. ``mode``: its permissions before the umask; ``advice``: what to do about a full disk. Raises
-    ``DiskFullError`` or ``OutputFolderError`` and leaves ``path`` as it was.
+    ``content`` may come in parts, so that it need not be in memory at once. ``draft``: where it grows, beside ``path``,
+    by default a name nobody can guess; whatever lies there is replaced. ``mode``: its permissions before the umask;
+    ``advice``: what to do about a full disk. Raises ``DiskFullError`` or ``OutputFolderError`` and leaves ``path`` as
+    it was.
     """
     try:
         if draft is None:
@@ -36,14 +38,15 @@ def write_whole(
             draft.unlink(missing_ok=True)
             create_exclusively(draft, mode)
         with open(draft, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
         to_disk(draft)
         draft.replace(path)
         to_disk(path.parent)
     except OSError as error:
+        raise _explained(path, error, advice) from error
+    finally:
         if draft is not None:
             draft.unlink(missing_ok=True)
-        raise _explained(path, error, advice) from error
 
 
 def new_draft(path: Path, mode: int = 0o666) -> Path:

@@ -19,7 +19,8 @@ from edge_sr.spec import ModelSpec, to_mapping
 from edge_sr.training.branches import open_up
 from edge_sr.training.data import crops as packed
 from edge_sr.training.data.batches import BatchSource
-from edge_sr.training.data.scale_set import build_rung
+from edge_sr.training.data.scale_store import SUFFIX as SCALES
+from edge_sr.training.data.scale_store import ScaleStore
 from edge_sr.training.data.shrinking import shrinker
 from edge_sr.training.learner import Learner, compiler
 from edge_sr.training.limit import Limit
@@ -134,11 +135,7 @@ class TrainingRun:
 
     def _crops(self, sources: list[Path]) -> packed.Crops:
         cache = self._checkpoint.with_suffix(packed.SUFFIX)
-        if cache.is_file():
-            return packed.load(cache)
-        crops = packed.collect(sources, self._training.data, self._say)
-        if not (len(sources) == 1 and sources[0].is_file()):
-            packed.save(crops, cache)
+        crops = packed.collect(sources, self._training.data, cache, self._say)
         self._say(
             f"{len(crops.train)} crops of {crops.side} pixels, {len(crops.validation)} more for validation"
         )
@@ -147,10 +144,10 @@ class TrainingRun:
     def _batches(self, crops: packed.Crops) -> BatchSource:
         schedule, seed = self._training.schedule, self._training.seed
         scales, shares = self._lesson.scales(schedule, self._training.data.rungs, seed)
-        shrink = shrinker(self._training)
+        store = ScaleStore(self._checkpoint.with_suffix(SCALES), crops.train, self._training)
         self._say(f"shrinking the crops for {len(scales)} scales")
-        rungs = [build_rung(crops.train, scale, shrink) for scale in scales]
-        return BatchSource(crops.train, crops.weights(), rungs, shares, schedule, seed)
+        rungs = [store.rung(scale) for scale in scales]
+        return BatchSource(crops.train, crops.weights(), rungs, shares, schedule, seed, store.enlarged)
 
     def _train(self) -> None:
         saved = time.monotonic()

@@ -86,7 +86,15 @@ class ScheduleSpec:
             raise ConfigError(
                 f"schedule.scales must rise from at least 1 to at most {self.far_scale}, found {self.scales}"
             )
-        for name in ("whole_share", "half_share", "far_share", "luma_share", "psnr_from", "ema", "distil_share"):
+        for name in (
+            "whole_share",
+            "half_share",
+            "far_share",
+            "luma_share",
+            "psnr_from",
+            "ema",
+            "distil_share",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"schedule.{name} must lie in [0, 1], found {getattr(self, name)}")
         together = self.whole_share + self.half_share + self.far_share

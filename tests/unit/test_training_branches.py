@@ -6,13 +6,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from checkpoints import NARROW, random_network
+from support.checkpoints import NARROW, random_network
 
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.spec import DecoderSpec
 from edge_sr.training.branches import fused, open_up, values_of
-from edge_sr.training.tasks.sampled import whole_picture
 from edge_sr.training.spec import BRANCHES
+from edge_sr.training.tasks.sampled import whole_picture
 
 pytestmark = pytest.mark.torch
 MODES = (1, 2, 3)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("safetensors")
+safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
 from edge_sr import atomic_file as whole_file
 from edge_sr.errors import ConfigError, DiskFullError, InputError, InputNotFoundError, OptionError
@@ -17,6 +18,8 @@ from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, load_toml
 from edge_sr.training.data import crops as packed
 from edge_sr.training.data.pictures import find_pictures, read_picture
+from edge_sr.training.data.scale_set import build_rung
+from edge_sr.training.data.scale_store import ScaleStore
 from edge_sr.training.limit import Limit
 from edge_sr.training.spec import DataSpec, ScheduleSpec, training_spec
 
@@ -59,7 +62,21 @@ def test_factors_need_not_be_whole(tmp_path: Path) -> None:
     assert read_picture(picture).shape == (48, 80, 3)
 
 
-@pytest.mark.parametrize("row", ["large.png", "large.png\t0", "large.png\ttwo", "large.png\tnan"])
+def test_a_listing_marks_what_is_kept_apart_however_many_others_there_are(tmp_path: Path) -> None:
+    for index in range(6):
+        write(tmp_path, f"{index}.png", (64, 64), index)
+    rows = [f"{index}.png\t1" + "\tvalidation" * (index == 4) for index in range(6)]
+    (tmp_path / "files.tsv").write_text("\n".join(rows))
+    spec = DataSpec(crop=64, cache_mb=1, validation=3, listing="files.tsv")
+    crops = packed.collect([tmp_path], spec, tmp_path / "made.crops", lambda text: None)
+    assert len(crops.train) == 5
+    assert np.array_equal(crops.validation, [np.asarray(Image.open(tmp_path / "4.png"))])
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["large.png", "large.png\t0", "large.png\ttwo", "large.png\tnan", "large.png\t1\ttest", "large.png\t1\t"],
+)
 def test_a_bad_row_of_a_listing_is_named(tmp_path: Path, row: str) -> None:
     (tmp_path / "files.tsv").write_text(f"{row}\n")
     with pytest.raises(ConfigError, match=r"files.tsv:1"):
@@ -74,7 +91,7 @@ def test_a_listing_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_crops_tile_the_pictures_and_keep_validation_apart(tmp_path: Path) -> None:
     for index in range(4):
         write(tmp_path, f"{index}.png", (130, 64), index)
-    crops = packed.collect([tmp_path], SMALL, lambda text: None)
+    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
     assert crops.train.shape == (6, 64, 64, 3)
     assert crops.validation.shape == (1, 64, 64, 3)
     assert crops.weights().sum() == pytest.approx(1)
@@ -84,7 +101,7 @@ def test_crops_overlap_where_a_quarter_of_one_is_new(tmp_path: Path) -> None:
     pixels = np.arange(96 * 70 * 3).reshape(96, 70, 3).astype(np.uint8)
     for index in range(2):
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
-    crops = packed.collect([tmp_path], SMALL, lambda text: None)
+    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
     assert np.array_equal(crops.train, [pixels[:64, 3:67], pixels[32:, 3:67]])
 
 
@@ -92,7 +109,7 @@ def test_each_picture_is_taken_at_every_shrink(tmp_path: Path) -> None:
     for index in range(2):
         write(tmp_path, f"{index}.png", (128, 128), index)
     spec = DataSpec(crop=64, cache_mb=1, validation=1, shrinks=(1.0, 1.5, 2.0, 3.0))
-    crops = packed.collect([tmp_path], spec, lambda text: None)
+    crops = packed.collect([tmp_path], spec, tmp_path / "made.crops", lambda text: None)
     assert len(crops.train) == 4 + 4 + 1
     halved = resize(np.asarray(Image.open(tmp_path / "1.png")), (64, 64), "lanczos3")
     assert np.array_equal(crops.train[-1], halved)
@@ -108,27 +125,91 @@ def test_the_flattest_crops_go_when_there_is_no_room(tmp_path: Path) -> None:
     Image.new("RGB", (640, 640), (90, 90, 90)).save(tmp_path / "1-flat.png")
     write(tmp_path, "0-rich.png", (64, 64), 1)
     write(tmp_path, "2-rich.png", (64, 64), 2)
-    crops = packed.collect([tmp_path], SMALL, lambda text: None)
+    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
     room = 2**20 // (3 * 64 * 64) - 1
     assert len(crops.train) == room
     assert sorted(crops.hardness)[-1] > 10
     assert crops.train.nbytes + crops.validation.nbytes <= 2**20
 
 
-def test_a_packed_file_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_packed_file_is_all_that_another_machine_needs(tmp_path: Path) -> None:
     for index in range(3):
         write(tmp_path / "in", f"{index}.png", (64, 64), index)
-    crops = packed.collect([tmp_path / "in"], SMALL, lambda text: None)
-    packed.save(crops, tmp_path / "all.crops")
-    again = packed.collect([tmp_path / "all.crops"], SMALL, lambda text: None)
-    assert np.array_equal(crops.train, again.train)
-    assert np.array_equal(crops.validation, again.validation)
+    cache = tmp_path / "all.crops"
+    crops = packed.collect([tmp_path / "in"], SMALL, cache, lambda text: None)
+    again = packed.collect([cache], SMALL, tmp_path / "unused.crops", lambda text: None)
+    pictures = [np.asarray(Image.open(tmp_path / "in" / f"{index}.png")) for index in range(3)]
+    assert np.array_equal(again.validation, pictures[:1])
+    assert np.array_equal(again.train, pictures[1:])
+    assert np.array_equal(crops.hardness, again.hardness)
+    assert not (tmp_path / "unused.crops").exists()
 
 
-def test_a_file_that_is_not_packed_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "all.crops").write_bytes(b"nothing of the kind")
-    with pytest.raises(InputError, match=r"all.crops"):
-        packed.collect([tmp_path / "all.crops"], SMALL, lambda text: None)
+def test_crops_are_read_from_their_file_and_not_held(tmp_path: Path) -> None:
+    for index in range(2):
+        write(tmp_path, f"{index}.png", (64, 64), index)
+    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
+    assert isinstance(crops.train.base, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        crops.train[0] = 0
+
+
+def test_any_reader_of_safetensors_reads_a_packed_file(tmp_path: Path) -> None:
+    for index in range(2):
+        write(tmp_path, f"{index}.png", (64, 64), index)
+    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
+    tensors = safetensors_numpy.load_file(tmp_path / "made.crops")
+    assert np.array_equal(tensors["train"], crops.train)
+    assert np.array_equal(tensors["hardness"], crops.hardness)
+
+
+@pytest.mark.parametrize("kept", [0, 9, 200, -1])
+def test_a_file_that_is_not_packed_or_not_whole_is_refused(tmp_path: Path, kept: int) -> None:
+    for index in range(2):
+        write(tmp_path, f"{index}.png", (64, 64), index)
+    path = tmp_path / "made.crops"
+    packed.collect([tmp_path], SMALL, path, lambda text: None)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"made.crops"):
+        packed.collect([path], SMALL, path, lambda text: None)
+
+
+def test_a_safetensors_file_of_other_things_is_refused(tmp_path: Path) -> None:
+    safetensors_numpy.save_file({"train": np.zeros((1, 2), np.uint8)}, tmp_path / "all.crops")
+    with pytest.raises(InputError, match="holds train"):
+        packed.collect([tmp_path / "all.crops"], SMALL, tmp_path / "all.crops", lambda text: None)
+
+
+def stored(folder: Path, crops: np.ndarray, **training: object) -> ScaleStore:
+    return ScaleStore(folder, crops, training_spec(model(**training)))
+
+
+def test_a_scale_is_shrunk_once_and_read_again(tmp_path: Path) -> None:
+    crops = np.random.default_rng(2).integers(0, 256, (5, 72, 72, 3), np.uint8)
+    scale = Fraction(5, 2)
+    made = stored(tmp_path / "s", crops).rung(scale)
+    assert np.array_equal(made.low, build_rung(crops, scale).low)
+    written = (tmp_path / "s" / "low-x5-2").stat().st_mtime_ns
+    again = stored(tmp_path / "s", crops).rung(scale)
+    assert np.array_equal(again.low, made.low)
+    assert (tmp_path / "s" / "low-x5-2").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("change", ["crops", "seed"])
+def test_scales_of_other_crops_or_another_degradation_are_made_anew(tmp_path: Path, change: str) -> None:
+    crops = np.random.default_rng(2).integers(0, 256, (5, 72, 72, 3), np.uint8)
+    stored(tmp_path / "s", crops).rung(Fraction(2))
+    other = crops[:, ::-1] if change == "crops" else crops
+    store = stored(tmp_path / "s", other, seed=2 if change == "seed" else 1)
+    assert not (tmp_path / "s" / "low-x2-1").exists()
+    assert np.array_equal(store.rung(Fraction(2)).low, build_rung(other, Fraction(2)).low)
+
+
+def test_enlarged_crops_are_stored_too(tmp_path: Path) -> None:
+    crops = np.random.default_rng(2).integers(0, 256, (3, 72, 72, 3), np.uint8)
+    store = stored(tmp_path / "s", crops)
+    rung = store.rung(Fraction(2))
+    assert np.array_equal(store.enlarged(rung)[1], resize(rung.low[1], (72, 72)))
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

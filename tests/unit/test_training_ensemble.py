@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from checkpoints import NARROW, random_network
+from support.checkpoints import NARROW, random_network
 
 from edge_sr.spec import DecoderSpec
 from edge_sr.training.data.batches import Batch

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from fractions import Fraction
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,10 @@ class PictureBatch:
     weights: float = 1.0
 
 
+def _enlarged(rung: Rung) -> Pixels:
+    return bicubic_stack(rung.low, (rung.high, rung.high))
+
+
 class BatchSource:
     """Draws batches for ever; one generator decides all, and its state is the position in the data."""
 
@@ -65,7 +70,9 @@ class BatchSource:
         shares: NDArray[np.float64],
         spec: ScheduleSpec,
         seed: int,
+        enlarged: Callable[[Rung], Pixels] = _enlarged,
     ) -> None:
+        """``enlarged``: where the crops of a rung at the size of its HR crops come from, for ``draw_pictures``."""
         smallest = min(rung.side for rung in rungs)
         if smallest < spec.patch:
             raise ConfigError(
@@ -74,7 +81,7 @@ class BatchSource:
             )
         self._crops, self._weights, self._rungs, self._shares = crops, weights, rungs, shares
         self._spec = spec
-        self._large: dict[Fraction, Pixels] = {}
+        self._enlarged = functools.cache(enlarged)
         self._generator = np.random.default_rng(seed)
 
     def state(self) -> dict[str, Any]:
@@ -114,11 +121,6 @@ class BatchSource:
         pairs = [self._pair(given, int(index), step) for index in chosen]
         low, target = (np.stack(part) for part in zip(*pairs, strict=True))
         return PictureBatch(low, target)
-
-    def _enlarged(self, rung: Rung) -> Pixels:
-        if rung.scale not in self._large:
-            self._large[rung.scale] = bicubic_stack(rung.low, (rung.high, rung.high))
-        return self._large[rung.scale]
 
     def _pair(self, given: Pixels, index: int, step: int) -> tuple[Pixels, Pixels]:
         side = self._spec.patch

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.errors import InputError, InputNotFoundError
-from edge_sr.optional import require
+from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
 from edge_sr.training.data.pictures import Picture, Pixels, Warn, find_pictures, read_pictures, shrunk
 from edge_sr.training.spec import DataSpec
 
 SUFFIX = ".crops"
+KIND = "crops"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Crops:
         return share
 
 
-def collect(sources: list[Path], spec: DataSpec, warn: Warn) -> Crops:
-    """Crops from folders of pictures, or from one packed file.
+def collect(sources: list[Path], spec: DataSpec, cache: Path, warn: Warn) -> Crops:
+    """Crops from folders of pictures, packed into ``cache`` unless they lie there; or from one packed file.
 
     Raises ``InputNotFoundError`` when there are not two pictures large enough, one for validation.
     """
@@ -50,36 +50,62 @@ def collect(sources: list[Path], spec: DataSpec, warn: Warn) -> Crops:
         raise InputError(f"give folders or one packed file, found {packed[0]} among {len(sources)} sources")
     if packed:
         return load(packed[0])
-    return cut(find_pictures(sources, spec.listing), spec, warn)
+    if not cache.is_file():
+        cut(find_pictures(sources, spec.listing), spec, cache, warn)
+    return load(cache)
 
 
-def cut(pictures: list[Picture], spec: DataSpec, warn: Warn) -> Crops:
-    """Cut ``pictures``: every ``n``-th gives its middle to validation, the others all their tiles."""
+def cut(pictures: list[Picture], spec: DataSpec, cache: Path, warn: Warn) -> None:
+    """Pack crops of ``pictures``: some give their middle to validation, the others all their tiles."""
     kept: list[Pixels] = []
-    tiles: list[Pixels] = []
-    apart = _kept_apart(len(pictures), spec.validation)
-    order = {picture.path: index for index, picture in enumerate(pictures)}
-    for picture, pixels in read_pictures(pictures, warn):
-        if min(pixels.shape[:2]) < spec.crop:
-            warn(f"skipped {picture.path}: smaller than a crop of {spec.crop} pixels")
-        elif order[picture.path] in apart:
-            kept.append(_middle(pixels, spec.crop))
-        else:
-            for shrink in spec.shrinks:
-                tiles.extend(_tiles(shrunk(pixels, shrink), spec.crop))
-    if not tiles or not kept:
-        raise InputNotFoundError(
-            f"expected at least two readable pictures of {spec.crop}x{spec.crop} pixels or more, "
-            f"found {len(tiles) + len(kept)} crops; lower data.crop or name more folders"
-        )
-    return _selected(tiles, kept, spec)
+    apart = _kept_apart(pictures, spec.validation)
+    with TileFile(cache.parent, spec.crop) as tiles:
+        for picture, pixels in read_pictures(pictures, warn):
+            if min(pixels.shape[:2]) < spec.crop:
+                warn(f"skipped {picture.path}: smaller than a crop of {spec.crop} pixels")
+            elif picture in apart:
+                kept.append(_middle(pixels, spec.crop))
+            else:
+                for shrink in spec.shrinks:
+                    tiles.extend(_tiles(shrunk(pixels, shrink), spec.crop))
+        if not tiles.hardness or not kept:
+            raise InputNotFoundError(
+                f"expected at least two readable pictures of {spec.crop}x{spec.crop} pixels or more, "
+                f"found {len(tiles.hardness) + len(kept)} crops; lower data.crop or name more folders"
+            )
+        _pack(tiles, kept, spec, cache)
 
 
-def _kept_apart(count: int, validation: int) -> set[int]:
-    if count < 2:
-        return set()
-    wanted = min(validation, count // 2)
-    return {index * count // wanted for index in range(wanted)}
+class TileFile:
+    """Tiles as they are cut, on disk; which of them are kept is known only when all are."""
+
+    def __init__(self, folder: Path, side: int) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._side = side
+        self.hardness: list[float] = []
+
+    def __enter__(self) -> TileFile:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._file.close()
+
+    def extend(self, tiles: Iterable[Pixels]) -> None:
+        for tile in tiles:
+            self.hardness.append(detail(tile))
+            self._file.write(tile.tobytes())
+
+    def all(self) -> Pixels:
+        """The tiles as a memory map, uint8 ``n x side x side x 3``."""
+        self._file.flush()
+        return np.memmap(self._file, np.uint8, "r", shape=(len(self.hardness), self._side, self._side, 3))
+
+
+def _kept_apart(pictures: list[Picture], validation: int) -> set[Picture]:
+    """Those that their listing marks, or else some all over the list."""
+    marked = {picture for picture in pictures if picture.validation}
+    wanted = min(validation, len(pictures) // 2)
+    return marked or {pictures[index * len(pictures) // wanted] for index in range(wanted)}
 
 
 def _middle(pixels: Pixels, side: int) -> Pixels:
@@ -103,12 +129,15 @@ def _starts(length: int, side: int) -> list[int]:
     )
 
 
-def _selected(tiles: list[Pixels], kept: list[Pixels], spec: DataSpec) -> Crops:
+def _pack(tiles: TileFile, kept: list[Pixels], spec: DataSpec, cache: Path) -> None:
     room = max(1, spec.cache_mb * 2**20 // (3 * spec.crop**2) - len(kept))
-    hardness = np.array([detail(tile) for tile in tiles], np.float32)
+    hardness = np.array(tiles.hardness, np.float32)
     # The flattest crops go first when there is not room for all; the rest keep their order.
     best = np.sort(np.argsort(-hardness, kind="stable")[:room])
-    return Crops(np.stack([tiles[index] for index in best]), np.stack(kept), hardness[best])
+    every = tiles.all()
+    train = Stack(every.dtype, (len(best), *every.shape[1:]), (every[index] for index in best))
+    stacks = {"train": train, "validation": Stack.of(np.stack(kept)), "hardness": Stack.of(hardness[best])}
+    write_arrays(cache, stacks, KIND)
 
 
 def detail(pixels: Pixels) -> float:
@@ -119,19 +148,9 @@ def detail(pixels: Pixels) -> float:
     return float(across + down) / 2
 
 
-def save(crops: Crops, path: Path) -> None:
-    """Write a packed file whole: safetensors, readable on any machine."""
-    safetensors = require("safetensors.numpy", "packing crops")
-    tensors = {field.name: getattr(crops, field.name) for field in dataclasses.fields(crops)}
-    content = safetensors.save(tensors, metadata={"edge_sr": json.dumps({"crops": 1})})
-    write_whole(path, content)
-
-
 def load(path: Path) -> Crops:
-    """Read a packed file; raises ``InputError`` when it is none."""
-    safetensors = require("safetensors.numpy", "reading packed crops")
-    try:
-        tensors = safetensors.load_file(path)
-        return Crops(tensors["train"], tensors["validation"], tensors["hardness"])
-    except Exception as error:  # safetensors raises its own type, which has no public name in older releases
-        raise InputError(f"{path} is not a packed file of crops: {error}") from error
+    """A packed file, its crops as memory maps; raises ``InputError`` when it is none."""
+    arrays = map_arrays(path)
+    if set(arrays) != {field.name for field in dataclasses.fields(Crops)}:
+        raise InputError(f"{path} is not a packed file of crops: it holds {', '.join(sorted(arrays))}")
+    return Crops(**arrays)

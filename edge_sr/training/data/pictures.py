@@ -15,6 +15,7 @@ from edge_sr.errors import ConfigError, InputNotFoundError, MediaError
 from edge_sr.resample import resize
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
+VALIDATION = "validation"
 
 Pixels = NDArray[np.uint8]
 Warn = Callable[[str], None]
@@ -22,16 +23,18 @@ Warn = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A file and the factor that it is shrunk by before use."""
+    """A file, the factor that it is shrunk by before use, and whether it is kept apart for validation."""
 
     path: Path
     shrink: float = 1.0
+    validation: bool = False
 
 
 def find_pictures(folders: list[Path], listing: str) -> list[Picture]:
     """Every picture under ``folders``, in a fixed order.
 
-    With ``listing``, the rows of that tab-separated file in each folder: path, factor. Raises
+    With ``listing``, the rows of that tab-separated file in each folder: path, factor, and for some the word
+    ``validation``. Raises
     ``InputNotFoundError`` for a folder or a listing that is not there and when nothing is found.
     """
     found = [picture for folder in folders for picture in _in_folder(folder, listing)]
@@ -59,14 +62,17 @@ def _listed(listing: Path) -> Iterator[Picture]:
 
 
 def _row(listing: Path, number: int, line: str) -> Picture:
-    name, _, factor = line.rpartition("\t")
+    name, *rest = line.split("\t")
     try:
-        shrink = float(factor)
-    except ValueError:
+        shrink = float(rest[0])
+    except (ValueError, IndexError):
         shrink = 0.0
-    if not name or not 1 <= shrink < math.inf:
-        raise ConfigError(f"{listing}:{number}: expected a path, a tab and a factor from 1, found {line!r}")
-    return Picture(listing.parent / name, shrink)
+    if not name or not 1 <= shrink < math.inf or rest[1:] not in ([], [VALIDATION]):
+        raise ConfigError(
+            f"{listing}:{number}: expected a path, a tab and a factor from 1, then nothing or a tab and "
+            f"{VALIDATION}, found {line!r}"
+        )
+    return Picture(listing.parent / name, shrink, bool(rest[1:]))
 
 
 def read_pictures(pictures: list[Picture], warn: Warn) -> Iterator[tuple[Picture, Pixels]]:

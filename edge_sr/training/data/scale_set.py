@@ -26,7 +26,7 @@ HALF_SCALES = (Fraction(3, 2), Fraction(5, 2), Fraction(7, 2))
 Shrink = Callable[[Pixels, tuple[int, int]], Pixels]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Rung:
     """All crops at one scale: ``low`` uint8 ``n x h x h x 3``, of the first ``high`` HR pixels of each axis.
 
@@ -94,6 +94,11 @@ def build_rung(crops: Pixels, scale: Fraction, shrink: Shrink = bicubic_stack) -
     side = crops.shape[1]
     sizes = pair_sizes((side, side), scale)
     low, high = sizes.low[0], sizes.high[0]
-    shrunk = shrink(crops[:, :high, :high], (low, low))
-    starts = np.array([grid.first_output(low, high, row) for row in range(low + 1)], np.int64)
-    return Rung(scale, shrunk, high, starts, grid.offsets(low, high))
+    return rung_of(scale, shrink(crops[:, :high, :high], (low, low)), high)
+
+
+def rung_of(scale: Fraction, low: Pixels, high: int) -> Rung:
+    """The rung of crops that are shrunk already, ``low`` ``n x h x h x 3``, from their first ``high`` pixels."""
+    side = low.shape[1]
+    starts = np.array([grid.first_output(side, high, row) for row in range(side + 1)], np.int64)
+    return Rung(scale, low, high, starts, grid.offsets(side, high))

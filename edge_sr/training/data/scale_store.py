@@ -1,0 +1,76 @@
+"""Where a run keeps its crops at every scale: beside the checkpoint, made once, read as memory maps.
+
+Held in memory they would take four times what the crops do. A run that is resumed finds them as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_sr.atomic_file import write_whole
+from edge_sr.quality import pair_sizes
+from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
+from edge_sr.training.data.pictures import Pixels
+from edge_sr.training.data.scale_set import Rung, Shrink, bicubic_stack, rung_of
+from edge_sr.training.data.shrinking import shrinker
+from edge_sr.training.spec import TrainingSpec
+
+SUFFIX = ".scales"
+INDEX = "made-from.json"
+# Crops shrunk at a time.
+CHUNK = 512
+
+
+class ScaleStore:
+    """``crops`` (uint8 ``n x side x side x 3``) at one scale and another, in ``folder``.
+
+    What lies there already is used if it was made from the same crops in the same way, and removed if not.
+    """
+
+    def __init__(self, folder: Path, crops: Pixels, spec: TrainingSpec) -> None:
+        self._folder, self._crops, self._shrink = folder, crops, shrinker(spec)
+        made_from = json.dumps(_made_from(crops, spec), indent=2) + "\n"
+        index = folder / INDEX
+        if not index.is_file() or index.read_text(encoding="utf-8") != made_from:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            write_whole(index, made_from.encode())
+
+    def rung(self, scale: Fraction) -> Rung:
+        """All crops at ``scale``, shrunk as the evaluation does and degraded as the spec says."""
+        side = self._crops.shape[1]
+        sizes = pair_sizes((side, side), scale)
+        low, high = sizes.low[0], sizes.high[0]
+        shrunk = self._stack(f"low-{_named(scale)}", self._crops[:, :high, :high], low, self._shrink)
+        return rung_of(scale, shrunk, high)
+
+    def enlarged(self, rung: Rung) -> Pixels:
+        """Its LR crops by bicubic at the size of its HR crops."""
+        return self._stack(f"enlarged-{_named(rung.scale)}", rung.low, rung.high, bicubic_stack)
+
+    def _stack(self, name: str, crops: Pixels, side: int, resized: Shrink) -> Pixels:
+        path = self._folder / name
+        if not path.is_file():
+            chunks = (crops[first : first + CHUNK] for first in range(0, len(crops), CHUNK))
+            entries = (entry for chunk in chunks for entry in resized(chunk, (side, side)))
+            shape = (len(crops), side, side, 3)
+            write_arrays(path, {"pixels": Stack(crops.dtype, shape, entries)}, "scale")
+        return map_arrays(path)["pixels"]
+
+
+def _made_from(crops: Pixels, spec: TrainingSpec) -> dict[str, Any]:
+    # A few crops stand for all: a run whose pictures changed has another file of crops.
+    some = hashlib.sha256(np.ascontiguousarray(crops[:: max(1, len(crops) // 64)]).tobytes())
+    degradation = {"degradation": spec.data.degradation, "seed": spec.seed}
+    return {"crops": list(crops.shape), "sha256": some.hexdigest(), **degradation}
+
+
+def _named(scale: Fraction) -> str:
+    return f"x{scale.numerator}-{scale.denominator}"
