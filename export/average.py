@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Average the weights of sittings that go on from one another.
+"""Average the weights of runs that go on from one another.
 
     python export/average.py FIRST.safetensors SECOND.safetensors [...] -o MEAN.safetensors
 
-What a sitting gains at some scales another may have at others; between two that began from the same weights the
+What a run gains at some scales another may have at others; between two that began from the same weights the
 mean is often ahead of both (Wortsman et al., "Model soups", ICML 2022). Measure it before you ship it.
 """
 
@@ -33,7 +33,7 @@ def mean(checkpoints: Sequence[Checkpoint]) -> dict[str, Tensor]:
         if dataclasses.replace(other.spec, name=first.spec.name) != first.spec:
             raise CheckpointError(
                 f"expected weights of one form, found {first.spec} and {other.spec}: "
-                "average sittings that go on from one another"
+                "average runs that go on from one another"
             )
     return {
         key: torch.stack([checkpoint.tensors[key].double() for checkpoint in checkpoints]).mean(0).float()

@@ -6,7 +6,6 @@ import math
 import shutil
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +14,7 @@ from edge_sr.training import loss
 from edge_sr.training.branches import fused, values_of
 from edge_sr.training.optimisers import optimisers_for
 from edge_sr.training.spec import ScheduleSpec
-from edge_sr.training.tasks.task import Compile, Lesson, Predict
+from edge_sr.training.tasks.task import Compile, Predict, TrainingTask
 
 Tensors = dict[str, Tensor]
 # Standard deviations of the noise that `steadiness` shakes pictures by; bfloat16 could not tell less from its rounding.
@@ -31,7 +30,7 @@ class Learner:
     def __init__(
         self,
         network: nn.Module,
-        lesson: Lesson,
+        task: TrainingTask,
         spec: ScheduleSpec,
         device: torch.device,
         *,
@@ -45,7 +44,7 @@ class Learner:
         self._spec, self.device = spec, device
         self._optimisers = optimisers_for(self.network, spec)
         self._rates = [optimiser.param_groups[0]["lr"] for optimiser in self._optimisers]
-        self._predict = lesson.predictor(self.network, compiler(device) if compiled else _as_is)
+        self._predict = task.predictor(self.network, compiler(device) if compiled else _as_is)
         self._half = half_precision(device) and not exact
         self._teacher = teacher
 
@@ -63,8 +62,8 @@ class Learner:
         return value.detach()
 
     def _loss(self, batch: Any, fraction: float) -> Tensor:
-        low = torch.from_numpy(batch.low).to(self.device).permute(0, 3, 1, 2).float() / 255
-        target = torch.from_numpy(batch.target).to(self.device).float() / 255
+        low = batch.low.permute(0, 3, 1, 2).float() / 255
+        target = batch.target.float() / 255
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
             target = self._softened(target, low, batch)
             picture = self._predict(low, batch)
@@ -81,8 +80,8 @@ class Learner:
         if self._teacher is None:
             return target
         # Turned, a pixel midway between two of LR's lies on the side that no output takes it from.
-        between = np.abs(batch.offsets).max(-1, keepdims=True) < 1
-        share = self._spec.distil_share * torch.from_numpy(between).to(target)
+        between = batch.offsets.abs().amax(-1, keepdim=True) < 1
+        share = self._spec.distil_share * between.to(target)
         return torch.lerp(target, self._teacher(low, batch).float(), share)
 
     def _shaken(self, low: Tensor, batch: Any) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from edge_sr.errors import OptionError
 
 @dataclasses.dataclass(frozen=True)
 class Limit:
-    """After ``steps``, or after ``minutes`` of training over all its sittings when they are given.
+    """After ``steps``, or after ``minutes`` of training resumed runs included when they are given.
 
     With minutes the rate follows the clock, so two runs are alike only when limited by steps.
     """

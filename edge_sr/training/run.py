@@ -28,7 +28,7 @@ from edge_sr.training.progress import Say, draw_curve, line
 from edge_sr.training.spec import training_spec
 from edge_sr.training.state import Record, RunState, load_state, resume_path, save_state, save_weights
 from edge_sr.training.tasks.ensemble import Ensemble
-from edge_sr.training.tasks.task import Predict, lesson_for
+from edge_sr.training.tasks.task import Predict, task_for
 from edge_sr.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class TrainingRun:
         int8: RoundedTraining | None = None,
     ) -> None:
         """``folder`` is the spec's own, which its starting weights are relative to; ``int8`` is learnt to bear."""
-        self._spec, self._training, self._lesson = spec, training_spec(spec), lesson_for(spec)
+        self._spec, self._training, self._task = spec, training_spec(spec), task_for(spec)
         self._folder, self._checkpoint = folder, checkpoint
         self._limit, self._say, self._int8 = limit, say, int8
         self._step, self._seconds = 0, 0.0
@@ -70,7 +70,7 @@ class TrainingRun:
         self._history: list[Record] = []
 
     def prepare(self, sources: list[Path], device: torch.device, resume: bool) -> None:
-        """Read the pictures, make the LR ladder and the network, and take up an earlier sitting's state."""
+        """Read the pictures, make the scale set and the network, and take up an earlier run's state."""
         if not resume and (self._checkpoint.exists() or resume_path(self._checkpoint).exists()):
             raise OutputExistsError(
                 f"{self._checkpoint} has a run already; go on with --resume or name another"
@@ -79,11 +79,11 @@ class TrainingRun:
             self._int8.check_start(self._start())
         state = load_state(self._checkpoint, self._conditions()) if resume else None
         crops = self._crops(sources)
-        self._source = self._batches(crops)
+        self._source = self._batches(crops, device)
         shrink = shrinker(self._training, salt=1)
-        self._validation = Validation(crops.validation, shrink, self._lesson.enlarged)
+        self._validation = Validation(crops.validation, shrink, self._task.enlarged)
         torch.manual_seed(self._training.seed)
-        network = self._lesson.network()
+        network = self._task.network()
         start = self._start()
         if start is not None and state is None:
             network.load_state_dict(starting_tensors(start, self._spec))
@@ -104,7 +104,7 @@ class TrainingRun:
         return self._folder / self._training.start if self._training.start else None
 
     def _conditions(self) -> dict[str, Any]:
-        """What an earlier sitting must have been of for this one to go on from it."""
+        """What an earlier run must have been of for this one to go on from it."""
         table = {} if self._int8 is None else {"qat": self._int8.sha256}
         return {**to_mapping(self._spec), **table}
 
@@ -114,18 +114,18 @@ class TrainingRun:
         if self._int8 is None:
             if self._training.branches:
                 open_up(self._diinn(network, "training.branches"), self._training.branches)
-            return Learner(network, self._lesson, schedule, device, compiled=compiled, teacher=teacher)
+            return Learner(network, self._task, schedule, device, compiled=compiled, teacher=teacher)
         self._int8.put_into(self._diinn(network, "--qat"))
-        return Learner(network, self._lesson, schedule, device, compiled=False, exact=True, teacher=teacher)
+        return Learner(network, self._task, schedule, device, compiled=False, exact=True, teacher=teacher)
 
     def _teacher(self, device: torch.device) -> Predict:
         """The ensemble of the starting weights."""
         start = self._start()
         if start is None:
             raise ConfigError("schedule.distil_share learns from the starting weights: name training.start")
-        network = self._diinn(self._lesson.network(), "schedule.distil_share").to(device)
+        network = self._diinn(self._task.network(), "schedule.distil_share").to(device)
         network.load_state_dict(starting_tensors(start, self._spec))
-        predict = self._lesson.predictor(network.requires_grad_(False), compiler(device))
+        predict = self._task.predictor(network.requires_grad_(False), compiler(device))
         return Ensemble(predict, self._training.schedule.distil_turns)
 
     def _diinn(self, network: nn.Module, asked: str) -> Diinn:
@@ -141,13 +141,22 @@ class TrainingRun:
         )
         return crops
 
-    def _batches(self, crops: packed.Crops) -> BatchSource:
+    def _batches(self, crops: packed.Crops, device: torch.device) -> BatchSource:
         schedule, seed = self._training.schedule, self._training.seed
-        scales, shares = self._lesson.scales(schedule, self._training.data.rungs, seed)
+        scales, shares = self._task.scales(schedule, self._training.data.scale_count, seed)
         store = ScaleStore(self._checkpoint.with_suffix(SCALES), crops.train, self._training)
         self._say(f"shrinking the crops for {len(scales)} scales")
-        rungs = [store.rung(scale) for scale in scales]
-        return BatchSource(crops.train, crops.weights(), rungs, shares, schedule, seed, store.enlarged)
+        scaled = [store.scaled(scale) for scale in scales]
+        return BatchSource(
+            crops.train,
+            crops.weights(),
+            scaled,
+            shares,
+            schedule,
+            seed,
+            device=device,
+            enlarged=store.enlarged,
+        )
 
     def _train(self) -> None:
         saved = time.monotonic()
@@ -158,7 +167,7 @@ class TrainingRun:
             fraction = self._limit.fraction(self._step, seconds)
             if fraction >= 1:
                 return
-            value = self._learner.step(self._lesson.draw(self._source), self._step, fraction)
+            value = self._learner.step(self._task.draw(self._source), self._step, fraction)
             self._step += 1
             if self._step % LOSS_EVERY == 0:
                 self._losses.append(_finite(value.item(), self._step))

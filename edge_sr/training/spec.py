@@ -20,7 +20,7 @@ class DataSpec:
     there are; ``listing``: name of a tab-separated file in each folder that lists pictures with the factor to
     shrink them by first ("" for all pictures as they are); ``shrinks``: factors to take each picture at from
     there, for more to learn from few pictures; ``validation``: pictures kept apart;
-    ``degradation``: what LR crops go through besides; ``rungs``: how many scales they are made for.
+    ``degradation``: what LR crops go through besides; ``scale_count``: how many scales they are made for.
     """
 
     crop: int = 256
@@ -29,10 +29,10 @@ class DataSpec:
     shrinks: tuple[float, ...] = (1.0,)
     validation: int = 8
     degradation: str = "none"
-    rungs: int = 24
+    scale_count: int = 24
 
     def __post_init__(self) -> None:
-        _at_least("data", 1, cache_mb=self.cache_mb, validation=self.validation, rungs=self.rungs)
+        _at_least("data", 1, cache_mb=self.cache_mb, validation=self.validation, scale_count=self.scale_count)
         _at_least("data", 64, crop=self.crop)
         if not self.shrinks or min(self.shrinks) < 1:
             raise ConfigError(f"data.shrinks must name factors of at least 1, found {self.shrinks}")

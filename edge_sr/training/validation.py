@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from edge_sr.quality import psnr_y
 from edge_sr.training.data.pictures import Pixels
-from edge_sr.training.data.scale_set import WHOLE_SCALES, Shrink, build_rung
+from edge_sr.training.data.scale_set import WHOLE_SCALES, Shrink, scale_crops
 
 Enlarged = Callable[[nn.Module, Tensor, int], Tensor]
 
@@ -25,16 +25,16 @@ class Validation:
     def __init__(self, crops: Pixels, shrink: Shrink, enlarged: Enlarged) -> None:
         self._enlarged = enlarged
         self._crops = crops = middle(crops, min(SIDE, crops.shape[1]))
-        self._rungs = [build_rung(crops, Fraction(scale), shrink) for scale in WHOLE_SCALES]
+        self._scales = [scale_crops(crops, Fraction(scale), shrink) for scale in WHOLE_SCALES]
 
     @torch.no_grad()
     def measure(self, network: nn.Module, device: torch.device) -> tuple[float, ...]:
         """Mean luma PSNR in dB at x2, x3 and x4, protocol of ``edge_sr.quality``, computed in float32."""
         results = []
-        for rung in self._rungs:
-            pairs = zip(rung.low, self._crops[:, : rung.high, : rung.high], strict=True)
+        for scaled in self._scales:
+            pairs = zip(scaled.low, self._crops[:, : scaled.high, : scaled.high], strict=True)
             values = [
-                psnr_y(self._upscaled(network, low, rung.high, device), high, rung.scale)
+                psnr_y(self._upscaled(network, low, scaled.high, device), high, scaled.scale)
                 for low, high in pairs
             ]
             results.append(float(np.mean(values)))

@@ -46,7 +46,7 @@ compile = false
 crop = 96
 cache_mb = 1
 validation = 1
-rungs = 5
+scale_count = 5
 degradation = "{degradation}"
 
 [training.schedule]

@@ -1,4 +1,4 @@
-"""The mean of several sittings' weights."""
+"""The mean of several runs' weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SMALL = NetworkSpec(
 )
 
 
-def sitting(path: Path, spec: NetworkSpec, value: float) -> Path:
+def run(path: Path, spec: NetworkSpec, value: float) -> Path:
     save_weights(spec, {key: torch.full_like(t, value) for key, t in Diinn(spec).state_dict().items()}, path)
     return path
 
@@ -35,7 +35,7 @@ def average(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_tensor_is_the_mean_and_the_description_stays(tmp_path: Path) -> None:
-    first, second = (sitting(tmp_path / f"{value}.safetensors", SMALL, value) for value in (0.5, 1.0))
+    first, second = (run(tmp_path / f"{value}.safetensors", SMALL, value) for value in (0.5, 1.0))
     done = average(first, second, "-o", tmp_path / "mean.safetensors")
     assert done.returncode == 0, done.stderr
     mean = load_checkpoint(tmp_path / "mean.safetensors")
@@ -46,8 +46,8 @@ def test_every_tensor_is_the_mean_and_the_description_stays(tmp_path: Path) -> N
 @pytest.mark.parametrize("change", [{"widths": (12, 10)}, {"bilinear_base": False}])
 def test_weights_of_two_forms_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     other = dataclasses.replace(SMALL, decoder=dataclasses.replace(SMALL.decoder, **change))
-    first = sitting(tmp_path / "first.safetensors", SMALL, 1.0)
-    second = sitting(tmp_path / "second.safetensors", other, 1.0)
+    first = run(tmp_path / "first.safetensors", SMALL, 1.0)
+    second = run(tmp_path / "second.safetensors", other, 1.0)
     done = average(first, second, "-o", tmp_path / "mean.safetensors")
     assert done.returncode == 1 and not (tmp_path / "mean.safetensors").exists()
     assert done.stderr.startswith("average: expected weights of one form, found ")

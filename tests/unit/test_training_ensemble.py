@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -18,10 +17,9 @@ pytestmark = pytest.mark.torch
 
 
 def batch() -> Batch:
-    chance = np.random.default_rng(4)
-    offsets = chance.uniform(-1, 1, (2, 6, 6, 3, 2)).astype(np.float32)
-    blank = np.zeros((2, 6, 6, 3, 3), np.uint8)
-    return Batch(blank[..., 0, :], offsets, blank, np.ones((2, 6, 6, 1), np.float32), 0.25)
+    offsets = 2 * torch.rand(2, 6, 6, 3, 2, generator=torch.Generator().manual_seed(4)) - 1
+    blank = torch.zeros(2, 6, 6, 3, 3, dtype=torch.uint8)
+    return Batch(blank[..., 0, :], offsets, blank, torch.ones(2, 6, 6, 1), 0.25)
 
 
 def base(low: torch.Tensor, some: Batch) -> torch.Tensor:
@@ -30,7 +28,7 @@ def base(low: torch.Tensor, some: Batch) -> torch.Tensor:
     torch.nn.init.zeros_(network.decoder.last_layer.weight)
     torch.nn.init.zeros_(network.decoder.last_layer.bias)
     with torch.no_grad():
-        return SampledDiinn(network)(low, torch.from_numpy(some.offsets), torch.tensor([some.ratio]))
+        return SampledDiinn(network)(low, some.offsets, torch.tensor([some.ratio]))
 
 
 @pytest.mark.parametrize("way", range(WAYS))
@@ -47,7 +45,7 @@ def test_what_turns_with_its_picture_is_its_own_ensemble(turns: int) -> None:
 
 def test_eight_ways_cancel_what_a_network_prefers() -> None:
     def leaning(low: torch.Tensor, some: Batch) -> torch.Tensor:
-        return base(low, some) + torch.from_numpy(some.offsets[..., :1])
+        return base(low, some) + some.offsets[..., :1]
 
     low = torch.rand(2, 3, 6, 6)
     assert torch.allclose(Ensemble(leaning, WAYS)(low, batch()), base(low, batch()), atol=1e-6)

@@ -46,7 +46,7 @@ RECIPE = Recipe(
 TRAINING = {
     "start": "first.safetensors",
     "validate_every": 100,
-    "data": {"crop": 64, "cache_mb": 1, "validation": 1, "rungs": 3},
+    "data": {"crop": 64, "cache_mb": 1, "validation": 1, "scale_count": 3},
     "schedule": {"batch": 2, "patch": 6, "warmup": 1, "rate": 1e-3, "scales": [1.5, 4.0]},
 }
 

@@ -15,7 +15,7 @@ from edge_sr.errors import ConfigError
 from edge_sr.models.implicit.diinn import Positions
 from edge_sr.spec import DecoderSpec
 from edge_sr.training.data.batches import BatchSource
-from edge_sr.training.data.scale_set import Rung, build_rung, draw_scales
+from edge_sr.training.data.scale_set import ScaledCrops, draw_scales, scale_crops
 from edge_sr.training.spec import ScheduleSpec
 from edge_sr.training.tasks.sampled import SampledDiinn, whole_picture
 
@@ -27,14 +27,16 @@ def crops(count: int = 3) -> np.ndarray:
     return np.random.default_rng(5).integers(0, 256, (count, SIDE, SIDE, 3), np.uint8)
 
 
-def source(rung: Rung, patch: int, samples: int = 2, pictures: np.ndarray | None = None) -> BatchSource:
+def source(
+    scaled: ScaledCrops, patch: int, samples: int = 2, pictures: np.ndarray | None = None
+) -> BatchSource:
     spec = ScheduleSpec(batch=2, patch=patch, samples=samples)
     pictures = crops() if pictures is None else pictures
-    return BatchSource(pictures, np.full(3, 1 / 3), [rung], np.ones(1), spec, 11)
+    return BatchSource(pictures, np.full(3, 1 / 3), [scaled], np.ones(1), spec, 11)
 
 
-def as_picture(low: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(low)).permute(0, 3, 1, 2).float() / 255
+def as_picture(low: torch.Tensor) -> torch.Tensor:
+    return low.permute(0, 3, 1, 2).float() / 255
 
 
 @pytest.mark.parametrize(("mode", "init_q"), [case for case in all_modes() if case[0] < 4])
@@ -61,25 +63,25 @@ def test_the_validation_picture_equals_the_reference(mode: int, init_q: bool) ->
 
 @pytest.mark.parametrize("scale", ["1.3", "2", "2.85", "4"])
 def test_every_sample_lies_inside_its_low_resolution_pixel(scale: str) -> None:
-    rung = build_rung(crops(), Fraction(scale))
-    batch = source(rung, patch=8).draw()
+    scaled = scale_crops(crops(), Fraction(scale))
+    batch = source(scaled, patch=8).draw()
     assert batch.low.shape == (2, 8, 8, 3)
     assert batch.target.shape == (2, 8, 8, 2, 3)
-    assert np.abs(batch.offsets).max() <= 1
-    assert batch.ratio == pytest.approx((rung.side / rung.high) ** 2)
+    assert batch.offsets.abs().max() <= 1
+    assert batch.ratio == pytest.approx((scaled.side / scaled.high) ** 2)
 
 
 @pytest.mark.parametrize("scale", ["1.5", "1.7", "2", "2.5"])
 def test_weights_make_samples_count_as_often_as_their_pixels_are(scale: str) -> None:
-    rung = build_rung(crops(), Fraction(scale))
-    batches = source(rung, patch=rung.side)
-    far = np.abs(rung.offsets) > 0.7
+    scaled = scale_crops(crops(), Fraction(scale))
+    batches = source(scaled, patch=scaled.side)
+    far = np.abs(scaled.offsets) > 0.7
     share = (far[:, None] | far).mean()
     measured = []
     for _ in range(60):
         batch = batches.draw()
-        assert batch.weights.mean() == pytest.approx(1, abs=1e-6)
-        measured.append((batch.weights * (np.abs(batch.offsets) > 0.7).any(-1)).mean())
+        assert batch.weights.mean().item() == pytest.approx(1, abs=1e-6)
+        measured.append((batch.weights * (batch.offsets.abs() > 0.7).any(-1)).mean().item())
     assert np.mean(measured) == pytest.approx(share, abs=0.01)
 
 
@@ -87,12 +89,13 @@ def test_samples_are_those_of_a_turned_picture_at_their_places() -> None:
     # Colours that say where they are, so that a sample's is known from its LR pixel's and its offset.
     places = np.stack(np.broadcast_arrays(np.arange(SIDE)[:, None], np.arange(SIDE)[None], 0), -1)
     pictures = np.stack([places.astype(np.uint8)] * 3)
-    rung = build_rung(pictures, Fraction("1.5"))
-    batches, ways = source(rung, patch=8, pictures=pictures), set()
+    scaled = scale_crops(pictures, Fraction("1.5"))
+    batches, ways = source(scaled, patch=8, pictures=pictures), set()
     for _ in range(20):
         batch = batches.draw()
-        offsets = batch.offsets * 0.75
-        for low, target, offset in zip(batch.low.astype(int), batch.target.astype(int), offsets, strict=True):
+        offsets = batch.offsets.numpy() * 0.75
+        lows, targets = (pixels.numpy().astype(int) for pixels in (batch.low, batch.target))
+        for low, target, offset in zip(lows, targets, offsets, strict=True):
             inside = slice(2, 6)
             steps = np.sign(low[7, 7] - low[0, 0])[:2]
             crossed = low[7, 0, 0] == low[0, 0, 0]
@@ -107,28 +110,28 @@ def test_samples_are_those_of_a_turned_picture_at_their_places() -> None:
 
 def test_a_grid_batch_is_the_window_of_the_whole_picture() -> None:
     network = random_network(NARROW["residual"], DecoderSpec(4, False, (8, 8), True))
-    rung = build_rung(crops(), Fraction("2.4"))
-    batch = source(rung, patch=rung.side).draw_grid(halo=1)
+    scaled = scale_crops(crops(), Fraction("2.4"))
+    batch = source(scaled, patch=scaled.side).draw_grid(halo=1)
     low = as_picture(batch.low)
     with torch.no_grad():
         window = network.decode(network.encode(low), low, Positions.from_grid(batch.grid, low))
-        whole = network(low, (rung.high, rung.high))
-    assert batch.target.shape[1:3] == (rung.high - 2, rung.high - 2)
+        whole = network(low, (scaled.high, scaled.high))
+    assert batch.target.shape[1:3] == (scaled.high - 2, scaled.high - 2)
     assert torch.allclose(window, whole[:, :, 1:-1, 1:-1], atol=1e-5)
 
 
 def test_the_source_goes_on_from_a_saved_place() -> None:
-    rung = build_rung(crops(), Fraction(2))
-    first = source(rung, patch=8)
+    scaled = scale_crops(crops(), Fraction(2))
+    first = source(scaled, patch=8)
     first.draw()
     place = first.state()
     expected = first.draw()
-    second = source(rung, patch=8)
+    second = source(scaled, patch=8)
     second.restore(place)
     again = second.draw()
-    assert np.array_equal(expected.low, again.low)
-    assert np.array_equal(expected.offsets, again.offsets)
-    assert np.array_equal(expected.target, again.target)
+    assert torch.equal(expected.low, again.low)
+    assert torch.equal(expected.offsets, again.offsets)
+    assert torch.equal(expected.target, again.target)
 
 
 def test_scales_cover_the_range_and_their_shares_add_up() -> None:

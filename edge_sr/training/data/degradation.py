@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,9 @@ class Codec:
     extra: tuple[tuple[str, str], ...] = ()
 
 
-# MJPEG's scale runs from 2 (best) to 31; 3 to 9 loses about what crf 18 to 35 does.
+# MJPEG's scale runs from 2 (best) to 31; 3 to 9 loses about what crf 18 to 35 does, and AV1's crf 25 to 50 too.
 CODECS = (
-    Codec("libx264", "crf", (18, 35), 0.6, (("preset", "fast"),)),
+    Codec("libx264", "crf", (18, 35), 0.5, (("preset", "fast"),)),
     Codec(
         "libx265",
         "crf",
@@ -51,7 +52,8 @@ CODECS = (
         0.2,
         (("preset", "superfast"), ("x265-params", "log-level=none:pools=none:frame-threads=1")),
     ),
-    Codec("mjpeg", "qscale", (3, 9), 0.2),
+    Codec("libsvtav1", "crf", (25, 50), 0.15, (("preset", "10"), ("svtav1-params", "lp=1"))),
+    Codec("mjpeg", "qscale", (3, 9), 0.15),
 )
 
 
@@ -126,14 +128,21 @@ def blurred(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 def through(codec: Codec, quality: int, scenes: list[Scene], colour: Colour) -> Pixels:
     """Every frame of the scenes in turn, uint8 RGB, after ``codec``; ``MissingError`` when FFmpeg lacks it."""
-    film = _encode(codec, quality, scenes, colour)
+    return decoded(encoded(codec, quality, scenes, colour), colour)
+
+
+def decoded(film: io.BytesIO, colour: Colour) -> Pixels:
+    """All frames of a film, uint8 RGB."""
     convert = ToRgb(colour, LAYOUT)
     return np.stack([convert(frame) for frame in _decode(film)])
 
 
-def _encode(codec: Codec, quality: int, scenes: list[Scene], colour: Colour) -> io.BytesIO:
+def encoded(codec: Codec, quality: int, scenes: list[Scene], colour: Colour) -> io.BytesIO:
+    """The scenes, one after the other, as a Matroska film of 25 frames a second."""
     import av
 
+    # The only way to have SVT-AV1 say nothing but errors.
+    os.environ.setdefault("SVT_LOG", "1")
     film = io.BytesIO()
     with av.open(film, "w", format="matroska") as container:
         stream = _stream(container, codec, quality, scenes[0].frames[0])

@@ -51,7 +51,7 @@ def write_arrays(path: Path, stacks: Mapping[str, Stack], kind: str) -> None:
 
 
 def map_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of ``path`` as read-only memory maps; ``InputError`` when it is not such a file."""
+    """The arrays of ``path`` as memory maps that never write to it; ``InputError`` when it is not such a file."""
     safetensors = require("safetensors", "reading packed crops")
     try:
         # Reads the header alone, and refuses one whose arrays are not all there.
@@ -72,6 +72,7 @@ def _mapped(path: Path, data: int, entry: dict[str, Any]) -> Array:
         raise InputError(f"{path}: expected arrays of {' or '.join(DTYPES)}, found {entry['dtype']}")
     if not math.prod(shape):
         return np.empty(shape, dtype)
+    # "c": what is written to it stays in memory; PyTorch warns of arrays that cannot be written to.
     # A view of the plain class: every slice of a memmap would cost a call of Python's.
-    mapped: Array = np.memmap(path, dtype, "r", data + entry["data_offsets"][0], shape).view(np.ndarray)
+    mapped: Array = np.memmap(path, dtype, "c", data + entry["data_offsets"][0], shape).view(np.ndarray)
     return mapped

@@ -1,7 +1,7 @@
-"""LR versions of the crops, made once for a ladder of scales.
+"""The scale set: LR versions of the crops, made once for a few dozen scales.
 
-Shrinking a crop for every batch costs as much as a step of a small network. A rung holds all crops at one
-scale, and a run draws its rungs' scales at random, so that together they cover the range.
+Shrinking a crop for every batch costs as much as a step of a small network. A run draws its scales at random, so
+that together they cover the range.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Shrink = Callable[[Pixels, tuple[int, int]], Pixels]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Rung:
+class ScaledCrops:
     """All crops at one scale: ``low`` uint8 ``n x h x h x 3``, of the first ``high`` HR pixels of each axis.
 
     LR index ``r`` is nearest for the HR indices ``starts[r]`` up to ``starts[r + 1]``; ``offsets`` are those
@@ -59,13 +59,13 @@ def bicubic_stack(crops: Pixels, size: tuple[int, int]) -> Pixels:
     return np.stack([resize(crop, size) for crop in crops])
 
 
-def draw_scales(spec: ScheduleSpec, rungs: int, seed: int) -> tuple[list[Fraction], NDArray[np.float64]]:
-    """The ladder's scales and how often each is drawn: whole and half ones first, then some all over the range."""
+def draw_scales(spec: ScheduleSpec, count: int, seed: int) -> tuple[list[Fraction], NDArray[np.float64]]:
+    """``count`` scales and how often each is drawn: whole and half ones first, then some all over the range."""
     generator = np.random.default_rng(seed)
     whole = _within(WHOLE_SCALES, spec.scales)
     half = _within(HALF_SCALES, spec.scales) if spec.half_share > 0 else []
-    far = max(1, rungs // 6) if spec.far_share > 0 and spec.far_scale > spec.scales[1] else 0
-    near = max(1, rungs - len(whole) - len(half) - far)
+    far = max(1, count // 6) if spec.far_share > 0 and spec.far_scale > spec.scales[1] else 0
+    near = max(1, count - len(whole) - len(half) - far)
     middle = _spread(generator, *spec.scales, near)
     beyond = _spread(generator, spec.scales[1], spec.far_scale, far)
     asked = [(whole, spec.whole_share), (half, spec.half_share), (beyond, spec.far_share)]
@@ -89,16 +89,16 @@ def _spread(generator: np.random.Generator, low: float, high: float, count: int)
     return [Fraction(round(100 * low * (high / low) ** place), 100) for place in places]
 
 
-def build_rung(crops: Pixels, scale: Fraction, shrink: Shrink = bicubic_stack) -> Rung:
+def scale_crops(crops: Pixels, scale: Fraction, shrink: Shrink = bicubic_stack) -> ScaledCrops:
     """Shrink every crop (uint8 ``n x side x side x 3``) by ``scale`` as the evaluation does."""
     side = crops.shape[1]
     sizes = pair_sizes((side, side), scale)
     low, high = sizes.low[0], sizes.high[0]
-    return rung_of(scale, shrink(crops[:, :high, :high], (low, low)), high)
+    return placed_crops(scale, shrink(crops[:, :high, :high], (low, low)), high)
 
 
-def rung_of(scale: Fraction, low: Pixels, high: int) -> Rung:
-    """The rung of crops that are shrunk already, ``low`` ``n x h x h x 3``, from their first ``high`` pixels."""
+def placed_crops(scale: Fraction, low: Pixels, high: int) -> ScaledCrops:
+    """Crops that are shrunk already, ``low`` ``n x h x h x 3``, from their first ``high`` pixels."""
     side = low.shape[1]
     starts = np.array([grid.first_output(side, high, row) for row in range(side + 1)], np.int64)
-    return Rung(scale, low, high, starts, grid.offsets(side, high))
+    return ScaledCrops(scale, low, high, starts, grid.offsets(side, high))

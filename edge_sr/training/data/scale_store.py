@@ -18,7 +18,7 @@ from edge_sr.atomic_file import write_whole
 from edge_sr.quality import pair_sizes
 from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
 from edge_sr.training.data.pictures import Pixels
-from edge_sr.training.data.scale_set import Rung, Shrink, bicubic_stack, rung_of
+from edge_sr.training.data.scale_set import ScaledCrops, Shrink, bicubic_stack, placed_crops
 from edge_sr.training.data.shrinking import shrinker
 from edge_sr.training.spec import TrainingSpec
 
@@ -43,17 +43,17 @@ class ScaleStore:
             folder.mkdir()
             write_whole(index, made_from.encode())
 
-    def rung(self, scale: Fraction) -> Rung:
+    def scaled(self, scale: Fraction) -> ScaledCrops:
         """All crops at ``scale``, shrunk as the evaluation does and degraded as the spec says."""
         side = self._crops.shape[1]
         sizes = pair_sizes((side, side), scale)
         low, high = sizes.low[0], sizes.high[0]
         shrunk = self._stack(f"low-{_named(scale)}", self._crops[:, :high, :high], low, self._shrink)
-        return rung_of(scale, shrunk, high)
+        return placed_crops(scale, shrunk, high)
 
-    def enlarged(self, rung: Rung) -> Pixels:
+    def enlarged(self, scaled: ScaledCrops) -> Pixels:
         """Its LR crops by bicubic at the size of its HR crops."""
-        return self._stack(f"enlarged-{_named(rung.scale)}", rung.low, rung.high, bicubic_stack)
+        return self._stack(f"enlarged-{_named(scaled.scale)}", scaled.low, scaled.high, bicubic_stack)
 
     def _stack(self, name: str, crops: Pixels, side: int, resized: Shrink) -> Pixels:
         path = self._folder / name

@@ -13,10 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from edge_sr.training.data.batches import Batch
+from edge_sr.training.data.batches import MIRRORED_COLUMNS, MIRRORED_ROWS, TRANSPOSED, WAYS, Batch
 
-WAYS = 8
-TRANSPOSED = 4
 Axes = tuple[int, int]
 Predict = Callable[[Tensor, Batch], Tensor]
 
@@ -37,7 +35,7 @@ class Ensemble:
 
     def _turned(self, way: int, low: Tensor, batch: Batch) -> Tensor:
         picture = turned(low, way, (2, 3)).contiguous(memory_format=torch.channels_last)
-        offsets = turned_offsets(torch.from_numpy(batch.offsets), way).contiguous().numpy()
+        offsets = turned_offsets(batch.offsets, way).contiguous()
         return turned_back(self._predict(picture, dataclasses.replace(batch, offsets=offsets)), way, (1, 2))
 
 
@@ -55,10 +53,11 @@ def turned_back(values: Tensor, way: int, axes: Axes) -> Tensor:
 
 def turned_offsets(offsets: Tensor, way: int) -> Tensor:
     """Offsets ``n x p x p x k x 2`` (y, x) as they are in a picture that was turned so."""
-    signs = torch.tensor([1.0 - 2 * (way >> bit & 1) for bit in (0, 1)])
-    offsets = turned(offsets * signs, way, (1, 2))
+    signs = [-1.0 if way & bit else 1.0 for bit in (MIRRORED_ROWS, MIRRORED_COLUMNS)]
+    offsets = turned(offsets * torch.tensor(signs, device=offsets.device), way, (1, 2))
     return offsets.flip(-1) if way & TRANSPOSED else offsets
 
 
 def _mirrored(way: int, axes: Axes) -> list[int]:
-    return [axis for bit, axis in enumerate(axes) if way >> bit & 1]
+    bits = (MIRRORED_ROWS, MIRRORED_COLUMNS)
+    return [axis for bit, axis in zip(bits, axes, strict=True) if way & bit]

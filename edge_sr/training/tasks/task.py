@@ -1,4 +1,4 @@
-"""How each kind of network is taught: which batches it takes, what it makes of one, how it is judged.
+"""How each kind of network is trained: which batches it takes, what it makes of one, how it is judged.
 
 DIINN learns at samples inside LR pixels, which costs least; other implicit networks on whole windows of the
 output; networks from picture to picture on pairs of pictures.
@@ -28,16 +28,16 @@ from edge_sr.training.tasks.sampled import SampledDiinn, whole_picture
 NEIGHBOURS = 1
 Compile = Callable[[nn.Module], Any]
 Predict = Callable[[Tensor, Any], Tensor]
-Ladder = tuple[list[Fraction], Any]
+Scales = tuple[list[Fraction], Any]
 
 
-class Lesson(Protocol):
+class TrainingTask(Protocol):
     """What differs between kinds of networks while they learn."""
 
     def network(self) -> nn.Module:
         """The network with untrained weights."""
 
-    def scales(self, schedule: ScheduleSpec, rungs: int, seed: int) -> Ladder:
+    def scales(self, schedule: ScheduleSpec, count: int, seed: int) -> Scales:
         """The scales that crops are shrunk by, and how often each is drawn."""
 
     def draw(self, source: BatchSource) -> Any:
@@ -50,15 +50,15 @@ class Lesson(Protocol):
         """``1 x 3 x p x p`` to ``1 x 3 x high x high``, for validation."""
 
 
-def lesson_for(spec: ModelSpec) -> Lesson:
-    """The lesson of the spec's network; ``ConfigError`` for a network that is not known."""
+def task_for(spec: ModelSpec) -> TrainingTask:
+    """The training task of the spec's network; ``ConfigError`` for a network that is not known."""
     network = spec.network()
     if isinstance(network, PublishedSpec):
-        return WindowLesson(network) if family_of(network).kind == "implicit" else PictureLesson(network)
-    return DiinnLesson(spec)
+        return WindowTask(network) if family_of(network).kind == "implicit" else PictureTask(network)
+    return DiinnTask(spec)
 
 
-class DiinnLesson:
+class DiinnTask:
     """Samples inside LR pixels; in mode 4, whose last layer has neighbours, whole windows."""
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -68,8 +68,8 @@ class DiinnLesson:
     def network(self) -> nn.Module:
         return Diinn(self._spec)
 
-    def scales(self, schedule: ScheduleSpec, rungs: int, seed: int) -> Ladder:
-        return draw_scales(schedule, rungs, seed)
+    def scales(self, schedule: ScheduleSpec, count: int, seed: int) -> Scales:
+        return draw_scales(schedule, count, seed)
 
     def draw(self, source: BatchSource) -> Batch | GridBatch:
         return source.draw_grid(halo=1) if self._windows else source.draw()
@@ -81,8 +81,7 @@ class DiinnLesson:
         forward = compiled(SampledDiinn(network))
 
         def predict(low: Tensor, batch: Batch) -> Tensor:
-            offsets = torch.from_numpy(batch.offsets).to(low.device)
-            samples: Tensor = forward(low, offsets, torch.tensor([batch.ratio], device=low.device))
+            samples: Tensor = forward(low, batch.offsets, torch.tensor([batch.ratio], device=low.device))
             return samples
 
         return predict
@@ -92,7 +91,7 @@ class DiinnLesson:
         return whole_picture(network, picture, high)
 
 
-class WindowLesson:
+class WindowTask:
     """An implicit network, at every pixel of a window of the output."""
 
     def __init__(self, spec: PublishedSpec) -> None:
@@ -101,8 +100,8 @@ class WindowLesson:
     def network(self) -> nn.Module:
         return build_network(self._spec)
 
-    def scales(self, schedule: ScheduleSpec, rungs: int, seed: int) -> Ladder:
-        return draw_scales(schedule, rungs, seed)
+    def scales(self, schedule: ScheduleSpec, count: int, seed: int) -> Scales:
+        return draw_scales(schedule, count, seed)
 
     def draw(self, source: BatchSource) -> GridBatch:
         return source.draw_grid(halo=0, margin=NEIGHBOURS)
@@ -122,7 +121,7 @@ class WindowLesson:
         return result
 
 
-class PictureLesson:
+class PictureTask:
     """A network from picture to picture: of one scale, or over pictures that were enlarged first."""
 
     def __init__(self, spec: PublishedSpec) -> None:
@@ -132,7 +131,7 @@ class PictureLesson:
     def network(self) -> nn.Module:
         return build_network(self._spec)
 
-    def scales(self, schedule: ScheduleSpec, rungs: int, seed: int) -> Ladder:
+    def scales(self, schedule: ScheduleSpec, count: int, seed: int) -> Scales:
         own = list(WHOLE_SCALES) if self._refines else [self._scale]
         return [Fraction(scale) for scale in own], np.full(len(own), 1 / len(own))
 

@@ -1,4 +1,4 @@
-"""How networks other than DIINN are taught."""
+"""How networks other than DIINN are trained."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training import loss
 from edge_sr.training.data.batches import BatchSource
-from edge_sr.training.data.scale_set import bicubic_stack, build_rung
+from edge_sr.training.data.scale_set import bicubic_stack, scale_crops
 from edge_sr.training.learner import Learner
 from edge_sr.training.spec import ScheduleSpec
-from edge_sr.training.tasks.task import lesson_for
+from edge_sr.training.tasks.task import task_for
 
 PICTURE_SPECS: dict[str, dict[str, Any]] = {
     "fsrcnn": {"scale": 3, "d": 8, "s": 4, "m": 1},
@@ -30,25 +30,25 @@ PICTURE_SPECS: dict[str, dict[str, Any]] = {
 def test_networks_from_picture_to_picture_learn(network: str) -> None:
     """What is given lies over what is wanted: bicubic's own error is all that is left to learn."""
     spec = ModelSpec("made", published=network, options=PICTURE_SPECS[network])
-    lesson = lesson_for(spec)
+    task = task_for(spec)
     crops = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3)).astype(np.uint8)
     crops = bicubic_stack(bicubic_stack(crops, (24, 24)), (96, 96))
     schedule = ScheduleSpec(batch=4, patch=12, rate=1e-2, warmup=10)
-    scales, shares = lesson.scales(schedule, 4, 0)
-    rungs = [build_rung(crops, scale) for scale in scales]
-    source = BatchSource(crops, np.full(3, 1 / 3), rungs, shares, schedule, 0)
-    batch = lesson.draw(source)
+    scales, shares = task.scales(schedule, 4, 0)
+    scaled = [scale_crops(crops, scale) for scale in scales]
+    source = BatchSource(crops, np.full(3, 1 / 3), scaled, shares, schedule, 0)
+    batch = task.draw(source)
     times = 3 if network == "fsrcnn" else 1
     side = 12 * times
     assert batch.target.shape == (4, side, side, 3)
-    for low, target in zip(batch.low, batch.target, strict=True):
+    for low, target in zip(batch.low.numpy(), batch.target.numpy(), strict=True):
         near = resize(low, (side, side)) if times > 1 else low
         assert np.abs(near.astype(int) - target).mean() < 12
-    learner = Learner(lesson.network(), lesson, schedule, torch.device("cpu"), compiled=False)
-    losses = [learner.step(lesson.draw(source), number, 0.1).item() for number in range(80)]
+    learner = Learner(task.network(), task, schedule, torch.device("cpu"), compiled=False)
+    losses = [learner.step(task.draw(source), number, 0.1).item() for number in range(80)]
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
-    shown = torch.from_numpy(rungs[0].low[:1]).permute(0, 3, 1, 2).float() / 255
-    assert lesson.enlarged(learner.average, shown, 96).shape == (1, 3, 96, 96)
+    shown = torch.from_numpy(scaled[0].low[:1]).permute(0, 3, 1, 2).float() / 255
+    assert task.enlarged(learner.average, shown, 96).shape == (1, 3, 96, 96)
 
 
 def test_windows_of_implicit_networks_stay_in_their_patches() -> None:
@@ -57,15 +57,15 @@ def test_windows_of_implicit_networks_stay_in_their_patches() -> None:
 
     encoder = {"kind": "edsr", "channels": 8, "blocks": 1}
     spec = ModelSpec("made", published="liif", options={"encoder": encoder, "widths": [8, 8]})
-    lesson, schedule = lesson_for(spec), ScheduleSpec(batch=2, patch=12, warmup=2)
+    task, schedule = task_for(spec), ScheduleSpec(batch=2, patch=12, warmup=2)
     crops = np.random.default_rng(0).integers(0, 256, (3, 120, 120, 3)).astype(np.uint8)
-    scales, shares = lesson.scales(schedule, 6, 0)
+    scales, shares = task.scales(schedule, 6, 0)
     source = BatchSource(
-        crops, np.full(3, 1 / 3), [build_rung(crops, scale) for scale in scales], shares, schedule, 0
+        crops, np.full(3, 1 / 3), [scale_crops(crops, scale) for scale in scales], shares, schedule, 0
     )
-    learner = Learner(lesson.network(), lesson, schedule, torch.device("cpu"), compiled=False)
+    learner = Learner(task.network(), task, schedule, torch.device("cpu"), compiled=False)
     for number in range(12):
-        batch = lesson.draw(source)
+        batch = task.draw(source)
         ensemble = Ensemble.from_grid(batch.grid, torch.zeros(1))
         for axis in (ensemble.y, ensemble.x):
             assert min(int(places.min()) for places in axis.places) >= 0
@@ -84,14 +84,14 @@ def noise_gain_after_learning(steadiness: float) -> float:
     torch.manual_seed(0)
     crops = np.random.default_rng(0).integers(0, 256, (3, 72, 72, 3)).astype(np.uint8)
     source = BatchSource(
-        crops, np.full(3, 1 / 3), [build_rung(crops, Fraction(3, 2))], np.ones(1), schedule, 0
+        crops, np.full(3, 1 / 3), [scale_crops(crops, Fraction(3, 2))], np.ones(1), schedule, 0
     )
-    lesson = lesson_for(spec)
-    learner = Learner(lesson.network(), lesson, schedule, torch.device("cpu"), compiled=False, exact=True)
+    task = task_for(spec)
+    learner = Learner(task.network(), task, schedule, torch.device("cpu"), compiled=False, exact=True)
     for number in range(80):
-        learner.step(lesson.draw(source), number, 0.1)
+        learner.step(task.draw(source), number, 0.1)
     picture = torch.rand(1, 3, 24, 24)
     noise = 0.01 * torch.randn_like(picture)
     with torch.no_grad():
-        plain, shaken = (lesson.enlarged(learner.network, one, 48) for one in (picture, picture + noise))
+        plain, shaken = (task.enlarged(learner.network, one, 48) for one in (picture, picture + noise))
     return loss.noise_gain(plain, shaken, noise).item()
