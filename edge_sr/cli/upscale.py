@@ -29,7 +29,8 @@ from edge_sr.cli.options import (
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
-    from edge_sr.upscale.request import Report, Request
+    from edge_sr.upscale.dry_run import Outline
+    from edge_sr.upscale.request import Controls, Report, Request
     from edge_sr.video.film.film import Excerpt
 
 EXAMPLES = ("edge-sr upscale holiday.mp4 --height 1080", "edge-sr upscale photos --scale 2.7 -o larger")
@@ -88,6 +89,14 @@ Hwaccel = Annotated[
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.", rich_help_panel=RUN)]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say what would be done and about how long it takes; write nothing.",
+        rich_help_panel=RUN,
+    ),
+]
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="Fail when anything is damaged or left out.", rich_help_panel=RUN),
@@ -114,6 +123,7 @@ def upscale(
     resume: Resume = False,
     overwrite: Overwrite = False,
     strict: Strict = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Upscale a film, an image or a folder of images to any size.
@@ -125,12 +135,50 @@ def upscale(
     from edge_sr.cli.interrupts import stopping
     from edge_sr.cli.progress import Talker
     from edge_sr.upscale.request import Controls
-    from edge_sr.upscale.upscale import upscale as run
 
     talker = Talker()
     with stopping(talker.say) as stop:
-        report = run(_request(given), Controls(talker, stop))
-    typer.echo(json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report))
+        work = _dry_run if dry_run else _run
+        mapping, text = work(_request(given), Controls(talker, stop))
+    typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text)
+
+
+def _run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
+    from edge_sr.upscale.upscale import upscale as run
+
+    report = run(request, controls)
+    return report.mapping(), summary(report)
+
+
+def _dry_run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
+    from edge_sr.upscale.dry_run import outline
+
+    found = outline(request, controls)
+    return found.mapping(), preview(found)
+
+
+def preview(outline: Outline) -> str:
+    """The outline of a run, a fact a line."""
+    from edge_sr.cli.progress import clock
+
+    before, after = ("x".join(map(str, size)) for size in (outline.input_size, outline.output_size))
+    lines = [
+        f"would upscale {outline.input}, {before}, to {outline.output}, {after}",
+        f"model: {outline.model} {outline.model_reason}",
+        f"backend: {outline.backend} in {outline.precision}, encoder on {outline.encoder_backend}",
+    ]
+    if outline.codec is not None:
+        kept, lost = (", ".join(names) or "none" for names in (outline.tracks_kept, outline.tracks_lost))
+        lines.append(f"codec: {outline.codec}; tracks kept: {kept}; tracks lost: {lost}")
+    if outline.estimated_seconds is None or outline.estimated_bytes is None:
+        lines.append("time and size: unknown, as the film does not say how many frames it has")
+    else:
+        megabytes = outline.estimated_bytes / 1e6
+        lines.append(
+            f"about {clock(outline.estimated_seconds)} and {megabytes:.1f} MB for {outline.frames} frames, "
+            f"judged by {outline.sample_frames} of them"
+        )
+    return "\n".join(lines)
 
 
 def _request(given: dict[str, Any]) -> Request:

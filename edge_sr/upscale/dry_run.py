@@ -1,0 +1,170 @@
+"""What a run would do and roughly cost, told without writing the output: a sample is upscaled and thrown away."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.errors import InputNotFoundError, MediaError, OptionError
+from edge_sr.upscale.film_model import suited_model
+from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
+from edge_sr.upscale.request import Controls, Report, Request, Size, check_free, check_place
+from edge_sr.upscale.upscale import upscale
+from edge_sr.video.film.film import Excerpt, Film, FilmInfo
+from edge_sr.video.film.tracks import track_name
+from edge_sr.video.image.pictures import is_picture_name, read_info
+from edge_sr.video.opening import is_url, open_input
+
+# Enough for the encoder's first frames to matter little, few enough for a 4K film on two cores.
+SAMPLE_FRAMES = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """What would be done. Estimates are scaled from ``sample_frames`` frames that were really upscaled and encoded.
+
+    ``frames`` is 0 and the estimates are None where the film doesn't say how long it is.
+    """
+
+    input: str
+    output: str
+    frames: int
+    input_size: Size
+    output_size: Size
+    model: str
+    model_reason: str
+    backend: str
+    encoder_backend: str
+    precision: str
+    codec: str | None
+    tracks_kept: tuple[str, ...]
+    tracks_lost: tuple[str, ...]
+    sample_frames: int
+    estimated_seconds: float | None
+    estimated_bytes: int | None
+
+    def mapping(self) -> dict[str, Any]:
+        """The outline as JSON has it; keys without a value are left out."""
+        facts = dataclasses.asdict(self)
+        return {"dry_run": True, **{key: value for key, value in facts.items() if value is not None}}
+
+
+def outline(request: Request, controls: Controls) -> Outline:
+    """The outline of ``upscale(request)``; raises what that would refuse, and ``OptionError`` for a stream."""
+    path = Path(request.input)
+    if is_url(request.input) or request.input == "-":
+        raise OptionError("--dry-run reads a sample first, so it needs a file or a folder, not a stream")
+    if request.resume:
+        raise OptionError("--dry-run tells of a whole run: leave --resume out")
+    if path.is_dir():
+        return _folder(request, path, controls)
+    if path.exists() and is_picture_name(path):
+        return _picture(request, path, controls)
+    return _film(request, controls)
+
+
+def _film(request: Request, controls: Controls) -> Outline:
+    check_named_output(request)
+    with Film(request.input, request.excerpt) as film:
+        plan, info = plan_film(request, film, controls), film.info
+        lost = plan.joining.tracks.dropped
+    model, reason = (request.model, "(as asked for)") if request.model else suited_model(info)
+    settled = dataclasses.replace(request, model=model)
+    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
+        sample = Path(folder) / f"sample{plan.output.suffix}"
+        middle = _middle(request.excerpt, info)
+        report = upscale(
+            dataclasses.replace(settled, output=sample, excerpt=middle), Controls(stop=controls.stop)
+        )
+        size = sample.stat().st_size
+    share = info.frames / report.frames if info.frames else None
+    return Outline(
+        **_facts(request, plan.output, report, reason),
+        frames=info.frames,
+        tracks_kept=_kept(request, plan),
+        tracks_lost=lost,
+        estimated_seconds=None if share is None else round(report.frames / report.fps * share, 1),
+        estimated_bytes=None if share is None else round(size * share),
+    )
+
+
+def _middle(excerpt: Excerpt, info: FilmInfo) -> Excerpt:
+    """A few frames from the middle: the first ones of a film are often black."""
+    frames = max(0, info.frames - SAMPLE_FRAMES)
+    return Excerpt(excerpt.start + Fraction(frames // 2) / info.rate, SAMPLE_FRAMES / info.rate)
+
+
+def _kept(request: Request, plan: FilmPlan) -> tuple[str, ...]:
+    with open_input(request.input) as source:
+        return tuple(track_name(source.streams[index]) for index in plan.joining.tracks.kept)
+
+
+def _picture(request: Request, path: Path, controls: Controls) -> Outline:
+    report, name, size = _sample(request, path, request.output, controls)
+    output = request.output or path.with_name(name)
+    check_place(request.input, output)
+    if not request.overwrite:
+        check_free(output)
+    return _still(request, output, report, 1, report.seconds, size)
+
+
+def _folder(request: Request, path: Path, controls: Controls) -> Outline:
+    pictures = sorted(found for found in path.iterdir() if found.is_file() and is_picture_name(found))
+    if not pictures:
+        raise InputNotFoundError(f"expected images in {path}, found none")
+    report, _, size = _sample(request, pictures[0], None, controls)
+    share = sum(_pixels(picture) for picture in pictures) / _pixels(pictures[0])
+    output = request.output or path.with_name(f"{path.resolve().name}-{request.label}")
+    return _still(request, output, report, len(pictures), report.seconds * share, round(size * share))
+
+
+def _pixels(picture: Path) -> int:
+    """How many pixels; a picture that cannot be read costs nothing, and the run itself names it."""
+    try:
+        width, height = read_info(picture).size
+    except MediaError:
+        return 0
+    return width * height
+
+
+def _sample(request: Request, path: Path, output: Path | None, controls: Controls) -> tuple[Report, str, int]:
+    """The report of one picture upscaled in a folder of its own, its result's name and bytes."""
+    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
+        source = Path(folder) / path.name
+        source.symlink_to(path.resolve())
+        target = None if output is None else Path(folder) / f"sample{output.suffix}"
+        asked = dataclasses.replace(request, input=str(source), output=target)
+        report = upscale(asked, Controls(stop=controls.stop))
+        written = Path(report.output)
+        return report, written.name, written.stat().st_size
+
+
+def _still(request: Request, output: Path, report: Report, count: int, seconds: float, size: int) -> Outline:
+    reason = "(as asked for)" if request.model else "(the default for images)"
+    return Outline(
+        **_facts(request, output, report, reason),
+        frames=count,
+        tracks_kept=(),
+        tracks_lost=report.dropped,
+        estimated_seconds=round(seconds, 1),
+        estimated_bytes=size,
+    )
+
+
+def _facts(request: Request, output: Path, report: Report, reason: str) -> dict[str, Any]:
+    return {
+        "input": request.input,
+        "output": str(output),
+        "input_size": report.input_size,
+        "output_size": report.output_size,
+        "model": report.model,
+        "model_reason": reason,
+        "backend": report.backend,
+        "encoder_backend": report.encoder_backend,
+        "precision": report.precision,
+        "codec": report.codec,
+        "sample_frames": report.frames,
+    }

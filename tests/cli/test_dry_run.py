@@ -1,0 +1,90 @@
+"""``edge-sr upscale --dry-run``: what it tells is what a run then does, and nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.calling import Answer, Command
+from support.films import Making, make_film
+
+from edge_sr.tensors import reference_card
+
+FAST = ["--model", "diinn-nano", "--backend", "onnxruntime", "--precision", "fp32"]
+
+
+@pytest.fixture
+def upscale(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    monkeypatch.chdir(tmp_path)
+    return Command("upscale", monkeypatch, capsys)
+
+
+def refused(answer: Answer, code: int) -> str:
+    assert (answer.code, answer.out) == (code, "")
+    return answer.err
+
+
+def test_a_films_outline_is_what_the_run_does(upscale: Command, tmp_path: Path) -> None:
+    film = make_film(
+        tmp_path / "film.mkv",
+        Making(size=(32, 24), frames=30, audio=("eng",), subtitles=(("hello", 0, 400),)),
+    )
+    words = [film, "-o", "film.webm", "--scale", "2", *FAST]
+    told = upscale(*words, "--dry-run", "--json").json
+    assert list(tmp_path.iterdir()) == [film]
+    done = upscale(*words, "--json").json
+    for key in (
+        "output_size",
+        "input_size",
+        "model",
+        "backend",
+        "encoder_backend",
+        "precision",
+        "codec",
+        "frames",
+    ):
+        assert told[key] == done[key], key
+    assert Path(told["output"]).name == Path(done["output"]).name == "film.webm"
+    assert told["tracks_lost"] == done["dropped"]
+    assert told["dry_run"] is True
+    assert told["sample_frames"] == 12
+    assert told["estimated_seconds"] > 0
+    written = (tmp_path / "film.webm").stat().st_size
+    assert written / 4 < told["estimated_bytes"] < written * 4
+
+
+def test_the_text_names_model_tracks_and_cost(upscale: Command, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", Making(size=(32, 24), frames=6, audio=("eng",)))
+    answer = upscale(film, "--scale", "2", "--dry-run", "--backend", "onnxruntime", "--precision", "fp32")
+    assert answer.code == 0
+    for part in (
+        f"would upscale {film}, 32x24, to {film.with_name('film-64x48.mp4')}, 64x48",
+        "; override with --model ",
+        "backend: onnxruntime in fp32, encoder on onnxruntime",
+        "tracks kept: audio track 1 (aac, eng); tracks lost: none",
+        "MB for 6 frames, judged by 6 of them",
+    ):
+        assert part in answer.out
+
+
+def test_pictures_and_folders(upscale: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, size in (("a.png", (20, 16)), ("b.bmp", (40, 32))):
+        Image.fromarray(reference_card(*size)).save(folder / name)
+    one = upscale(folder / "b.bmp", "--scale", "2", "--dry-run", "--json", *FAST).json
+    assert one["output"] == str(folder / "b-80x64.png")
+    many = upscale(folder, "--scale", "2", "--dry-run", "--json", *FAST).json
+    assert (many["output"], many["frames"]) == (str(tmp_path / "photos-x2"), 2)
+    assert sorted(tmp_path.rglob("*")) == [folder, folder / "a.png", folder / "b.bmp"]
+
+
+def test_what_a_run_refuses_a_dry_run_refuses_too(upscale: Command, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", Making(size=(32, 24), frames=3))
+    (tmp_path / "there.mp4").write_bytes(b"")
+    asked = ["--scale", "2", "--dry-run", *FAST]
+    assert "exists already" in refused(upscale(film, "-o", "there.mp4", *asked), 2)
+    assert "leave --resume out" in refused(upscale(film, "--resume", *asked), 2)
+    assert "needs a file or a folder" in refused(upscale("rtsp://192.0.2.1/cam", *asked), 2)
+    assert "missing.mp4" in refused(upscale("missing.mp4", *asked), 4)
