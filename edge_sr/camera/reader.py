@@ -12,9 +12,8 @@ from typing import Any
 
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.errors import EdgeSRError
-from edge_sr.video.live.address import Address
 from edge_sr.video.live.sinks import SoundPlan
-from edge_sr.video.live.sources import Arrival, LiveSource, Sound, open_source
+from edge_sr.video.live.sources import Arrival, LiveSource, Sound, SourcePlan
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 # Packets of sound that may wait for the sink: some ten seconds.
@@ -48,11 +47,11 @@ class Thinner:
 class Reader:
     """Frames and sound of one source, however often it has to be opened.
 
-    Of the frames that come at ``rate`` every ``every``-th is kept. ``connections`` counts the times it was
-    opened, ``thinned`` the frames left out for ``rate`` and ``skipped`` those left out for ``every``.
+    Of the frames that come at the plan's rate every ``every``-th is kept. ``connections`` counts the times it was
+    opened, ``thinned`` the frames left out for that rate and ``skipped`` those left out for ``every``.
     """
 
-    def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None, say: Say) -> None:
+    def __init__(self, plan: SourcePlan, stop: threading.Event, say: Say) -> None:
         self.frames: Newest[tuple[int, Arrival]] = Newest()
         self.sounds: Newest[tuple[int, Sound]] = Newest(SOUNDS)
         self.connections = 0
@@ -61,9 +60,9 @@ class Reader:
         self.every = 1
         self._passed = 0
         self._halted = False
-        self._address, self._stop, self._rate, self._say = address, stop, rate, say
-        self._source: LiveSource = open_source(address, stop, rate)
-        self.source_rate = self._source.rate
+        self._plan, self._stop, self._say = plan, stop, say
+        self._source: LiveSource = plan.open(stop)
+        self.source_rate, rate = self._source.rate, plan.rate
         # A source that is slow enough as it is must not lose frames to its own jitter.
         slow = (
             rate is not None and self.source_rate is not None and self.source_rate <= rate * Fraction(21, 20)
@@ -119,7 +118,7 @@ class Reader:
                 if self._source.ends or self._halted:
                     return
             if not self._stop.is_set():
-                self._say(f"{self._address.shown} has gone silent: connecting again")
+                self._say(f"{self._plan.address.shown} has gone silent: connecting again")
                 self._come_back()
 
     def _read(self) -> None:
@@ -179,9 +178,9 @@ class Reader:
         began = time.monotonic()
         while not self._stop.wait(pause):
             try:
-                self._source = open_source(self._address, self._stop, self._rate)
+                self._source = self._plan.open(self._stop)
             except EdgeSRError:
                 pause = min(LONGEST_PAUSE, pause * 1.5)
                 continue
-            self._say(f"{self._address.shown} is back after {time.monotonic() - began:.1f} s")
+            self._say(f"{self._plan.address.shown} is back after {time.monotonic() - began:.1f} s")
             return

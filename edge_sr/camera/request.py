@@ -11,6 +11,7 @@ from edge_sr.errors import OptionError
 from edge_sr.grid import output_size
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.sinks import Outlet
+from edge_sr.video.live.sources import SourcePlan
 from edge_sr.video.pixels import even_neighbours
 
 
@@ -24,7 +25,9 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """One ``edge-sr camera``. ``rate`` is the deadline's, ``duration`` in seconds."""
+    """One ``edge-sr camera``. ``rate`` is the deadline's, ``duration`` in seconds;
+    ``protocols`` are what the source may open beside its own kind.
+    """
 
     source: Address
     outlet: Outlet | None
@@ -39,6 +42,11 @@ class Request:
     backend: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    protocols: frozenset[str] = frozenset()
+
+    @property
+    def source_plan(self) -> SourcePlan:
+        return SourcePlan(self.source, self.rate, self.protocols)
 
     def target(self, source: Size) -> Size:
         """The output's size for a source of that size; ``OptionError`` where it cannot be.

@@ -97,7 +97,7 @@ class Session:
 
     def _open_reader(self) -> Reader:
         try:
-            return Reader(self._request.source, threading.Event(), self._request.rate, self._say)
+            return Reader(self._request.source_plan, threading.Event(), self._say)
         except InputError as error:
             # A signal breaks off what FFmpeg waits for, which then looks like a bad source.
             if self._stop.is_set():

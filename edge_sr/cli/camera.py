@@ -19,6 +19,7 @@ from edge_sr.cli.options import (
     LiveModel,
     Overwrite,
     Precision,
+    Protocols,
     Scale,
     Size,
     Threads,
@@ -101,6 +102,7 @@ def camera(
         ),
     ] = None,
     overwrite: Overwrite = False,
+    allow_protocols: Protocols = None,
     as_json: Json = False,
 ) -> None:
     """Upscale a camera or a stream as it comes in, the newest frame first."""
@@ -109,6 +111,7 @@ def camera(
     from edge_sr.cli.interrupts import stopping
     from edge_sr.cli.progress import Talker
     from edge_sr.video.live.address import parse_address
+    from edge_sr.video.protocols import parse_protocols
 
     _check_places(source, output, serve, as_json)
     _check_companions(output, codec, fps, min_scale)
@@ -128,6 +131,7 @@ def camera(
         backend=backend,
         precision=precision,
         threads=threads,
+        protocols=parse_protocols(allow_protocols),
     )
     talker = Talker()
     with stopping(talker.say) as stop:

@@ -128,12 +128,15 @@ Precision = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+# More than any machine has cores; a library asked for as many threads would take the machine down.
+MOST_THREADS = 1024
 Threads = Annotated[
     int | None,
     typer.Option(
         "--threads",
         metavar="N",
         min=1,
+        max=MOST_THREADS,
         help="CPU threads for the network.",
         show_default="all cores that the process may use",
         rich_help_panel=NETWORK,
@@ -148,6 +151,15 @@ Codec = Annotated[
         autocompletion=complete_codecs,
         show_default="x264, in WebM vp9",
         rich_help_panel=FILM,
+    ),
+]
+Protocols = Annotated[
+    str | None,
+    typer.Option(
+        "--allow-protocols",
+        metavar="P,...",
+        help="What a playlist may open beside files of its folder, or an address beside addresses: file,http or all.",
+        rich_help_panel=RUN,
     ),
 ]
 Overwrite = Annotated[

@@ -22,6 +22,7 @@ from edge_sr.cli.options import (
     Model,
     Overwrite,
     Precision,
+    Protocols,
     Scale,
     Size,
     Threads,
@@ -124,6 +125,7 @@ def upscale(
     overwrite: Overwrite = False,
     strict: Strict = False,
     dry_run: DryRun = False,
+    allow_protocols: Protocols = None,
     as_json: Json = False,
 ) -> None:
     """Upscale a film, an image or a folder of images to any size.
@@ -185,6 +187,7 @@ def _request(given: dict[str, Any]) -> Request:
     """The request of the command line's words, by their names in ``upscale``."""
     from edge_sr.grid import parse_scale
     from edge_sr.upscale.request import Request
+    from edge_sr.video.protocols import parse_protocols
 
     as_given = (
         "input",
@@ -205,6 +208,7 @@ def _request(given: dict[str, Any]) -> Request:
         size=None if given["size"] is None else parse_size(given["size"]),
         region=None if given["region"] is None else parse_region(given["region"]),
         excerpt=_excerpt(given["start"], given["duration"]),
+        protocols=parse_protocols(given["allow_protocols"]),
         go_on=command_to_go_on(sys.argv[1:]),
     )
 

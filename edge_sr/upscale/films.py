@@ -28,7 +28,13 @@ def upscale_film(request: Request, controls: Controls) -> Report:
     """One film; interrupted or failed, what was made so far stays and can be gone on with."""
     check_named_output(request)
     threads = max(1, available_cores() // 4)
-    with Film(request.input, request.excerpt, hwaccel=request.hwaccel, threads=threads) as film:
+    with Film(
+        request.input,
+        request.excerpt,
+        hwaccel=request.hwaccel,
+        threads=threads,
+        protocols=request.protocols,
+    ) as film:
         plan = plan_film(request, film, controls)
         if is_finished(request, plan.output):
             return finished_report(request, film, plan, controls)

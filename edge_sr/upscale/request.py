@@ -55,6 +55,7 @@ class Request:
     resume: bool = False
     overwrite: bool = False
     strict: bool = False
+    protocols: frozenset[str] = frozenset()
     go_on: str = "the same command with --resume"
     segment_frames: int | None = None
 

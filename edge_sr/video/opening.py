@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from edge_sr.errors import (
     ResourceError,
     UnreachableError,
 )
+from edge_sr.video.protocols import opening_options
 
 if TYPE_CHECKING:
     import av.container
@@ -34,20 +35,23 @@ def is_url(name: str) -> bool:
     return "://" in name or ("%" in name and not Path(name).exists())
 
 
-def open_input(name: str, hwaccel: str = "none") -> av.container.InputContainer:
+def open_input(
+    name: str, hwaccel: str = "none", protocols: Collection[str] = ()
+) -> av.container.InputContainer:
     """The opened film; ``InputNotFoundError``, ``UnreachableError`` or ``MediaError`` when it cannot be.
 
     ``hwaccel`` is one of ``auto`` (CUDA where it opens, else the CPU), ``none`` and ``cuda`` (``MissingError``
-    where it does not open).
+    where it does not open). ``protocols`` may be used beside those that the input's own kind needs.
     """
     if not is_url(name) and not Path(name).exists():
         raise InputNotFoundError(f"no such file or folder: {name}")
     if Path(name).is_file() and Path(name).stat().st_size == 0:
         raise MediaError(f"{name} is empty, expected a film or a picture")
-    container, reason = _on_gpu(name, hwaccel)
+    options = opening_options(name, _kind(name), protocols)
+    container, reason = _on_gpu(name, hwaccel, options)
     if container is not None:
         return container
-    container = _on_cpu(name)
+    container = _on_cpu(name, options)
     if hwaccel == "cuda":
         container.close()
         raise MissingError(
@@ -63,16 +67,23 @@ def decoder_note(hwaccel: str, accelerated: bool) -> str:
     return "decoded on the CPU: FFmpeg opens no decoder of the GPU for it here"
 
 
-def _on_cpu(name: str) -> av.container.InputContainer:
+def _kind(name: str) -> str:
+    scheme, separator, _ = name.partition("://")
+    return scheme.lower() if separator and not Path(name).exists() else "file"
+
+
+def _on_cpu(name: str, options: dict[str, str]) -> av.container.InputContainer:
     import av
 
     try:
-        return av.open(name, metadata_errors="replace", timeout=(30, 60))
+        return av.open(name, options=options, metadata_errors="replace", timeout=(30, 60))
     except av.error.FFmpegError as error:
         raise _unreadable(name, error) from error
 
 
-def _on_gpu(name: str, hwaccel: str) -> tuple[av.container.InputContainer | None, str]:
+def _on_gpu(
+    name: str, hwaccel: str, options: dict[str, str]
+) -> tuple[av.container.InputContainer | None, str]:
     """The film with the GPU's decoder, or why not; a film that cannot be read at all shows on the CPU."""
     import av
     from av.codec.hwaccel import HWAccel, hwdevices_available
@@ -83,7 +94,8 @@ def _on_gpu(name: str, hwaccel: str) -> tuple[av.container.InputContainer | None
         return None, "none was found"
     device = HWAccel(device_type="cuda", allow_software_fallback=hwaccel == "auto")
     try:
-        return av.open(name, metadata_errors="replace", timeout=(30, 60), hwaccel=device), ""
+        opened = av.open(name, options=options, metadata_errors="replace", timeout=(30, 60), hwaccel=device)
+        return opened, ""
     except (av.error.FFmpegError, RuntimeError) as error:
         return None, f"FFmpeg says: {error}"
 

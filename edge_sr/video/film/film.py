@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -79,7 +79,13 @@ class Film:
     """
 
     def __init__(
-        self, name: str, excerpt: Excerpt = Excerpt(), *, hwaccel: str = "none", threads: int = 1
+        self,
+        name: str,
+        excerpt: Excerpt = Excerpt(),
+        *,
+        hwaccel: str = "none",
+        threads: int = 1,
+        protocols: Collection[str] = (),
     ) -> None:
         self.name = name
         self.excerpt = excerpt
@@ -87,7 +93,7 @@ class Film:
         self.bad_frames = 0
         self.decoded = 0
         self.warnings: list[str] = []
-        self._container = open_input(name, hwaccel)
+        self._container = open_input(name, hwaccel, protocols)
         try:
             self._stream: Any = picture_stream(Path(name).name, self._container)
             # For progress and rate control alone: timestamps never come from it.

@@ -22,6 +22,7 @@ from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address
 from edge_sr.video.opening import frame_rate, picture_stream
+from edge_sr.video.protocols import opening_options
 
 if TYPE_CHECKING:
     import av
@@ -66,26 +67,37 @@ class LiveSource(Protocol):
     def close(self) -> None: ...
 
 
-def open_source(address: Address, stop: threading.Event, rate: Fraction | None = None) -> LiveSource:
-    """The opened source; ``rate`` is what a camera is asked for.
+@dataclasses.dataclass(frozen=True)
+class SourcePlan:
+    """What the source is opened with; ``rate`` is what a camera is asked for.
 
-    Raises ``InputNotFoundError``, ``UnreachableError``, ``MediaError``, ``InputError`` or ``MissingError``. A
-    wait inside ends early once ``stop`` is set.
+    ``protocols`` may be used beside those that the address needs by itself.
     """
-    if address.kind in ("gst", "csi"):
-        from edge_sr.video.live.gstreamer import GStreamerSource
 
-        return GStreamerSource(address, stop, rate)
-    return StreamSource(address, stop, rate)
+    address: Address
+    rate: Fraction | None = None
+    protocols: frozenset[str] = frozenset()
+
+    def open(self, stop: threading.Event) -> LiveSource:
+        """The opened source; a wait inside ends early once ``stop`` is set.
+
+        Raises ``InputNotFoundError``, ``UnreachableError``, ``MediaError``, ``InputError`` or ``MissingError``.
+        """
+        if self.address.kind in ("gst", "csi"):
+            from edge_sr.video.live.gstreamer import GStreamerSource
+
+            return GStreamerSource(self.address, stop, self.rate)
+        return StreamSource(self, stop)
 
 
 class StreamSource:
     """Whatever FFmpeg opens: a film at its own pace, from a file or a pipe, a capture device or a stream."""
 
-    def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None = None) -> None:
+    def __init__(self, plan: SourcePlan, stop: threading.Event) -> None:
+        address = plan.address
         self._stop = stop
         self._arrivals: dict[int, float] = {}
-        self._container = _open(address, rate)
+        self._container = _open(plan)
         try:
             self._video = picture_stream(address.shown, self._container)
             _decode_without_delay(self._video)
@@ -164,10 +176,13 @@ class _Pace:
         return time.monotonic()
 
 
-def _open(address: Address, rate: Fraction | None) -> Any:
+def _open(plan: SourcePlan) -> Any:
     import av
 
-    name, form, options = _request(address, rate)
+    address = plan.address
+    name, form, options = _request(address, plan.rate)
+    if address.kind != "device":
+        options.update(opening_options(name, address.kind, plan.protocols))
     read = PLAYLIST_READ_SECONDS if address.kind.startswith("http") else READ_SECONDS
     # A pipe and a file may be as slow as they like.
     timeout = (OPEN_SECONDS, read) if address.is_network else None
