@@ -9,6 +9,7 @@ was expected, what was found, and what to run next, in one line.
     │   ├── OutputExistsError       the output is already there
     │   ├── OutputFolderError       the output folder is absent or not writable
     │   ├── UnknownNameError        a model, target or backend nobody knows
+    │   ├── LifetimeError           an object that is closed, busy, or of another process
     │   └── ShapeError              an array or a size that does not fit the request
     ├── MissingError (3)            a package, compiler or device library to install
     ├── InputError (4)              something given is missing, unreadable or wrong
@@ -66,6 +67,10 @@ class UnknownNameError(OptionError, LookupError):
         near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
         guess = f"; did you mean {near[0]}?" if near else ";"
         return cls(f"unknown {kind} {name!r}{guess} known: {', '.join(known)}{hint}")
+
+
+class LifetimeError(OptionError, RuntimeError):
+    pass
 
 
 class ShapeError(OptionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from support.decoder_reference import Case, decode, random_case
 
 from edge_sr.backends.native import decoder as native
 from edge_sr.backends.native import library as native_library
-from edge_sr.errors import BundleError, MissingError, ShapeError, UnknownNameError
+from edge_sr.backends.native.calls import Calls
+from edge_sr.errors import BundleError, LifetimeError, MissingError, ShapeError, UnknownNameError
 
 needs_library = pytest.mark.skipif(not native.available(), reason=f"no native library: {native.why_not()}")
 KERNELS = native.kernels()
@@ -249,8 +251,51 @@ def test_unknown_kernel_and_closed_decoder() -> None:
     decoder = native.NativeDecoder(case.weights, case.widths, case.mode, True)
     decoder.close()
     decoder.close()
-    with pytest.raises(ShapeError, match="closed"):
+    with pytest.raises(LifetimeError, match="closed"):
         decoder.decode(*case.arguments)
+
+
+@needs_library
+def test_closing_waits_for_those_who_decode() -> None:
+    """Weights freed under a running call crash, or give other pictures."""
+    case = random_case(17, lr=(60, 80), output=(240, 320), widths=(32, 32))
+    expected = run(case)
+    for _ in range(20):
+        decoder = native.NativeDecoder(case.weights, case.widths, case.mode, True, 1)
+        results: list[np.ndarray[Any, Any]] = []
+        begun = threading.Barrier(5)
+
+        def work(decoder: native.NativeDecoder = decoder, results: list[Any] = results) -> None:
+            begun.wait()  # noqa: B023 - joined in the same turn
+            while True:
+                try:
+                    results.append(decoder.decode(*case.arguments))
+                except LifetimeError:
+                    return
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        closing = [threading.Thread(target=decoder.close) for _ in range(2)]
+        for thread in closing:
+            thread.start()
+        for thread in (*closing, *threads):
+            thread.join()
+        assert all(np.array_equal(result, expected) for result in results)
+
+
+@needs_library
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_that_was_forked_during_a_call_can_close() -> None:
+    calls = Calls()
+    with calls.one():
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            calls.end()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_absent_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
 from edge_sr.backends.openvino import runner as openvino_runner
 from edge_sr.backends.registry import choose_backend
 from edge_sr.bundle import Bundle
-from edge_sr.errors import MissingError, OptionError
+from edge_sr.errors import LifetimeError, MissingError, OptionError
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
@@ -36,6 +39,22 @@ def test_fp32_is_float32_and_bf16_is_not(nano: Bundle) -> None:
 def test_float16_is_refused(nano: Bundle) -> None:
     with pytest.raises(OptionError, match="float16"):
         Upscaler(nano, backend="openvino", precision="fp16", threads=1)
+
+
+@needs_openvino
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_of_a_process_that_opened_it_is_told_so(nano: Bundle) -> None:
+    """It would wait for ever for threads that the fork left behind."""
+    with Upscaler(nano, backend="openvino", precision="fp32", threads=1):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            try:
+                Upscaler(nano, backend="openvino", precision="fp32", threads=1)
+            except LifetimeError as error:
+                os._exit(0 if "forked" in str(error) else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_absence_names_the_extra(nano: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

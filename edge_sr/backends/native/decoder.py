@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.backends.native.calls import Calls
 from edge_sr.backends.native.library import (
     Network,
     Request,
@@ -178,8 +179,8 @@ class NativeDecoder:
     ``weights``, float32: ``synthesis.{i}.weight`` (D_i, inputs), ``synthesis.{i}.bias``, in mode 3
     ``modulation.{i}.weight`` (D_i, D_{i-1}) for i >= 1, ``last.weight`` (3, D), ``last.bias``. Modes 1, 2 and
     3 (DIINN's split form). ``kernel``: ``auto`` (the fastest exact one) or a name from ``kernels()``. Several
-    threads may decode at once. Raises ``MissingError`` without the library, ``BundleError`` for weights that
-    do not fit the description.
+    threads may decode at once; ``close`` waits for them, and decoding afterwards raises ``LifetimeError``.
+    Raises ``MissingError`` without the library, ``BundleError`` for weights that do not fit the description.
     """
 
     def __init__(
@@ -192,6 +193,7 @@ class NativeDecoder:
         kernel: str = "auto",
     ) -> None:
         self._handle: ctypes.c_void_p | None = None
+        self._calls = Calls()
         need_kernel(kernel)
         if mode not in (1, 2, 3) or not widths:
             raise BundleError(
@@ -222,21 +224,20 @@ class NativeDecoder:
         ``image``: ``1 x h x w x 3``, uint8 or float32 in [0, 1], needed
         with a bilinear base only. ``rows`` (Ht) and ``cols`` (Wt) index ``maps``; offsets in half LR pixels,
         of Ht and Wt elements in any shape. The result is uint8 or float32 in [0, 1], as ``out``, ``image``
-        or, lacking both, ``dtype`` is. Raises ``ShapeError`` when arrays do not fit each other.
+        or, lacking both, ``dtype`` is. Raises ``ShapeError`` when arrays do not fit each other, ``LifetimeError``
+        once the decoder was closed.
         """
-        if self._handle is None:
-            raise ShapeError("the native decoder was closed: create another")
         call = _Call(self, maps, image, (rows, cols, offset_y, offset_x))
         result = call.target(out, dtype)
         request = call.request(float(np.asarray(ratio).reshape(-1)[0]), result, self.threads)
-        check(loaded().esr_decode(self._handle, ctypes.byref(request)))
+        with self._calls.one():
+            check(loaded().esr_decode(self._handle, ctypes.byref(request)))
         return result
 
     def close(self) -> None:
-        """Frees the packed weights; closing twice is harmless."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            loaded().esr_decoder_destroy(handle)
+        """Frees the packed weights once nobody decodes; closing twice is harmless."""
+        if self._calls.end() and self._handle is not None:
+            loaded().esr_decoder_destroy(self._handle)
 
     def __enter__(self) -> NativeDecoder:
         return self

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.errors import BundleError
+from edge_sr.errors import BundleError, LifetimeError
 from edge_sr.optional import require
 
 # The plugin lowers float32 by itself where the processor has bfloat16, unless told what to compute in.
 HINTS = {"fp32": "f32", "bf16": "bf16"}
 # Sides of two pictures whose maps tell how maps grow.
 PROBES = (16, 32)
+# Processes that opened the plugin: this one, and those that it was forked from.
+_OPENED_IN: set[int] = set()
 
 
 @functools.cache
@@ -27,6 +30,16 @@ def has_bf16() -> bool:
     except ImportError:
         return False
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _check_process() -> None:
+    """The plugin's threads are the process's, and a fork leaves them behind: a child would wait for ever."""
+    if _OPENED_IN - {os.getpid()}:
+        raise LifetimeError(
+            "OpenVINO was opened before the process forked: fork first, start children with "
+            "multiprocessing's spawn, or use --backend onnxruntime"
+        )
+    _OPENED_IN.add(os.getpid())
 
 
 def computes_in(precision: str) -> str:
@@ -53,13 +66,14 @@ class OpenVinoEncoder:
     very maps that it has in the whole. ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one
     of ``int8``. Maps are float32, or with ``half_maps`` the bits of bfloat16 as uint16, in half the memory: what a
     decoder in ``bf16`` rounds to anyway. Raises ``MissingError`` without OpenVINO, ``BundleError`` for a graph it
-    refuses.
+    refuses, ``LifetimeError`` in a process forked from one that had opened it.
     """
 
     backend = "openvino"
 
     def __init__(self, graph: Path, precision: str, threads: int, *, half_maps: bool = False) -> None:
         self._openvino = require("openvino", "the OpenVINO encoder")
+        _check_process()
         self._half = half_maps
         options = {
             "INFERENCE_NUM_THREADS": threads,

@@ -1,0 +1,45 @@
+"""Calls into a C object that several threads share: it is freed when the last of them has returned."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+from edge_sr.errors import LifetimeError
+
+
+class Calls:
+    """Counts the calls under way; after ``end`` there are no more."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._running = 0
+        self._ended = False
+        self._process = os.getpid()
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """One call; ``LifetimeError`` after ``end``."""
+        with self._change:
+            if self._ended:
+                raise LifetimeError("the native decoder was closed: create another")
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._running -= 1
+                self._change.notify_all()
+
+    def end(self) -> bool:
+        """Admits no further call and waits for those under way; whether this was the first to end them."""
+        if os.getpid() != self._process:
+            # The calls that a fork found under way are the parent's, and their lock may be held for ever.
+            first, self._ended = not self._ended, True
+            return first
+        with self._change:
+            first, self._ended = not self._ended, True
+            self._change.wait_for(lambda: self._running == 0)
+            return first
