@@ -32,6 +32,7 @@ was expected, what was found, and what to run next, in one line.
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
 
 from edge_sr.masking import masked_values
@@ -143,3 +144,22 @@ class EngineError(ResourceError):
 
 class InterruptedRun(EdgeSRError):
     exit_code = 130
+
+
+OUT_OF_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def as_ours(error: BaseException) -> EdgeSRError | None:
+    """The error of this tree that an error of Python's own stands for; None for what is no fault of the machine."""
+    if isinstance(error, EdgeSRError):
+        return error
+    number = getattr(error, "errno", None)
+    if isinstance(error, MemoryError) or number == errno.ENOMEM:
+        return MemoryLimitError("not enough memory: close other programs, or use a smaller size")
+    if not isinstance(error, OSError):
+        return None
+    place = "" if error.filename is None else f"{error.filename}: "
+    reason = f"{place}{error.strerror or error}"
+    if number in OUT_OF_DISK:
+        return DiskFullError(f"no space left: {reason}")
+    return ResourceError(f"the system refuses it: {reason}")

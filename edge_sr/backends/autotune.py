@@ -22,6 +22,8 @@ from edge_sr.backends.registry import BACKENDS, Backend, choose_backend
 from edge_sr.bundle import Bundle
 from edge_sr.errors import EdgeSRError, OptionError
 from edge_sr.grid import sampling_grid
+from edge_sr.json_file import read_json
+from edge_sr.machine.cache import choices_folder
 from edge_sr.machine.description import cpu_name, package_version
 from edge_sr.tensors import reference_card
 from edge_sr.version import __version__
@@ -32,6 +34,7 @@ ROUNDS = 5
 # INT8 costs some hundredths of a dB: for less time than this, relative to the best FP32, it pays.
 WORTH = 0.85
 MEASURED = ("fp32", "int8")
+MOST_BYTES = 1 << 16
 # Their engines are built for chosen sizes, so they are asked for by name.
 BY_NAME_ALONE = ("tensorrt", "tensorrt-rtx")
 
@@ -94,10 +97,11 @@ def placement_for(precision: str, bundle: Bundle, backend: Backend) -> str | Non
 def known_times(bundle: Bundle, threads: int) -> dict[str, float]:
     """Milliseconds for one small frame by ``BACKEND PRECISION``, measured now unless they are on file."""
     identity = device_identity(threads)
-    path = cache_folder() / f"{_digest(bundle, identity)}.json"
+    folder = choices_folder()
+    path = None if folder is None else folder / f"{_digest(bundle, identity)}.json"
     try:
-        stored: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["milliseconds"]
-        return {str(name): float(spent) for name, spent in stored.items()}
+        stored = {} if path is None else read_json(path, MOST_BYTES)
+        return {str(name): float(spent) for name, spent in stored["milliseconds"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         times = dict(_measure(bundle, threads))
         _store(path, {"bundle": bundle.name, "device": identity, "milliseconds": times})
@@ -110,12 +114,6 @@ def device_identity(threads: int) -> dict[str, str]:
     kernels = _native_kernels()
     machine = {"processor": cpu_name(), "threads": str(threads), "native": kernels, "edge-sr": __version__}
     return {**machine, **packages}
-
-
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/edge-sr/choices``, else below ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edge-sr" / "choices"
 
 
 def _usable(bundle: Bundle) -> Iterator[Backend]:
@@ -201,8 +199,10 @@ def _digest(bundle: Bundle, identity: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps([graphs, identity]).encode()).hexdigest()[:24]
 
 
-def _store(path: Path, content: object) -> None:
-    """A cache that cannot be written is measured again next time, no more."""
+def _store(path: Path | None, content: object) -> None:
+    """Where nothing can be kept, it is measured again next time, no more."""
+    if path is None:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".part")

@@ -13,13 +13,14 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from edge_sr.cli.options import closing
-from edge_sr.errors import EdgeSRError
+from edge_sr.cli.streams import enduring_streams
+from edge_sr.errors import EdgeSRError, as_ours
 from edge_sr.machine.process_title import hide_secrets
 from edge_sr.masking import MaskedStream, remember
 from edge_sr.version import __version__
@@ -107,14 +108,22 @@ def main() -> None:
     """Run the command line; never returns. Usage errors end it with 2, Ctrl-C with 130."""
     debug = _take_debug(sys.argv)
     warnings.formatwarning = lambda message, *_, **__: f"edge-sr: {message}\n"
-    with _secrets_hidden():
-        try:
-            app(prog_name="edge-sr")
-        except EdgeSRError as error:
-            _end(str(error), error.exit_code, debug)
-        except Exception as error:
+    try:
+        with enduring_streams(), _secrets_hidden():
+            _run(debug)
+    except EdgeSRError as error:
+        _end(str(error), error.exit_code, debug)
+
+
+def _run(debug: bool) -> None:
+    try:
+        app(prog_name="edge-sr")
+    except Exception as error:
+        explained = as_ours(error)
+        if explained is None:
             found = f"{type(error).__name__}: {error}"
             _end(f"unexpected {found}; run it again with --debug for the traceback", 1, debug)
+        _end(str(explained), explained.exit_code, debug)
 
 
 @contextlib.contextmanager
@@ -140,7 +149,7 @@ def _take_debug(arguments: list[str]) -> bool:
     return found
 
 
-def _end(message: str, code: int, debug: bool) -> None:
+def _end(message: str, code: int, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
     print(f"edge-sr: {' '.join(message.split())}", file=sys.stderr)

@@ -9,6 +9,7 @@ from edge_sr.errors import MemoryLimitError
 
 # What the interpreter, the libraries and a small network take.
 BASE_BYTES = 400 << 20
+OUT_OF_MEMORY = ("alloc", "out of memory", "not enough memory", "resource temporarily unavailable")
 
 
 def available_bytes() -> int | None:
@@ -25,6 +26,12 @@ def require_bytes(need: int, what: str) -> None:
             f"{what} needs about {need / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB are free: "
             "use a smaller scale or --region"
         )
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether a library that knows no better error means that memory, or room for threads, is gone."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in OUT_OF_MEMORY)
 
 
 def peak_rss_mb() -> float | None:

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import (
+    OUT_OF_DISK,
     DiskFullError,
     EdgeSRError,
     InputNotFoundError,
     MediaError,
+    MemoryLimitError,
     MissingError,
     ResourceError,
     UnreachableError,
+    as_ours,
 )
 from edge_sr.video.protocols import opening_options
 
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     import av.container
     import av.video.stream
 
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What the machine lacks says nothing about the film.
+SHORT_OF = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 UNREACHABLE = {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET}
 NVIDIA_DEVICE = Path("/dev/nvidia0")
 HARDWARE_DECODERS = ("auto", "none", "cuda")
@@ -120,6 +124,8 @@ def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
 
 
 def _unreadable(name: str, error: Any) -> EdgeSRError:
+    if error.errno in SHORT_OF:
+        return as_ours(error) or ResourceError(f"{name} cannot be opened: {error.strerror}")
     if error.errno in UNREACHABLE or type(error).__name__.startswith("HTTP"):
         return UnreachableError(f"{name} cannot be reached: {error.strerror}")
     return MediaError(f"{name} is not a film or picture that FFmpeg can open: {error.strerror}")
@@ -140,6 +146,8 @@ def writing(name: str) -> Iterator[None]:
 
 def write_error(name: str, error: Any) -> ResourceError:
     """The error of the project's tree that says why ``name`` could not be written."""
-    if error.errno in DISK_FULL:
+    if error.errno in OUT_OF_DISK:
         return DiskFullError(f"no space left for {name}: free some")
+    if error.errno == errno.ENOMEM:
+        return MemoryLimitError(f"not enough memory to write {name}: use a smaller size")
     return ResourceError(f"{name} cannot be written: {error.strerror or error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,26 @@ def test_a_cache_that_cannot_be_written_stops_nothing(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert choice.known_times(nano, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"milliseconds": {"native fp32": ' + "9" * 10_000 + "}}", '{"milliseconds": {"a": []}}'],
+)
+def test_a_damaged_file_is_measured_again(nano: Bundle, cache: Path, text: str) -> None:
+    times = choice.known_times(nano, 1)
+    (file,) = cache.iterdir()
+    file.write_text(text)
+    assert choice.known_times(nano, 1).keys() == times.keys()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_in_the_caches_place_is_not_waited_for(nano: Bundle, cache: Path) -> None:
+    times = choice.known_times(nano, 1)
+    (file,) = cache.iterdir()
+    file.unlink()
+    os.mkfifo(file)
+    assert choice.known_times(nano, 1).keys() == times.keys()
 
 
 def test_the_precision_is_the_same_at_every_size(nano: Bundle) -> None:

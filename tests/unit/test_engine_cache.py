@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from edge_sr.engines.store.cache import SCHEMA, Engine, EngineCache
 from edge_sr.engines.store.identity import BuildSettings, EngineKey, EngineManifest, Proof, ShapeRange, Tensor
 from edge_sr.engines.store.prune import Limits, prune
 from edge_sr.engines.store.sealed import read_sealed, write_sealed
-from edge_sr.errors import EngineError, OutputFolderError
+from edge_sr.errors import EngineError, OptionError, OutputFolderError
+from edge_sr.machine.cache import choices_folder, engines_folder
 
 DATA = random.Random(7).randbytes(3000)
 SHAPE = ShapeRange((1, 8, 8, 3), (1, 16, 16, 3), (1, 16, 16, 3))
@@ -240,3 +242,70 @@ def test_timings_are_kept_for_one_gpu_and_release(tmp_path: Path) -> None:
     assert TimingCache(tmp_path, dataclasses.replace(on_gpu, precision="fp32")).load() == b"timings"
     assert TimingCache(tmp_path, dataclasses.replace(on_gpu, version="2.0")).load() == b""
     assert TimingCache(tmp_path, dataclasses.replace(on_gpu, gpu="NVIDIA T4")).load() == b""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 200_000,
+        '{"manifest": [], "sha256": ""}',
+        "9" * 10_000,
+        '{"manifest": {"schema": 1}}',
+        "\0",
+        "{}",
+    ],
+)
+def test_one_bad_manifest_hides_no_other_engine(cache: EngineCache, engine: Engine, text: str) -> None:
+    (cache.folder / "bad.json").write_text(text)
+    (cache.folder / "bad.engine").write_bytes(DATA)
+    found = {path.stem: reason for path, _, reason in cache.check()}
+    assert found[engine.path.stem] == ""
+    assert "manifest" in found["bad"]
+    assert cache.find(KEY) == engine
+
+
+def test_what_is_no_file_hides_no_engine_and_stays(cache: EngineCache, engine: Engine) -> None:
+    os.mkfifo(cache.folder / "pipe.json")
+    os.mkfifo(cache.folder / "pipe.engine")
+    (cache.folder / "folder.engine").mkdir()
+    (cache.folder / "folder.json").mkdir()
+    assert [path.stem for path, _, reason in cache.check() if not reason] == [engine.path.stem]
+    prune(cache, Limits(stale=False))
+    assert (cache.folder / "folder.engine").is_dir()
+    assert not (cache.folder / "pipe.engine").exists()
+    assert cache.find(KEY) == engine
+
+
+def test_a_cache_that_cannot_be_locked_is_still_read(cache: EngineCache, engine: Engine) -> None:
+    shutil.rmtree(cache.folder / "locks")
+    (cache.folder / "locks").write_text("")
+    again = EngineCache(cache.folder)
+    assert again.find(KEY) == engine
+    assert not again.is_locked(KEY.name)
+    with pytest.raises(OutputFolderError, match="EDGE_SR_CACHE"), again.lock(KEY.name):
+        pass
+
+
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo])
+def test_a_cache_that_is_no_folder_is_named(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "cache")
+    with pytest.raises(OutputFolderError, match="EDGE_SR_CACHE"):
+        EngineCache(tmp_path / "cache")
+
+
+def test_without_a_home_the_cache_must_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("EDGE_SR_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    assert choices_folder() is None
+    with pytest.raises(OptionError, match="EDGE_SR_CACHE"):
+        EngineCache()
+    monkeypatch.setattr(Path, "home", lambda: Path())
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert choices_folder() is None
+    monkeypatch.setenv("EDGE_SR_CACHE", str(tmp_path))
+    assert (engines_folder(), choices_folder()) == (tmp_path, tmp_path / "choices")

@@ -16,6 +16,7 @@ from edge_sr.backends.tiles import TILE_PIXELS, TILE_VALUES, Tile, decoder_strip
 from edge_sr.bundle import Bundle
 from edge_sr.errors import BundleError, MemoryLimitError
 from edge_sr.grid import SamplingGrid
+from edge_sr.machine.memory import ran_out
 from edge_sr.optional import require
 
 
@@ -25,24 +26,27 @@ def open_session(graph: Path, threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    # What goes wrong is raised; the log would tell it a second time, in other words.
+    options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no public base class
+        if ran_out(error):
+            raise MemoryLimitError(f"not enough memory to open {graph.name}: close other programs") from error
         raise BundleError(f"ONNX Runtime refuses {graph.name}: {str(error).splitlines()[0]}") from error
 
 
 def run_session(session: Any, feeds: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """The session's only output; ``MemoryLimitError`` when there is no room for it."""
+    """The session's only output; ``MemoryLimitError`` without room for it, ``BundleError`` for what else fails."""
     try:
         result: NDArray[Any] = session.run(None, feeds)[0]
     except Exception as error:
-        if "alloc" in str(error).lower():
+        if ran_out(error):
             raise MemoryLimitError(
-                f"not enough memory for this size: {str(error).splitlines()[0]}"
+                "not enough memory for this size: use a smaller scale or --region"
             ) from error
-        raise
+        raise BundleError(f"ONNX Runtime cannot run the graph: {str(error).splitlines()[0]}") from error
     return result
 
 

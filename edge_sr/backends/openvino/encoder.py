@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.errors import BundleError, LifetimeError
+from edge_sr.errors import BundleError, LifetimeError, MemoryLimitError
+from edge_sr.machine.memory import ran_out
 from edge_sr.optional import require
 
 # The plugin lowers float32 by itself where the processor has bfloat16, unless told what to compute in.
@@ -48,6 +49,14 @@ def computes_in(precision: str) -> str:
     return "bf16" if lowered else "fp32"
 
 
+def refused(graph: Path, error: RuntimeError) -> BundleError | MemoryLimitError:
+    """What OpenVINO's error stands for. Its lines lead from the outside in, and the last one says why."""
+    if ran_out(error):
+        return MemoryLimitError(f"not enough memory to run {graph.name}: close other programs")
+    reason = str(error).strip().splitlines() or ["it does not say why"]
+    return BundleError(f"OpenVINO refuses {graph.name}: {reason[-1]}")
+
+
 class _Lease:
     """Lends a buffer to numpy: when the last view of it is gone, the buffer goes back to its pool."""
 
@@ -74,7 +83,7 @@ class OpenVinoEncoder:
     def __init__(self, graph: Path, precision: str, threads: int, *, half_maps: bool = False) -> None:
         self._openvino = require("openvino", "the OpenVINO encoder")
         _check_process()
-        self._half = half_maps
+        self._half, self._graph = half_maps, graph
         options = {
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": HINTS[computes_in(precision)],
@@ -83,7 +92,7 @@ class OpenVinoEncoder:
         try:
             self._request = self._compiled(self._openvino.Core(), graph, options)
         except RuntimeError as error:
-            raise BundleError(f"OpenVINO refuses {graph.name}: {str(error).splitlines()[0]}") from error
+            raise refused(graph, error) from error
         element = self._request.model_outputs[0].element_type
         self._dtype = np.dtype(np.uint16 if half_maps else element.to_dtype())
         # Maps are tens of megabytes: fresh pages for every frame would cost as much as several layers.
@@ -93,7 +102,10 @@ class OpenVinoEncoder:
         """Maps of ``1 x h x w x 3``, valid for as long as they are referred to."""
         maps = self._lent(self._shape(image.shape))
         self._request.set_output_tensor(self._tensor(maps))
-        self._request.infer({0: np.ascontiguousarray(image)}, share_inputs=True, share_outputs=True)
+        try:
+            self._request.infer({0: np.ascontiguousarray(image)}, share_inputs=True, share_outputs=True)
+        except RuntimeError as error:
+            raise refused(self._graph, error) from error
         return maps
 
     def _compiled(self, core: Any, graph: Path, options: dict[str, Any]) -> Any:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.base import ClosingRunner
-from edge_sr.backends.openvino.encoder import HINTS, OpenVinoEncoder, has_bf16
+from edge_sr.backends.openvino.encoder import HINTS, OpenVinoEncoder, has_bf16, refused
 from edge_sr.backends.sampling import TileSampler
 from edge_sr.backends.tiles import decoder_strips
 from edge_sr.bundle import Bundle
-from edge_sr.errors import BundleError, OptionError
+from edge_sr.errors import OptionError
 from edge_sr.grid import SamplingGrid
 from edge_sr.optional import require
 
@@ -90,7 +90,7 @@ class _Decoder:
             self._compiled = openvino.Core().compile_model(path, "CPU", options)
             self._request = self._compiled.create_infer_request()
         except RuntimeError as error:
-            raise BundleError(f"OpenVINO refuses {path.name}: {str(error).splitlines()[0]}") from error
+            raise refused(path, error) from error
         self._inputs = [port.get_any_name() for port in self._compiled.inputs]
 
     def run(self, sampler: TileSampler, grid: SamplingGrid) -> NDArray[Any]:

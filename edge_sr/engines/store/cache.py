@@ -11,6 +11,7 @@ No byte reaches TensorRT before the manifest's digest, the engine's hash and the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,13 +20,16 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from edge_sr.engines.store.folder import default_folder, open_folder, require_private, write_private
+from edge_sr.engines.store.folder import open_folder, require_private, write_private
 from edge_sr.engines.store.identity import EngineKey, EngineManifest, Proof, canonical, digest
 from edge_sr.engines.store.locks import exclusive, is_held
 from edge_sr.errors import ConfigError, EngineError
+from edge_sr.json_file import read_json, read_regular
+from edge_sr.machine.cache import engines_folder
 from edge_sr.spec import from_mapping
 
 SCHEMA = 1
+MOST_MANIFEST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Engine:
     def read(self) -> bytes:
         """The engine's bytes, hashed; ``EngineError`` when they are not those that were built."""
         try:
-            data = self.path.read_bytes()
+            data = read_regular(self.path, self.manifest.bytes + 1)
         except OSError as error:
             raise EngineError(f"engine {self.path} cannot be read: {error.strerror}; {_REBUILD}") from error
         if len(data) != self.manifest.bytes or hashlib.sha256(data).hexdigest() != self.manifest.sha256:
@@ -57,8 +61,9 @@ class EngineCache:
     """The cache in one folder; raises ``EngineError`` when the folder is open to others."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = open_folder(folder or default_folder())
-        (self.folder / "locks").mkdir(mode=0o700, exist_ok=True)
+        self.folder = open_folder(folder or engines_folder())
+        with contextlib.suppress(OSError):  # what lies in a folder that cannot be written is still of use
+            (self.folder / "locks").mkdir(mode=0o700, exist_ok=True)
 
     def path(self, key: EngineKey) -> Path:
         return self.folder / f"{key.name}.engine"
@@ -78,7 +83,8 @@ class EngineCache:
             engine.read()
         except EngineError:
             return None
-        os.utime(path)
+        with contextlib.suppress(OSError):
+            os.utime(path)
         return engine if engine.manifest.key == key else None
 
     def open(self, path: Path) -> Engine:
@@ -136,7 +142,7 @@ class EngineCache:
             ".jit.part",
         ):
             file = path.with_name(path.stem + suffix)
-            if file.exists():
+            if file.is_file() or file.is_fifo():
                 freed += file.stat().st_size
                 file.unlink()
         return freed
@@ -150,11 +156,11 @@ def write_manifest(path: Path, manifest: EngineManifest) -> None:
 def read_manifest(path: Path) -> EngineManifest:
     """A manifest whose own digest fits; ``EngineError`` otherwise."""
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path, MOST_MANIFEST_BYTES)
         body, stated = document["manifest"], document["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(f"manifest {path} is absent or unreadable; {_REBUILD}") from error
-    if digest(body) != stated:
+    if not isinstance(body, dict) or digest(body) != stated:
         raise EngineError(f"manifest {path} was changed after it was written; {_REBUILD}")
     if body.get("schema") != SCHEMA:
         raise EngineError(f"manifest {path} has schema {body.get('schema')}, expected {SCHEMA}; {_REBUILD}")

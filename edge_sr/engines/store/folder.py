@@ -10,15 +10,6 @@ from edge_sr.atomic_file import write_whole
 from edge_sr.errors import EngineError, MissingError, OutputFolderError
 
 
-def default_folder() -> Path:
-    """``$EDGE_SR_CACHE``, else ``$XDG_CACHE_HOME/edge-sr/engines``, else below ``~/.cache``."""
-    chosen = os.environ.get("EDGE_SR_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edge-sr" / "engines"
-
-
 def open_folder(folder: Path) -> Path:
     """The folder, made for this user alone when absent; refuses one that others can write to.
 

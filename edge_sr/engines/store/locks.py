@@ -9,13 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import MissingError
+from edge_sr.errors import MissingError, OutputFolderError
 
 
 @contextmanager
 def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock file ``path``; ``waiting`` is called once when another process holds it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold the lock file ``path``; ``waiting`` is called once when another process holds it.
+
+    Raises ``OutputFolderError`` where no such file can be made.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutputFolderError(
+            f"the engine cache cannot be locked ({path}: {error.strerror}): set EDGE_SR_CACHE to another folder"
+        ) from error
     try:
         if not _try(handle):
             if waiting is not None:
@@ -30,7 +38,7 @@ def is_held(path: Path) -> bool:
     """Whether some process holds the lock file now."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return False
     try:
         return not _try(handle)

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from edge_sr.engines.store.folder import write_private
+from edge_sr.json_file import read_regular
 
 _LENGTH = hashlib.sha256().digest_size
 
@@ -18,7 +19,7 @@ def write_sealed(path: Path, data: bytes, owner: str) -> None:
 def read_sealed(path: Path, owner: str) -> bytes:
     """What was kept, or nothing when the file is absent, damaged or another's: all of it can be made again."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError:
         return b""
     data = content[_LENGTH:]

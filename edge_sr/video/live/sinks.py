@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_sr.errors import (
+    OUT_OF_DISK,
     DiskFullError,
     EdgeSRError,
     MissingError,
@@ -23,7 +24,6 @@ from edge_sr.video.encode.codecs import Codec, find_codec
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.adts import audio_config, is_adts, without_header
 from edge_sr.video.live.sources import without_protocol
-from edge_sr.video.opening import DISK_FULL
 
 if TYPE_CHECKING:
     import av
@@ -290,6 +290,6 @@ def _failure(address: Address, error: Any) -> EdgeSRError:
     reason = getattr(error, "strerror", None) or "FFmpeg refuses it"
     if address.is_network:
         return UnreachableError(f"{address.shown} takes no stream: {reason}; check that it is listening")
-    if getattr(error, "errno", None) in DISK_FULL:
+    if getattr(error, "errno", None) in OUT_OF_DISK:
         return DiskFullError(f"no space left for {address.shown}: what was written so far is playable")
     return ResourceError(f"{address.shown} cannot be written: {reason}")

@@ -17,11 +17,12 @@ from edge_sr.errors import (
     MissingError,
     OptionError,
     UnreachableError,
+    as_ours,
 )
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address
-from edge_sr.video.opening import frame_rate, picture_stream
+from edge_sr.video.opening import SHORT_OF, frame_rate, picture_stream
 from edge_sr.video.protocols import opening_options
 
 if TYPE_CHECKING:
@@ -237,6 +238,9 @@ def _device(address: Address, rate: Fraction | None) -> tuple[str, str | None, d
 
 
 def _unopened(address: Address, error: Any) -> EdgeSRError:
+    short = as_ours(error) if error.errno in SHORT_OF else None
+    if short is not None:
+        return short
     if type(error).__name__ == "ProtocolNotFoundError":
         return without_protocol(address)
     reason = "timed out" if type(error).__name__ in ("ExitError", "TimeoutError") else str(error.strerror)
