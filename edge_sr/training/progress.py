@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edge_sr.training.data.scale_set import WHOLE_SCALES
 from edge_sr.training.state import Record
 
 Say = Callable[[str], None]
+PACE_SECONDS = 10.0
 
 
 def line(record: Record, steps_a_second: float, remaining_seconds: float) -> str:
@@ -23,6 +25,27 @@ def line(record: Record, steps_a_second: float, remaining_seconds: float) -> str
         f"step {record.step}: loss {record.loss:.5f}, validation {figures} dB (luma), "
         f"{steps_a_second:.1f} steps/s, {clock(remaining_seconds)} left"
     )
+
+
+class Pace:
+    """Says how many steps a second there are, once, after the first ten seconds of steps.
+
+    The first step is left out, which waits for a compiler.
+    """
+
+    def __init__(self, step: int, say: Say) -> None:
+        self._first, self._say = step + 1, say
+        self._begun: float | None = None
+        self._told = False
+
+    def tell(self, step: int) -> None:
+        """``step`` is done."""
+        now = time.monotonic()
+        if self._begun is None:
+            self._begun = now
+        elif not self._told and now - self._begun >= PACE_SECONDS:
+            self._told = True
+            self._say(f"{(step - self._first) / (now - self._begun):.1f} steps/s")
 
 
 def clock(seconds: float) -> str:

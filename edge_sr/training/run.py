@@ -24,7 +24,7 @@ from edge_sr.training.data.scale_store import ScaleStore
 from edge_sr.training.data.shrinking import shrinker
 from edge_sr.training.learner import Learner, compiler
 from edge_sr.training.limit import Limit
-from edge_sr.training.progress import Say, draw_curve, line
+from edge_sr.training.progress import Pace, Say, draw_curve, line
 from edge_sr.training.spec import training_spec
 from edge_sr.training.state import Record, RunState, load_state, resume_path, save_state, save_weights
 from edge_sr.training.tasks.ensemble import Ensemble
@@ -119,13 +119,12 @@ class TrainingRun:
         return Learner(network, self._task, schedule, device, compiled=False, exact=True, teacher=teacher)
 
     def _teacher(self, device: torch.device) -> Predict:
-        """The ensemble of the starting weights."""
-        start = self._start()
-        if start is None:
-            raise ConfigError("schedule.distil_share learns from the starting weights: name training.start")
-        network = self._diinn(self._task.network(), "schedule.distil_share").to(device)
-        network.load_state_dict(starting_tensors(start, self._spec))
-        predict = self._task.predictor(network.requires_grad_(False), compiler(device))
+        """The ensemble of the teacher, or of the starting weights."""
+        named = self._training.teacher or self._training.start
+        if not named:
+            raise ConfigError("schedule.distil_share learns from a trained network: name training.teacher")
+        network = self._diinn(load_checkpoint(self._folder / named).network(), "schedule.distil_share")
+        predict = self._task.predictor(network.to(device).requires_grad_(False), compiler(device))
         return Ensemble(predict, self._training.schedule.distil_turns)
 
     def _diinn(self, network: nn.Module, asked: str) -> Diinn:
@@ -160,6 +159,7 @@ class TrainingRun:
 
     def _train(self) -> None:
         saved = time.monotonic()
+        pace = Pace(self._step, self._say)
         if not self._history:
             self._validate()
         for seconds in _stopwatch(self._seconds):
@@ -169,6 +169,7 @@ class TrainingRun:
                 return
             value = self._learner.step(self._task.draw(self._source), self._step, fraction)
             self._step += 1
+            pace.tell(self._step)
             if self._step % LOSS_EVERY == 0:
                 self._losses.append(_finite(value.item(), self._step))
             if self._step % self._training.validate_every == 0:

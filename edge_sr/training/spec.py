@@ -50,7 +50,7 @@ class ScheduleSpec:
     stead. The loss is L1, and from the fraction ``psnr_from`` of the run on the logarithm of the squared error,
     which is what PSNR averages; ``luma_share`` of both is taken on luma. ``steadiness`` weighs how much of fresh
     noise gets through, added to the loss: every step then takes twice as long. ``distil_share`` of each target is
-    what the starting weights make of ``distil_turns`` of the eight turns and mirrorings, on average.
+    what the teacher makes of ``distil_turns`` of the eight turns and mirrorings, on average.
     """
 
     batch: int = 16
@@ -112,12 +112,15 @@ class ScheduleSpec:
 @dataclasses.dataclass(frozen=True)
 class TrainingSpec:
     """``start``: a checkpoint to begin from, relative to the spec ("" for random weights). ``save_seconds``:
-    how much of a run a kill may cost. ``branches``: what a 3 x 3 kernel learns as beside itself (1x1, identity,
+    how much of a run a kill may cost. ``teacher``: the
+    checkpoint of a DIINN, relative to the spec, whose ensemble ``schedule.distil_share`` takes ("" for the starting
+    weights). ``branches``: what a 3 x 3 kernel learns as beside itself (1x1, identity,
     1x1-3x3); they are fused into it in what is written."""
 
     steps: int = 40_000
     seed: int = 1
     start: str = ""
+    teacher: str = ""
     compile: bool = True
     validate_every: int = 2_000
     save_seconds: float = 60.0

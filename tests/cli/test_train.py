@@ -181,6 +181,33 @@ def test_a_packed_file_stands_for_the_folder(spec: Path, images: Path, tmp_path:
     assert all(torch.equal(expected[key], found[key]) for key in expected)
 
 
+def test_branches_and_a_teacher_leave_a_plain_network(spec: Path, images: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert train(spec, images, first, "--steps", "3").returncode == 0
+    more = 'start = "first.safetensors"\nbranches = ["1x1", "identity", "1x1-3x3"]\n\n[training.data]'
+    text = (
+        spec.read_text()
+        .replace("[training.data]", more)
+        .replace("psnr_from", "distil_share = 0.5\npsnr_from")
+    )
+    spec.write_text(text)
+    begun = train(spec, images, second, "--steps", "3")
+    assert begun.returncode == 0, begun.stderr
+    resumed = train(spec, images, second, "--resume", "--steps", "6")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "resumed at step 3" in resumed.stderr
+    expected, found = tensors(first), tensors(second)
+    assert found.keys() == expected.keys()
+    assert any(not torch.equal(found[key], expected[key]) for key in found)
+
+
+def test_distilling_from_nothing_is_refused(spec: Path, images: Path, tmp_path: Path) -> None:
+    spec.write_text(spec.read_text().replace("psnr_from", "distil_share = 0.5\npsnr_from"))
+    done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "1")
+    assert done.returncode == 4
+    assert "training.teacher" in done.stderr
+
+
 @pytest.mark.parametrize("content", [[], ["notes.txt"]])
 def test_a_folder_without_a_picture_ends_with_4(spec: Path, tmp_path: Path, content: list[str]) -> None:
     folder = tmp_path / "empty"

@@ -8,10 +8,13 @@ torch = pytest.importorskip("torch")
 
 from support.checkpoints import NARROW, random_network
 
-from edge_sr.spec import DecoderSpec
-from edge_sr.training.data.batches import Batch
-from edge_sr.training.tasks.ensemble import WAYS, Ensemble, turned, turned_back
+from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
+from edge_sr.training.data.batches import WAYS, Batch
+from edge_sr.training.learner import Learner
+from edge_sr.training.spec import ScheduleSpec
+from edge_sr.training.tasks.ensemble import Ensemble, turned, turned_back
 from edge_sr.training.tasks.sampled import SampledDiinn
+from edge_sr.training.tasks.task import task_for
 
 pytestmark = pytest.mark.torch
 
@@ -50,3 +53,21 @@ def test_eight_ways_cancel_what_a_network_prefers() -> None:
     low = torch.rand(2, 3, 6, 6)
     assert torch.allclose(Ensemble(leaning, WAYS)(low, batch()), base(low, batch()), atol=1e-6)
     assert not torch.allclose(Ensemble(leaning, 1)(low, batch()), base(low, batch()), atol=1e-2)
+
+
+def test_a_share_of_each_target_is_the_teachers_but_midway_between_pixels() -> None:
+    task = task_for(ModelSpec("m", EncoderSpec("residual", 8, 1), DecoderSpec(3, False, (8,), True)))
+    learner = Learner(
+        task.network(),
+        task,
+        ScheduleSpec(distil_share=0.25),
+        torch.device("cpu"),
+        compiled=False,
+        teacher=lambda low, batch: torch.ones(batch.target.shape),
+    )
+    some = batch()
+    some.offsets[0, 0, 0, 0, 1] = -1
+    target = learner._softened(torch.zeros(some.target.shape), torch.rand(2, 3, 6, 6), some)
+    assert target[0, 0, 0, 0].tolist() == [0, 0, 0]
+    target[0, 0, 0, 0] = 0.25
+    assert torch.equal(target, torch.full_like(target, 0.25))
