@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 from edge_sr.errors import MediaError
@@ -24,6 +25,11 @@ from edge_sr.video.film.film import Film, FilmInfo
 from edge_sr.video.film.tracks import plan_tracks
 from edge_sr.video.opening import open_input
 from edge_sr.video.pixels import even_neighbours
+
+# A shape changed by less than this looks the same.
+NEGLIGIBLE = Fraction(1, 200)
+# H.264 and H.265 have 16 bits for either side of a ratio.
+MOST_ASPECT = 65535
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +73,7 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
     if even != whole:
         found, needed = "x".join(map(str, whole)), "x".join(map(str, even))
         say(f"note: {found} goes up to {needed}, as {layout.name} video needs even sizes")
+    aspect = pixel_aspect(info.aspect, info.size, even)
     target = _target(request, info.size, even, layout.chroma)
     written = target_size(target, info.size)
     output = request.output or beside_input(request.input, written, _suffix(request))
@@ -86,10 +93,22 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
     return FilmPlan(
         output,
         target,
-        Recipe(encoding, info.time_base, info.aspect, info.colour),
-        _join_plan(request, film, container, controls),
+        Recipe(encoding, info.time_base, aspect, info.colour),
+        _join_plan(request, film, container, aspect, controls),
         request.segment_frames or frames_per_segment(encoding),
     )
+
+
+def pixel_aspect(aspect: Fraction, before: Size, after: Size) -> Fraction:
+    """The pixel aspect that keeps the displayed shape of a film of size ``before`` at size ``after``.
+
+    What rounding to whole and even sizes changes of the shape is left alone.
+    """
+    change = Fraction(before[0] * after[1], before[1] * after[0])
+    rounding = max(Fraction(2, min(after)), NEGLIGIBLE)
+    if abs(change - 1) <= rounding:
+        return aspect
+    return (aspect * change).limit_denominator(MOST_ASPECT)
 
 
 def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -> None:
@@ -105,15 +124,21 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
         )
 
 
-def _join_plan(request: Request, film: Film, container: Container, controls: Controls) -> JoinPlan:
-    with open_input(request.input) as source:
+def _join_plan(
+    request: Request, film: Film, container: Container, aspect: Fraction, controls: Controls
+) -> JoinPlan:
+    with open_input(request.input, protocols=request.protocols) as source:
         tracks = plan_tracks(source, film.stream_index, container)
+    holder = container.name.upper()
     for name in tracks.dropped:
-        controls.watcher.say(f"warning: {container.name.upper()} cannot hold {name}: left out")
-    if tracks.dropped and request.strict:
-        raise MediaError(
-            f"{container.name.upper()} cannot hold {' and '.join(tracks.dropped)}, and --strict asks for all"
-        )
+        controls.watcher.say(f"warning: {holder} cannot hold {name}: left out")
+    for change in tracks.changed:
+        controls.watcher.say(f"note: {holder} cannot hold it as it is, so encoded again: {change}")
+    for name in film.lost:
+        controls.watcher.say(f"warning: {name} cannot be kept")
+    refused = [*tracks.dropped, *tracks.changed, *film.lost]
+    if refused and request.strict:
+        raise MediaError(f"{holder} cannot hold {' and '.join(refused)} as it is, and --strict asks for all")
     info = film.info
     return JoinPlan(
         source=request.input,
@@ -123,8 +148,9 @@ def _join_plan(request: Request, film: Film, container: Container, controls: Con
         excerpt=request.excerpt,
         time_base=info.time_base,
         rate=info.rate,
-        aspect=info.aspect,
+        aspect=aspect,
         colour=info.colour,
+        protocols=request.protocols,
     )
 
 

@@ -15,9 +15,8 @@ from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.request import Controls, Report, Request, TimedNetwork, Watcher, open_network
-from edge_sr.video.encode.muxing import join
+from edge_sr.video.encode.muxing import Joined, join
 from edge_sr.video.encode.segments import Segment, SegmentWriter
-from edge_sr.video.encode.splicing import segments_end
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.film.film import Film
 from edge_sr.video.opening import writing
@@ -71,6 +70,8 @@ class _FilmRun:
     def run(self) -> Report:
         watcher = self._controls.watcher
         watcher.begin(self._film.info.frames, self._done)
+        if segments := self._work.segments():
+            self._film.skip_to(self._done, segments[-1].end_pts)
         self._work.reserve()
         try:
             flow = self._make_pieces()
@@ -78,7 +79,7 @@ class _FilmRun:
                 raise self._stopped(self._done + flow.frames)
             self._writer.finish()
             self._work.release()
-            lost = self._join()
+            joined = self._join()
         except InterruptedRun:
             raise
         except Exception as error:
@@ -90,7 +91,7 @@ class _FilmRun:
         finally:
             watcher.end()
         self._work.remove()
-        return self._report(flow, lost)
+        return self._report(flow, joined)
 
     def _make_pieces(self) -> Flow:
         watcher, plan = self._controls.watcher, self._plan
@@ -105,18 +106,18 @@ class _FilmRun:
             after_frame=lambda flow: watcher.frame(self._done + flow.taken, flow.taken / flow.seconds),
         )
 
-    def _join(self) -> list[str]:
+    def _join(self) -> Joined:
         """Joins the pieces and puts the film in its place."""
         joined = self._work.path / f"whole{self._plan.output.suffix}"
         joined.unlink(missing_ok=True)
         segments = self._work.segments()
         _check_room(segments, joined)
         try:
-            lost = join(segments, self._plan.joining, joined)
+            found = join(segments, self._plan.joining, joined)
             self._work.finish(joined, self._plan.output)
         finally:
             joined.unlink(missing_ok=True)
-        return lost
+        return found
 
     def _stopped(self, frames: int) -> InterruptedRun:
         """The interruption, all frames so far in a film that plays."""
@@ -158,7 +159,7 @@ class _FilmRun:
         _check_room(segments, partial)
         draft = new_draft(partial)
         try:
-            join(segments, self._plan.joining, draft, until=segments_end(segments, unit) * unit)
+            join(segments, self._plan.joining, draft, until=segments[-1].end_pts * unit)
             draft.replace(partial)
         finally:
             draft.unlink(missing_ok=True)
@@ -174,9 +175,10 @@ class _FilmRun:
         write_whole(listing, "\n".join(["ffconcat version 1.0", *names, ""]).encode())
         return listing
 
-    def _report(self, flow: Flow, lost: list[str]) -> Report:
+    def _report(self, flow: Flow, joined: Joined) -> Report:
         plan, film = self._plan, self._film
-        warnings = self._warnings()
+        warnings = [*self._warnings(), *joined.warnings]
+        lost = [*joined.lost, *film.lost]
         dropped = (*plan.joining.tracks.dropped, *lost)
         for text in [*(f"{plan.output.name} cannot hold {name}" for name in lost), *warnings]:
             self._controls.watcher.say(f"warning: {text}")

@@ -70,7 +70,7 @@ def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
     notes: list[str] = []
     name = frame.format.name
     matrix = int(frame.colorspace)
-    if frame.format.is_rgb:
+    if frame.format.is_rgb or frame.format.has_palette:
         # The output is YUV: BT.709 is what players expect of a film that began as RGB.
         matrix = BT709
     elif matrix in (UNSPECIFIED, RGB, 3):
@@ -78,8 +78,9 @@ def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
         label = "BT.709" if matrix == BT709 else "BT.601"
         notes.append(f"the film names no colour matrix: {label} assumed from its size, as players do")
     _refuse_unsupported(matrix, int(frame.color_trc))
-    full = int(frame.color_range) == 2 or name.startswith("yuvj")
-    if frame.format.is_rgb:
+    # Black and white of one bit is all of the range.
+    full = int(frame.color_range) == 2 or name.startswith(("yuvj", "mono"))
+    if frame.format.is_rgb or frame.format.has_palette:
         full = False
     return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc)), notes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -31,12 +32,23 @@ if TYPE_CHECKING:
 SHORT_OF = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 UNREACHABLE = {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET}
 NVIDIA_DEVICE = Path("/dev/nvidia0")
+# AVFMT_NOTIMESTAMPS of FFmpeg's avformat.h.
+NO_TIMES = 0x0080
+# How far FFmpeg looks into a file for its tracks, in bytes and microseconds: some begin late.
+PROBING = {"probesize": str(64 << 20), "analyzeduration": str(120_000_000)}
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
 def is_url(name: str) -> bool:
     """Whether FFmpeg resolves the name by itself: an address, or a numbered sequence such as ``%04d.png``."""
     return "://" in name or ("%" in name and not Path(name).exists())
+
+
+def ffmpeg_name(name: str) -> str:
+    """``name`` as FFmpeg opens it: a file's name that looks like an address, as ``Title: Part.mp4`` does, is none."""
+    if "://" in name or Path(name).is_absolute() or ":" not in name:
+        return name
+    return os.path.join(os.curdir, name)  # noqa: PTH118 - Path drops the ./
 
 
 def open_input(
@@ -77,12 +89,31 @@ def _kind(name: str) -> str:
 
 
 def _on_cpu(name: str, options: dict[str, str]) -> av.container.InputContainer:
+    if Path(name).is_file():
+        options = {**options, **PROBING}
+    container = _opened(name, options)
+    if rate := _coded_rate(container):
+        container.close()
+        container = _opened(name, {**options, "framerate": str(rate)})
+    return container
+
+
+def _opened(name: str, options: dict[str, str]) -> av.container.InputContainer:
     import av
 
     try:
-        return av.open(name, options=options, metadata_errors="replace", timeout=(30, 60))
+        return av.open(ffmpeg_name(name), options=options, metadata_errors="replace", timeout=(30, 60))
     except av.error.FFmpegError as error:
         raise _unreadable(name, error) from error
+
+
+def _coded_rate(container: av.container.InputContainer) -> Fraction | None:
+    """The rate in a raw stream's own headers, where FFmpeg takes another: such a file has no times to go by."""
+    if not container.format.flags & NO_TIMES or len(container.streams.video) != 1:
+        return None
+    stream: Any = container.streams.video[0]
+    coded = stream.codec_context.framerate if stream.codec_context is not None else None
+    return Fraction(coded) if coded and 1 <= coded <= 240 and coded != stream.average_rate else None
 
 
 def _on_gpu(
@@ -98,7 +129,9 @@ def _on_gpu(
         return None, "none was found"
     device = HWAccel(device_type="cuda", allow_software_fallback=hwaccel == "auto")
     try:
-        opened = av.open(name, options=options, metadata_errors="replace", timeout=(30, 60), hwaccel=device)
+        opened = av.open(
+            ffmpeg_name(name), options=options, metadata_errors="replace", timeout=(30, 60), hwaccel=device
+        )
         return opened, ""
     except (av.error.FFmpegError, RuntimeError) as error:
         return None, f"FFmpeg says: {error}"

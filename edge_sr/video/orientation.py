@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.video.side_data import side_data
+
 if TYPE_CHECKING:
     import av
 
@@ -51,8 +53,5 @@ def from_display_matrix(matrix: bytes) -> Orientation:
 
 def frame_orientation(frame: av.VideoFrame) -> Orientation:
     """The orientation that the frame carries, upright when it carries none."""
-    from av.sidedata.sidedata import Type
-
-    side_data: Any = frame.side_data
-    matrix = side_data.get(Type.DISPLAYMATRIX)
+    matrix = side_data(frame).get("DISPLAYMATRIX")
     return UPRIGHT if matrix is None else from_display_matrix(bytes(matrix))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Chroma layout -> by how much width and height are divided in its planes.
 SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
+# Bits a component that FFmpeg has planar YUV formats for.
+DEPTHS = (8, 9, 10, 12, 14, 16)
 # swscale's bicubic, accurate_rnd, full_chroma_int and full_chroma_inp, by number: older PyAVs name only the first.
 # Without the others swscale repeats chroma and errs by up to three levels.
 INTERPOLATION = 0x4 | 0x40000 | 0x2000 | 0x4000
@@ -26,12 +28,13 @@ INTERPOLATION = 0x4 | 0x40000 | 0x2000 | 0x4000
 
 @dataclasses.dataclass(frozen=True)
 class PixelLayout:
-    """What matters about a pixel format: bits a component, chroma layout, RGB or not, alpha or not."""
+    """What matters about a pixel format: bits a component, chroma layout, RGB or not, alpha or not, grey or not."""
 
     depth: int
     chroma: str
     is_rgb: bool = False
     has_alpha: bool = False
+    is_grey: bool = False
 
     @property
     def fits_uint8(self) -> bool:
@@ -45,14 +48,15 @@ class PixelLayout:
 
 
 def layout_of(pixel_format: av.VideoFormat) -> PixelLayout:
-    """The layout of a decoded frame; grey counts as 4:2:0, unusual chroma as the next richer layout."""
+    """The layout of a decoded frame; grey counts as 4:2:0, unusual chroma and depth as the next richer layout."""
     components = pixel_format.components
     alpha = any(component.is_alpha for component in components)
-    depth = max(component.bits for component in components)
-    if pixel_format.is_rgb:
+    found = max(component.bits for component in components)
+    depth = next((depth for depth in DEPTHS if depth >= found), DEPTHS[-1])
+    if pixel_format.is_rgb or pixel_format.has_palette:
         return PixelLayout(depth, "444", is_rgb=True, has_alpha=alpha)
-    if len(components) < 3:
-        return PixelLayout(depth, "420", has_alpha=alpha)
+    if len(components) - alpha < 3:
+        return PixelLayout(depth, "420", has_alpha=alpha, is_grey=True)
     divided = (16 // pixel_format.chroma_width(16), 16 // pixel_format.chroma_height(16))
     chroma = {(1, 1): "444", (1, 2): "444", (2, 1): "422"}.get(divided, "420")
     return PixelLayout(depth, chroma, has_alpha=alpha)
@@ -111,6 +115,8 @@ class ToRgb:
 
     def __call__(self, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> NDArray[Any]:
         """The frame's pixels, scaled to ``size`` by swscale if that is given."""
+        if self._layout.is_grey:
+            frame = with_neutral_chroma(frame, self._layout)
         if self._layout.fits_uint8:
             return self._convert(frame, "rgb24", to_full=True, size=size).to_ndarray()
         if self._layout.is_rgb:
@@ -147,6 +153,30 @@ class FromRgb:
         frame.color_primaries = self._colour.primaries
         frame.color_trc = self._colour.transfer
         return frame
+
+
+def with_neutral_chroma(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
+    """A grey frame as a YUV frame of the same luma codes: swscale takes grey for full range whatever it is told."""
+    import av
+
+    grey = "gray" if layout.depth == 8 else f"gray{layout.depth}le"
+    if frame.format.name != grey:
+        # Black and white of one bit, grey with alpha, other byte orders: the codes stay what they are.
+        frame = frame.reformat(format=grey, src_color_range=2, dst_color_range=2, threads=1)
+    coloured = av.VideoFrame(frame.width, frame.height, layout.name)
+    dtype = np.dtype(np.uint8 if layout.depth == 8 else "<u2")
+    for index, plane in enumerate(coloured.planes):
+        rows = np.full((plane.height, plane.line_size // dtype.itemsize), 1 << (layout.depth - 1), dtype)
+        if index == 0:
+            rows[:, : frame.width] = read_plane(frame.planes[0], dtype, frame.width)
+        plane.update(rows.tobytes())
+    return coloured
+
+
+def read_plane(plane: Any, dtype: Any, width: int) -> NDArray[Any]:
+    """The codes of one plane, ``H x W``, without its padding."""
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)
+    return rows[:, :width]
 
 
 def _levels(depth: int, full_range: bool) -> tuple[float, float, float, float]:
@@ -191,8 +221,7 @@ def read_planes(frame: av.VideoFrame) -> NDArray[Any]:
     planes = np.empty((3, frame.height, frame.width), np.float32)
     dtype = np.uint8 if frame.format.components[0].bits == 8 else np.dtype("<u2")
     for target, plane in zip(planes, frame.planes, strict=False):
-        rows = np.frombuffer(memoryview(plane), dtype).reshape(frame.height, -1)
-        target[...] = rows[:, : frame.width]
+        target[...] = read_plane(plane, dtype, frame.width)
     return planes
 
 

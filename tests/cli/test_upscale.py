@@ -133,8 +133,9 @@ def test_what_cannot_be_held_is_named_and_strict_refuses(upscale: Upscale, tmp_p
     )
     answer = upscale(film, "-o", "film.mp4", "--scale", "1", "--json")
     assert answer.code == 0
-    assert "subtitle track 3" in answer.json["dropped"][0]
-    assert "MP4 cannot hold subtitle track 3" in answer.err
+    assert answer.json["dropped"] == []
+    assert "encoded again: subtitle track 3 (srt, eng) as mov_text" in answer.err
+    assert packets(tmp_path / "film.mp4", "subtitle")[0][0][1] == b"\0\5words"
     assert len(packets(tmp_path / "film.mp4", "audio")) == 2
     assert upscale(film, "-o", "strict.mp4", "--scale", "1", "--strict").code == 4
     assert not (tmp_path / "strict.mp4").exists()

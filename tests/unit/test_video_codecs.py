@@ -21,7 +21,7 @@ from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
 from edge_sr.video.encode.muxing import JoinPlan, join
 from edge_sr.video.encode.pieces import Recipe, TimedFrame
 from edge_sr.video.encode.segments import SegmentWriter, finished_segments, frames_per_segment
-from edge_sr.video.encode.splicing import joined_packets, segments_end
+from edge_sr.video.encode.splicing import joined_packets
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.film.tracks import TrackPlan
 from edge_sr.video.pixels import FromRgb, PixelLayout
@@ -131,7 +131,7 @@ def test_an_unfinished_piece_is_playable_but_not_finished(tmp_path: Path) -> Non
     tail = writer.suspend()
     assert tail is not None
     assert len(frame_times(tail.path)) == 3
-    assert segments_end([tail], Fraction(1, 25)) == 3
+    assert tail.end_pts == 3
     assert finished_segments(tmp_path) == []
 
 

@@ -11,15 +11,10 @@ import pytest
 from support.films import Making, make_film, packets
 
 from edge_sr.video.encode.containers import CONTAINERS
-from edge_sr.video.film.film import Excerpt
-from edge_sr.video.film.tracks import (
-    TrackPlan,
-    copied_packets,
-    copy_stream,
-    lost_metadata,
-    moved_chapters,
-    plan_tracks,
-)
+from edge_sr.video.encode.copying import moved_chapters, other_packets, window_of
+from edge_sr.video.film.info import Excerpt
+from edge_sr.video.film.packets import FilmPackets
+from edge_sr.video.film.tracks import TrackPlan, Way, copy_stream, lost_metadata, plan_tracks
 
 RICH = Making(
     frames=50,
@@ -43,19 +38,23 @@ def plan(path: Path, container: Any) -> TrackPlan:
 
 
 def test_matroska_holds_everything(rich: Path) -> None:
-    assert plan(rich, MKV) == TrackPlan((1, 2, 3, 4), ())
+    assert plan(rich, MKV) == TrackPlan(tuple((index, Way.COPY) for index in (1, 2, 3, 4)), ())
 
 
 def test_what_mp4_cannot_hold_is_named(rich: Path) -> None:
     found = plan(rich, MP4)
-    assert found.kept == (1, 2)
-    assert [name.partition(" (")[0] for name in found.dropped] == ["subtitle track 3", "attachment track 4"]
-    assert "font.txt" in found.dropped[1]
+    assert found.ways == ((1, Way.COPY), (2, Way.COPY), (3, Way.ENCODE))
+    assert found.changed == ("subtitle track 3 (srt, eng) as mov_text",)
+    assert [name.partition(" (")[0] for name in found.dropped] == ["attachment track 4"]
+    assert "font.txt" in found.dropped[0]
 
 
-def test_what_webm_cannot_hold_is_named(rich: Path) -> None:
-    found = plan(rich, WEBM)
-    assert any("audio track 1 (flac, eng)" in name for name in found.dropped)
+def test_what_webm_cannot_hold_is_encoded_again(rich: Path) -> None:
+    assert plan(rich, WEBM).changed == (
+        "audio track 1 (flac, eng) as libopus",
+        "audio track 2 (flac, deu) as libopus",
+        "subtitle track 3 (srt, eng) as webvtt",
+    )
 
 
 def copied(
@@ -66,7 +65,8 @@ def copied(
     with av.open(str(path)) as source, av.open("nothing.mkv", "w", format="null") as target:
         twins = {index: copy_stream(target, source.streams[index]) for index in found}
         numbers = {twin.index: index for index, twin in twins.items()}
-        for packet in copied_packets(source, twins, excerpt, until):
+        packets = FilmPackets(source)
+        for packet in other_packets(packets, twins, {}, window_of(packets, excerpt, until)):
             found[numbers[packet.stream_index]].append((packet.pts * packet.time_base, bytes(packet)))
     return found
 
@@ -96,9 +96,11 @@ def test_an_unfinished_film_ends_its_other_tracks_too(rich: Path) -> None:
 def test_chapters_move_with_the_excerpt(rich: Path) -> None:
     def times(excerpt: Excerpt, until: Fraction | None = None) -> list[tuple[str, float, float]]:
         with av.open(str(rich)) as source:
+            packets = FilmPackets(source)
+            moved = moved_chapters(source.chapters(), packets, window_of(packets, excerpt, until))
             return [
                 (c["metadata"]["title"], float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]))
-                for c in moved_chapters(source, excerpt, until)
+                for c in moved
             ]
 
     assert times(Excerpt()) == [("One", 0, 1), ("Two", 1, 2)]

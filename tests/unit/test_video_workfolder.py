@@ -36,13 +36,13 @@ def test_unfinished_work_is_in_the_way_of_a_new_run(output: Path) -> None:
 
 
 def test_going_on_keeps_whole_pieces_only(output: Path) -> None:
-    start(output, "000000_0.mp4", "000001_99.mp4", "000003_300.mp4", "unfinished.mp4")
+    start(output, "000000_0_99.mp4", "000001_99_198.mp4", "000003_300_400.mp4", "unfinished.mp4")
     work = WorkFolder(output)
     work.open(STATE, resume=True, overwrite=False)
     assert [(piece.index, piece.first_pts) for piece in work.segments()] == [(0, 0), (1, 99)]
     assert sorted(path.name for path in work.path.iterdir()) == [
-        "000000_0.mp4",
-        "000001_99.mp4",
+        "000000_0_99.mp4",
+        "000001_99_198.mp4",
         MARKER,
         "lock",
         "state.json",
@@ -51,7 +51,7 @@ def test_going_on_keeps_whole_pieces_only(output: Path) -> None:
 
 
 def test_overwriting_begins_again(output: Path) -> None:
-    start(output, "000000_0.mp4")
+    start(output, "000000_0_99.mp4")
     work = WorkFolder(output)
     work.open(STATE, resume=False, overwrite=True)
     assert work.segments() == []
@@ -185,7 +185,7 @@ def test_what_is_not_ours_is_refused_and_untouched(
 
 
 def test_strangers_files_in_our_folder_stay(output: Path) -> None:
-    start(output, "000000_0.mp4", "notes.txt")
+    start(output, "000000_0_99.mp4", "notes.txt")
     (folder_for(output) / "state.json.new").symlink_to(output.with_name("elsewhere"))
     work = WorkFolder(output)
     work.open(STATE, resume=False, overwrite=True)

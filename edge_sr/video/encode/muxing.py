@@ -1,34 +1,44 @@
-"""Finished pieces and the source's other tracks to one film, nothing encoded again."""
+"""Finished pieces and the source's other tracks to one film, the picture not encoded again."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import heapq
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_sr.atomic_file import to_disk
+from edge_sr.errors import OUT_OF_DISK, EdgeSRError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.containers import Container, muxer_options
+from edge_sr.video.encode.copying import PacketConverter, Window, moved_chapters, other_packets, window_of
+from edge_sr.video.encode.output import open_output
 from edge_sr.video.encode.segments import Segment
+from edge_sr.video.encode.sound import SoundConverter, add_sound
 from edge_sr.video.encode.splicing import joined_packets
-from edge_sr.video.film.film import Excerpt
+from edge_sr.video.encode.words import WordsConverter
+from edge_sr.video.film.info import Excerpt
+from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tracks import (
     STALE,
     STALE_OF_VIDEO,
     TrackPlan,
-    copied_packets,
+    Way,
+    carry_over,
     copy_stream,
+    cover_name,
+    encoding_for,
     lost_metadata,
-    moved_chapters,
+    track_name,
     without,
 )
-from edge_sr.video.opening import open_input, writing
+from edge_sr.video.opening import ffmpeg_name, open_input, writing
 
 if TYPE_CHECKING:
-    import av.container
+    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,83 +54,184 @@ class JoinPlan:
     rate: Fraction
     aspect: Fraction
     colour: Colour
+    protocols: frozenset[str] = frozenset()
 
 
-def join(
-    segments: list[Segment], plan: JoinPlan, target: Path, *, until: Fraction | None = None
-) -> list[str]:
-    """Writes ``target``, and returns a name for each piece of metadata that the container did not take.
+@dataclasses.dataclass
+class Joined:
+    """What did not get into the joined film: a name for each part lost, a sentence for each damage."""
 
-    ``until`` cuts the other tracks, in seconds, for a film that is not finished. ``target`` is written
-    in place: the caller renames it.
+    lost: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def join(segments: list[Segment], plan: JoinPlan, target: Path, *, until: Fraction | None = None) -> Joined:
+    """Writes ``target``; whatever is wrong with the other tracks, the picture gets there.
+
+    ``until`` cuts the other tracks, in seconds, for a film that is not finished. ``target`` is written in place: the
+    caller renames it. Raises ``DiskFullError`` or ``ResourceError`` when not even the picture can be written.
     """
-    with open_input(plan.source) as source, writing(str(target)):
-        _write(source, segments, plan, target, until)
-    _to_disk(target)
-    return _lost(plan, target)
-
-
-def _write(
-    source: av.container.InputContainer,
-    segments: list[Segment],
-    plan: JoinPlan,
-    target: Path,
-    until: Fraction | None,
-) -> None:
     import av
 
-    metadata = without(source.metadata, STALE)
-    options = muxer_options(plan.container, _late(source, segments, plan), metadata)
-    with av.open(str(segments[0].path)) as first:
-        output = av.open(str(target), "w", format=plan.container.muxer, container_options=options)
+    with open_input(plan.source, protocols=plan.protocols) as source:
+        names = {stream.index: track_name(stream) for stream in source.streams}
+    for tracks in _fewer_and_fewer(plan.tracks, names):
+        joined = Joined(
+            [name for index, name in names.items() if index in set(plan.tracks.kept) - set(tracks.kept)]
+        )
         try:
-            video, twins = _add_streams(output, source, first.streams.video[0], plan)
-            output.metadata.update(metadata)
-            output.set_chapters(moved_chapters(source, plan.excerpt, until))
-            for packet in _interleaved(source, segments, video, twins, plan, until):
+            _JoinRun(segments, dataclasses.replace(plan, tracks=tracks), target, until, joined).run()
+            break
+        except av.error.FFmpegError as error:
+            if error.errno in OUT_OF_DISK or not tracks.ways:
+                with writing(str(target)):
+                    raise
+    with writing(str(target)):
+        to_disk(target)
+    joined.lost += _lost(plan, target)
+    return joined
+
+
+def _fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:
+    """All tracks; should they not go together, sound alone; should that not go either, none."""
+    yield tracks
+    sound = tuple((index, way) for index, way in tracks.ways if names[index].startswith("audio"))
+    if 0 < len(sound) < len(tracks.ways):
+        yield dataclasses.replace(tracks, ways=sound)
+    if tracks.ways:
+        yield dataclasses.replace(tracks, ways=())
+
+
+class _JoinRun:
+    """One attempt to write the film, with all that it needs at hand."""
+
+    def __init__(
+        self, segments: list[Segment], plan: JoinPlan, target: Path, until: Fraction | None, joined: Joined
+    ) -> None:
+        self._segments, self._plan, self._target, self._until = segments, plan, target, until
+        self._joined = joined
+        self._twins: dict[int, Any] = {}
+        self._converters: dict[int, PacketConverter] = {}
+        self._damaged = 0
+
+    def run(self) -> None:
+        import av
+
+        plan = self._plan
+        with (
+            open_input(plan.source, protocols=plan.protocols) as source,
+            av_open(self._segments[0].path) as first,
+        ):
+            packets = FilmPackets(source)
+            window = window_of(packets, plan.excerpt, self._until)
+            metadata = without(source.metadata, STALE)
+            options = muxer_options(plan.container, self._late(source, packets), metadata)
+            with open_output(self._target, plan.container, options, tee=plan.tracks.through_tee) as output:
+                video = self._add_streams(output, source, first.streams.video[0])
+                output.metadata.update(metadata)
+                output.set_chapters(moved_chapters(source.chapters(), packets, window))
+                self._write(output, packets, video, window)
+        if self._damaged and _pictures_in([self._target]) < _pictures_in(
+            [segment.path for segment in self._segments]
+        ):
+            raise av.error.InvalidDataError(0, "frames that the muxer refused", str(self._target))
+        self._tell_of_damage()
+
+    def _late(self, source: Any, packets: FilmPackets) -> list[Fraction]:
+        """The time bases of the tracks that do not begin at 0."""
+        copied = [source.streams[index] for index in self._plan.tracks.kept]
+        units = [
+            Fraction(stream.time_base or 1)
+            for stream in copied
+            if stream.start_time and stream.start_time * stream.time_base != packets.origin
+        ]
+        return [*units, self._plan.time_base] if self._segments[0].first_pts else units
+
+    def _add_streams(self, output: Any, source: Any, template: Any) -> Any:
+        """The output's streams, in the source's order; the picture's is returned."""
+        plan, video = self._plan, None
+        ways = dict(plan.tracks.ways)
+        for stream in source.streams:
+            if stream.index == plan.picture:
+                video = self._add_picture(output, template, stream)
+            elif stream.index in ways:
+                self._add_other(output, stream, ways[stream.index])
+        return video
+
+    def _add_picture(self, output: Any, template: Any, stream: Any) -> Any:
+        video = output.add_stream_from_template(template, opaque=True)
+        video.time_base = self._plan.time_base
+        video.codec_context.sample_aspect_ratio = self._plan.aspect
+        video.codec_context.framerate = self._plan.rate
+        video.metadata.update(without(stream.metadata, STALE_OF_VIDEO))
+        video.disposition = stream.disposition
+        return video
+
+    def _add_other(self, output: Any, stream: Any, way: Way) -> None:
+        if way is Way.ATTACH:
+            data = cover_data(self._plan, stream.index)
+            if data:
+                output.add_attachment(*cover_name(stream), data)
+            return
+        if way is not Way.ENCODE:
+            self._twins[stream.index] = copy_stream(output, stream)
+            return
+        codec = encoding_for(self._plan.container, stream.type)
+        if stream.type == "audio":
+            twin = add_sound(output, stream, codec)
+            self._converters[stream.index] = SoundConverter(stream, twin)
+        else:
+            twin = output.add_mux_stream(codec)
+            twin.time_base = stream.time_base
+            self._converters[stream.index] = WordsConverter(stream.codec_context.name, codec)
+        carry_over(stream, twin)
+        self._twins[stream.index] = twin
+
+    def _write(self, output: Any, packets: FilmPackets, video: Any, window: Window) -> None:
+        """Picture and other tracks merged by time, so that the muxer never holds much back."""
+        import av
+
+        adds_up = self._plan.container.name in ("mp4", "mov")
+        pictures = _on_stream(joined_packets(self._segments, self._plan.time_base, adds_up=adds_up), video)
+        others = other_packets(packets, self._twins, self._converters, window)
+        output.start_encoding()
+        for packet in heapq.merge(pictures, others, key=_decoding_time):
+            try:
                 output.mux(packet)
-        finally:
-            output.close()
+            except av.error.FFmpegError as error:
+                # The muxer may speak of a packet that it had held back, so whose it is nobody knows.
+                if not self._twins or not isinstance(error, ValueError):
+                    raise
+                self._damaged += 1
+
+    def _tell_of_damage(self) -> None:
+        lost = self._damaged + sum(getattr(converter, "lost", 0) for converter in self._converters.values())
+        if lost:
+            self._joined.warnings.append(f"{lost} damaged packets of the film's other tracks are left out")
 
 
-def _late(source: av.container.InputContainer, segments: list[Segment], plan: JoinPlan) -> list[Fraction]:
-    """The time bases of the tracks that do not begin at 0."""
-    copied = [source.streams[index] for index in plan.tracks.kept]
-    units = [Fraction(stream.time_base or 1) for stream in copied if stream.start_time]
-    return [*units, plan.time_base] if segments[0].first_pts else units
+def av_open(path: Path) -> Any:
+    import av
+
+    return av.open(ffmpeg_name(str(path)))
 
 
-def _add_streams(
-    output: av.container.OutputContainer, source: av.container.InputContainer, template: Any, plan: JoinPlan
-) -> tuple[Any, dict[int, Any]]:
-    """The output's streams, in the source's order."""
-    twins: dict[int, Any] = {}
-    video: Any = None
-    for stream in source.streams:
-        if stream.index == plan.picture:
-            video = output.add_stream_from_template(template, opaque=True)
-            video.time_base = plan.time_base
-            video.codec_context.sample_aspect_ratio = plan.aspect
-            video.codec_context.framerate = plan.rate
-            video.metadata.update(without(stream.metadata, STALE_OF_VIDEO))
-            video.disposition = stream.disposition
-        elif stream.index in plan.tracks.kept:
-            twins[stream.index] = copy_stream(output, stream)
-    return video, twins
+def _pictures_in(paths: list[Path]) -> int:
+    """How many frames the files hold."""
+    count = 0
+    for path in paths:
+        with av_open(path) as file:
+            count += sum(1 for packet in file.demux(video=0) if packet.size)
+    return count
 
 
-def _interleaved(
-    source: av.container.InputContainer,
-    segments: list[Segment],
-    video: Any,
-    twins: dict[int, Any],
-    plan: JoinPlan,
-    until: Fraction | None,
-) -> Iterator[Any]:
-    """Video and copied packets merged by time, so that the muxer never holds much back."""
-    pictures = _on_stream(joined_packets(segments, plan.time_base), video)
-    others = copied_packets(source, twins, plan.excerpt, until)
-    return heapq.merge(pictures, others, key=_decoding_time)
+def cover_data(plan: JoinPlan, index: int) -> bytes:
+    """The bytes of a cover; empty where it cannot be read."""
+    with contextlib.suppress(EdgeSRError), open_input(plan.source, protocols=plan.protocols) as container:
+        for packet in container.demux(container.streams[index]):
+            if packet.size:
+                return bytes(packet)
+    return b""
 
 
 def _on_stream(packets: Iterator[Any], stream: Any) -> Iterator[Any]:
@@ -131,14 +242,9 @@ def _on_stream(packets: Iterator[Any], stream: Any) -> Iterator[Any]:
 
 def _decoding_time(packet: Any) -> Fraction:
     ticks = packet.pts if packet.dts is None else packet.dts
-    return Fraction(ticks * packet.time_base)
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    return Fraction((ticks or 0) * packet.time_base)
 
 
 def _lost(plan: JoinPlan, target: Path) -> list[str]:
-    with open_input(plan.source) as source, open_input(str(target)) as result:
+    with open_input(plan.source, protocols=plan.protocols) as source, open_input(str(target)) as result:
         return lost_metadata(dict(source.metadata), dict(result.metadata), "the film")

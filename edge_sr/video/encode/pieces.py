@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.errors import EdgeSRError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
+from edge_sr.video.opening import ffmpeg_name
 
 if TYPE_CHECKING:
     import av
@@ -53,6 +54,11 @@ class Piece:
         self._encoder = self._open_encoder()
         self._ended = False
 
+    @property
+    def end_pts(self) -> int:
+        """When its last frame so far has been shown, in the film's time."""
+        return self.first_pts + max((pts + duration for pts, duration in self._times), default=0)
+
     def encode(self, frame: TimedFrame) -> None:
         frame.frame.pts = len(self._times)
         frame.frame.time_base = 1 / self._recipe.encoding.rate
@@ -87,7 +93,7 @@ class Piece:
 
         # A link of that name would have its target overwritten.
         self.path.unlink(missing_ok=True)
-        file: Any = av.open(str(self.path), "w", format=MUXERS[self.path.suffix])
+        file: Any = av.open(ffmpeg_name(str(self.path)), "w", format=MUXERS[self.path.suffix])
         encoding = self._recipe.encoding
         if encoding.codec.element:
             stream = mux_stream(file, encoding)

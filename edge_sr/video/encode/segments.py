@@ -15,7 +15,7 @@ from edge_sr.video.encode.encoding import Encoding
 from edge_sr.video.encode.pieces import Piece, Recipe, TimedFrame
 from edge_sr.video.opening import writing
 
-PIECE_NAME = r"(\d{6,})_(-?\d+)\.(?:mp4|mov|nut)"
+PIECE_NAME = r"(\d{6,})_(-?\d+)_(-?\d+)\.(?:mp4|mov|nut)"
 _NAME = re.compile(PIECE_NAME)
 # A piece holds about this many output pixels, within a limit either way.
 PIXELS = 1 << 28
@@ -31,11 +31,13 @@ def frames_per_segment(encoding: Encoding) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A finished piece. Its file begins at time 0; ``first_pts`` is that of its first frame in the film."""
+    """A finished piece. Its file begins at time 0; ``first_pts`` is that of its first frame in the film, ``end_pts``
+    when its last frame has been shown."""
 
     path: Path
     index: int
     first_pts: int
+    end_pts: int
 
 
 def finished_segments(folder: Path) -> list[Segment]:
@@ -44,7 +46,7 @@ def finished_segments(folder: Path) -> list[Segment]:
     for path in folder.iterdir():
         match = _NAME.fullmatch(path.name)
         if match and path.is_file() and not path.is_symlink():
-            found[int(match[1])] = Segment(path, int(match[1]), int(match[2]))
+            found[int(match[1])] = Segment(path, *map(int, match.groups()))
     pieces: list[Segment] = []
     while len(pieces) in found:
         pieces.append(found[len(pieces)])
@@ -82,7 +84,8 @@ class SegmentWriter:
         with writing(str(self._folder)):
             piece.save()
             number = piece.index // self._length
-            piece.path.replace(self._folder / f"{number:06d}_{piece.first_pts}{piece.path.suffix}")
+            name = f"{number:06d}_{piece.first_pts}_{piece.end_pts}{piece.path.suffix}"
+            piece.path.replace(self._folder / name)
             to_disk(self._folder)
         self._piece = None
 
@@ -93,11 +96,11 @@ class SegmentWriter:
             return None
         with writing(str(self._folder)):
             piece.save()
-        return Segment(piece.path, piece.index, piece.first_pts)
+        return Segment(piece.path, piece.index, piece.first_pts, piece.end_pts)
 
     def salvage(self) -> Segment | None:
         """After an error: as much of the piece as can be written, None when nothing can."""
         piece, self._piece = self._piece, None
         if piece is None or not piece.salvage():
             return None
-        return Segment(piece.path, piece.index, piece.first_pts)
+        return Segment(piece.path, piece.index, piece.first_pts, piece.end_pts)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 from edge_sr.video.encode.segments import Segment
+from edge_sr.video.opening import ffmpeg_name
 
 
-def read_packets(segment: Segment, time_base: Fraction) -> Iterator[Any]:
-    """The packets of a piece in decoding order, with the film's own presentation times."""
+def read_packets(segment: Segment, time_base: Fraction) -> list[Any]:
+    """The packets of a piece in decoding order, with the film's own presentation times.
+
+    Each lasts until the next is shown, the last one to the piece's end: not every container tells.
+    """
     import av
 
-    with av.open(str(segment.path)) as file:
-        packets: Iterator[Any] = file.demux(video=0)
-        for packet in packets:
-            if packet.size:
-                packet.duration = round((packet.duration or 0) * packet.time_base / time_base)
-                packet.pts = round(packet.pts * packet.time_base / time_base) + segment.first_pts
-                packet.time_base = time_base
-                yield packet
+    with av.open(ffmpeg_name(str(segment.path))) as file:
+        packets: list[Any] = [packet for packet in file.demux(video=0) if packet.size]
+    for packet in packets:
+        packet.pts = round(packet.pts * packet.time_base / time_base) + segment.first_pts
+        packet.time_base = time_base
+    shown = sorted(packets, key=lambda packet: packet.pts)
+    for packet, following in itertools.zip_longest(shown, shown[1:]):
+        packet.duration = max(0, (segment.end_pts if following is None else following.pts) - packet.pts)
+    return packets
 
 
 def reorder_delay(segment: Segment) -> int:
@@ -28,7 +34,7 @@ def reorder_delay(segment: Segment) -> int:
     import av
 
     delay = 0
-    with av.open(str(segment.path)) as file:
+    with av.open(ffmpeg_name(str(segment.path))) as file:
         for packet in file.demux(video=0):
             if packet.dts is None or packet.dts >= 0:
                 return delay
@@ -36,26 +42,31 @@ def reorder_delay(segment: Segment) -> int:
     return delay
 
 
-def segments_end(segments: list[Segment], time_base: Fraction) -> int:
-    """When the last frame of the last piece has been shown."""
-    return max((packet.pts + packet.duration for packet in read_packets(segments[-1], time_base)), default=0)
-
-
-def joined_packets(segments: list[Segment], time_base: Fraction) -> Iterator[Any]:
+def joined_packets(segments: list[Segment], time_base: Fraction, *, adds_up: bool = False) -> Iterator[Any]:
     """The packets of all pieces as one stream, decoding times recomputed to rise throughout.
 
     Packet ``i`` decodes when frame ``i - delay`` is shown: never later than its own time, since no packet
-    comes more than ``delay`` places early.
+    comes more than ``delay`` places early. ``adds_up``: the last one lasts so long that decoding takes as long as
+    the film, which is how MP4 says how long a film is.
     """
     delay = max((reorder_delay(segment) for segment in segments), default=0)
     shown: list[int] = []
+    lead = begin = 0
     for segment in segments:
-        packets = list(read_packets(segment, time_base))
+        packets = read_packets(segment, time_base)
         times = sorted(packet.pts for packet in packets)
         if not shown:
-            tick = max(1, packets[0].duration or 1)
-            shown = [times[0] - tick * back for back in range(delay, 0, -1)]
+            begin, lead = times[0], delay * max(1, packets[0].duration or 1)
+            shown = [begin - lead * back // delay for back in range(delay, 0, -1)]
         shown = shown[len(shown) - delay :] + times
         for packet, dts in zip(packets, shown, strict=False):
             packet.dts = dts
+            if adds_up and segment is segments[-1] and packet is packets[-1]:
+                _add_up(packet, segment.end_pts - begin, begin - lead, lead)
             yield packet
+
+
+def _add_up(packet: Any, length: int, decoding_began: int, lead: int) -> None:
+    """Decodes the last packet as late as it may be and gives it what is left of the film's length."""
+    packet.dts = max(packet.dts, packet.pts - lead)
+    packet.duration = max(1, length - (packet.dts - decoding_began))

@@ -3,63 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+import itertools
+from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import MediaError
-from edge_sr.video.colour import Colour, read_colour
-from edge_sr.video.film.deinterlace import Deinterlacer
+from edge_sr.video.film.decoding import FrameDecoder
+from edge_sr.video.film.info import Excerpt, FilmInfo, describe
+from edge_sr.video.film.packets import FilmPackets, packets_for
+from edge_sr.video.film.promised import missing_seconds
 from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
-from edge_sr.video.orientation import Orientation, frame_orientation
-from edge_sr.video.pixels import PixelLayout, layout_of
 
 if TYPE_CHECKING:
     import av
     import av.container
     import av.video.stream
 
-# This many failures in a row and the rest of the file is given up.
-HOPELESS = 64
+__all__ = ["Excerpt", "Film", "FilmFrame", "FilmInfo"]
 
-
-@dataclasses.dataclass(frozen=True)
-class Excerpt:
-    """The part of a film to read, in seconds from its beginning; ``duration`` None reads to the end."""
-
-    start: Fraction = Fraction(0)
-    duration: Fraction | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        return self.start == 0 and self.duration is None
-
-
-@dataclasses.dataclass(frozen=True)
-class FilmInfo:
-    """What the first frame and the headers say. Sizes are ``(width, height)`` in pixels.
-
-    ``bits_per_pixel``: what the codec spends on a pixel of a frame, 0 where the headers don't say;
-    ``quantiser``: H.264's of the first frame, mean over its blocks, which is nearly the CRF it was coded at.
-    """
-
-    name: str
-    container: str
-    codec: str
-    bits_per_pixel: float
-    quantiser: float | None
-    coded_size: tuple[int, int]
-    size: tuple[int, int]
-    time_base: Fraction
-    rate: Fraction
-    frames: int
-    aspect: Fraction
-    colour: Colour
-    layout: PixelLayout
-    orientation: Orientation
-    notes: tuple[str, ...]
+WHOLE = Excerpt()
+# No film counts its time in longer units than this (seconds).
+LONGEST_UNIT = 60
+# Seconds before the wanted place from which on a film is read, so that its decoder and filters have settled.
+RUN_UP = Fraction(2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +50,7 @@ class Film:
     def __init__(
         self,
         name: str,
-        excerpt: Excerpt = Excerpt(),
+        excerpt: Excerpt = WHOLE,
         *,
         hwaccel: str = "none",
         threads: int = 1,
@@ -90,25 +59,17 @@ class Film:
         self.name = name
         self.excerpt = excerpt
         self._hwaccel = hwaccel
-        self.bad_frames = 0
+        self._threads = threads
         self.decoded = 0
         self.warnings: list[str] = []
-        self._container = open_input(name, hwaccel, protocols)
+        self._protocols = protocols
+        self._open()
         try:
-            self._stream: Any = picture_stream(Path(name).name, self._container)
-            # For progress and rate control alone: timestamps never come from it.
-            self._rate = frame_rate(self._stream) or Fraction(25)
-            self._stream.codec_context.thread_count = threads
-            self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
-            if self._stream.codec_context.codec.canonical_name == "h264":
-                self._stream.codec_context.options = {"export_side_data": "venc_params"}
-            self._deinterlacer = Deinterlacer()
-            self._begin()
-            self._decoded = self._decode()
-            self._first = next(self._decoded, None)
+            self._times = self._within_excerpt(self._target(excerpt.start))
+            self._first = next(self._times, None)
             if self._first is None:
                 raise MediaError(f"{name} holds no frame that can be decoded" + self._excerpt_hint())
-            self.info = self._describe(self._first)
+            self.info = self._describe(self._first[1])
         except BaseException:
             self._container.close()
             raise
@@ -130,106 +91,160 @@ class Film:
         return int(self._stream.index)
 
     @property
-    def deinterlaced(self) -> bool:
-        return self._deinterlacer.active
+    def bad_frames(self) -> int:
+        return self._decoder.bad_frames
 
     @property
-    def offset(self) -> Fraction:
-        """Seconds to take off every timestamp of the file, so that an excerpt begins at 0."""
-        return self._origin + self.excerpt.start if self.excerpt.start else Fraction(0)
+    def lost(self) -> list[str]:
+        """A name for each part of the picture that cannot be kept, as far as the film has been read."""
+        return [*self.info.lost, *self._decoder.lost]
+
+    def skip_to(self, count: int, pts: int) -> None:
+        """Has ``frames`` begin with number ``count``, whose time is ``pts``, from a keyframe before it.
+
+        A film that has no frame of that time where it should be is decoded from its beginning.
+        """
+        time = (pts + self._shift) * self.info.time_base
+        self._reopen()
+        found = self._read(time)
+        first = next((timed for timed in found if timed[0] >= pts + self._shift), None)
+        if first is not None and first[0] == pts + self._shift:
+            self._times = self._until_end(itertools.chain([first], found))
+        else:
+            self._reopen()
+            self._times = itertools.islice(
+                self._within_excerpt(self._target(self.excerpt.start)), count, None
+            )
+        self._first, self.decoded = None, count
 
     def frames(self) -> Iterator[FilmFrame]:
-        """All frames, their times strictly rising."""
-        shift = round(self.offset / self.info.time_base)
+        """All frames, their times strictly rising; each lasts until the next, the last one as long as it says."""
+        times = itertools.chain([self._first] if self._first else [], self._times)
+        held: tuple[int, av.VideoFrame] | None = None
+        for pts, frame in times:
+            if held is not None:
+                yield self._timed(held, pts - held[0])
+            held = pts, frame
+        if held is not None:
+            yield self._timed(held, self._last_duration(*held))
+        self._check_end()
+
+    def _timed(self, held: tuple[int, av.VideoFrame], duration: int) -> FilmFrame:
+        self.decoded += 1
+        return FilmFrame(self.decoded - 1, held[0] - self._shift, duration, held[1])
+
+    def _last_duration(self, pts: int, frame: av.VideoFrame) -> int:
+        duration = frame.duration or self._tick
+        if self._end is not None:
+            duration = min(duration, max(1, round(self._end / self._unit) - pts))
+        return duration
+
+    @property
+    def _unit(self) -> Fraction:
+        """Of the frames' times, in seconds."""
+        return Fraction(self._stream.time_base or Fraction(1, 1000))
+
+    @property
+    def _tick(self) -> int:
+        return max(1, round(1 / (self._rate * self._unit)))
+
+    @property
+    def _begin(self) -> Fraction:
+        return self._packets.begins + self.excerpt.start
+
+    @property
+    def _end(self) -> Fraction | None:
+        return None if self.excerpt.duration is None else self._begin + self.excerpt.duration
+
+    @property
+    def _shift(self) -> int:
+        """Units to take off every time, so that an excerpt begins at 0."""
+        return round(self._begin / self._unit) if self.excerpt.start else 0
+
+    def _target(self, start: Fraction) -> Fraction | None:
+        return self._packets.begins + start if start else None
+
+    def _open(self) -> None:
+        self._container = open_input(self.name, self._hwaccel, self._protocols)
+        try:
+            self._stream: Any = picture_stream(Path(self.name).name, self._container)
+            if self._unit > LONGEST_UNIT:
+                raise MediaError(
+                    f"{self.name} counts time in units of {float(self._unit):.0f} s: its header is damaged"
+                )
+            # For progress and rate control alone where the film has times of its own.
+            self._rate = frame_rate(self._stream) or Fraction(25)
+            self._packets = FilmPackets(self._container, self._warn)
+            self._decoder = FrameDecoder(self._stream, self._threads, self._warn)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._open()
+
+    def _read(self, time: Fraction | None) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Time and frame from the film's beginning, or from somewhere before ``time``."""
+        if time is None:
+            return self._with_times(self._decoder.frames(self._picture_packets()))
+        if self._packets.seek(time - RUN_UP, self._stream):
+            packets = self._picture_packets()
+            first = next(packets, None)
+            if first is not None and _shown(first) <= time:
+                return self._with_times(
+                    self._decoder.frames(packets_for(itertools.chain([first], packets), time))
+                )
+            self._reopen()
+        return self._with_times(self._decoder.frames(packets_for(self._picture_packets(), time)))
+
+    def _picture_packets(self) -> Iterator[Any]:
+        return (packet for packet in self._packets if packet.stream_index == self.stream_index)
+
+    def _with_times(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Frames without a time follow the one before; none goes back."""
         last: int | None = None
-        tick = max(1, round(1 / (self.info.rate * self.info.time_base)))
-        for index, frame in enumerate(self._with_first()):
+        for frame in frames:
             pts = frame.pts
             if pts is None:
-                pts = shift if last is None else last + tick
+                pts = 0 if last is None else last + self._tick
             elif last is not None and pts <= last:
                 self._warn("some frames do not follow the one before in time: moved to just after it")
                 pts = last + 1
             last = pts
-            self.decoded = index + 1
-            yield FilmFrame(index, pts - shift, frame.duration or tick, frame)
+            yield pts, frame
 
-    def _with_first(self) -> Iterator[av.VideoFrame]:
-        if self._first is not None:
-            first, self._first = self._first, None
-            yield first
-        yield from self._decoded
-
-    def _begin(self) -> None:
-        self._origin = Fraction(self._container.start_time or 0, 1_000_000)
-        start = self._origin + self.excerpt.start
-        self._end: Fraction | None = None
-        self._from = start if self.excerpt.start else None
-        self._until = None if self.excerpt.duration is None else start + self.excerpt.duration
-        if self.excerpt.start:
-            target = int(start / Fraction(self._stream.time_base or 1))
-            self._container.seek(target, stream=self._stream, backward=True)
-
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        for frame in self._progressive():
-            time = None if frame.pts is None else frame.pts * Fraction(frame.time_base or 1)
-            if time is not None and self._from is not None and time < self._from:
+    def _within_excerpt(self, target: Fraction | None) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The frames shown within the excerpt: the one that began before it begins with it."""
+        if target is None:
+            yield from self._until_end(self._read(None))
+            return
+        earlier: av.VideoFrame | None = None
+        until: int | None = None
+        for pts, frame in self._until_end(self._read(target)):
+            if pts < self._shift:
+                earlier, until = frame, pts + (frame.duration or self._tick)
                 continue
-            if time is not None and self._until is not None and time >= self._until:
+            if earlier is not None and pts > self._shift:
+                yield self._shift, earlier
+            earlier = None
+            yield pts, frame
+        if earlier is not None and until is not None and until > self._shift:
+            earlier.duration = until - self._shift
+            yield self._shift, earlier
+
+    def _until_end(self, times: Iterable[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
+        for pts, frame in times:
+            if self._end is not None and pts * self._unit >= self._end:
                 return
-            if frame.is_corrupt:
-                self.bad_frames += 1
-            self._end = time
-            yield frame
-
-    def _progressive(self) -> Iterator[av.VideoFrame]:
-        for packet in self._packets():
-            for frame in self._decode_packet(packet):
-                yield from self._deinterlacer.push(frame)
-        yield from self._deinterlacer.flush()
-        self._check_end()
-
-    def _packets(self) -> Iterator[Any]:
-        """Every packet that can be read; damage in the container is skipped."""
-        import av
-
-        failures = 0
-        while failures < HOPELESS:
-            try:
-                for packet in self._container.demux(self._stream):
-                    failures = 0
-                    yield packet
-                return
-            except av.error.FFmpegError as error:
-                failures += 1
-                self._warn(f"the file is damaged: {error.strerror}")
-
-    def _decode_packet(self, packet: Any) -> list[av.VideoFrame]:
-        import av
-
-        if packet.is_corrupt:
-            self._warn("the file is damaged: it ends in the middle of a frame")
-        try:
-            frames: list[av.VideoFrame] = packet.decode()
-            return frames
-        except av.error.EOFError:
-            return []
-        except av.error.FFmpegError as error:
-            self.bad_frames += 1
-            self._warn(f"frames that cannot be decoded: {error.strerror}")
-            return []
+            yield pts, frame
 
     def _check_end(self) -> None:
         """Warns when the frames end well before the time that the header gives."""
-        length = self._stream.duration
-        if not self.excerpt.is_whole or self._end is None:
+        if not self.excerpt.is_whole:
             return
-        if length is not None:
-            promised = (length + (self._stream.start_time or 0)) * Fraction(self._stream.time_base or 1)
-        else:
-            promised = Fraction(self._container.duration or 0, 1_000_000) + self._origin
-        missing = promised - self._end
-        if missing > max(1, 3 / self._rate):
+        missing = missing_seconds(self._container, self._stream, self._packets)
+        if missing > max(Fraction(1), 3 / self._rate):
             self._warn(f"the film ends {float(missing):.1f} s before the end that its header gives")
 
     def _warn(self, text: str) -> None:
@@ -240,58 +255,18 @@ class Film:
         return "" if self.excerpt.is_whole else " between --start and the end of --duration"
 
     def _describe(self, frame: av.VideoFrame) -> FilmInfo:
-        colour, notes = read_colour(frame)
-        layout = layout_of(frame.format)
-        if layout.has_alpha:
-            notes.append("the film's transparency is left out: only pictures keep theirs")
-        if self.deinterlaced:
+        info = describe(
+            self.name, self._container, self._stream, frame, rate=self._rate, excerpt=self.excerpt
+        )
+        notes = list(info.notes)
+        if self._decoder.deinterlaces:
             notes.append("the film is interlaced: deinterlaced with bwdif, one frame for each")
         if note := decoder_note(self._hwaccel, self._stream.codec_context.is_hwaccel):
             notes.append(note)
-        orientation = frame_orientation(frame)
-        return FilmInfo(
-            name=self.name,
-            container=self._container.format.name,
-            codec=self._stream.codec_context.codec.canonical_name,
-            bits_per_pixel=self._bits_per_pixel(frame),
-            quantiser=_quantiser(frame),
-            coded_size=(frame.width, frame.height),
-            size=orientation.displayed(frame.width, frame.height),
-            time_base=Fraction(frame.time_base or self._stream.time_base or Fraction(1, 1000)),
-            rate=self._rate,
-            frames=self._expected_frames(),
-            aspect=_aspect(self._stream, orientation),
-            colour=colour,
-            layout=layout,
-            orientation=orientation,
-            notes=tuple(notes),
-        )
-
-    def _bits_per_pixel(self, frame: av.VideoFrame) -> float:
-        """From the stream's bit rate, else the whole file's, of which a picture takes nearly all."""
-        bit_rate = self._stream.bit_rate or self._container.bit_rate or 0
-        return float(bit_rate / (frame.width * frame.height * self._rate))
-
-    def _expected_frames(self) -> int:
-        """How many frames the headers promise for the excerpt; 0 when they do not say."""
-        duration = Fraction(self._container.duration or 0, 1_000_000)
-        if self.excerpt.is_whole and self._stream.frames:
-            return int(self._stream.frames)
-        rest = max(duration - self.excerpt.start, Fraction(0))
-        if self.excerpt.duration is not None:
-            rest = min(rest, self.excerpt.duration) if duration else self.excerpt.duration
-        return round(rest * self._rate)
+        return dataclasses.replace(info, time_base=self._unit, notes=tuple(notes))
 
 
-def _quantiser(frame: av.VideoFrame) -> float | None:
-    """Hardware decoders and other codecs than H.264 do not say, nor do frames whose fields were coded apart."""
-    found = next((data for data in frame.side_data if hasattr(data, "qp_map")), None)
-    try:
-        return None if found is None else float(found.qp_map().mean())
-    except RuntimeError:
-        return None
-
-
-def _aspect(stream: av.video.stream.VideoStream, orientation: Orientation) -> Fraction:
-    ratio = Fraction(stream.sample_aspect_ratio or 1)
-    return 1 / ratio if orientation.transpose else ratio
+def _shown(packet: Any) -> Fraction:
+    """When a packet is shown; the very beginning where it does not say."""
+    time = packet.dts if packet.pts is None else packet.pts
+    return Fraction(-(10**9)) if time is None else Fraction(time * packet.time_base)

@@ -1,15 +1,15 @@
-"""What a film carries beside its picture: which of it the output's container can hold, and copying that."""
+"""What a film carries beside its picture, and how each track gets into the output's container."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
-from collections.abc import Iterator
-from fractions import Fraction
+import enum
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.encode.containers import Container
-from edge_sr.video.film.film import Excerpt
+from edge_sr.video.film.packets import is_cover
 
 if TYPE_CHECKING:
     import av
@@ -18,37 +18,108 @@ if TYPE_CHECKING:
 
 # Facts about the old file or the old encoding, untrue of the new one.
 STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
-STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes"}
+STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes", "alpha_mode"}
 # Filled in by every muxer, so of no interest when it is missing.
-FILLED_IN = frozenset({"language", "handler_name", "vendor_id", "creation_time"})
+FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
+# Subtitles that are words, as FFmpeg names them; all others are pictures.
+WORDS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
+
+
+class Way(enum.Enum):
+    """How a track is taken over: its packets as they are, through FFmpeg's tee muxer, encoded again, as a file."""
+
+    COPY = "copied"
+    TEE = "copied by the muxer alone"
+    ENCODE = "encoded again"
+    ATTACH = "attached"
 
 
 @dataclasses.dataclass(frozen=True)
 class TrackPlan:
-    """Indices of the streams to copy, and a name for each that the container cannot hold."""
+    """``ways``: the streams to take over, by index, and how; ``dropped``: a name for each that cannot be;
+    ``changed``: a sentence for each that is encoded again."""
 
-    kept: tuple[int, ...]
+    ways: tuple[tuple[int, Way], ...]
     dropped: tuple[str, ...]
+    changed: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        return tuple(index for index, _ in self.ways)
+
+    @property
+    def through_tee(self) -> bool:
+        return Way.TEE in dict(self.ways).values()
 
 
 def plan_tracks(source: av.container.InputContainer, picture: int, container: Container) -> TrackPlan:
     """Tries every stream but the picture in an empty file of that container."""
-    kept, dropped = [], []
+    ways: list[tuple[int, Way]] = []
+    dropped: list[str] = []
+    changed: list[str] = []
     for stream in source.streams:
-        if stream.index == picture:
+        if stream.index == picture or _is_kept_otherwise(source, stream):
             continue
-        if _is_picture(stream) or not _holds(container, stream):
+        way = _way(source, stream, container)
+        if way is None:
             dropped.append(track_name(stream))
-        else:
-            kept.append(stream.index)
-    return TrackPlan(tuple(kept), tuple(dropped))
+            continue
+        ways.append((stream.index, way))
+        if way is Way.ENCODE:
+            changed.append(f"{track_name(stream)} as {encoding_for(container, stream.type)}")
+    return TrackPlan(tuple(ways), tuple(dropped), tuple(changed))
 
 
-def _is_picture(stream: Any) -> bool:
-    """A further video track: only the first is upscaled, and mixing in one that is not would mislead."""
-    from av.stream import Disposition
+def encoding_for(container: Container, kind: str) -> str:
+    """What sound or words become where they cannot be copied, by FFmpeg's name."""
+    if kind == "audio":
+        return {"webm": "libopus", "mkv": "flac"}.get(container.name, "aac")
+    return {"webm": "webvtt", "mkv": "subrip"}.get(container.name, "mov_text")
 
-    return stream.type == "video" and not stream.disposition & Disposition.attached_pic
+
+def _is_kept_otherwise(source: Any, stream: Any) -> bool:
+    """Tracks that hold what the output has elsewhere: QuickTime's chapters and time code."""
+    if stream.type != "data":
+        return False
+    if _tag(stream) == "tmcd" or "timecode" in stream.metadata:
+        return True
+    chapters = "mov" in source.format.name and bool(source.chapters())
+    return chapters and _tag(stream) in ("text", "")
+
+
+def _tag(stream: Any) -> str:
+    """The four letters by which the container knows the codec; empty where PyAV does not say."""
+    try:
+        return str(getattr(stream, "codec_tag", "")).strip("\0 ")
+    except (AttributeError, ValueError):
+        return ""
+
+
+def _way(source: Any, stream: Any, container: Container) -> Way | None:
+    if stream.type == "attachment":
+        return Way.COPY if container.name == "mkv" else None
+    if stream.type == "video":
+        return _way_of_video(stream, container)
+    if stream.type == "data":
+        return Way.COPY if container.name == "mp4" and _holds(container, stream) else None
+    if stream.type not in ("audio", "subtitle") or stream.codec_context is None:
+        return None
+    if _holds(container, stream):
+        return Way.COPY
+    # The tee muxer does not hand on chapters.
+    if not source.chapters() and _tee_holds(container, stream):
+        return Way.TEE
+    can_decode = stream.type == "audio" or stream.codec_context.name in WORDS
+    return Way.ENCODE if can_decode else None
+
+
+def _way_of_video(stream: Any, container: Container) -> Way | None:
+    """Covers are kept; of further video tracks only the first is upscaled, and one that is not would mislead."""
+    if not is_cover(stream):
+        return None
+    if container.name == "mkv":
+        return Way.ATTACH
+    return Way.COPY if _holds(container, stream) else None
 
 
 def track_name(stream: Any) -> str:
@@ -57,18 +128,24 @@ def track_name(stream: Any) -> str:
     title = stream.metadata.get("title") or stream.metadata.get("filename")
     codec = context.name if context is not None else getattr(stream, "name", None)
     details = [detail for detail in (codec, stream.metadata.get("language"), title) if detail]
-    return f"{stream.type} track {stream.index}" + (f" ({', '.join(details)})" if details else "")
+    kind = "further video" if stream.type == "video" and not is_cover(stream) else stream.type
+    return f"{kind} track {stream.index}" + (f" ({', '.join(details)})" if details else "")
 
 
 def _holds(container: Container, stream: Any) -> bool:
+    return _tried(container.muxer, os.devnull, stream)
+
+
+def _tee_holds(container: Container, stream: Any) -> bool:
+    """Asks the muxer itself: PyAV asks FFmpeg's lists first, which lack what some muxers write all the same."""
+    return _tried("tee", f"[f={container.muxer}]{os.devnull}", stream)
+
+
+def _tried(muxer: str, name: str, stream: Any) -> bool:
     import av
 
-    if stream.type == "attachment" and container.name != "mkv":
-        return False
-    if stream.type == "data" and container.name != "mp4":
-        return False
     try:
-        with av.open(io.BytesIO(), "w", format=container.muxer) as trial:
+        with av.open(name, "w", format=muxer) as trial:
             copy_stream(trial, stream)
             trial.start_encoding()
         return True
@@ -79,99 +156,14 @@ def _holds(container: Container, stream: Any) -> bool:
 def copy_stream(target: av.container.OutputContainer, stream: Any) -> Any:
     """A stream of the same kind in ``target``, with language, title and disposition."""
     twin: Any = target.add_stream_from_template(stream, opaque=True)
-    twin.metadata.update(without(stream.metadata, STALE))
-    twin.disposition = stream.disposition
+    carry_over(stream, twin)
     return twin
 
 
-def copied_packets(
-    source: av.container.InputContainer, twins: dict[int, Any], excerpt: Excerpt, until: Fraction | None
-) -> Iterator[Any]:
-    """The packets of all copied streams in file order, times moved so that the excerpt begins at 0.
-
-    ``until`` is where to stop, in seconds of the output; None reads to the end. A packet that begins before
-    the excerpt is left out, except a subtitle that is still shown: it begins with the excerpt.
-    """
-    import av
-
-    streams = [source.streams[index] for index in twins]
-    if not streams:
-        return
-    window = _Window(source, excerpt, until)
-    packets = source.demux(streams)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError:
-            return
-        if packet is None:
-            return
-        if packet.size and window.fit(packet):
-            packet.stream = twins[packet.stream_index]
-            yield packet
-
-
-class _Window:
-    """The excerpt's bounds in seconds, and what is cut to them."""
-
-    def __init__(self, source: av.container.InputContainer, excerpt: Excerpt, until: Fraction | None) -> None:
-        origin = Fraction(source.start_time or 0, 1_000_000)
-        self._shift = origin + excerpt.start if excerpt.start else Fraction(0)
-        self._cuts_start = bool(excerpt.start)
-        ends = [] if excerpt.duration is None else [origin + excerpt.start + excerpt.duration - self._shift]
-        ends += [] if until is None else [until]
-        self._end = min(ends) if ends else None
-
-    def fit(self, packet: Any) -> bool:
-        """Whether the packet lies in the window; its times are moved as the excerpt is."""
-        time = packet.dts if packet.pts is None else packet.pts
-        if time is None:
-            return _is_cover(packet)
-        unit = packet.time_base
-        shift = round(self._shift / unit)
-        begins, ends = (time - shift) * unit, (time + (packet.duration or 0) - shift) * unit
-        if self._end is not None and begins >= self._end:
-            return False
-        if self._cuts_start and begins < 0:
-            return packet.stream.type == "subtitle" and ends > 0 and _clip_subtitle(packet, shift)
-        packet.pts = None if packet.pts is None else packet.pts - shift
-        packet.dts = None if packet.dts is None else packet.dts - shift
-        return True
-
-
-def _is_cover(packet: Any) -> bool:
-    """A cover picture has no time of its own; other packets without one cannot be placed."""
-    from av.stream import Disposition
-
-    packet.pts = packet.dts = 0
-    return bool(packet.stream.disposition & Disposition.attached_pic)
-
-
-def _clip_subtitle(packet: Any, shift: int) -> bool:
-    packet.duration = packet.pts + packet.duration - shift
-    packet.pts = packet.dts = 0
-    return True
-
-
-def moved_chapters(
-    source: av.container.InputContainer, excerpt: Excerpt, until: Fraction | None
-) -> list[Any]:
-    """The chapters within the excerpt, moved and cut to it."""
-    origin = Fraction(source.start_time or 0, 1_000_000)
-    shift = origin + excerpt.start if excerpt.start else Fraction(0)
-    end = until
-    if excerpt.duration is not None:
-        end = min(until or excerpt.duration, origin + excerpt.start + excerpt.duration - shift)
-    moved = []
-    for chapter in source.chapters():
-        unit = Fraction(chapter["time_base"] or 1)
-        first = max(chapter["start"] - round(shift / unit), 0 if excerpt.start else chapter["start"])
-        last = chapter["end"] - round(shift / unit)
-        if end is not None:
-            last = min(last, round(end / unit))
-        if last > first:
-            moved.append({**chapter, "start": first, "end": last})
-    return moved
+def carry_over(stream: Any, twin: Any) -> None:
+    """Tags and disposition of ``stream`` to ``twin``."""
+    twin.metadata.update(without(stream.metadata, STALE))
+    twin.disposition = stream.disposition
 
 
 def without(metadata: dict[str, str], stale: frozenset[str]) -> dict[str, str]:
@@ -188,3 +180,11 @@ def lost_metadata(source: dict[str, str], target: dict[str, str], where: str) ->
     arrived = {key.lower() for key in target}
     expected = [key for key in without(source, STALE) if key.lower() not in FILLED_IN]
     return [f"metadata {key!r} of {where}" for key in expected if key.lower() not in arrived]
+
+
+def cover_name(stream: Any) -> tuple[str, str]:
+    """File name and MIME type of a cover as an attachment."""
+    kind = {"mjpeg": "jpeg", "png": "png", "bmp": "bmp", "gif": "gif"}.get(stream.codec_context.name, "jpeg")
+    ending = "jpg" if kind == "jpeg" else kind
+    name = Path(stream.metadata.get("filename") or f"cover.{ending}").name
+    return name, stream.metadata.get("mimetype") or f"image/{kind}"

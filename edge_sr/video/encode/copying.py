@@ -1,0 +1,113 @@
+"""The film's other tracks on their way to the output: copied, or encoded again where the container asks for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any, Protocol
+
+from edge_sr.video.film.info import Excerpt
+from edge_sr.video.film.packets import FilmPackets, is_cover
+
+
+class PacketConverter(Protocol):
+    """Takes a track's packets, None at the end, and gives those to write in their place."""
+
+    def __call__(self, packet: Any | None) -> list[Any]: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """The part of a film that is taken, in seconds of its timeline: all from ``begin`` up to ``end``."""
+
+    begin: Fraction
+    end: Fraction | None
+    cuts_begin: bool
+
+    @property
+    def shift(self) -> Fraction:
+        """What is taken off every time."""
+        return self.begin if self.cuts_begin else Fraction(0)
+
+
+def window_of(packets: FilmPackets, excerpt: Excerpt, until: Fraction | None) -> Window:
+    """The excerpt's window; ``until`` is where to stop, in seconds of the output, None for the end."""
+    begin = packets.begins + excerpt.start
+    cuts = bool(excerpt.start)
+    ends = [] if excerpt.duration is None else [begin + excerpt.duration]
+    ends += [] if until is None else [until + (begin if cuts else 0)]
+    return Window(begin, min(ends) if ends else None, cuts)
+
+
+def other_packets(
+    packets: FilmPackets,
+    targets: Mapping[int, Any],
+    converters: Mapping[int, PacketConverter],
+    window: Window,
+) -> Iterator[Any]:
+    """The packets of all tracks but the picture in file order, times moved so that the excerpt begins at 0.
+
+    ``targets``: the output's stream for each stream to take over; ``converters`` for those not copied as they are.
+    A packet that begins before the excerpt is left out, except a subtitle that is still shown: it begins with the
+    excerpt.
+    """
+    if not targets:
+        return
+    for packet in packets:
+        index = packet.stream_index
+        if index in targets and packet.size and _fit(packet, window):
+            yield from _converted(packet, index, targets, converters)
+    for index, converter in converters.items():
+        for packet in converter(None):
+            packet.stream = targets[index]
+            yield packet
+
+
+def _converted(
+    packet: Any, index: int, targets: Mapping[int, Any], converters: Mapping[int, PacketConverter]
+) -> Iterator[Any]:
+    for one in converters[index](packet) if index in converters else [packet]:
+        one.stream = targets[index]
+        yield one
+
+
+def _fit(packet: Any, window: Window) -> bool:
+    """Whether the packet lies in the window; its times are moved as the window is."""
+    if is_cover(packet.stream):
+        packet.pts = packet.dts = 0
+        return True
+    time = packet.dts if packet.pts is None else packet.pts
+    if time is None:
+        return False
+    unit = packet.time_base
+    shift = round(window.shift / unit)
+    begins, ends = time * unit, (time + (packet.duration or 0)) * unit
+    if window.end is not None and begins >= window.end:
+        return False
+    if window.cuts_begin and begins < window.begin:
+        return packet.stream.type == "subtitle" and ends > window.begin and _clip_subtitle(packet, shift)
+    packet.pts = None if packet.pts is None else packet.pts - shift
+    packet.dts = None if packet.dts is None else packet.dts - shift
+    return True
+
+
+def _clip_subtitle(packet: Any, shift: int) -> bool:
+    packet.duration = packet.pts + packet.duration - shift
+    packet.pts = packet.dts = 0
+    return True
+
+
+def moved_chapters(chapters: list[Any], packets: FilmPackets, window: Window) -> list[Any]:
+    """The chapters within the window, moved and cut to it."""
+    moved = []
+    for chapter in chapters:
+        unit = Fraction(chapter["time_base"] or 1)
+        shift = round((packets.origin + window.shift) / unit)
+        first = max(chapter["start"] - shift, 0 if window.cuts_begin else chapter["start"] - shift)
+        last = chapter["end"] - shift
+        if window.end is not None:
+            last = min(last, round((window.end - window.shift) / unit))
+        if last > first:
+            moved.append({**chapter, "start": first, "end": last})
+    return moved

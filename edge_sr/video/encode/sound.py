@@ -1,0 +1,127 @@
+"""Sound encoded again, for containers that cannot hold it as it is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+# Bits a second for each channel: beyond what a listener tells from the original.
+CHANNEL_BITS = 96_000
+# What sound is taken for that only says how many channels it has.
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+OPUS_RATE = 48_000
+# AAC's sampling rates; other sound is brought to the highest.
+AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
+
+
+def add_sound(output: Any, stream: Any, codec: str) -> Any:
+    """A stream of ``codec`` in ``output`` for the sound of ``stream``, of its rate where the codec has it."""
+    context = stream.codec_context
+    rate = context.sample_rate or OPUS_RATE
+    if codec == "libopus" or (codec == "aac" and rate not in AAC_RATES):
+        rate = OPUS_RATE
+    twin = output.add_stream(codec, rate=rate)
+    twin.codec_context.layout = layout_for(codec, rate, context.layout)
+    if codec != "flac":
+        twin.codec_context.bit_rate = CHANNEL_BITS * context.layout.nb_channels
+    twin.time_base = Fraction(1, rate)
+    return twin
+
+
+def layout_for(codec: str, rate: int, layout: Any) -> str:
+    """The sound's own channel layout where the codec has it, else stereo."""
+    import av
+
+    name = LAYOUTS.get(layout.nb_channels, "stereo") if layout.name.endswith("channels") else layout.name
+    trial: Any = av.CodecContext.create(codec, "w")
+    trial.sample_rate, trial.layout = rate, name
+    trial.format, trial.time_base = trial.codec.audio_formats[0], Fraction(1, rate)
+    try:
+        trial.open()
+    except (av.error.FFmpegError, ValueError):
+        return "stereo"
+    return str(name)
+
+
+class SoundConverter:
+    """Packets of one codec in, packets of another out, at the same times; damaged ones are ``lost``, and silence."""
+
+    def __init__(self, source: Any, target: Any) -> None:
+        self._source, self._encoder = source.codec_context, target.codec_context
+        self._rate = target.codec_context.sample_rate
+        self._resampler: Any = None
+        self._fifo: Any = None
+        self._begins = 0
+        self._taken = 0
+        self.lost = 0
+
+    def __call__(self, packet: Any | None) -> list[Any]:
+        """The packets that are ready; all that are left for None."""
+        for frame in self._decoded(packet):
+            self._take(frame)
+        encoded = [one for part in self._parts(packet is None) for one in self._encoder.encode(part)]
+        return encoded + (self._encoder.encode(None) if packet is None and self._taken else [])
+
+    def _decoded(self, packet: Any | None) -> list[Any]:
+        import av
+
+        try:
+            frames: list[Any] = self._source.decode(packet)
+            return frames
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError:
+            self.lost += 1
+            return []
+
+    def _take(self, frame: Any) -> None:
+        """Puts a frame's samples where its time says: what is missing before it becomes silence."""
+        import av
+
+        if self._resampler is None:
+            self._begins = self._samples(frame)
+            self._fifo = av.AudioFifo()
+            self._resampler = av.AudioResampler(
+                format=self._encoder.format, layout=self._encoder.layout, rate=self._rate
+            )
+        gap = self._samples(frame) - self._begins - self._taken
+        if gap > self._rate // 10:
+            self._add(silence(self._encoder, gap))
+        frame.pts = None
+        for part in self._resampler.resample(frame):
+            self._add(part)
+
+    def _samples(self, frame: Any) -> int:
+        if frame.pts is None or frame.time_base is None:
+            return self._begins + self._taken
+        return round(Fraction(frame.pts * frame.time_base * self._rate))
+
+    def _add(self, part: Any) -> None:
+        part.pts = None
+        self._fifo.write(part)
+        self._taken += part.samples
+
+    def _parts(self, ends: bool) -> Any:
+        """The encoder's portions of what waits, each with its time."""
+        if self._fifo is None:
+            return
+        if ends:
+            for part in self._resampler.resample(None):
+                self._add(part)
+        size = self._encoder.frame_size or 4096
+        while (part := self._fifo.read(size)) or (ends and (part := self._fifo.read(0, True))):
+            part.pts = self._begins + self._taken - self._fifo.samples - part.samples
+            part.sample_rate, part.time_base = self._rate, Fraction(1, self._rate)
+            yield part
+
+
+def silence(encoder: Any, samples: int) -> Any:
+    """A frame without sound, in the encoder's format."""
+    import av
+
+    frame = av.AudioFrame(format=encoder.format.name, layout=encoder.layout.name, samples=samples)
+    level = 0x80 if encoder.format.name.startswith("u8") else 0
+    for plane in frame.planes:
+        plane.update(bytes([level]) * plane.buffer_size)
+    frame.sample_rate = encoder.sample_rate
+    return frame

@@ -1,0 +1,84 @@
+"""Packets to progressive frames; what cannot be decoded is counted and gone past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from edge_sr.video.film.deinterlace import Deinterlacer
+from edge_sr.video.film.info import TRANSPARENCY
+from edge_sr.video.side_data import side_data
+
+if TYPE_CHECKING:
+    import av
+
+# Side data that describes the picture's content and cannot be passed on, by FFmpeg's names.
+NOT_KEPT = {
+    "A53_CC": "closed captions",
+    "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
+    "DOVI_RPU_BUFFER": "Dolby Vision metadata",
+}
+
+
+class FrameDecoder:
+    """The decoder of one stream with what follows it; ``bad_frames`` and ``lost`` grow as it is read."""
+
+    def __init__(self, stream: Any, threads: int, warn: Callable[[str], None]) -> None:
+        self._context = stream.codec_context
+        self._warn = warn
+        self._deinterlacer = Deinterlacer()
+        self.bad_frames = 0
+        self.lost: list[str] = []
+        self._context.thread_count = threads
+        stream.thread_type = "AUTO" if threads > 1 else "NONE"
+        if self._context.codec.canonical_name == "h264":
+            self._context.options = {"export_side_data": "venc_params"}
+
+    @property
+    def deinterlaces(self) -> bool:
+        return self._deinterlacer.active
+
+    def frames(self, packets: Iterable[Any]) -> Iterator[av.VideoFrame]:
+        """Every frame that decodes, in the order they are shown."""
+        for packet in packets:
+            if packet.size:
+                yield from self._ready(packet)
+        yield from self._ready(None)
+        yield from self._deinterlacer.flush()
+
+    def _ready(self, packet: Any) -> Iterator[av.VideoFrame]:
+        for frame in self._decoded(packet):
+            if frame.is_corrupt:
+                self.bad_frames += 1
+            self._note_lost(frame)
+            yield from self._deinterlacer.push(frame)
+
+    def _decoded(self, packet: Any) -> list[av.VideoFrame]:
+        import av
+
+        if packet is not None and packet.is_corrupt:
+            self._warn("the file is damaged: parts of frames are missing")
+        try:
+            frames: list[av.VideoFrame] = self._context.decode(packet)
+            return frames
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError as error:
+            self.bad_frames += 1
+            self._warn(f"frames that cannot be decoded: {error.strerror}")
+            return []
+
+    def _note_lost(self, frame: av.VideoFrame) -> None:
+        found = side_data(frame)
+        names = [name for kind, name in NOT_KEPT.items() if kind in found]
+        if TRANSPARENCY not in self.lost and is_transparent(frame):
+            names.append(TRANSPARENCY)
+        self.lost += [name for name in names if name not in self.lost]
+
+
+def is_transparent(frame: av.VideoFrame) -> bool:
+    """Whether anything in the frame is not opaque."""
+    if not any(component.is_alpha for component in frame.format.components):
+        return False
+    alpha = frame.to_ndarray(format="rgba")[..., 3]
+    return bool(alpha.min() < alpha.dtype.type(255))

@@ -1,0 +1,146 @@
+"""What a film says of itself in its headers and its first frame."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from edge_sr.errors import HdrError
+from edge_sr.video.colour import UNSPECIFIED, Colour, read_colour
+from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
+from edge_sr.video.orientation import Orientation, frame_orientation
+from edge_sr.video.pixels import PixelLayout, layout_of
+from edge_sr.video.side_data import side_data
+
+if TYPE_CHECKING:
+    import av
+    import av.container
+    import av.video.stream
+
+
+# The most that a pixel may be wider than high, or higher than wide.
+WIDEST = 100
+TRANSPARENCY = "the film's transparency (alpha)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Excerpt:
+    """The part of a film to read, in seconds from its beginning; ``duration`` None reads to the end."""
+
+    start: Fraction = Fraction(0)
+    duration: Fraction | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.start == 0 and self.duration is None
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmInfo:
+    """What the first frame and the headers say. Sizes are ``(width, height)`` in pixels.
+
+    ``bits_per_pixel``: what the codec spends on a pixel of a frame, 0 where the headers don't say;
+    ``quantiser``: H.264's of the first frame, mean over its blocks, which is nearly the CRF it was coded at;
+    ``lost``: a name for each part of the picture that cannot be kept.
+    """
+
+    name: str
+    container: str
+    codec: str
+    bits_per_pixel: float
+    quantiser: float | None
+    coded_size: tuple[int, int]
+    size: tuple[int, int]
+    time_base: Fraction
+    rate: Fraction
+    frames: int
+    aspect: Fraction
+    colour: Colour
+    layout: PixelLayout
+    orientation: Orientation
+    notes: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+def describe(
+    name: str,
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    frame: av.VideoFrame,
+    *,
+    rate: Fraction,
+    excerpt: Excerpt,
+) -> FilmInfo:
+    """The film's facts; ``HdrError`` or ``MediaError`` for colours that are refused."""
+    _refuse_dolby(name, frame)
+    colour, notes = read_colour(frame)
+    layout = layout_of(frame.format)
+    orientation = frame_orientation(frame)
+    return FilmInfo(
+        name=name,
+        container=container.format.name,
+        codec=stream.codec_context.codec.canonical_name,
+        bits_per_pixel=_bits_per_pixel(container, stream, frame, rate),
+        quantiser=_quantiser(frame),
+        coded_size=(frame.width, frame.height),
+        size=orientation.displayed(frame.width, frame.height),
+        time_base=Fraction(frame.time_base or stream.time_base or Fraction(1, 1000)),
+        rate=rate,
+        frames=_expected_frames(container, stream, rate, excerpt),
+        aspect=_aspect(stream, orientation),
+        colour=colour,
+        layout=layout,
+        orientation=orientation,
+        notes=tuple(notes),
+        lost=tuple(_lost(stream)),
+    )
+
+
+def _refuse_dolby(name: str, frame: av.VideoFrame) -> None:
+    """Profile 5's picture is in colours of its own: without Dolby's decoder they come out green and purple."""
+    untagged = int(frame.color_trc) == UNSPECIFIED and "DOVI_RPU_BUFFER" in side_data(frame)
+    if untagged or dolby_profile(name) == WITHOUT_BASE:
+        raise HdrError(
+            f"{name} is Dolby Vision profile 5, whose colours only a Dolby decoder knows: "
+            "use a release of the film in HDR10 or SDR"
+        )
+
+
+def _lost(stream: Any) -> list[str]:
+    # VP8 and VP9 carry it in packets of their own, which FFmpeg's own decoders do not read.
+    return [TRANSPARENCY] if stream.metadata.get("alpha_mode", "0") == "1" else []
+
+
+def _bits_per_pixel(container: Any, stream: Any, frame: av.VideoFrame, rate: Fraction) -> float:
+    """From the stream's bit rate, else the whole file's, of which a picture takes nearly all."""
+    bit_rate = stream.bit_rate or container.bit_rate or 0
+    return float(bit_rate / (frame.width * frame.height * rate))
+
+
+def _expected_frames(container: Any, stream: Any, rate: Fraction, excerpt: Excerpt) -> int:
+    """How many frames the headers promise for the excerpt; 0 when they do not say."""
+    duration = Fraction(container.duration or 0, 1_000_000)
+    if excerpt.is_whole and stream.frames:
+        return int(stream.frames)
+    rest = max(duration - excerpt.start, Fraction(0))
+    if excerpt.duration is not None:
+        rest = min(rest, excerpt.duration) if duration else excerpt.duration
+    return round(rest * rate)
+
+
+def _quantiser(frame: av.VideoFrame) -> float | None:
+    """Hardware decoders and other codecs than H.264 do not say, nor do frames whose fields were coded apart."""
+    found = side_data(frame).get("VIDEO_ENC_PARAMS")
+    try:
+        return None if found is None else float(found.qp_map().mean())
+    except RuntimeError:
+        return None
+
+
+def _aspect(stream: av.video.stream.VideoStream, orientation: Orientation) -> Fraction:
+    ratio = Fraction(stream.sample_aspect_ratio or 1)
+    # Beyond this it is a damaged header, and encoders refuse it.
+    if not Fraction(1, WIDEST) <= ratio <= WIDEST:
+        ratio = Fraction(1)
+    return 1 / ratio if orientation.transpose else ratio

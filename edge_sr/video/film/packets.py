@@ -1,0 +1,135 @@
+"""Every packet of a film in the order of the file, its times on the film's timeline."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from edge_sr.video.film.timeline import Timeline, Track
+from edge_sr.video.opening import NO_TIMES, frame_rate
+
+if TYPE_CHECKING:
+    import av.container
+
+# AVFMT_TS_DISCONT of FFmpeg's avformat.h.
+CLOCK_MAY_JUMP = 0x0200
+# No film means to begin later than this (seconds): its clock did not begin with it.
+LATE = 10
+# This many failures in a row and the rest of the file is given up.
+HOPELESS = 64
+# What is read again before the place where decoding has to begin: two keyframes and so many packets.
+KEYFRAMES_BEFORE, PACKETS_BEFORE = 2, 16
+MOST_WAITING_BYTES = 256 << 20
+
+
+class FilmPackets:
+    """Reads an opened film once from its beginning. All times are in seconds of the film's timeline.
+
+    ``origin`` has been taken off every time; ``begins`` is where the film begins then. ``warn`` is told of damage.
+    """
+
+    def __init__(
+        self, container: av.container.InputContainer, warn: Callable[[str], None] = lambda text: None
+    ):
+        self._container = container
+        self._warn = warn
+        start = Fraction(container.start_time or 0, 1_000_000)
+        self._jumps = bool(container.format.flags & CLOCK_MAY_JUMP)
+        self.origin = start if self._jumps or start > LATE else Fraction(0)
+        self.begins = start - self.origin
+        self._streams = list(container.streams)
+        self._timeline = self._new_timeline()
+        self.ends: dict[int, Fraction] = {}
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether a place in time is one place in the file."""
+        return not self._jumps and not self._container.format.flags & NO_TIMES
+
+    def __iter__(self) -> Iterator[Any]:
+        """All packets; those without data, which end a track, have no times."""
+        for packet in self._demuxed():
+            if packet.stream_index < len(self._streams):
+                if packet.size:
+                    self._place(packet)
+                yield packet
+
+    def seek(self, time: Fraction, stream: Any) -> bool:
+        """Goes on from a keyframe before ``time``, where the film can tell where that is; else False."""
+        import av
+
+        if not self.can_seek or time <= self.begins:
+            return False
+        try:
+            target = int((time + self.origin) / Fraction(stream.time_base))
+            self._container.seek(target, stream=stream, backward=True)
+        except (av.error.FFmpegError, OverflowError):
+            return False
+        self._timeline = self._new_timeline()
+        return True
+
+    def _new_timeline(self) -> Timeline:
+        return Timeline([_track(stream) for stream in self._streams], self.origin, jumps=self._jumps)
+
+    def _place(self, packet: Any) -> None:
+        index, unit = packet.stream_index, Fraction(packet.time_base)
+        packet.pts, packet.dts = self._timeline.place(index, packet.pts, packet.dts, packet.duration or 0)
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is not None:
+            self.ends[index] = max(self.ends.get(index, self.begins), (time + (packet.duration or 0)) * unit)
+
+    def _demuxed(self) -> Iterator[Any]:
+        """Every packet that can be read; damage in the container is skipped."""
+        import av
+
+        failures = 0
+        while failures < HOPELESS:
+            try:
+                for packet in self._container.demux():
+                    failures = 0
+                    yield packet
+                return
+            except av.error.FFmpegError as error:
+                failures += 1
+                self._warn(f"the file is damaged: {error.strerror}")
+
+
+def _track(stream: Any) -> Track:
+    unit = Fraction(stream.time_base or 1)
+    if stream.type == "video":
+        rate = frame_rate(stream) or Fraction(25)
+        return Track(unit, 1 / rate, dense=not is_cover(stream), is_picture=True)
+    return Track(unit, dense=stream.type == "audio")
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether the stream is a picture that belongs to the file as a whole."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def packets_for(packets: Iterable[Any], time: Fraction) -> Iterator[Any]:
+    """The packets of one track from a keyframe on that lets the frame at ``time`` be decoded.
+
+    Two keyframes before it rather than one: decoding from some of them gives whole frames only after a while.
+    """
+    waiting: deque[list[Any]] = deque([[]])
+    rest = iter(packets)
+    count = size = 0
+    for packet in rest:
+        if packet.is_keyframe:
+            waiting.append([])
+        waiting[-1].append(packet)
+        count, size = count + 1, size + packet.size
+        while len(waiting) > KEYFRAMES_BEFORE and count - len(waiting[0]) >= PACKETS_BEFORE:
+            gone = waiting.popleft()
+            count, size = count - len(gone), size - sum(one.size for one in gone)
+        shown = packet.dts if packet.pts is None else packet.pts
+        if shown is None or shown * packet.time_base > time or size > MOST_WAITING_BYTES:
+            break
+    for group in waiting:
+        yield from group
+    yield from rest

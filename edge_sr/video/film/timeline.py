@@ -1,0 +1,144 @@
+"""A film's clock made whole: times that rise throughout and keep their gaps, picture and sound together.
+
+The clock of a recording may begin anywhere, and in a transport stream it restarts or jumps where recordings were
+joined. Every packet of every track passes one ``Timeline`` in the order of the file. What lies on one clock is an
+**epoch**: all its packets are moved by the same amount, so that tracks stay in step, and a new epoch begins where
+the one before it ended.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from fractions import Fraction
+
+# A track that goes back by more than this is on a new clock (seconds): without decoding times, by more than that.
+BACKWARD = Fraction(1, 10)
+REORDERED = Fraction(1)
+# Where clocks may jump: a track that runs ahead of all others by more than this is on a new clock.
+FORWARD = Fraction(10)
+# Tracks change to a new clock one after another, the file's order at most so far apart.
+APART = Fraction(10)
+# For so many packets a track may find that its clock had not changed: one packet had a wrong time.
+DOUBTFUL = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """A stream of the film: the unit of its times in seconds, and how long a packet lasts that does not say.
+
+    ``dense``: its packets follow closely, as subtitles' and data's do not; those never begin an epoch.
+    """
+
+    unit: Fraction
+    tick: Fraction = Fraction(1, 25)
+    dense: bool = True
+    is_picture: bool = False
+
+
+@dataclasses.dataclass
+class _Position:
+    """Where a track has got to: its epoch, the one before, the last decoding time given, the end in seconds."""
+
+    epoch: int = 0
+    before: int = 0
+    packets: int = DOUBTFUL
+    last: int | None = None
+    end: Fraction | None = None
+
+
+@dataclasses.dataclass
+class _Epoch:
+    """Seconds to add to a time on this clock, and the first time seen on it."""
+
+    offset: Fraction
+    begins: Fraction
+
+
+class Timeline:
+    """``place`` takes each packet's times, in file order, and returns those to use.
+
+    ``origin`` is taken off every time, in seconds. ``jumps``: the format's clock may leap ahead, as a transport
+    stream's does; elsewhere such a gap is the film's own.
+    """
+
+    def __init__(self, tracks: Sequence[Track], origin: Fraction, *, jumps: bool) -> None:
+        self._tracks = tracks
+        self._positions = [_Position() for _ in tracks]
+        self._epochs = [_Epoch(-origin, origin)]
+        self._jumps = jumps
+
+    def place(
+        self, index: int, pts: int | None, dts: int | None, duration: int
+    ) -> tuple[int | None, int | None]:
+        """The presentation and decoding time of the next packet of track ``index``, in the track's unit.
+
+        Decoding times rise strictly within a track; a time that is not there stays away.
+        """
+        raw = pts if dts is None else dts
+        if raw is None:
+            return None, None
+        track, position = self._tracks[index], self._positions[index]
+        self._change_epoch(position, self._epoch_of(track, position, raw * track.unit, dts is None))
+        placed = raw + round(self._epochs[position.epoch].offset / track.unit)
+        if dts is None:
+            return placed, None
+        if position.last is not None:
+            placed = max(placed, position.last + 1)
+        length = duration * track.unit if duration > 0 else track.tick
+        end = placed * track.unit + length
+        position.last, position.end = placed, end if position.end is None else max(position.end, end)
+        # What was moved to stay in order is moved as a whole.
+        return (None if pts is None else pts + placed - raw), placed
+
+    def _change_epoch(self, position: _Position, epoch: int) -> None:
+        if epoch != position.epoch:
+            position.before, position.epoch, position.packets = position.epoch, epoch, 0
+        position.packets += 1
+
+    def _epoch_of(self, track: Track, position: _Position, time: Fraction, reordered: bool) -> int:
+        if not track.dense or position.end is None:
+            return self._nearest(time)
+        if position.packets <= DOUBTFUL and self._fits_better(position, time):
+            return position.before
+        if self._goes_on(track, position, time, REORDERED if reordered else BACKWARD):
+            return position.epoch
+        newest = len(self._epochs) - 1
+        if position.epoch < newest and abs(time - self._epochs[newest].begins) <= APART:
+            self._make_room(track, newest, position.end - time)
+            return newest
+        self._epochs.append(_Epoch(position.end - time, time))
+        return newest + 1
+
+    def _goes_on(self, track: Track, position: _Position, time: Fraction, tolerance: Fraction) -> bool:
+        """Whether the time follows on the track's own clock."""
+        assert position.end is not None
+        placed = time + self._epochs[position.epoch].offset
+        last = position.end if position.last is None else position.last * track.unit
+        if placed < last - tolerance:
+            return False
+        furthest = max(other.end for other in self._positions if other.end is not None)
+        return not self._jumps or placed <= furthest + FORWARD
+
+    def _fits_better(self, position: _Position, time: Fraction) -> bool:
+        """Whether the time follows on the clock before."""
+        assert position.end is not None
+        here, before = (
+            abs(time + self._epochs[epoch].offset - position.end)
+            for epoch in (position.epoch, position.before)
+        )
+        return before < min(here, BACKWARD)
+
+    def _make_room(self, track: Track, epoch: int, needed: Fraction) -> None:
+        """Moves an epoch that has just begun later, where this track had not ended; sound may overlap a little."""
+        overlap = needed - self._epochs[epoch].offset
+        if overlap > (0 if track.is_picture else BACKWARD):
+            self._epochs[epoch].offset = needed
+
+    def _nearest(self, time: Fraction) -> int:
+        """The epoch that puts ``time`` closest to where the film has got to, the newest of equals."""
+        ends = [position.end for position in self._positions if position.end is not None]
+        newest_first = range(len(self._epochs) - 1, -1, -1)
+        if not ends:
+            return newest_first[0]
+        return min(newest_first, key=lambda epoch: abs(time + self._epochs[epoch].offset - max(ends)))
