@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from edge_sr.evaluation.hr_references import Original, find_originals
 from edge_sr.evaluation.measure import pairs
-from edge_sr.grid import parse_scale
 from edge_sr.quality import psnr_y
+from edge_sr.sizes import parse_scale
 from edge_sr.upscaler import Upscaler
 
 

@@ -20,15 +20,17 @@ from edge_sr.backends.autotune import BY_NAME_ALONE
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.benchmark.bench import noise
 from edge_sr.bundle import Bundle
-from edge_sr.engines.target import parse_size
+from edge_sr.sizes import parse_size
 
 WARM_UP = 2
 
 
 def ways(bundle: Bundle) -> list[tuple[str, str]]:
     """Backends and precisions that run here."""
-    ready = [one for one in BACKENDS.values() if one.name not in BY_NAME_ALONE and not one.obstacle()]
-    return [(one.name, precision) for one in ready if one.fits(bundle) for precision in ("fp32", "int8")]
+    ready = [
+        one for one in BACKENDS.values() if one.name not in BY_NAME_ALONE and not one.unavailable_reason()
+    ]
+    return [(one.name, precision) for one in ready if one.takes(bundle) for precision in ("fp32", "int8")]
 
 
 def measure(bundle: Bundle, size: tuple[int, int], scale: str, rounds: int) -> list[dict[str, Any]]:
@@ -43,9 +45,9 @@ def measure(bundle: Bundle, size: tuple[int, int], scale: str, rounds: int) -> l
         for _ in range(WARM_UP + rounds):
             for up, seen in zip(ups, times, strict=True):
                 start = time.perf_counter()
-                up(frame, scale=scale)
+                result = up.run(frame, scale=scale)
                 whole = 1000 * (time.perf_counter() - start)
-                seen.append((up.timings.encoder_ms, up.timings.decoder_ms, whole))
+                seen.append((result.times.encoder_ms, result.times.decoder_ms, whole))
         return [row(up, seen[WARM_UP:]) for up, seen in zip(ups, times, strict=True)]
 
 

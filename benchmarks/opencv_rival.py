@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from edge_sr import Upscaler
 from edge_sr.benchmark.bench import noise
-from edge_sr.engines.target import parse_size
 from edge_sr.errors import InputNotFoundError, MissingError, OptionError
 from edge_sr.machine.description import available_cores, describe
+from edge_sr.sizes import parse_size
 
 Picture = NDArray[np.uint8]
 ROUNDS, WARM_UP = 15, 2

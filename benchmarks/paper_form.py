@@ -27,12 +27,12 @@ from edge_sr import Upscaler
 from edge_sr.benchmark.bench import noise
 from edge_sr.benchmark.cost import paper_cost, split_cost
 from edge_sr.bundle import Bundle, Source, open_bundle
-from edge_sr.engines.target import parse_size
 from edge_sr.export.bundle import Identity, export_bundle
-from edge_sr.grid import output_size, parse_scale, sampling_grid
+from edge_sr.grid import sampling_grid
 from edge_sr.machine.description import available_cores, describe
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn, Positions
+from edge_sr.sizes import Size, output_size, parse_scale, parse_size
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 
 SHIPPED, WEIGHTS = (
@@ -41,7 +41,6 @@ SHIPPED, WEIGHTS = (
 )
 PAPER = NetworkSpec("diinn-rdn", EncoderSpec("rdn", 64, 16, 8, 64), DecoderSpec(3, False, (256,) * 4))
 
-Size = tuple[int, int]
 Picture = NDArray[np.uint8]
 
 
@@ -69,10 +68,10 @@ def paper_frame(network: Diinn, frame: Picture, after: Size) -> tuple[Picture, T
 def split_frame(upscaler: Upscaler, frame: Picture, after: Size) -> tuple[Picture, Times]:
     """One frame through the bundle."""
     start = time.perf_counter()
-    out = upscaler(frame, size=after)
+    result = upscaler.run(frame, size=after)
     whole = 1000 * (time.perf_counter() - start)
-    return out.astype(np.uint8, copy=False), Times(
-        upscaler.timings.encoder_ms, upscaler.timings.decoder_ms, whole
+    return result.frame.astype(np.uint8, copy=False), Times(
+        result.times.encoder_ms, result.times.decoder_ms, whole
     )
 
 

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import BundleError, ConfigError, OutputExistsError, OutputFolderError, UnknownNameError
+from edge_sr.kinds import BundleKind, Precision, Role, SampleType, Scheme, StoredPrecision
 from edge_sr.spec import NetworkSpec, PublishedSpec, load_json, to_mapping
 
 SCHEMA = 1
 DESCRIPTION = "bundle.json"
 DEFAULT_MODEL = "diinn-edge"
-KINDS = ("implicit", "fixed", "refine")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Port:
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """One graph file. ``io`` is ``uint8`` or ``float``; ``psnr_db`` and ``levels`` compare with FP32."""
+    """One graph file. ``io``: the sample type of its pictures; ``psnr_db`` and ``levels`` compare with FP32."""
 
     file: str
-    role: str
-    precision: str
-    io: str
+    role: Role
+    precision: StoredPrecision
+    io: SampleType
     sha256: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -86,7 +86,7 @@ class Description:
     """
 
     schema: int
-    kind: str
+    kind: BundleKind
     name: str
     version: str
     network: NetworkSpec | PublishedSpec
@@ -109,8 +109,6 @@ class Description:
             raise ConfigError(
                 f"schema {self.schema} is not the {SCHEMA} that this version reads; export it again"
             )
-        if self.kind not in KINDS:
-            raise ConfigError(f"kind must be one of {', '.join(KINDS)}, found {self.kind!r}; export it again")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +123,7 @@ class Bundle:
         return self.description.name
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> BundleKind:
         return self.description.kind
 
     @property
@@ -141,19 +139,29 @@ class Bundle:
         return self.description.network
 
     @property
-    def precisions(self) -> tuple[str, ...]:
-        """Precisions that its first graph is there for, in the order of the file."""
-        role = self.description.graphs[0].role if self.description.graphs else ""
-        return tuple(dict.fromkeys(g.precision for g in self.description.graphs if g.role == role))
+    def stored(self) -> tuple[StoredPrecision, ...]:
+        """How its first graph is there, in the order of the file."""
+        graphs = self.description.graphs
+        return tuple(dict.fromkeys(graph.precision for graph in graphs if graph.role == graphs[0].role))
 
-    def find(self, role: str, precision: str, io: str = "uint8") -> Graph | None:
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """The precisions that it carries, in the order of the file; INT8 once, whatever its schemes."""
+        return tuple(dict.fromkeys("int8" if name == "int8-cpu" else name for name in self.stored))
+
+    @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """The Q/DQ schemes of its INT8 graphs."""
+        return tuple(name for name in self.stored if name in ("int8", "int8-cpu"))
+
+    def find(self, role: Role, precision: str, io: SampleType = "uint8") -> Graph | None:
         """The graph of that role, or None."""
         for graph in self.description.graphs:
             if (graph.role, graph.precision, graph.io) == (role, precision, io):
                 return graph
         return None
 
-    def graph(self, role: str, precision: str, io: str = "uint8") -> Path:
+    def graph(self, role: Role, precision: str, io: SampleType = "uint8") -> Path:
         """The file of that graph, its hash checked; ``BundleError`` when it is absent or damaged."""
         graph = self.find(role, precision, io)
         if graph is None:

@@ -1,19 +1,44 @@
-"""How a large frame is cut for the encoder: strips, or blocks, with a halo of its receptive field.
+"""What a run computes for every frame of one size, decided once: sizes, the part that is wanted, and how it is cut.
 
 Maps are far larger than frames (192 float32 maps of a 1080p frame are 1.6 GB), so long before memory runs out a
-frame is encoded, decoded and dropped block by block. With the halo the cut is exact.
+frame is encoded, decoded and dropped block by block. With a halo of the receptive field the cut is exact.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator
 
-from edge_sr.grid import Box, first_output
+from edge_sr.grid import SamplingGrid, first_output, sampling_grid
+from edge_sr.sizes import Box, Size, whole
 
 # Maps and activations that one block may take, in bytes.
 BLOCK_BYTES = 640 << 20
+
+# Plans that are kept: a live picture comes back to the same few regions.
+KEPT_PLANS = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Footprint:
+    """What a network reads and takes.
+
+    ``radius``: LR pixels around an output's nearest LR pixel that can change it; ``halo``: output pixels that the
+    decoder eats on each side; ``bytes_per_pixel``: live activations for one LR pixel. ``block_bytes``: what one
+    block may take of memory, ``None`` for frames that are never cut.
+    """
+
+    radius: int
+    halo: int
+    bytes_per_pixel: int
+    block_bytes: int | None = BLOCK_BYTES
+
+    @property
+    def margin(self) -> int:
+        """LR pixels that a block reads beyond its core: an output pixel in the halo may lie over the next one."""
+        return self.radius + self.halo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,16 +49,73 @@ class Block:
     padded: Box
 
 
-def plan_blocks(area: Box, size: tuple[int, int], margin: int, bytes_per_pixel: int) -> list[Block]:
-    """Cut the LR box ``area`` of a frame of ``size`` = ``(width, height)`` into blocks within the memory limit.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """One block of a plan: ``source`` is what the encoder reads of the frame, ``place`` where the result goes in the
+    wanted box, ``grid`` its sampling grid over the maps of ``source``."""
+
+    source: Box
+    place: Box
+    grid: SamplingGrid
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """A run's geometry; equal to itself alone, so that what is kept for one run can be found by it.
+
+    ``box``: the part of the output that is wanted; ``grid``: its sampling grid over the maps of a whole frame;
+    ``steps``: the blocks that make it, one when the frame is not cut.
+    """
+
+    input_size: Size
+    output_size: Size
+    box: Box
+    grid: SamplingGrid
+    steps: tuple[Step, ...]
+
+
+@functools.lru_cache(maxsize=KEPT_PLANS)
+def plan_run(input_size: Size, output_size: Size, box: Box | None, footprint: Footprint) -> Plan:
+    """The plan for frames of ``input_size``, of which ``box`` of the output is wanted, or all of it."""
+    box = whole(output_size) if box is None else box
+    grid = sampling_grid(input_size, output_size, box, footprint.halo)
+    source = _source(input_size, output_size, box)
+    if footprint.block_bytes is None:
+        blocks = [Block(source, whole(input_size))]
+    else:
+        blocks = plan_blocks(source, input_size, footprint)
+    parts = ((block, output_box(block.core, box, input_size, output_size)) for block in blocks)
+    steps = tuple(
+        _step(block, part, box, grid, footprint.halo)
+        for block, part in parts
+        if part.width > 0 and part.height > 0
+    )
+    return Plan(input_size, output_size, box, grid, steps)
+
+
+def _step(block: Block, part: Box, box: Box, grid: SamplingGrid, halo: int) -> Step:
+    place = part.relative_to(box)
+    rows, cols = slice(place.y0, place.y1 + 2 * halo), slice(place.x0, place.x1 + 2 * halo)
+    return Step(block.padded, place, grid.part(rows, cols).shifted(block.padded.y0, block.padded.x0))
+
+
+def _source(input_size: Size, output_size: Size, box: Box) -> Box:
+    """The LR pixels nearest to the outputs of ``box``."""
+    grid = sampling_grid(input_size, output_size, box)
+    return Box(int(grid.cols[0]), int(grid.rows[0]), int(grid.cols[-1]) + 1, int(grid.rows[-1]) + 1)
+
+
+def plan_blocks(area: Box, size: Size, footprint: Footprint) -> list[Block]:
+    """Cut the LR box ``area`` of a frame of ``size`` into blocks within ``block_bytes``.
 
     One block where it fits, else strips of whole rows, else blocks of about equal sides: at least twice the margin,
     even above the limit, for smaller ones would be computed many times over.
     """
-    pixels = max(1, BLOCK_BYTES // bytes_per_pixel)
-    whole = _block(area, size, margin)
-    if whole.padded.width * whole.padded.height <= pixels:
-        return [whole]
+    margin = footprint.margin
+    pixels = max(1, (footprint.block_bytes or BLOCK_BYTES) // footprint.bytes_per_pixel)
+    all_of_it = _block(area, size, margin)
+    if all_of_it.padded.width * all_of_it.padded.height <= pixels:
+        return [all_of_it]
     width = _padded_length(area.width, size[0], margin)
     rows = pixels // width - 2 * margin
     if rows >= min(area.height, 4 * margin + 16):
@@ -42,8 +124,8 @@ def plan_blocks(area: Box, size: tuple[int, int], margin: int, bytes_per_pixel: 
     return [_block(core, size, margin) for core in _cut(area, side, side)]
 
 
-def _padded_length(length: int, whole: int, margin: int) -> int:
-    return min(whole, length + 2 * margin)
+def _padded_length(length: int, longest: int, margin: int) -> int:
+    return min(longest, length + 2 * margin)
 
 
 def _cut(area: Box, width: int, height: int) -> Iterator[Box]:
@@ -60,7 +142,7 @@ def _spans(start: int, stop: int, longest: int) -> Iterator[tuple[int, int]]:
         yield start + i * length // count, start + (i + 1) * length // count
 
 
-def _block(core: Box, size: tuple[int, int], margin: int) -> Block:
+def _block(core: Box, size: Size, margin: int) -> Block:
     padded = Box(
         max(0, core.x0 - margin),
         max(0, core.y0 - margin),
@@ -70,11 +152,11 @@ def _block(core: Box, size: tuple[int, int], margin: int) -> Block:
     return Block(core, padded)
 
 
-def output_box(core: Box, box: Box, before: tuple[int, int], after: tuple[int, int]) -> Box:
+def output_box(core: Box, box: Box, input_size: Size, output_size: Size) -> Box:
     """The part of the output ``box`` whose nearest LR pixels lie in ``core``."""
     return Box(
-        max(box.x0, first_output(before[0], after[0], core.x0)),
-        max(box.y0, first_output(before[1], after[1], core.y0)),
-        min(box.x1, first_output(before[0], after[0], core.x1)),
-        min(box.y1, first_output(before[1], after[1], core.y1)),
+        max(box.x0, first_output(input_size[0], output_size[0], core.x0)),
+        max(box.y0, first_output(input_size[1], output_size[1], core.y0)),
+        min(box.x1, first_output(input_size[0], output_size[0], core.x1)),
+        min(box.y1, first_output(input_size[1], output_size[1], core.y1)),
     )

@@ -228,6 +228,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _convert_tuple(hint, value, where)
     if origin is dict:
         return _convert_dict(hint, value, where)
+    if origin is typing.Literal:
+        return _one_of(typing.get_args(hint), value, where)
     if hint is Any:
         return value
     return _checked(hint, value, where)
@@ -266,6 +268,12 @@ def _convert_dict(hint: Any, value: Any, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where} must be a table, found {value!r}")
     kind = typing.get_args(hint)[1]
     return {str(key): _convert(kind, item, f"{where}.{key}") for key, item in value.items()}
+
+
+def _one_of(known: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value not in known:
+        raise ConfigError(f"{where} must be one of {', '.join(map(str, known))}, found {value!r}")
+    return value
 
 
 def _checked(hint: type, value: Any, where: str) -> Any:

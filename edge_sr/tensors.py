@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import ShapeError
+from edge_sr.kinds import SampleType
 
 Frame = NDArray[Any]
+"""``h x w x 3``."""
+
+Image = NDArray[Any]
+"""``1 x h x w x 3``, a frame as graphs take and give it."""
 
 SMALLEST_SIDE = 4
 
@@ -32,7 +37,7 @@ def checked_frame(frame: Frame) -> Frame:
     return np.ascontiguousarray(frame)
 
 
-def io_of(frame: Frame) -> str:
+def sample_type_of(frame: Frame) -> SampleType:
     """Which pair of graphs takes this frame: ``uint8`` or ``float``."""
     return "uint8" if frame.dtype == np.uint8 else "float"
 

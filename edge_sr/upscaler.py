@@ -4,49 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
-
-import numpy as np
 
 from edge_sr.backends.autotune import choose
-from edge_sr.backends.base import FlightRunner, Maps, Runner
-from edge_sr.backends.registry import Backend
+from edge_sr.backends.base import Maps, PartTimes, Result, Runner, RunnerConfig, cropped
 from edge_sr.bundle import DEFAULT_MODEL, Bundle, open_bundle
-from edge_sr.errors import EdgeSRError
-from edge_sr.grid import Box, output_region, output_size, parse_scale, sampling_grid, whole
+from edge_sr.errors import EdgeSRError, LifetimeError, OptionError
+from edge_sr.kinds import SampleType
 from edge_sr.machine.description import available_cores
-from edge_sr.plan import Block, output_box, plan_blocks
-from edge_sr.tensors import Frame, checked_frame, io_of
+from edge_sr.plan import BLOCK_BYTES, Footprint, Plan, plan_run
+from edge_sr.sizes import Box, Region, Size, output_region, output_size, parse_scale, whole
+from edge_sr.tensors import Frame, checked_frame, sample_type_of
 
-T = TypeVar("T")
-Size = tuple[int, int]
-Region = tuple[int, int, int, int]
+__all__ = ["Encoded", "PartTimes", "Result", "Upscaler"]
 
-
-@dataclasses.dataclass
-class Timings:
-    """Milliseconds that the last frame took in the encoder and in the decoder.
-
-    Of a frame from ``stream`` on a GPU, they are the device's own, without waiting and without copies.
-    """
-
-    encoder_ms: float = 0.0
-    decoder_ms: float = 0.0
+MOST_THREADS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
     """A frame and its modulation maps, to decode at many sizes.
 
-    A frame whose maps would not fit in memory is kept alone, and encoded again block by block.
+    A frame whose maps would not fit in memory is kept alone, and encoded again block by block. ``times``: what
+    encoding took.
     """
 
     frame: Frame
     maps: Maps | None
+    times: PartTimes = dataclasses.field(default_factory=PartTimes)
 
     @property
     def size(self) -> Size:
@@ -58,9 +49,13 @@ class Upscaler:
     """An open model on one backend.
 
     ``model`` is a shipped model's name or a bundle's folder; ``backend`` and ``precision`` may be ``auto``, and
-    ``why`` says in a line how they were chosen.
-    ``threads`` defaults to the cores that the process may use. Serves one frame at a time. Raises
-    ``UnknownNameError``, ``BundleError``, ``OptionError`` or ``MissingError`` when it cannot be opened so.
+    ``why`` says in a line how they were chosen. ``threads`` defaults to the cores that the process may use;
+    ``block_bytes`` is the memory that one block of a large frame may take on a CPU. Raises ``UnknownNameError``,
+    ``BundleError``, ``OptionError`` or ``MissingError`` when it cannot be opened so.
+
+    One thread at a time may use it, whichever that is; several threads take an upscaler each. A stream has it to
+    itself until it ends or is closed. ``close`` waits for what runs, and a closed one is never opened again. A
+    process that forks does so before it opens one. Whatever breaks these rules raises ``LifetimeError``.
     """
 
     def __init__(
@@ -70,36 +65,33 @@ class Upscaler:
         backend: str = "auto",
         precision: str = "auto",
         threads: int | None = None,
+        block_bytes: int = BLOCK_BYTES,
     ) -> None:
+        _require_types(model, backend, precision)
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
-        self.threads = threads or available_cores()
+        self.threads = available_cores() if threads is None else _checked_threads(threads)
         choice = choose(self.bundle, backend, precision, self.threads)
-        self._chosen: Backend = choice.backend
-        self.precision, self.placement, self.why = choice.precision, choice.placement, choice.why
-        self.timings = Timings()
-        self._runners: dict[str, Runner] = {}
+        self._backend = choice.backend
+        self.precision, self.scheme, self.why = choice.precision, choice.scheme, choice.why
+        self._block_bytes = block_bytes
+        self._runners: dict[SampleType, Runner] = {}
+        self._process, self._closed = os.getpid(), False
+        self._turn = threading.Lock()
+        self._stream: object | None = None
         # Opened here, so that what is missing shows before the first frame.
-        self._runner("uint8")
+        runner = self._runner("uint8")
+        self.backend, self.encoder_backend = runner.backend, runner.encoder_backend
 
     @property
     def model(self) -> str:
         return self.bundle.name
 
     @property
-    def backend(self) -> str:
-        """The decoder's backend."""
-        return self._runner("uint8").backend
-
-    @property
-    def encoder_backend(self) -> str:
-        return self._runner("uint8").encoder_backend
-
-    @property
     def device_bytes(self) -> int | None:
         """Memory that is taken on the GPU now; ``None`` without one."""
-        flights = [runner for runner in self._runners.values() if isinstance(runner, FlightRunner)]
+        taken = [runner.device_bytes for runner in self._runners.values()]
         # Each measures what the whole process took since it was opened.
-        return max((runner.device_bytes for runner in flights), default=None)
+        return max((count for count in taken if count is not None), default=None)
 
     @property
     def radius(self) -> int:
@@ -121,41 +113,7 @@ class Upscaler:
         ``region`` = ``(x, y, width, height)`` in input pixels asks for that part of it alone. Raises ``OptionError``
         for sizes and regions that do not fit, ``ShapeError`` for a frame of another layout.
         """
-        encoded = Encoded(checked_frame(frame), None)
-        return self.decode(encoded, scale=scale, size=size, height=height, region=region)
-
-    def stream(self, frames: Iterable[Frame], *, size: Size, region: Region | None = None) -> Iterator[Frame]:
-        """Every frame as calling the upscaler gives it, in order; a GPU has several under way meanwhile.
-
-        It then takes up to three frames before it gives the first, and what is taken is given when ``frames``
-        ends; when ``frames`` raises, or the iterator is closed, it is dropped. ``timings`` are the last given
-        frame's. Until the end nothing else may be asked of the upscaler. Frames may change size and dtype.
-        """
-        alike = itertools.groupby(map(checked_frame, frames), lambda frame: (frame.shape, io_of(frame)))
-        for (shape, io), group in alike:
-            runner = self._runner(io)
-            if isinstance(runner, FlightRunner):
-                yield from self._in_flight(runner, group, (shape[1], shape[0]), size, region)
-            else:
-                yield from (self(frame, size=size, region=region) for frame in group)
-
-    def _in_flight(
-        self, runner: FlightRunner, frames: Iterable[Frame], before: Size, size: Size, region: Region | None
-    ) -> Iterator[Frame]:
-        after = output_size(*before, scale=None, size=size, target_height=None)
-        box = whole(after) if region is None else output_region(region, before, after)
-        grid = sampling_grid(before, after, box, self._halo)
-        for result in runner.frames((frame[None] for frame in frames), grid):
-            self.timings = Timings(runner.times.encoder_ms, runner.times.decoder_ms)
-            yield result[0]
-
-    def encode(self, frame: Frame) -> Encoded:
-        """The frame's maps, for ``decode`` to use as often as wanted."""
-        frame = checked_frame(frame)
-        self.timings = Timings()
-        blocks = self._blocks(Encoded(frame, None), whole((frame.shape[1], frame.shape[0])))
-        maps = self._encode_block(frame, blocks[0]) if len(blocks) == 1 else None
-        return Encoded(frame, maps)
+        return self.run(frame, scale=scale, size=size, height=height, region=region).frame
 
     def decode(
         self,
@@ -167,23 +125,70 @@ class Upscaler:
         region: Region | None = None,
     ) -> Frame:
         """As calling the upscaler, from maps that are there already."""
-        before = encoded.size
+        return self.run(encoded, scale=scale, size=size, height=height, region=region).frame
+
+    def run(
+        self,
+        source: Frame | Encoded,
+        *,
+        scale: float | str | None = None,
+        size: Size | None = None,
+        height: int | None = None,
+        region: Region | None = None,
+    ) -> Result:
+        """As calling the upscaler, or ``decode``, with what it took."""
+        encoded = source if isinstance(source, Encoded) else Encoded(checked_frame(source), None)
         exact = None if scale is None else parse_scale(scale)
-        after = output_size(*before, scale=exact, size=size, target_height=height)
-        box = whole(after) if region is None else output_region(region, before, after)
-        self.timings = Timings()
-        result = np.empty((box.height, box.width, 3), encoded.frame.dtype)
-        for block in self._blocks(encoded, _sources(box, before, after)):
-            part = output_box(block.core, box, before, after)
-            if part.width > 0 and part.height > 0:
-                target = result[part.y0 - box.y0 : part.y1 - box.y0, part.x0 - box.x0 : part.x1 - box.x0]
-                target[:] = self._decode_block(encoded, block, part, after)
-        return result
+        whole_size = output_size(*encoded.size, scale=exact, size=size, target_height=height)
+        box = None if region is None else output_region(region, encoded.size, whole_size)
+        with self._taking_turn():
+            runner = self._runner(sample_type_of(encoded.frame))
+            plan = self._plan(runner, encoded.size, whole_size, box)
+            if encoded.maps is not None:
+                return _decoded(runner, encoded, plan)
+            (result,) = runner.stream([encoded.frame], plan)
+            return result
+
+    def encode(self, frame: Frame) -> Encoded:
+        """The frame's maps, for ``decode`` to use as often as wanted."""
+        frame = checked_frame(frame)
+        size = Encoded(frame, None).size
+        with self._taking_turn():
+            runner = self._runner(sample_type_of(frame))
+            if len(self._plan(runner, size, size, None).steps) > 1:
+                return Encoded(frame, None)
+            began = time.perf_counter()
+            maps = runner.encode(cropped(frame, whole(size)))
+            return Encoded(frame, maps, PartTimes(encoder_ms=1000 * (time.perf_counter() - began)))
+
+    def stream(
+        self, frames: Iterable[Frame], *, size: Size, region: Region | None = None, box: Box | None = None
+    ) -> Iterator[Result]:
+        """Every frame as calling the upscaler gives it, in order; a GPU has several under way meanwhile.
+
+        It then takes up to three frames before it gives the first, and what is taken is given when ``frames``
+        ends; when ``frames`` raises, or the iterator is closed, it is dropped. Frames may change size and dtype.
+        Instead of ``region`` the part may be given as a ``box`` of the output.
+        """
+        results, ticket = self._results(frames, size, region, box), object()
+        try:
+            while True:
+                with self._taking_turn(ticket):
+                    result = next(results, None)
+                if result is None:
+                    return
+                yield result
+        finally:
+            results.close()
+            if self._stream is ticket:
+                self._stream = None
 
     def close(self) -> None:
-        """Free every session, thread and device memory."""
-        while self._runners:
-            self._runners.popitem()[1].close()
+        """Free every session, thread and device memory, once nothing runs any more; closing twice is harmless."""
+        with self._turn:
+            self._closed, self._stream = True, None
+            while self._runners:
+                self._runners.popitem()[1].close()
 
     def __enter__(self) -> Upscaler:
         return self
@@ -198,50 +203,66 @@ class Upscaler:
             if error is None:
                 raise
 
-    def _runner(self, io: str) -> Runner:
-        if io not in self._runners:
-            precision = self.placement or self.precision
-            self._runners[io] = self._chosen.open(self.bundle, precision, io, self.threads)
-        return self._runners[io]
+    @contextmanager
+    def _taking_turn(self, ticket: object | None = None) -> Iterator[None]:
+        """Work of one thread alone; a stream keeps its ``ticket`` between two frames."""
+        if os.getpid() != self._process:
+            raise LifetimeError(
+                "this Upscaler was opened before the process forked: open one in each process"
+            )
+        if not self._turn.acquire(blocking=False):
+            raise LifetimeError("this Upscaler is at work for another thread: open one for each thread")
+        try:
+            if self._closed:
+                raise LifetimeError("this Upscaler was closed: open another")
+            if self._stream not in (None, ticket):
+                raise LifetimeError("a stream of this Upscaler is under way: finish it or close it first")
+            self._stream = ticket
+            yield
+        finally:
+            self._turn.release()
 
-    def _blocks(self, encoded: Encoded, area: Box) -> list[Block]:
-        if encoded.maps is not None:
-            everything = whole(encoded.size)
-            return [Block(area, everything)]
-        if getattr(self._runner(io_of(encoded.frame)), "whole_frames", False):
-            return [Block(area, whole(encoded.size))]
-        # An output pixel in the halo may lie over the next LR pixel.
-        margin = self.radius + self._halo
-        return plan_blocks(area, encoded.size, margin, self.bundle.description.working_bytes)
+    def _results(
+        self, frames: Iterable[Frame], size: Size, region: Region | None, box: Box | None
+    ) -> Generator[Result, None, None]:
+        alike = itertools.groupby(
+            map(checked_frame, frames), lambda frame: (frame.shape, sample_type_of(frame))
+        )
+        for (shape, sample_type), group in alike:
+            given = (shape[1], shape[0])
+            whole_size = output_size(*given, size=size)
+            part = box if region is None else output_region(region, given, whole_size)
+            runner = self._runner(sample_type)
+            yield from runner.stream(group, self._plan(runner, given, whole_size, part))
 
-    @property
-    def _halo(self) -> int:
-        return self.bundle.description.halo
+    def _runner(self, sample_type: SampleType) -> Runner:
+        if sample_type not in self._runners:
+            config = RunnerConfig(self.bundle, self.precision, sample_type, self.threads, self.scheme)
+            self._runners[sample_type] = self._backend.open(config)
+        return self._runners[sample_type]
 
-    def _encode_block(self, frame: Frame, block: Block) -> Maps:
-        runner = self._runner(io_of(frame))
-        return self._timed("encoder_ms", lambda: runner.encode(_crop(frame, block.padded)))
-
-    def _decode_block(self, encoded: Encoded, block: Block, part: Box, after: Size) -> Frame:
-        maps = encoded.maps if encoded.maps is not None else self._encode_block(encoded.frame, block)
-        runner = self._runner(io_of(encoded.frame))
-        grid = sampling_grid(encoded.size, after, part, self._halo).shifted(block.padded.y0, block.padded.x0)
-        image = _crop(encoded.frame, block.padded)
-        frame: Frame = self._timed("decoder_ms", lambda: runner.decode(maps, image, grid))[0]
-        return frame
-
-    def _timed(self, part: str, work: Callable[[], T]) -> T:
-        start = time.perf_counter()
-        result = work()
-        setattr(self.timings, part, getattr(self.timings, part) + 1000 * (time.perf_counter() - start))
-        return result
+    def _plan(self, runner: Runner, given: Size, wanted: Size, box: Box | None) -> Plan:
+        about = self.bundle.description
+        limit = None if runner.whole_frames else self._block_bytes
+        return plan_run(given, wanted, box, Footprint(about.radius, about.halo, about.working_bytes, limit))
 
 
-def _crop(frame: Frame, box: Box) -> Frame:
-    return np.ascontiguousarray(frame[box.y0 : box.y1, box.x0 : box.x1])[None]
+def _decoded(runner: Runner, encoded: Encoded, plan: Plan) -> Result:
+    image = cropped(encoded.frame, whole(encoded.size))
+    began = time.perf_counter()
+    frame = runner.decode(encoded.maps, image, plan.grid)[0]
+    return Result(frame, PartTimes(decoder_ms=1000 * (time.perf_counter() - began)))
 
 
-def _sources(box: Box, before: Size, after: Size) -> Box:
-    """The LR pixels nearest to the outputs of ``box``."""
-    grid = sampling_grid(before, after, box)
-    return Box(int(grid.cols[0]), int(grid.rows[0]), int(grid.cols[-1]) + 1, int(grid.rows[-1]) + 1)
+def _require_types(model: object, backend: object, precision: object) -> None:
+    if not isinstance(model, (str, Path, Bundle)):
+        raise OptionError(f"model is a name, a folder or an open bundle, found {model!r}")
+    for name, value in (("backend", backend), ("precision", precision)):
+        if not isinstance(value, str):
+            raise OptionError(f"{name} is a name such as 'auto', found {value!r}")
+
+
+def _checked_threads(threads: object) -> int:
+    if not isinstance(threads, int) or isinstance(threads, bool) or not 1 <= threads <= MOST_THREADS:
+        raise OptionError(f"threads is a whole number from 1 to {MOST_THREADS}, found {threads!r}")
+    return threads

@@ -11,25 +11,26 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_sr.backends.base import Runner
+from edge_sr.atomic_file import write_whole
+from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.registry import BACKENDS, Backend, choose_backend
 from edge_sr.bundle import Bundle
 from edge_sr.errors import EdgeSRError, OptionError
 from edge_sr.grid import sampling_grid
 from edge_sr.json_file import read_json
+from edge_sr.kinds import Precision, Scheme
 from edge_sr.machine.cache import choices_folder
 from edge_sr.machine.description import cpu_name, package_version
+from edge_sr.sizes import size_text
 from edge_sr.tensors import reference_card
 from edge_sr.version import __version__
 
 # Large enough for threads and caches to tell, small enough to take seconds in all.
-BEFORE, AFTER = (160, 90), (320, 180)
+INPUT_SIZE, OUTPUT_SIZE = (160, 90), (320, 180)
 ROUNDS = 5
 # INT8 costs some hundredths of a dB: for less time than this, relative to the best FP32, it pays.
 WORTH = 0.85
@@ -41,11 +42,11 @@ BY_NAME_ALONE = ("tensorrt", "tensorrt-rtx")
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """``backend`` and ``precision`` to open, ``placement`` the INT8 graphs that suit it, and why, in a line."""
+    """``backend`` and ``precision`` to open, ``scheme`` the INT8 graphs that suit it, and why, in a line."""
 
     backend: Backend
-    precision: str
-    placement: str | None
+    precision: Precision
+    scheme: Scheme | None
     why: str
 
 
@@ -76,24 +77,6 @@ def choose(bundle: Bundle, backend: str, precision: str, threads: int) -> Choice
     return _choice(bundle, BACKENDS[best[0]], best[1], _reason(best, measured))
 
 
-def offered(bundle: Bundle, backend: Backend) -> list[str]:
-    """The precisions that ``backend`` offers for ``bundle``; both INT8 placements go by ``int8``."""
-    names = [name for name in bundle.precisions if not name.startswith("int8")]
-    names.extend(backend.lowers())
-    if any(name.startswith("int8") for name in bundle.precisions):
-        names.append("int8")
-    return names
-
-
-def placement_for(precision: str, bundle: Bundle, backend: Backend) -> str | None:
-    """Which INT8 graphs suit the backend: on a CPU those with quantised results, where the bundle has them."""
-    if precision != "int8":
-        return None
-    if backend.name in BY_NAME_ALONE:
-        return "int8"
-    return "int8-cpu" if "int8-cpu" in bundle.precisions else "int8"
-
-
 def known_times(bundle: Bundle, threads: int) -> dict[str, float]:
     """Milliseconds for one small frame by ``BACKEND PRECISION``, measured now unless they are on file."""
     identity = device_identity(threads)
@@ -118,30 +101,30 @@ def device_identity(threads: int) -> dict[str, str]:
 
 def _usable(bundle: Bundle) -> Iterator[Backend]:
     for backend in BACKENDS.values():
-        if backend.name not in BY_NAME_ALONE and backend.fits(bundle) and not backend.obstacle():
+        if backend.name not in BY_NAME_ALONE and backend.takes(bundle) and not backend.unavailable_reason():
             yield backend
 
 
-def _wanted(bundle: Bundle, backend: str, precision: str) -> list[str]:
-    found = offered(bundle, BACKENDS[backend]) if backend in BACKENDS else []
+def _wanted(bundle: Bundle, backend: str, precision: str) -> list[Precision]:
+    found = BACKENDS[backend].precisions(bundle) if backend in BACKENDS else ()
     return [name for name in found if name in (MEASURED if precision == "auto" else (precision,))]
 
 
-def _checked(precision: str, bundle: Bundle, backend: Backend) -> str:
-    found = offered(bundle, backend)
+def _checked(precision: str, bundle: Bundle, backend: Backend) -> Precision:
+    found = backend.precisions(bundle)
     if precision not in found:
         raise OptionError(f"model {bundle.name} has {', '.join(found)} on {backend.name}, not {precision!r}")
     return precision
 
 
-def _choice(bundle: Bundle, backend: Backend, precision: str, why: str) -> Choice:
-    return Choice(backend, precision, placement_for(precision, bundle, backend), why)
+def _choice(bundle: Bundle, backend: Backend, precision: Precision, why: str) -> Choice:
+    return Choice(backend, precision, backend.scheme_for(bundle, precision), why)
 
 
-Pair = tuple[str, str]
+Candidate = tuple[str, Precision]
 
 
-def _best(times: dict[Pair, float]) -> Pair | None:
+def _best(times: dict[Candidate, float]) -> Candidate | None:
     """The fastest; INT8 only where it is worth it."""
     quickest = {pair[1]: spent for pair, spent in sorted(times.items(), key=lambda item: -item[1])}
     if not quickest:
@@ -152,11 +135,11 @@ def _best(times: dict[Pair, float]) -> Pair | None:
     return min((pair for pair in times if pair[1] == precision), key=lambda pair: times[pair])
 
 
-def _reason(best: Pair, times: dict[Pair, float | None]) -> str:
+def _reason(best: Candidate, times: dict[Candidate, float | None]) -> str:
     """``fastest here: native int8 12 ms, native fp32 31 ms, onnxruntime fp32 88 ms``, for one small frame."""
     known = sorted((spent, pair) for pair, spent in times.items() if spent is not None)
     listed = ", ".join(f"{' '.join(pair)} {spent:.0f} ms" for spent, pair in known)
-    small = f"{BEFORE[0]}x{BEFORE[1]} to {AFTER[0]}x{AFTER[1]}"
+    small = f"{size_text(INPUT_SIZE)} to {size_text(OUTPUT_SIZE)}"
     lead = "fastest here" if known[0][1] == best else f"INT8 gains less than {1 - WORTH:.0%} here"
     return f"{lead} ({small}): {listed}"
 
@@ -179,16 +162,16 @@ def _measure(bundle: Bundle, threads: int) -> Iterator[tuple[str, float]]:
 def _opened(bundle: Bundle, threads: int, stack: contextlib.ExitStack) -> Iterator[tuple[str, Runner]]:
     for backend in _usable(bundle):
         for precision in _wanted(bundle, backend.name, "auto"):
-            placement = placement_for(precision, bundle, backend) or precision
+            scheme = backend.scheme_for(bundle, precision)
             # What cannot open is no candidate; asked for by name it says why.
             with contextlib.suppress(EdgeSRError):
-                runner = backend.open(bundle, placement, "uint8", threads)
+                runner = backend.open(RunnerConfig(bundle, precision, "uint8", threads, scheme))
                 stack.callback(runner.close)
                 yield f"{backend.name} {precision}", runner
 
 
 def _milliseconds(runner: Runner) -> float:
-    image, grid = reference_card(*BEFORE)[None], sampling_grid(BEFORE, AFTER)
+    image, grid = reference_card(*INPUT_SIZE)[None], sampling_grid(INPUT_SIZE, OUTPUT_SIZE)
     start = time.perf_counter()
     runner.decode(runner.encode(image), image, grid)
     return 1000 * (time.perf_counter() - start)
@@ -203,14 +186,9 @@ def _store(path: Path | None, content: object) -> None:
     """Where nothing can be kept, it is measured again next time, no more."""
     if path is None:
         return
-    try:
+    with contextlib.suppress(OSError, EdgeSRError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-        Path(draft).replace(path)
-    except OSError:
-        return
+        write_whole(path, json.dumps(content, indent=1).encode())
 
 
 def _native_kernels() -> str:

@@ -1,50 +1,76 @@
-"""What every backend offers: a pair of graphs for one bundle, precision and kind of frame."""
+"""What every backend offers: an open pair of graphs for one bundle, precision and sample type."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import operator
+import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.bundle import Bundle, Graph
+from edge_sr.errors import BundleError
 from edge_sr.grid import SamplingGrid
+from edge_sr.kinds import Precision, Role, SampleType, Scheme, StoredPrecision
+from edge_sr.plan import Plan
+from edge_sr.sizes import Box
+from edge_sr.tensors import Frame, Image
 
 Maps = Any
 """Modulation maps in the runner's own keeping: an array on the CPU, device memory elsewhere."""
 
 
-class Runner(Protocol):
-    """An open pair of encoder and decoder.
+@dataclasses.dataclass(frozen=True)
+class RunnerConfig:
+    """What a backend opens: ``bundle`` in one precision, for pictures of one sample type, on so many threads.
 
-    ``backend`` is the decoder's, ``encoder_backend`` the encoder's. A runner serves one frame at a time; what
-    ``encode`` returns stays valid until ``close``. The conformance tests hold every backend to the same results.
+    ``scheme``: which of the bundle's INT8 graphs, with ``int8`` alone.
     """
 
-    backend: str
-    encoder_backend: str
-    precision: str
+    bundle: Bundle
+    precision: Precision
+    sample_type: SampleType = "uint8"
+    threads: int = 1
+    scheme: Scheme | None = None
 
-    def encode(self, image: NDArray[Any]) -> Maps:
-        """Maps of ``1 x h x w x 3``, uint8 or float32 in [0, 1] as the pair was opened for."""
+    @property
+    def stored(self) -> StoredPrecision:
+        """How the bundle files the graphs: bfloat16 is computed from those in float32."""
+        return self.scheme or ("fp32" if self.precision == "bf16" else self.precision)
 
-    def decode(self, maps: Maps, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
-        """``1 x Ht x Wt x 3`` at the grid's positions, whose rows and columns index ``maps`` and ``image``.
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pictures."""
+        return np.dtype(np.uint8 if self.sample_type == "uint8" else np.float32)
 
-        The dtype is the image's. In mode 4 the grid carries one more position on each side.
-        """
+    def find(self, role: Role) -> Graph | None:
+        """The bundle's graph of that role, or None."""
+        return self.bundle.find(role, self.stored, self.sample_type)
 
-    def close(self) -> None:
-        """Free sessions, threads and device memory; the runner is of no use afterwards."""
+    def require(self, role: Role) -> Graph:
+        """As ``find``; ``BundleError`` when there is none."""
+        graph = self.find(role)
+        if graph is None:
+            raise BundleError(f"bundle {self.bundle.name} has no {self.sample_type} {role} in {self.stored}")
+        return graph
+
+    def file(self, role: Role) -> Path:
+        """That graph's file, its hash checked; ``BundleError`` when it is absent or damaged."""
+        return self.bundle.graph(role, self.stored, self.sample_type)
 
 
 @dataclasses.dataclass(frozen=True)
 class PartTimes:
-    """Milliseconds of device time that one frame took in each part.
+    """Milliseconds that one frame took in each part: on a GPU the device's own, else the host's.
 
-    Parts of different frames overlap, so their sum is no frame time. An integrated GPU uploads nothing.
+    Parts of different frames overlap on a GPU, so their sum is no frame time. Only a GPU of its own memory uploads
+    and downloads.
     """
 
     upload_ms: float = 0.0
@@ -56,20 +82,50 @@ class PartTimes:
         return PartTimes(*map(operator.add, dataclasses.astuple(self), dataclasses.astuple(other)))
 
 
-@runtime_checkable
-class FlightRunner(Runner, Protocol):
-    """A runner that takes whole frames, and the next ones while earlier ones are still under way."""
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One frame, ``H x W x 3``, and what it took."""
+
+    frame: Frame
+    times: PartTimes
+
+
+class Runner(Protocol):
+    """An open pair of encoder and decoder.
+
+    ``backend`` is the decoder's, ``encoder_backend`` the encoder's. ``whole_frames``: it takes frames of any size
+    whole, so that plans for it have one step. One thread at a time may use a runner, and nothing else may be asked
+    of it until a stream has ended or was closed. The conformance tests hold every backend to the same results.
+    """
+
+    backend: str
+    encoder_backend: str
+    precision: Precision
 
     @property
-    def times(self) -> PartTimes:
-        """Of the frame that ``frames`` gave last."""
+    def whole_frames(self) -> bool: ...
 
     @property
-    def device_bytes(self) -> int:
-        """Device memory that is taken now, engines included."""
+    def device_bytes(self) -> int | None:
+        """GPU memory that is taken now, engines included; ``None`` where there is no GPU."""
 
-    def frames(self, images: Iterable[NDArray[Any]], grid: SamplingGrid) -> Iterator[NDArray[Any]]:
-        """Every image, all of one shape, encoded and decoded, in order; the runner does nothing else meanwhile."""
+    def stream(self, frames: Iterable[Frame], plan: Plan) -> Iterator[Result]:
+        """Every frame, ``h x w x 3`` of the plan's input size, upscaled in order.
+
+        A GPU takes up to three before it gives the first; a CPU gives each before it takes the next.
+        """
+
+    def encode(self, image: Image) -> Maps:
+        """Maps of a picture of the sample type that the pair was opened for; they stay valid until ``close``."""
+
+    def decode(self, maps: Maps, image: Image, grid: SamplingGrid) -> Image:
+        """``1 x Ht x Wt x 3`` at the grid's positions, whose rows and columns index ``maps`` and ``image``.
+
+        The dtype is the image's. In mode 4 the grid carries one more position on each side.
+        """
+
+    def close(self) -> None:
+        """Free sessions, threads and device memory; the runner is of no use afterwards."""
 
 
 class Encoder(Protocol):
@@ -77,40 +133,74 @@ class Encoder(Protocol):
 
     backend: str
 
-    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, image: Image) -> NDArray[Any]:
         """The maps, valid for as long as they are referred to."""
 
 
 @runtime_checkable
 class DeviceNetwork(Encoder, Protocol):
-    """A network from picture to picture on a device, which cuts pictures for it by itself.
-
-    ``times`` are those of the picture that ``stream`` gave last; ``device_bytes`` the device memory taken now.
-    """
+    """A network from picture to picture on a device, which cuts pictures for it by itself."""
 
     @property
-    def times(self) -> PartTimes: ...
+    def device_bytes(self) -> int:
+        """GPU memory that is taken now, engines included."""
 
-    @property
-    def device_bytes(self) -> int: ...
-
-    def stream(self, images: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    def stream(self, frames: Iterable[Frame]) -> Iterator[Result]:
         """As ``encode``, in order, with the next ones under way meanwhile; all of one shape, else ``ShapeError``."""
 
     def close(self) -> None:
         """Free device memory."""
 
 
-class ClosingRunner:
+class OpenRunner(abc.ABC):
     """A context manager over ``close``, for runners to derive from."""
 
-    def close(self) -> None:
-        raise TypeError(f"{type(self).__name__} must say how it closes")
+    @abc.abstractmethod
+    def close(self) -> None: ...
 
-    def __enter__(self) -> ClosingRunner:
+    def __enter__(self) -> OpenRunner:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class CpuRunner(OpenRunner):
+    """Frames one after another, each step by step of its plan: what runners on the CPU derive from."""
+
+    whole_frames: bool = False
+    device_bytes: int | None = None
+
+    @abc.abstractmethod
+    def encode(self, image: Image) -> Maps: ...
+
+    @abc.abstractmethod
+    def decode(self, maps: Maps, image: Image, grid: SamplingGrid) -> Image: ...
+
+    def stream(self, frames: Iterable[Frame], plan: Plan) -> Iterator[Result]:
+        """As ``Runner.stream``; nothing is taken ahead."""
+        return (self._upscaled(frame, plan) for frame in frames)
+
+    def _upscaled(self, frame: Frame, plan: Plan) -> Result:
+        box, times, result = plan.box, PartTimes(), None
+        for step in plan.steps:
+            image = cropped(frame, step.source)
+            began = time.perf_counter()
+            maps = self.encode(image)
+            encoded = time.perf_counter()
+            part = self.decode(maps, image, step.grid)[0]
+            decoded = time.perf_counter()
+            times += PartTimes(encoder_ms=1000 * (encoded - began), decoder_ms=1000 * (decoded - encoded))
+            if len(plan.steps) == 1:
+                return Result(part, times)
+            result = np.empty((box.height, box.width, 3), frame.dtype) if result is None else result
+            result[step.place.slices] = part
+        assert result is not None
+        return Result(result, times)
+
+
+def cropped(frame: Frame, box: Box) -> Image:
+    """That part of a frame as ``1 x h x w x 3``, contiguous."""
+    return np.ascontiguousarray(frame[box.slices])[None]

@@ -5,136 +5,157 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from edge_sr.backends.base import DeviceNetwork, Encoder, Runner
+from edge_sr.backends.base import DeviceNetwork, Encoder, Runner, RunnerConfig
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder
-from edge_sr.backends.single_graph.flight import PictureFlight
 from edge_sr.backends.single_graph.runner import AroundNetwork, FixedRunner, RefineRunner
+from edge_sr.backends.single_graph.stream import SingleGraphStream
 from edge_sr.bundle import Bundle
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.errors import BundleError, MissingError, OptionError
+from edge_sr.kinds import Precision, Scheme
 
-Open = Callable[[Bundle, str, str, int], Runner]
-OpenNetwork = Callable[[Bundle, str, str, int], Encoder]
-Obstacle = Callable[[], str | None]
-Fits = Callable[[Bundle], bool]
-Lowers = Callable[[], tuple[str, ...]]
+Open = Callable[[RunnerConfig], Runner]
+OpenNetwork = Callable[[RunnerConfig], Encoder]
+UnavailableReason = Callable[[], str | None]
+Takes = Callable[[Bundle], bool]
+Precisions = Callable[[], tuple[Precision, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Backend:
-    """``obstacle`` says in a line what is missing here, or None; ``fits`` whether the backend takes a bundle.
+    """``unavailable_reason`` says in a line what is missing here, or None; ``takes`` whether it runs a bundle.
 
     ``open_pair`` opens an encoder with its decoder, ``open_network`` the one graph of a network from picture to
-    picture. ``lowers``: precisions that it computes here from a bundle's fp32 graphs, by itself.
+    picture. ``lowers``: precisions that it computes here from a bundle's fp32 graphs, by itself; ``refuses``: those
+    that it does not run even from graphs of their own. ``scheme``: the INT8 graphs that suit it best.
     """
 
     name: str
     open_pair: Open
-    obstacle: Obstacle
-    fits: Fits
-    lowers: Lowers = tuple
+    unavailable_reason: UnavailableReason
+    takes: Takes
+    lowers: Precisions = tuple
     open_network: OpenNetwork | None = None
+    refuses: tuple[Precision, ...] = ()
+    scheme: Scheme = "int8-cpu"
 
-    def open(self, bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
-        """A runner for ``bundle``, whatever its kind; raises what the library's own opening raises."""
-        around = AROUND_NETWORKS.get(bundle.kind)
+    def open(self, config: RunnerConfig) -> Runner:
+        """A runner for the bundle, whatever its kind; raises what the library's own opening raises."""
+        around = AROUND_NETWORKS.get(config.bundle.kind)
         if around is None:
-            return self.open_pair(bundle, precision, io, threads)
+            return self.open_pair(config)
         if self.open_network is None:
             raise BundleError(f"backend {self.name} runs pairs of graphs alone; use --backend onnxruntime")
-        network = self.open_network(bundle, precision, io, threads)
-        runner = around(bundle, network, precision)
-        return PictureFlight(runner, network) if isinstance(network, DeviceNetwork) else runner
+        network = self.open_network(config)
+        runner = around(config, network)
+        return SingleGraphStream(runner, network) if isinstance(network, DeviceNetwork) else runner
+
+    def precisions(self, bundle: Bundle) -> tuple[Precision, ...]:
+        """What it offers for ``bundle`` here: what the bundle carries and what it lowers, less what it refuses."""
+        offered = dict.fromkeys([*bundle.precisions, *self.lowers()])
+        return tuple(name for name in offered if name not in self.refuses)
+
+    def scheme_for(self, bundle: Bundle, precision: Precision) -> Scheme | None:
+        """Which of the bundle's INT8 graphs it runs; None for other precisions."""
+        if precision != "int8":
+            return None
+        return self.scheme if self.scheme in bundle.schemes else "int8"
 
 
-AROUND_NETWORKS: dict[str, Callable[[Bundle, Encoder, str], AroundNetwork]] = {
+AROUND_NETWORKS: dict[str, Callable[[RunnerConfig, Encoder], AroundNetwork]] = {
     "fixed": FixedRunner,
     "refine": RefineRunner,
 }
 
 
-def _open_onnxruntime(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+def _open_onnxruntime(config: RunnerConfig) -> Runner:
     from edge_sr.backends.onnxruntime.runner import OnnxRunner
 
-    return OnnxRunner(bundle, precision, io, threads)
+    return OnnxRunner(config)
 
 
-def _open_onnxruntime_network(bundle: Bundle, precision: str, io: str, threads: int) -> Encoder:
-    return OnnxEncoder(bundle, precision, io, threads, "network")
+def _open_onnxruntime_network(config: RunnerConfig) -> Encoder:
+    return OnnxEncoder(config, "network")
 
 
-def _open_native(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+def _open_native(config: RunnerConfig) -> Runner:
     from edge_sr.backends.native.runner import NativeRunner
 
-    return NativeRunner(bundle, precision, io, threads)
+    return NativeRunner(config)
 
 
-def _native_obstacle() -> str | None:
+def _native_unavailable() -> str | None:
     from edge_sr.backends.native import decoder as native
 
     return None if native.available() else native.why_not()
 
 
-def _native_lowers() -> tuple[str, ...]:
+def _native_lowers() -> tuple[Precision, ...]:
     from edge_sr.backends.native import decoder as native
 
     return ("bf16",) if native.BF16_KERNELS.intersection(native.kernels()) else ()
 
 
-def _native_fits(bundle: Bundle) -> bool:
+def _native_takes(bundle: Bundle) -> bool:
     return bundle.decoder_weights() is not None
 
 
-def _open_openvino(bundle: Bundle, precision: str, io: str, threads: int) -> Runner:
+def _open_openvino(config: RunnerConfig) -> Runner:
     from edge_sr.backends.openvino.runner import OpenVinoRunner
 
-    return OpenVinoRunner(bundle, precision, io, threads)
+    return OpenVinoRunner(config)
 
 
-def _open_openvino_network(bundle: Bundle, precision: str, io: str, threads: int) -> Encoder:
+def _open_openvino_network(config: RunnerConfig) -> Encoder:
     from edge_sr.backends.openvino.encoder import OpenVinoEncoder
 
-    stored = "fp32" if precision == "bf16" else precision
     # The picture itself passes through this graph, and bfloat16 around INT8 can cost more than INT8 does.
-    around = "bf16" if precision == "bf16" else "fp32"
-    return OpenVinoEncoder(bundle.graph("network", stored, io), around, threads)
+    around: Precision = "bf16" if config.precision == "bf16" else "fp32"
+    return OpenVinoEncoder(config.file("network"), around, config.threads)
 
 
-def _openvino_obstacle() -> str | None:
+def _openvino_unavailable() -> str | None:
     from edge_sr.backends.openvino import runner as openvino_runner
 
-    return openvino_runner.obstacle()
+    return openvino_runner.unavailable_reason()
 
 
-def _openvino_fits(bundle: Bundle) -> bool:
+def _openvino_takes(bundle: Bundle) -> bool:
     from edge_sr.backends.openvino import runner as openvino_runner
 
-    return openvino_runner.fits(bundle)
+    return openvino_runner.takes(bundle)
 
 
-def _openvino_lowers() -> tuple[str, ...]:
+def _openvino_lowers() -> tuple[Precision, ...]:
     from edge_sr.backends.openvino import runner as openvino_runner
 
     return openvino_runner.lowers()
 
 
 def _tensorrt(flavour: Flavour) -> Backend:
-    def open_tensorrt(bundle: Bundle, precision: str, io: str, _threads: int) -> Runner:
+    def open_tensorrt(config: RunnerConfig) -> Runner:
         from edge_sr.backends.tensorrt.open import open_runner
 
-        return open_runner(bundle, precision, io, flavour)
+        return open_runner(config, flavour)
 
-    def open_tensorrt_network(bundle: Bundle, precision: str, io: str, _threads: int) -> Encoder:
+    def open_tensorrt_network(config: RunnerConfig) -> Encoder:
         from edge_sr.backends.tensorrt.open import open_network
 
-        return open_network(bundle, precision, io, flavour)
+        return open_network(config, flavour)
 
-    def obstacle() -> str | None:
+    def unavailable_reason() -> str | None:
         from edge_sr.backends.tensorrt import open as tensorrt_open
 
-        return tensorrt_open.obstacle(flavour)
+        return tensorrt_open.unavailable_reason(flavour)
 
-    return Backend(flavour.value, open_tensorrt, obstacle, _anything, tuple, open_tensorrt_network)
+    return Backend(
+        flavour.value,
+        open_tensorrt,
+        unavailable_reason,
+        _anything,
+        open_network=open_tensorrt_network,
+        scheme="int8",
+    )
 
 
 def _anything(_bundle: Bundle) -> bool:
@@ -146,17 +167,18 @@ def _nothing_missing() -> str | None:
 
 
 BACKENDS: dict[str, Backend] = {
-    "native": Backend("native", _open_native, _native_obstacle, _native_fits, _native_lowers),
+    "native": Backend("native", _open_native, _native_unavailable, _native_takes, _native_lowers),
     "onnxruntime": Backend(
         "onnxruntime", _open_onnxruntime, _nothing_missing, _anything, tuple, _open_onnxruntime_network
     ),
     "openvino": Backend(
         "openvino",
         _open_openvino,
-        _openvino_obstacle,
-        _openvino_fits,
+        _openvino_unavailable,
+        _openvino_takes,
         _openvino_lowers,
         _open_openvino_network,
+        refuses=("fp16",),
     ),
     **{flavour.value: _tensorrt(flavour) for flavour in Flavour},
 }
@@ -170,13 +192,15 @@ def choose_backend(name: str, bundle: Bundle) -> Backend:
     """
     if name == "auto":
         return next(
-            backend for backend in BACKENDS.values() if backend.fits(bundle) and not backend.obstacle()
+            backend
+            for backend in BACKENDS.values()
+            if backend.takes(bundle) and not backend.unavailable_reason()
         )
     if name not in BACKENDS:
         raise OptionError(f"backend must be auto or one of {', '.join(BACKENDS)}, found {name!r}")
     backend = BACKENDS[name]
-    if reason := backend.obstacle():
+    if reason := backend.unavailable_reason():
         raise MissingError(f"backend {name} cannot run here: {reason}")
-    if not backend.fits(bundle):
+    if not backend.takes(bundle):
         raise BundleError(f"backend {name} does not take bundle {bundle.name}; use --backend onnxruntime")
     return backend

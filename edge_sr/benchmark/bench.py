@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.registry import BACKENDS, Backend
+from edge_sr.backends.registry import BACKENDS
 from edge_sr.benchmark.cost import bundle_cost
 from edge_sr.bundle import Bundle
 from edge_sr.errors import EdgeSRError
 from edge_sr.machine.description import forget_peak_memory, peak_memory_mb
+from edge_sr.sizes import Size, size_text
 from edge_sr.upscaler import Upscaler
 
 SECONDS, LEAST, WARM_UP = (
@@ -31,8 +32,8 @@ class Setting:
     """One way to run a bundle; sizes are (width, height)."""
 
     bundle: Bundle
-    input_size: tuple[int, int]
-    output_size: tuple[int, int]
+    input_size: Size
+    output_size: Size
     backend: str
     precision: str
     threads: int | None = None
@@ -70,8 +71,9 @@ class Speed:
 def run(setting: Setting, peak_gflops: float) -> Speed:
     """Time ``setting`` on a picture of noise; raises what ``Upscaler`` raises."""
     forget_peak_memory()
-    asked = {"backend": setting.backend, "precision": setting.precision}
-    with Upscaler(setting.bundle, **asked, threads=setting.threads) as upscaler:
+    with Upscaler(
+        setting.bundle, backend=setting.backend, precision=setting.precision, threads=setting.threads
+    ) as upscaler:
         times = list(_times(upscaler, setting))
         fps = 1000 / median(total for _, _, total in times)
         work = bundle_cost(setting.bundle).gflop(setting.input_size, setting.output_size)
@@ -80,8 +82,8 @@ def run(setting: Setting, peak_gflops: float) -> Speed:
             backend=upscaler.backend,
             encoder_backend=upscaler.encoder_backend,
             precision=upscaler.precision,
-            input_size=_text(setting.input_size),
-            output_size=_text(setting.output_size),
+            input_size=size_text(setting.input_size),
+            output_size=size_text(setting.output_size),
             frames=len(times),
             encoder_ms=median(encoder for encoder, _, _ in times),
             decoder_ms=median(decoder for _, decoder, _ in times),
@@ -90,7 +92,7 @@ def run(setting: Setting, peak_gflops: float) -> Speed:
             gflops=work * fps,
             peak_gflops=peak_gflops,
             peak_rss_mb=peak_memory_mb(),
-            placement=upscaler.placement,
+            placement=upscaler.scheme,
         )
 
 
@@ -101,10 +103,10 @@ def run_all(
     found: list[Speed] = []
     skipped: dict[str, str] = {}
     for backend in BACKENDS.values():
-        if reason := backend.obstacle():
+        if reason := backend.unavailable_reason():
             skipped[backend.name] = reason
             continue
-        for precision in precisions(setting.bundle, backend):
+        for precision in backend.precisions(setting.bundle):
             name = f"{backend.name} {precision}"
             notify(name)
             asked = dataclasses.replace(setting, backend=backend.name, precision=precision)
@@ -113,12 +115,6 @@ def run_all(
             except EdgeSRError as error:
                 skipped[name] = str(error)
     return found, skipped
-
-
-def precisions(bundle: Bundle, backend: Backend) -> tuple[str, ...]:
-    """What to ask for. INT8 is one precision, however many placements the bundle carries."""
-    carried = (name.partition("-")[0] for name in bundle.precisions)
-    return tuple(dict.fromkeys([*carried, *backend.lowers()]))
 
 
 def table(found: list[Speed], skipped: dict[str, str]) -> str:
@@ -145,13 +141,13 @@ def _times(upscaler: Upscaler, setting: Setting) -> Iterator[tuple[float, float,
     until, done = time.perf_counter() + SECONDS, 0
     while done < LEAST or time.perf_counter() < until:
         start = time.perf_counter()
-        next(results)
+        times = next(results).times
         total = 1000 * (time.perf_counter() - start)
-        yield upscaler.timings.encoder_ms, upscaler.timings.decoder_ms, total
+        yield times.encoder_ms, times.decoder_ms, total
         done += 1
 
 
-def noise(size: tuple[int, int]) -> NDArray[np.uint8]:
+def noise(size: Size) -> NDArray[np.uint8]:
     """A fixed picture of noise, ``H x W x 3``: the time does not depend on what is seen."""
     return np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
 
@@ -163,7 +159,3 @@ def _line(speed: Speed) -> str:
         f"{speed.backend:<14}{speed.precision:<10}{speed.encoder_ms:>11.1f}{speed.decoder_ms:>11.1f}"
         f"{speed.fps:>8.2f}{speed.gflops:>9.1f}{share:>9}{speed.peak_rss_mb:>7.0f}"
     )
-
-
-def _text(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

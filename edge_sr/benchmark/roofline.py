@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from edge_sr.benchmark.cost import bundle_cost
 from edge_sr.bundle import Bundle
+from edge_sr.sizes import Size
 
 WIDTH, HEIGHT, MARGIN = 640, 360, 48
 LOW_X, HIGH_X = 0.1, 10000.0  # operations a byte
 MAP_BYTES, PICTURE_BYTES = 4, 3  # a float32 map's value; an 8-bit pixel
 COPY_MB = 256  # of all threads together: far beyond the caches
 
-Size = tuple[int, int]
 Array = NDArray[np.float32]
 
 

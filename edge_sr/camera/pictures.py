@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.sizes import Size
 from edge_sr.video.colour import Colour, guessed_matrix, read_colour
 from edge_sr.video.orientation import frame_orientation
 from edge_sr.video.pixels import Converter, PixelLayout, ToRgb
@@ -14,7 +15,6 @@ from edge_sr.video.pixels import Converter, PixelLayout, ToRgb
 if TYPE_CHECKING:
     import av
 
-Size = tuple[int, int]
 Picture = NDArray[np.uint8]
 
 # Live frames run through the uint8 graphs whatever their depth: time is what is short.

@@ -6,9 +6,9 @@ import dataclasses
 from fractions import Fraction
 from typing import Any
 
-from edge_sr.camera.pictures import Size, fitted
+from edge_sr.camera.pictures import fitted
 from edge_sr.errors import OptionError
-from edge_sr.grid import output_size
+from edge_sr.sizes import Size, output_size
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.sinks import Outlet
 from edge_sr.video.live.sources import SourcePlan

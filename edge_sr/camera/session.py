@@ -14,14 +14,15 @@ import time
 from fractions import Fraction
 from typing import Protocol
 
-from edge_sr.camera.engine import Choice, Engine
+from edge_sr.camera.engine import LiveUpscaler, ModelChoice
 from edge_sr.camera.pacing.deadline import ScaleController
 from edge_sr.camera.pacing.latency import Latencies
-from edge_sr.camera.pictures import Picture, RgbReader, Size
+from edge_sr.camera.pictures import Picture, RgbReader
 from edge_sr.camera.reader import Reader, Say
 from edge_sr.camera.request import Fit, LiveReport, Request, fit
 from edge_sr.camera.writer import Finished, SinkPlan, Writer
 from edge_sr.errors import InputError, InterruptedRun, MediaError, UnreachableError
+from edge_sr.sizes import Size
 from edge_sr.video.live.sources import Arrival
 
 FIRST_FRAME_SECONDS = 15.0
@@ -36,10 +37,10 @@ class Audience(Protocol):
 
     latencies: Latencies
 
-    def serve(self, engine: Engine, frame: Picture, captured: float, report: LiveReport) -> None:
+    def serve(self, engine: LiveUpscaler, frame: Picture, captured: float, report: LiveReport) -> None:
         """A new frame for those who are ready for one."""
 
-    def attend(self, engine: Engine) -> None:
+    def attend(self, engine: LiveUpscaler) -> None:
         """Between frames: views that moved, models to switch."""
 
 
@@ -59,8 +60,8 @@ class Session:
     def run(self) -> LiveReport:
         """Runs to the end of the source, of the duration, or to the stop."""
         request = self._request
-        choice = Choice(request.model, request.backend, request.precision, request.threads)
-        with contextlib.closing(Engine(choice, request.still_threshold)) as engine:
+        choice = ModelChoice(request.model, request.backend, request.precision, request.threads)
+        with contextlib.closing(LiveUpscaler(choice, request.still_threshold)) as engine:
             reader = self._open_reader()
             try:
                 reader.start()
@@ -75,7 +76,7 @@ class Session:
         self.report.dropped = max(self.report.dropped, self.report.frames_in - self.report.frames_out)
         return self.report
 
-    def _set_up(self, reader: Reader, engine: Engine) -> None:
+    def _set_up(self, reader: Reader, engine: LiveUpscaler) -> None:
         """The first frame says how large everything is; it and what comes meanwhile are not counted."""
         self._reader = reader
         frame = self._to_rgb(self._first_arrival(reader).frame)
@@ -124,7 +125,7 @@ class Session:
             f"{shown} sent no picture within {FIRST_FRAME_SECONDS:.0f} s: check its sender"
         )
 
-    def _flow(self, reader: Reader, engine: Engine) -> None:
+    def _flow(self, reader: Reader, engine: LiveUpscaler) -> None:
         duration = self._request.duration
         while not reader.frames.ended:
             if self._stop.is_set():
@@ -142,13 +143,13 @@ class Session:
                 self._frame(found[0], found[1], engine)
                 self._account(reader, engine)
 
-    def _last_frame(self, reader: Reader, engine: Engine) -> None:
+    def _last_frame(self, reader: Reader, engine: LiveUpscaler) -> None:
         reader.halt()
         found = reader.frames.take(0)
         if found is not None:
             self._frame(found[0], found[1], engine)
 
-    def _frame(self, connection: int, arrival: Arrival, engine: Engine) -> None:
+    def _frame(self, connection: int, arrival: Arrival, engine: LiveUpscaler) -> None:
         began = time.perf_counter()
         frame = self._to_rgb(arrival.frame, self.target)
         self._adopt((frame.shape[1], frame.shape[0]))
@@ -164,7 +165,7 @@ class Session:
         frame: Picture,
         connection: int,
         arrival: Arrival,
-        engine: Engine,
+        engine: LiveUpscaler,
         began: float,
     ) -> None:
         assert self._fit is not None
@@ -174,7 +175,7 @@ class Session:
         self.report.scale = round(scale, 4)
         self._meet_deadline(engine, time.perf_counter() - began)
 
-    def _meet_deadline(self, engine: Engine, elapsed: float) -> None:
+    def _meet_deadline(self, engine: LiveUpscaler, elapsed: float) -> None:
         if self._controller is None:
             return
         self.report.missed += elapsed > self._controller.period
@@ -210,7 +211,7 @@ class Session:
             self._controller = ScaleController(float(1 / rate), lowest, self._fit.highest)
             self._controller.changes = changes
 
-    def _account(self, reader: Reader, engine: Engine) -> None:
+    def _account(self, reader: Reader, engine: LiveUpscaler) -> None:
         report = self.report
         report.frames_in, report.thinned = reader.arrived, reader.thinned
         report.reconnects = reader.reconnects

@@ -11,14 +11,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.grid import Box, output_region
+from edge_sr.sizes import Box, Region, Size, output_region
+from edge_sr.upscaler import PartTimes, Result
 
-Size = tuple[int, int]
 Mask = NDArray[np.bool_]
 Picture = NDArray[np.uint8]
 
@@ -33,14 +33,10 @@ WORTHWHILE = 0.85
 MOST_REGIONS = 24
 
 
-class Regions(Protocol):
-    """What is asked of an ``Upscaler``."""
+class Parts(Protocol):
+    """Computes a part of a frame at a size, or with no region all of it."""
 
-    radius: int
-
-    def __call__(
-        self, frame: Picture, *, size: Size, region: tuple[int, int, int, int] | None = None
-    ) -> NDArray[Any]: ...
+    def __call__(self, frame: Picture, size: Size, region: Region | None) -> Result: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,35 +49,37 @@ class Work:
     decoded: float
 
 
-class StillUpscaler:
+class StaticTileUpscaler:
     """Upscales a stream's frames, recomputing only what changed since the frame before.
 
-    ``threshold`` is how many of 255 levels a value may differ and count as unchanged. At 0 the result equals
-    the whole computation as far as two different cuts of one frame do. ``work`` tells what the last frame
-    took. The picture returned must not be written to.
+    ``network`` computes, and reads ``radius`` LR pixels around each; ``threshold`` is how many of 255 levels a value
+    may differ and count as unchanged. At 0 the result equals the whole computation as far as two different cuts of
+    one frame do. ``work`` tells what the last frame took. The picture returned must not be written to.
     """
 
-    def __init__(self, network: Regions, threshold: int = 0) -> None:
-        self._network = network
+    def __init__(self, network: Parts, radius: int, threshold: int = 0) -> None:
+        self._network, self._radius = network, radius
         self._threshold = threshold
         self._reference: Picture | None = None
         self._result: Picture | None = None
         self.work = Work(0, 0, 1.0, 1.0)
 
-    def __call__(self, frame: Picture, size: Size) -> Picture:
-        """``frame``, uint8 ``h x w x 3``, at ``size`` = ``(width, height)``."""
+    def __call__(self, frame: Picture, size: Size) -> Result:
+        """``frame``, uint8 ``h x w x 3``, at ``size``; its times are those of what was computed anew."""
         tiles = _tile_count(frame)
         boxes = self._changed_boxes(frame, size)
         if boxes is None:
             self._reference = frame.copy() if self._threshold else frame
-            self._result = self._network(frame, size=size)
+            result = self._network(frame, size, None)
             self.work = Work(0, tiles, 1.0, 1.0)
         elif boxes:
-            self._recompute(frame, size, boxes)
+            result = self._recomputed(frame, size, boxes)
         else:
+            assert self._result is not None
+            result = Result(self._result, PartTimes())
             self.work = Work(tiles, tiles, 0.0, 0.0)
-        assert self._result is not None
-        return self._result
+        self._result = result.frame
+        return result
 
     def _changed_boxes(self, frame: Picture, size: Size) -> list[Box] | None:
         """The LR boxes to compute, None for the whole frame."""
@@ -94,9 +92,9 @@ class StillUpscaler:
         if not changed.any():
             return []
         # One more than the radius: rounded region borders may take an output whose LR pixel is the next one.
-        dirty = dirty_tiles(changed, self._network.radius + 1)
+        dirty = dirty_tiles(changed, self._radius + 1)
         self._dirty = dirty
-        boxes = list(rectangles(dirty, frame.shape[:2], self._network.radius))
+        boxes = list(rectangles(dirty, frame.shape[:2], self._radius))
         self._keep_reference(frame, changed)
         if self._cost(boxes, frame) > WORTHWHILE:
             return None
@@ -128,26 +126,26 @@ class StillUpscaler:
 
     def _cost(self, boxes: list[Box], frame: Picture) -> float:
         height, width = frame.shape[:2]
-        return sum(_region_cost(box, (width, height), self._network.radius) for box in boxes) / (
-            _region_cost(Box(0, 0, width, height), (width, height), self._network.radius)
+        return sum(_region_cost(box, (width, height), self._radius) for box in boxes) / (
+            _region_cost(Box(0, 0, width, height), (width, height), self._radius)
         )
 
-    def _recompute(self, frame: Picture, size: Size, boxes: list[Box]) -> None:
+    def _recomputed(self, frame: Picture, size: Size, boxes: list[Box]) -> Result:
         assert self._result is not None
-        before = (frame.shape[1], frame.shape[0])
+        source = (frame.shape[1], frame.shape[0])
         # The last result may still be on its way to the sink.
-        result = self._result.copy()
+        picture, times = self._result.copy(), PartTimes()
         for box in boxes:
             region = (box.x0, box.y0, box.width, box.height)
-            place = output_region(region, before, size)
-            part = self._network(frame, size=size, region=region)
-            result[place.y0 : place.y1, place.x0 : place.x1] = part
-        self._result = result
-        self.work = self._account(boxes, before)
+            part = self._network(frame, size, region)
+            picture[output_region(region, source, size).slices] = part.frame
+            times += part.times
+        self.work = self._account(boxes, source)
+        return Result(picture, times)
 
     def _account(self, boxes: list[Box], size: Size) -> Work:
         pixels = size[0] * size[1]
-        padded = (_padded(box, size, self._network.radius) for box in boxes)
+        padded = (_padded(box, size, self._radius) for box in boxes)
         encoded = sum(box.width * box.height for box in padded) / pixels
         decoded = sum(box.width * box.height for box in boxes) / pixels
         return Work(int((~self._dirty).sum()), self._dirty.size, encoded, decoded)

@@ -12,9 +12,10 @@ from fractions import Fraction
 from edge_sr.camera.pacing.clock import Timeline
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.camera.pacing.latency import Latencies
-from edge_sr.camera.pictures import FrameMaker, Picture, Size
+from edge_sr.camera.pictures import FrameMaker, Picture
 from edge_sr.camera.reader import FIRST_PAUSE, LONGEST_PAUSE, Say
 from edge_sr.errors import UnreachableError
+from edge_sr.sizes import Size
 from edge_sr.video.live.sinks import Outlet, Sink, SoundPlan, StreamSink
 from edge_sr.video.live.sources import Sound
 

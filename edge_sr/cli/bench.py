@@ -81,8 +81,7 @@ def _setting(
 ) -> Setting:
     from edge_sr.benchmark.bench import Setting
     from edge_sr.bundle import open_bundle
-    from edge_sr.engines.target import parse_size
-    from edge_sr.grid import output_size, parse_scale
+    from edge_sr.sizes import output_size, parse_scale, parse_size
 
     before = parse_size(input_size, "--input-size")
     after = output_size(*before, scale=parse_scale(scale))

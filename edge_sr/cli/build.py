@@ -68,6 +68,7 @@ FallbackOption = Annotated[bool, typer.Option("--dla-fallback", help="Let the GP
 FleetOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A TOML file of targets, bundles and precisions.")
 ]
+ForceOption = Annotated[bool, typer.Option("--force", help="Build also what is in the store already.")]
 
 
 def build(
@@ -81,6 +82,7 @@ def build(
     max_size: MaxSizeOption = None,
     precision: PrecisionsOption = None,
     depth: DepthOption = None,
+    force: ForceOption = False,
     json_: Json = False,
 ) -> None:
     """Build TensorRT engines for a GPU.
@@ -98,9 +100,10 @@ def build(
     if fleet is not None:
         _refuse_beside_fleet(bundle, target, precision, sizes, max_size, depth, flavour, dla or None)
         jobs, elsewhere = _fleet(fleet)
-        _report(_run(jobs), elsewhere, json_)
+        _report(_run(jobs, force), elsewhere, json_)
         return
-    _report(_run(_jobs(_requests(bundle, target, precision, sizes, max_size, options))), [], json_)
+    jobs = _jobs(_requests(bundle, target, precision, sizes, max_size, options))
+    _report(_run(jobs, force), [], json_)
 
 
 def _refuse_beside_fleet(*given: Any) -> None:
@@ -118,7 +121,8 @@ def _requests(
 ) -> list[BuildRequest]:
     from edge_sr.bundle import open_bundle
     from edge_sr.engines.build.request import BuildRequest
-    from edge_sr.engines.target import load_target, parse_size
+    from edge_sr.engines.target import load_target
+    from edge_sr.sizes import parse_size
 
     if bundle is None or target is None:
         raise OptionError("give a BUNDLE and --target NAME, or --fleet FILE")
@@ -163,16 +167,18 @@ def _fleet(path: Path) -> tuple[list[Job], list[Elsewhere]]:
     return split(requests(load_fleet(path)))
 
 
-def _run(jobs: list[Job]) -> list[Built]:
+def _run(jobs: list[Job], force: bool) -> list[Built]:
     from edge_sr.engines.build.builder import build
     from edge_sr.engines.build.request import engine_keys
-    from edge_sr.engines.store.cache import EngineCache
+    from edge_sr.engines.store.store import EngineStore
 
     # All bundles and precisions are checked before the first engine is built.
     for request, workplace in jobs:
         engine_keys(request, workplace)
-    cache = EngineCache()
-    return [built for request, workplace in jobs for built in build(request, workplace, cache, _say)]
+    store = EngineStore()
+    return [
+        built for request, workplace in jobs for built in build(request, workplace, store, _say, force=force)
+    ]
 
 
 def _say(text: str) -> None:

@@ -120,7 +120,7 @@ def _check_place(bundle: Bundle, output: Path | None) -> None:
     shipped = bundle.path.resolve().parent == shipped_folder().resolve()
     if shipped and output is None:
         raise OptionError(f"{bundle.name} is shipped with the package: say where a new one goes with -o")
-    if not shipped and any(name.startswith("int8") for name in bundle.precisions):
+    if not shipped and "int8" in bundle.precisions:
         raise BundleError(f"bundle {bundle.path} is INT8 already: calibrate the one that it was made from")
     if output is not None:
         check_new_folder(output)
@@ -163,7 +163,7 @@ def _result(done: Calibrated, seconds: float) -> dict[str, Any]:
     return {
         "bundle": str(done.bundle.path),
         "name": done.bundle.name,
-        "precisions": list(done.bundle.precisions),
+        "precisions": list(done.bundle.stored),
         "seconds": round(seconds, 2),
         "frames": {
             "ranges": len(frames.ranges),

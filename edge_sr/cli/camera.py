@@ -191,7 +191,7 @@ def _outlet(output: str, codec: str | None, overwrite: bool) -> Outlet:
 
 def _target(scale: str | None, size: str | None) -> tuple[Fraction | None, tuple[int, int] | None]:
     from edge_sr.cli.upscale import parse_size
-    from edge_sr.grid import parse_scale
+    from edge_sr.sizes import parse_scale
 
     if (scale is None) == (size is None):
         raise OptionError("give one of --scale and --size")
@@ -211,7 +211,7 @@ def _rate(text: str) -> Fraction:
 
 
 def _lowest(text: str, scale: Fraction | None) -> float:
-    from edge_sr.grid import parse_scale
+    from edge_sr.sizes import parse_scale
 
     lowest = parse_scale(text)
     if scale is not None and lowest > scale:

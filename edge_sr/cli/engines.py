@@ -13,7 +13,7 @@ from edge_sr.cli.options import Json, closing
 from edge_sr.errors import EngineError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
-    from edge_sr.engines.store.cache import Engine, EngineCache
+    from edge_sr.engines.store.store import EngineFile, EngineStore
 
 EXAMPLES = ("edge-sr engines list", "edge-sr engines prune --older-than 90 --dry-run")
 
@@ -108,13 +108,13 @@ def _report_removals(removed: list[Any], dry_run: bool, as_json: bool) -> None:
     print(f"{sum(r.bytes for r in removed):,} bytes {'would be ' if dry_run else ''}freed")
 
 
-def _open() -> EngineCache:
-    from edge_sr.engines.store.cache import EngineCache
+def _open() -> EngineStore:
+    from edge_sr.engines.store.store import EngineStore
 
-    return EngineCache()
+    return EngineStore()
 
 
-def _sound(cache: EngineCache) -> list[Engine]:
+def _sound(cache: EngineStore) -> list[EngineFile]:
     sound = []
     for _, engine, reason in cache.check():
         if engine is None:
@@ -124,7 +124,7 @@ def _sound(cache: EngineCache) -> list[Engine]:
     return sound
 
 
-def _find(cache: EngineCache, name: str) -> Engine:
+def _find(cache: EngineStore, name: str) -> EngineFile:
     paths: list[Path] = [path for path in cache.paths() if name in path.stem]
     exact = [path for path in paths if path.stem == name]
     if len(exact or paths) != 1:

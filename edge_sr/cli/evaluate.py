@@ -107,7 +107,7 @@ def _line(row: Row) -> str:
 def _request(bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int) -> Request:
     from edge_sr.evaluation.hr_references import find_originals
     from edge_sr.evaluation.measure import Request
-    from edge_sr.grid import parse_scale
+    from edge_sr.sizes import parse_scale
 
     return Request(
         bundles=tuple(bundles),

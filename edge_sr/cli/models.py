@@ -38,7 +38,7 @@ def _entry(bundle: Bundle) -> dict[str, Any]:
         "name": bundle.name,
         "version": bundle.description.version,
         "parameters": bundle.description.parameters,
-        "precisions": list(bundle.precisions),
+        "precisions": list(bundle.stored),
         "path": str(bundle.path),
         "default_for": list(bundle.description.default_for),
     }

@@ -185,7 +185,7 @@ def preview(outline: Outline) -> str:
 
 def _request(given: dict[str, Any]) -> Request:
     """The request of the command line's words, by their names in ``upscale``."""
-    from edge_sr.grid import parse_scale
+    from edge_sr.sizes import parse_scale
     from edge_sr.upscale.request import Request
     from edge_sr.video.protocols import parse_protocols
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from edge_sr.bundle import open_bundle
 from edge_sr.engines.build.request import BuildRequest, Workplace, find_workplace
-from edge_sr.engines.target import load_target, parse_size
+from edge_sr.engines.target import load_target
 from edge_sr.errors import ConfigError, MissingError
+from edge_sr.sizes import parse_size
 from edge_sr.spec import load_toml
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_sr.engines.store.cache import Engine
+from edge_sr.engines.store.store import EngineFile
 
 
-def row(engine: Engine) -> dict[str, Any]:
+def row(engine: EngineFile) -> dict[str, Any]:
     """One engine with the keys that every listing has, then what was measured."""
     manifest = engine.manifest
     key = manifest.key

@@ -6,24 +6,23 @@ A profile is a TOML file. The project's own lie in ``engines/targets`` of a chec
 
 from __future__ import annotations
 
+import math
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour
 from edge_sr.errors import ConfigError, OptionError, UnknownNameError
 from edge_sr.machine.gpu import Gpu
+from edge_sr.sizes import Size, parse_size
 from edge_sr.spec import load_toml
 
-Size = tuple[int, int]
-
-
-def parse_size(text: str, what: str = "a size") -> Size:
-    """``"640x360"`` as (width, height); ``OptionError`` for anything else."""
-    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-    if match is None:
-        raise OptionError(f"{what} is WIDTHxHEIGHT in pixels, for instance 1280x720; found {text!r}")
-    return int(match[1]), int(match[2])
+# A profile's name that ``auto`` stands for: for containers that hide what board they run on.
+VARIABLE = "EDGE_SR_TARGET"
+# How far a Jetson's memory and multiprocessors may be from a profile's to be that family's, in powers of two.
+FARTHEST = 1.5
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,10 @@ class TargetProfile:
     ``memory_mib`` and ``bandwidth_gb_s`` (10**9 bytes a second) are the maker's figures, from ``sources``.
     ``integrated``: the GPU shares the host's memory. ``sizes``: input sizes, WxH, that engines are built for
     when none are asked for. ``tile``: the largest piece of output, WxH pixels, of one decoder call.
-    ``workspace_mib``: memory that an engine may compute in, 0 for half of all. ``encoders`` and ``decoders``:
-    video formats in hardware. ``device_names``: parts of the names by which driver or board call such a device.
+    ``workspace_mib``: memory that an engine may compute in, 0 for what follows from the memory (``workspace``).
+    ``encoders`` and ``decoders``: video formats in hardware that can be reached with what is packaged for it.
+    ``device_names``: parts of the names by which driver or board call such a device; ``multiprocessors``: all that it
+    has, by which an unnamed Jetson is told.
     ``name`` and ``given_as`` (what stands after ``--target``) follow from the file's own name.
     """
 
@@ -54,6 +55,7 @@ class TargetProfile:
     sources: tuple[str, ...]
     optimization_level: int = 3
     workspace_mib: int = 0
+    multiprocessors: int = 0
     name: str = ""
     given_as: str = ""
 
@@ -74,8 +76,10 @@ class TargetProfile:
 
     @property
     def workspace(self) -> int:
-        """MiB that an engine may compute in."""
-        return self.workspace_mib or self.memory_mib // 2
+        """MiB that an engine may compute in: half of a card's memory, an eighth of what a Jetson shares with all else,
+        and there 1 GiB at most."""
+        shared = min(1024, self.memory_mib // 8)
+        return self.workspace_mib or (shared if self.integrated else self.memory_mib // 2)
 
     @property
     def input_sizes(self) -> tuple[Size, ...]:
@@ -96,12 +100,13 @@ def target_names() -> list[str]:
 
 
 def load_target(name: str, gpu: Gpu | None = None) -> TargetProfile:
-    """A profile by name, by path (ending in .toml), or ``auto`` for the one that fits ``gpu``.
+    """A profile by name, by path (ending in .toml), or ``auto``: ``$EDGE_SR_TARGET``, else the one that fits ``gpu``.
 
     ``UnknownNameError`` for a name nobody knows; ``ConfigError`` for a file with wrong entries.
     """
     if name == "auto":
-        return _fitting(gpu)
+        said = os.environ.get(VARIABLE, "")
+        return load_target(said) if said and said != "auto" else _fitting(gpu)
     if name.endswith(".toml"):
         return _load(Path(name))
     if name not in target_names():
@@ -120,12 +125,26 @@ def _fitting(gpu: Gpu | None) -> TargetProfile:
     profiles = [_load(targets_folder() / f"{name}.toml") for name in target_names()]
     scored = [(_match(profile, gpu), profile) for profile in profiles]
     best, profile = max(scored, key=lambda pair: pair[0])
-    if best == 0:
-        raise UnknownNameError(
-            f"no target profile fits {gpu.name} (compute capability {gpu.compute_capability}); write one "
-            f"like those in {targets_folder()} and give its path as --target"
-        )
-    return profile
+    return profile if best > 0 else _nearest(profiles, gpu)
+
+
+def _nearest(profiles: Sequence[TargetProfile], gpu: Gpu) -> TargetProfile:
+    """In a container a Jetson only says "Orin": told by capability, memory and multiprocessors."""
+    alike = [profile for profile in profiles if gpu.compute_capability in profile.compute_capabilities]
+    found = [(_distance(profile, gpu), profile) for profile in alike if gpu.integrated and profile.integrated]
+    if found and (nearest := min(found, key=lambda pair: pair[0]))[0] <= FARTHEST:
+        return nearest[1]
+    raise UnknownNameError(
+        f"no target profile fits {gpu.name} (compute capability {gpu.compute_capability}); name one with --target "
+        f"or in {VARIABLE}, or write one like those in {targets_folder()} and give its path as --target"
+    )
+
+
+def _distance(profile: TargetProfile, gpu: Gpu) -> float:
+    """Power modes switch multiprocessors off, so they count for less than memory does."""
+    memory = abs(math.log2(gpu.memory_class_gib * 1024 / profile.memory_mib))
+    counts = profile.multiprocessors, gpu.multiprocessors
+    return memory + (abs(math.log2(counts[0] / counts[1])) / 4 if all(counts) else 0.0)
 
 
 def _match(profile: TargetProfile, gpu: Gpu) -> int:

@@ -151,12 +151,12 @@ class _Found:
             for scale in self.request.scales:
                 self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
                 self._add_scale(name, upscaler, scale, _rival_network(bundle))
-            self.layers += _layer_prices(bundle, name, upscaler.placement)
+            self.layers += _layer_prices(bundle, name, upscaler.scheme)
 
     def _add_scale(self, name: str, upscaler: Upscaler, scale: Fraction, network: str | None) -> None:
         tally = measure(upscaler, self.request.originals, scale, self._vmaf_by)
         precision = upscaler.precision
-        row = mean_row(name, precision, scale, tally.values, upscaler.placement, tally.vmaf)
+        row = mean_row(name, precision, scale, tally.values, upscaler.scheme, tally.vmaf)
         self.results.append(dataclasses.replace(row, network=network))
         self.speed.append(_speed(name, upscaler, scale, tally))
         self.worst += [

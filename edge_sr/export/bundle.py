@@ -33,19 +33,21 @@ from edge_sr.export.split.diinn_form import diinn_form
 from edge_sr.export.split.form import Form, Input, inputs_of
 from edge_sr.export.split.liif import liif_form
 from edge_sr.export.split.metasr import metasr_form
+from edge_sr.kinds import Precision, Role, SampleType, StoredPrecision
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.models.implicit.liif import Liif
 from edge_sr.models.implicit.metasr import MetaSr
 from edge_sr.spec import EncoderSpec
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
+EXPORTED: tuple[Precision, ...] = ("fp32", "fp16")
 # The implicit networks, each with the way to cut it in two.
 FORMS: dict[type[nn.Module], Callable[[Any], Form]] = {
     Diinn: diinn_form,
     Liif: liif_form,
     MetaSr: metasr_form,
 }
-Key = tuple[str, str, str]
+Key = tuple[Role, StoredPrecision, SampleType]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,10 +72,10 @@ def export_bundle(
     FP32 is always there: all else is measured against it. Raises ``OptionError`` for an unknown precision,
     ``ParityError`` when a graph strays from the reference (nothing is written then).
     """
-    precisions = checked_precisions(precisions)
+    wanted = checked_precisions(precisions)
     with new_folder(out) as draft:
         form = FORMS[type(network)](network)
-        graphs = _build_all(form, precisions, progress)
+        graphs = _build_all(form, wanted, progress)
         progress("parity with the reference")
         parity = measure_parity(network, graphs, form.halo)
         count = sum(parameter.numel() for parameter in network.parameters())
@@ -82,21 +84,24 @@ def export_bundle(
     return Bundle(out, description)
 
 
-def checked_precisions(precisions: Sequence[str]) -> list[str]:
+def checked_precisions(precisions: Sequence[str]) -> list[Precision]:
     """FP32 first, each once; ``OptionError`` for a precision that is not exported."""
     for precision in precisions:
         if precision not in DTYPES:
             raise OptionError(
                 f"precision must be fp32 or fp16, found {precision!r}; int8 comes from: edge-sr calibrate"
             )
-    return list(dict.fromkeys(["fp32", *precisions]))
+    return [name for name in EXPORTED if name == "fp32" or name in precisions]
 
 
 def _build_all(
-    form: Form, precisions: Iterable[str], progress: Callable[[str], None]
+    form: Form, precisions: Iterable[Precision], progress: Callable[[str], None]
 ) -> dict[Key, onnx.ModelProto]:
     graphs: dict[Key, onnx.ModelProto] = {}
-    builders = {"encoder": build_encoder, "decoder": build_decoder}
+    builders: dict[Role, Callable[[Form, str], onnx.ModelProto]] = {
+        "encoder": build_encoder,
+        "decoder": build_decoder,
+    }
     if form.sampled is not None:
         builders["decoder-sampled"] = build_sampled_decoder
     for precision in precisions:
@@ -196,7 +201,7 @@ def _activations(encoder: EncoderSpec) -> int:
     return 2 * dense + encoder.blocks * encoder.channels
 
 
-def graph_file(role: str, precision: str, io: str) -> str:
+def graph_file(role: Role, precision: StoredPrecision, io: SampleType) -> str:
     """File name of a graph in its bundle."""
     return f"{role}.{precision}.onnx" if io == "uint8" else f"{role}.{precision}.float.onnx"
 

@@ -16,6 +16,7 @@ from torch import nn
 from edge_sr.errors import ParityError
 from edge_sr.export.rounding import rounding_twin
 from edge_sr.grid import SamplingGrid, sampling_grid
+from edge_sr.kinds import Role, SampleType, StoredPrecision
 from edge_sr.optional import require
 from edge_sr.tensors import reference_card
 
@@ -72,7 +73,7 @@ def open_graph(model: onnx.ModelProto) -> Any:
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-Graphs = Mapping[tuple[str, str, str], onnx.ModelProto]
+Graphs = Mapping[tuple[Role, StoredPrecision, SampleType], onnx.ModelProto]
 
 
 def measure_parity(network: nn.Module, graphs: Graphs, halo: int = 0) -> list[CaseResult]:
@@ -94,14 +95,14 @@ def measure_parity(network: nn.Module, graphs: Graphs, halo: int = 0) -> list[Ca
     return results
 
 
-def _runnable(graphs: Graphs, role: str, precision: str, io: str) -> onnx.ModelProto:
+def _runnable(graphs: Graphs, role: Role, precision: StoredPrecision, io: SampleType) -> onnx.ModelProto:
     model = graphs[role, precision, io]
     return rounding_twin(model) if precision == "fp16" else model
 
 
 def _case(
     network: nn.Module,
-    pairs: Mapping[tuple[str, str], GraphPair],
+    pairs: Mapping[tuple[StoredPrecision, SampleType], GraphPair],
     halo: int,
     scale: str,
     before: tuple[int, int],

@@ -23,6 +23,7 @@ from edge_sr.export.parity import CaseResult, check_parity, decibels, open_graph
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.rounding import rounding_twin
 from edge_sr.export.split.diinn import planes
+from edge_sr.kinds import BundleKind, Precision, SampleType
 from edge_sr.models.families import family_of, picture_network, scale_of
 from edge_sr.spec import PublishedSpec
 from edge_sr.tensors import reference_card
@@ -109,7 +110,7 @@ def _case(reference: nn.Module, sessions: Mapping[Key, Any], size: tuple[int, in
     levels = reference_card(*size)[None]
     unit = levels.astype(np.float32) / np.float32(255)
 
-    def run(precision: str, io: str) -> NDArray[Any]:
+    def run(precision: Precision, io: SampleType) -> NDArray[Any]:
         result: NDArray[Any] = sessions["network", precision, io].run(
             None, {"image": levels if io == "uint8" else unit}
         )[0]
@@ -134,7 +135,7 @@ class PictureForm:
     """
 
     description: PublishedSpec
-    kind: str
+    kind: BundleKind
     scale: int
     parameters: int
     radius: int | None

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_sr.errors import DeviceError, MissingError
 
 # Numbers of CUdevice_attribute.
-_INTEGRATED, _MAJOR, _MINOR = 18, 75, 76
+_MULTIPROCESSORS, _INTEGRATED, _MAJOR, _MINOR = 16, 18, 75, 76
 _BOARD = Path("/proc/device-tree/model")
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """``name`` holds the board's name too where there is one (a Jetson's GPU only says "Orin")."""
+    """``name`` holds the board's name too where it can be read: a Jetson's GPU only says "Orin", its ``chip``.
+
+    ``multiprocessors`` are those that the power mode leaves switched on.
+    """
 
     name: str
     compute_capability: str
     memory_mib: int
     integrated: bool
     driver_cuda: str
+    multiprocessors: int = 0
+    chip: str = ""
+
+    @property
+    def memory_class_gib(self) -> int:
+        """The module's memory: what the driver counts, rounded up to a power of two."""
+        return 1 << max(0, math.ceil(math.log2(max(self.memory_mib, 1) / 1024)))
+
+    @property
+    def identity(self) -> str:
+        """What engines belong to: the same on a host and in its containers, where no board can be read."""
+        return f"{self.chip or self.name}, {self.memory_class_gib} GiB" if self.integrated else self.name
 
 
 def find_gpu() -> Gpu:
@@ -53,6 +69,8 @@ def _describe(driver: ctypes.CDLL, device: ctypes.c_int) -> Gpu:
         memory_mib=memory.value >> 20,
         integrated=bool(_attribute(driver, device, _INTEGRATED)),
         driver_cuda=f"{version.value // 1000}.{version.value % 1000 // 10}",
+        multiprocessors=_attribute(driver, device, _MULTIPROCESSORS),
+        chip=name.value.decode(),
     )
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import InputNotFoundError, MediaError, OptionError
+from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
-from edge_sr.upscale.request import Controls, Report, Request, Size, check_free, check_place
+from edge_sr.upscale.request import Controls, Report, Request, check_free, check_place
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film, FilmInfo
 from edge_sr.video.film.tracks import track_name

@@ -8,12 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from edge_sr.errors import MediaError
-from edge_sr.grid import Box, output_region
 from edge_sr.machine.description import available_cores
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
+from edge_sr.sizes import Box, Size, output_region
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
-from edge_sr.upscale.request import Controls, Request, Size, beside_input, check_free, check_place
+from edge_sr.upscale.request import Controls, Request, beside_input, check_free, check_place
 from edge_sr.video.encode.codecs import find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, known_container
 from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
@@ -75,7 +75,7 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
         say(f"note: {found} goes up to {needed}, as {layout.name} video needs even sizes")
     aspect = pixel_aspect(info.aspect, info.size, even)
     target = _target(request, info.size, even, layout.chroma)
-    written = target_size(target, info.size)
+    written = target.written
     output = request.output or beside_input(request.input, written, _suffix(request))
     _check_output(request, output)
     encoding = plan_encoding(
@@ -164,39 +164,17 @@ def _suffix(request: Request) -> str:
     return path.suffix if known_container(path) else ".mkv"
 
 
-def _target(request: Request, before: Size, whole: Size, chroma: str) -> Target:
+def _target(request: Request, given: Size, whole_size: Size, chroma: str) -> Target:
     """The region, grown to even sizes where the chroma needs that: by a column or row that exists."""
     if request.region is None:
-        return Target(whole)
-    box = output_region(request.region, before, whole)
-    grown = _even_box(box, whole, chroma)
-    if grown == box:
-        return Target(whole, request.region)
-    region = _with_neighbours(request.region, before)
-    outer = output_region(region, before, whole)
-    crop = Box(grown.x0 - outer.x0, grown.y0 - outer.y0, grown.x1 - outer.x0, grown.y1 - outer.y0)
-    return Target(whole, region, crop)
+        return Target(whole_size)
+    return Target(whole_size, _even_box(output_region(request.region, given, whole_size), whole_size, chroma))
 
 
 def _even_box(box: Box, whole: Size, chroma: str) -> Box:
     width, height = even_neighbours((box.width, box.height), chroma)
     x0, y0 = min(box.x0, whole[0] - width), min(box.y0, whole[1] - height)
     return Box(x0, y0, x0 + width, y0 + height)
-
-
-def _with_neighbours(region: tuple[int, int, int, int], before: Size) -> tuple[int, int, int, int]:
-    x0, y0 = max(0, region[0] - 1), max(0, region[1] - 1)
-    x1 = min(before[0], region[0] + region[2] + 1)
-    y1 = min(before[1], region[1] + region[3] + 1)
-    return x0, y0, x1 - x0, y1 - y0
-
-
-def target_size(target: Target, before: Size) -> Size:
-    """``(width, height)`` of what the target keeps."""
-    if target.region is None:
-        return target.size
-    box = target.crop or output_region(target.region, before, target.size)
-    return box.width, box.height
 
 
 def _check_output(request: Request, output: Path) -> None:

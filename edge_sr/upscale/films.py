@@ -14,7 +14,8 @@ from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished,
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
 from edge_sr.upscale.pipeline import Flow, run_film
-from edge_sr.upscale.request import Controls, Report, Request, TimedNetwork, Watcher, open_network
+from edge_sr.upscale.request import Controls, Report, Request, Watcher, open_network, report
+from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.muxing import Joined, join
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
@@ -40,7 +41,7 @@ def upscale_film(request: Request, controls: Controls) -> Report:
         settled = _with_model(as_before(request, plan.output), film, controls.watcher)
         network = open_network(settled, controls.watcher)
         work = WorkFolder(plan.output)
-        with network.upscaler, closing(work):
+        with network, closing(work):
             state = run_state(request, plan, network, work)
             work.open(state, resume=request.resume, overwrite=request.overwrite)
             return _FilmRun(request, controls, film, plan, network, work).run()
@@ -55,7 +56,7 @@ class _FilmRun:
         controls: Controls,
         film: Film,
         plan: FilmPlan,
-        network: TimedNetwork,
+        network: Upscaler,
         work: WorkFolder,
     ) -> None:
         self._request = request
@@ -99,7 +100,7 @@ class _FilmRun:
             self._film,
             self._network,
             self._writer,
-            FromRgb(plan.recipe.colour, plan.encoding.layout),
+            FromRgb(plan.recipe.colour, plan.encoding.layout, plan.encoding.pixel_format),
             plan.target,
             first=self._done,
             stop=self._controls.stop,
@@ -184,7 +185,9 @@ class _FilmRun:
             self._controls.watcher.say(f"warning: {text}")
         if self._request.strict and (warnings or dropped):
             raise MediaError(f"{plan.output} was written, but --strict: {'; '.join([*warnings, *dropped])}")
-        return self._network.report(
+        return report(
+            self._network,
+            flow.times,
             output=plan.output,
             frames=flow.frames,
             seconds=flow.seconds,

@@ -18,13 +18,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any, Generic, Protocol, TypeVar
 
-from numpy.typing import NDArray
-
-from edge_sr.grid import Box
-from edge_sr.video.encode.pieces import TimedFrame
+from edge_sr.sizes import Box, Size
+from edge_sr.tensors import Frame
+from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.encode.segments import SegmentWriter
-from edge_sr.video.film.film import Film, FilmFrame
+from edge_sr.video.film.film import Film
 from edge_sr.video.pixels import Converter, FromRgb, ToRgb
+from edge_sr.video.timed import Timed
 
 # Frames that wait between two stages.
 WAITING = 2
@@ -32,71 +32,45 @@ WAITING = 2
 Item = TypeVar("Item")
 
 
-class Network(Protocol):
+class FrameNetwork(Protocol):
     """What the pipeline asks of an ``Upscaler``: HWC uint8 or float32 in, the same type out."""
 
-    def __call__(
-        self, frame: NDArray[Any], *, size: tuple[int, int], region: tuple[int, int, int, int] | None
-    ) -> NDArray[Any]: ...
-
-    def stream(
-        self,
-        frames: Iterable[NDArray[Any]],
-        *,
-        size: tuple[int, int],
-        region: tuple[int, int, int, int] | None,
-    ) -> Iterator[NDArray[Any]]:
+    def stream(self, frames: Iterable[Frame], *, size: Size, box: Box | None) -> Iterator[Result]:
         """A result for every frame, in order; some frames may be taken before the first is given."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What to compute: the ``region`` (input pixels) of a picture of ``size``; the ``crop`` of it is kept."""
+    """What to compute: that ``box`` of the picture enlarged to ``size``, or all of it."""
 
-    size: tuple[int, int]
-    region: tuple[int, int, int, int] | None = None
-    crop: Box | None = None
+    size: Size
+    box: Box | None = None
 
-    def upscale(self, network: Network, picture: NDArray[Any]) -> NDArray[Any]:
-        return self._kept(network(picture, size=self.size, region=self.region))
-
-    def stream(
-        self, network: Network, pictures: Iterable[NDArray[Any]]
-    ) -> Generator[NDArray[Any], None, None]:
-        """As ``upscale``, for picture after picture."""
-        for result in network.stream(pictures, size=self.size, region=self.region):
-            yield self._kept(result)
-
-    def _kept(self, result: NDArray[Any]) -> NDArray[Any]:
-        if self.crop is None:
-            return result
-        return result[self.crop.y0 : self.crop.y1, self.crop.x0 : self.crop.x1]
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """RGB pixels with their place and time in the film."""
-
-    index: int
-    pts: int
-    duration: int
-    pixels: NDArray[Any]
+    @property
+    def written(self) -> Size:
+        """``(width, height)`` of the result."""
+        return self.size if self.box is None else (self.box.width, self.box.height)
 
 
 @dataclasses.dataclass
 class Flow:
-    """What a run has done so far: frames ``taken`` through the network, and ``frames`` of them encoded."""
+    """What a run has done so far: frames ``taken`` through the network, what each took there, and how many
+    ``frames`` of them are encoded."""
 
-    taken: int = 0
+    times: list[PartTimes] = dataclasses.field(default_factory=list)
     frames: int = 0
     seconds: float = 0.0
     exhausted: bool = False
     interrupted: bool = False
 
+    @property
+    def taken(self) -> int:
+        return len(self.times)
+
 
 def run_film(
     film: Film,
-    network: Network,
+    network: FrameNetwork,
     writer: SegmentWriter,
     to_yuv: FromRgb,
     target: Target,
@@ -110,8 +84,8 @@ def run_film(
     Ends early once ``stop`` is set, with the frames that the network has taken by then. Whatever goes wrong in a
     stage is raised here, when the other stages have ended.
     """
-    decoded: Relay[Picture] = Relay(WAITING)
-    upscaled: Relay[Picture] = Relay(WAITING)
+    decoded: Relay[Timed[Frame]] = Relay(WAITING)
+    upscaled: Relay[Timed[Frame]] = Relay(WAITING)
     flow = Flow()
     began = time.perf_counter()
     stages = [
@@ -119,10 +93,10 @@ def run_film(
         _stage("encode", lambda: _encode(upscaled, to_yuv, writer, flow), decoded, upscaled),
     ]
     try:
-        with closing(_larger(decoded, target, network, stop, flow)) as pictures:
-            for picture in pictures:
-                upscaled.put(picture)
-                flow.taken += 1
+        with closing(_upscaled(decoded, target, network, stop, flow)) as results:
+            for result in results:
+                upscaled.put(result.holding(result.frame.frame))
+                flow.times.append(result.frame.times)
                 flow.seconds = time.perf_counter() - began
                 after_frame(flow)
         upscaled.close()
@@ -141,41 +115,41 @@ def run_film(
     return flow
 
 
-def _larger(
-    decoded: Iterable[Picture], target: Target, network: Network, stop: threading.Event, flow: Flow
-) -> Generator[Picture, None, None]:
-    """Every picture with the network's pixels, until ``stop`` is set."""
-    taken: deque[Picture] = deque()
+def _upscaled(
+    decoded: Iterable[Timed[Frame]], target: Target, network: FrameNetwork, stop: threading.Event, flow: Flow
+) -> Generator[Timed[Result], None, None]:
+    """Every frame's result, until ``stop`` is set."""
+    taken: deque[Timed[Frame]] = deque()
 
-    def pixels() -> Iterator[NDArray[Any]]:
-        for picture in decoded:
+    def pixels() -> Iterator[Frame]:
+        for timed in decoded:
             if stop.is_set():
                 flow.interrupted = True
                 return
-            taken.append(picture)
-            yield picture.pixels
+            taken.append(timed)
+            yield timed.frame
 
-    for result in target.stream(network, pixels()):
-        yield dataclasses.replace(taken.popleft(), pixels=result)
+    for result in network.stream(pixels(), size=target.size, box=target.box):
+        yield taken.popleft().holding(result)
 
 
 def _decode(
-    film: Film, target: Target, first: int, decoded: Relay[Picture], stop: threading.Event, flow: Flow
+    film: Film, target: Target, first: int, decoded: Relay[Timed[Frame]], stop: threading.Event, flow: Flow
 ) -> None:
     to_rgb = _Reader(film, target)
-    for frame in film.frames():
+    for timed in film.frames():
         if stop.is_set():
             break
-        if frame.index >= first:
-            decoded.put(Picture(frame.index, frame.pts, frame.duration, to_rgb(frame)))
+        if timed.index >= first:
+            decoded.put(timed.holding(to_rgb(timed.frame)))
     else:
         flow.exhausted = True
     decoded.close()
 
 
-def _encode(upscaled: Relay[Picture], to_yuv: FromRgb, writer: SegmentWriter, flow: Flow) -> None:
-    for picture in upscaled:
-        writer.write(TimedFrame(picture.index, picture.pts, picture.duration, to_yuv(picture.pixels)))
+def _encode(upscaled: Relay[Timed[Frame]], to_yuv: FromRgb, writer: SegmentWriter, flow: Flow) -> None:
+    for timed in upscaled:
+        writer.write(timed.holding(to_yuv(timed.frame)))
         flow.frames += 1
 
 
@@ -189,22 +163,21 @@ class _Reader:
         self._convert = Converter(film.info.colour)
         self._format: str | None = None
 
-    def __call__(self, frame: FilmFrame) -> NDArray[Any]:
-        image = frame.frame
+    def __call__(self, image: Any) -> Frame:
         if self._format is None:
             self._format = image.format.name
         if image.format.name != self._format:
             image = self._convert(image, self._format)
         return self._info.orientation.apply(self._to_rgb(image, self._size(image)))
 
-    def _size(self, image: Any) -> tuple[int, int] | None:
+    def _size(self, image: Any) -> Size | None:
         """The size to scale to before the network, None for the frame's own."""
         size = (image.width, image.height)
         if size == self._info.coded_size:
             return None
         shown = self._info.orientation.displayed(*size)
         fits = shown[0] <= self._target.size[0] and shown[1] <= self._target.size[1]
-        return None if fits and self._target.region is None else self._info.coded_size
+        return None if fits and self._target.box is None else self._info.coded_size
 
 
 class Aborted(Exception):

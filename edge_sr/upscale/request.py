@@ -6,27 +6,23 @@ import dataclasses
 import os
 import statistics
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from numpy.typing import NDArray
-
 from edge_sr.atomic_file import fitting_name
 from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
-from edge_sr.grid import output_size
 from edge_sr.machine.memory import peak_rss_mb
 from edge_sr.masking import masked, masked_values, remember
+from edge_sr.sizes import Region, Size, output_size, size_text
 from edge_sr.video.film.film import Excerpt
 from edge_sr.video.opening import HARDWARE_DECODERS, is_url
 
 if TYPE_CHECKING:
-    from edge_sr.upscaler import Upscaler
-
-Size = tuple[int, int]
+    from edge_sr.upscaler import PartTimes, Upscaler
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Request:
     model: str | None = None
     backend: str = "auto"
     precision: str = "auto"
-    region: tuple[int, int, int, int] | None = None
+    region: Region | None = None
     excerpt: Excerpt = dataclasses.field(default_factory=Excerpt)
     codec: str | None = None
     crf: int | None = None
@@ -77,7 +73,7 @@ class Request:
     def label(self) -> str:
         """What was asked of the size, in a word for a folder's name."""
         if self.size is not None:
-            return f"{self.size[0]}x{self.size[1]}"
+            return size_text(self.size)
         return f"h{self.height}" if self.scale is None else f"x{float(self.scale):g}"
 
 
@@ -152,54 +148,36 @@ class Report:
         return {key: value for key, value in facts.items() if value is not None}
 
 
-class TimedNetwork:
-    """An upscaler that keeps what each frame cost in its encoder and decoder."""
-
-    def __init__(self, upscaler: Upscaler) -> None:
-        self.upscaler = upscaler
-        self._encoder: list[float] = []
-        self._decoder: list[float] = []
-
-    def __call__(
-        self, frame: NDArray[Any], *, size: Size, region: tuple[int, int, int, int] | None
-    ) -> NDArray[Any]:
-        result: NDArray[Any] = self.upscaler(frame, size=size, region=region)
-        self._keep_times()
-        return result
-
-    def stream(
-        self, frames: Iterable[NDArray[Any]], *, size: Size, region: tuple[int, int, int, int] | None
-    ) -> Iterator[NDArray[Any]]:
-        for result in self.upscaler.stream(frames, size=size, region=region):
-            self._keep_times()
-            yield result
-
-    def _keep_times(self) -> None:
-        self._encoder.append(self.upscaler.timings.encoder_ms)
-        self._decoder.append(self.upscaler.timings.decoder_ms)
-
-    def report(
-        self, *, output: Path, frames: int, seconds: float, input_size: Size, output_size: Size, **more: Any
-    ) -> Report:
-        """The report of a run that made ``frames`` frames now, in ``seconds``."""
-        return Report(
-            output=str(output),
-            frames=frames + more.get("resumed_frames", 0),
-            seconds=round(seconds, 3),
-            fps=round(frames / seconds, 3) if seconds > 0 else 0.0,
-            input_size=input_size,
-            output_size=output_size,
-            model=self.upscaler.model,
-            backend=self.upscaler.backend,
-            encoder_backend=self.upscaler.encoder_backend,
-            precision=self.upscaler.precision,
-            placement=self.upscaler.placement,
-            encoder_ms=_median(self._encoder),
-            decoder_ms=_median(self._decoder),
-            peak_rss_mb=peak_rss_mb(),
-            device_mb=_megabytes(self.upscaler.device_bytes),
-            **more,
-        )
+def report(
+    upscaler: Upscaler,
+    times: Sequence[PartTimes],
+    *,
+    output: Path,
+    frames: int,
+    seconds: float,
+    input_size: Size,
+    output_size: Size,
+    **more: Any,
+) -> Report:
+    """The report of a run that made ``frames`` frames now, in ``seconds``; ``times`` are what each took."""
+    return Report(
+        output=str(output),
+        frames=frames + more.get("resumed_frames", 0),
+        seconds=round(seconds, 3),
+        fps=round(frames / seconds, 3) if seconds > 0 else 0.0,
+        input_size=input_size,
+        output_size=output_size,
+        model=upscaler.model,
+        backend=upscaler.backend,
+        encoder_backend=upscaler.encoder_backend,
+        precision=upscaler.precision,
+        placement=upscaler.scheme,
+        encoder_ms=_median([one.encoder_ms for one in times]),
+        decoder_ms=_median([one.decoder_ms for one in times]),
+        peak_rss_mb=peak_rss_mb(),
+        device_mb=_megabytes(upscaler.device_bytes),
+        **more,
+    )
 
 
 def _megabytes(count: int | None) -> float | None:
@@ -210,7 +188,7 @@ def _median(values: list[float]) -> float:
     return round(statistics.median(values), 3) if values else 0.0
 
 
-def open_network(request: Request, watcher: Watcher) -> TimedNetwork:
+def open_network(request: Request, watcher: Watcher) -> Upscaler:
     """The upscaler asked for; what was left to it, it says with its reason."""
     from edge_sr.upscaler import Upscaler
 
@@ -222,7 +200,7 @@ def open_network(request: Request, watcher: Watcher) -> TimedNetwork:
     )
     if "auto" in (request.backend, request.precision):
         watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")
-    return TimedNetwork(upscaler)
+    return upscaler
 
 
 def beside_input(name: str, size: Size, suffix: str) -> Path:
@@ -230,7 +208,7 @@ def beside_input(name: str, size: Size, suffix: str) -> Path:
     path = Path(_name_of_address(name)) if "://" in name else Path(name)
     if is_url(name) and "://" not in name:
         path = Path(path.name)
-    return path.with_name(fitting_name(path.stem, f"-{size[0]}x{size[1]}{suffix}"))
+    return path.with_name(fitting_name(path.stem, f"-{size_text(size)}{suffix}"))
 
 
 def _name_of_address(address: str) -> str:

@@ -5,27 +5,24 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_sr.errors import InputNotFoundError, InterruptedRun, MediaError, OptionError
-from edge_sr.grid import output_region
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
+from edge_sr.sizes import Region, Size, output_region
 from edge_sr.tensors import SMALLEST_SIDE
-from edge_sr.upscale.pipeline import Target
 from edge_sr.upscale.request import (
     Controls,
     Report,
     Request,
-    Size,
-    TimedNetwork,
     beside_input,
     check_free,
     check_place,
     open_network,
+    report,
 )
+from edge_sr.upscaler import PartTimes, Upscaler
 from edge_sr.video.encode.workfolder import replacing
 from edge_sr.video.image.pictures import (
     WRITABLE,
@@ -51,13 +48,16 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     if not request.overwrite:
         check_free(output)
     network = open_network(request, controls.watcher)
-    with network.upscaler:
+    with network:
         controls.watcher.begin(1, 0)
         began = time.perf_counter()
-        dropped = _convert(request, source, output, network, controls)
+        times: list[PartTimes] = []
+        dropped = _convert(request, source, output, network, controls, times)
         seconds = time.perf_counter() - began
         controls.watcher.end()
-        return network.report(
+        return report(
+            network,
+            times,
             output=output,
             frames=1,
             seconds=seconds,
@@ -77,12 +77,12 @@ def upscale_folder(request: Request, controls: Controls) -> Report:
         for picture in pictures:
             check_free(output / _target_name(picture))
     network = open_network(request, controls.watcher)
-    with network.upscaler:
+    with network:
         return _convert_all(request, pictures, output, network, controls)
 
 
 def _convert_all(
-    request: Request, pictures: list[Path], output: Path, network: TimedNetwork, controls: Controls
+    request: Request, pictures: list[Path], output: Path, network: Upscaler, controls: Controls
 ) -> Report:
     info = read_info(pictures[0])
     output.mkdir(exist_ok=True)
@@ -103,7 +103,9 @@ def _convert_all(
     controls.watcher.end()
     if tally.bad and (request.strict or tally.done == 0):
         raise MediaError(f"{tally.bad} of {len(pictures)} pictures could not be read: {tally.warnings[0]}")
-    return network.report(
+    return report(
+        network,
+        tally.times,
         output=output,
         frames=tally.done,
         seconds=time.perf_counter() - began,
@@ -120,16 +122,17 @@ def _convert_all(
 class _Tally:
     done: int = 0
     bad: int = 0
+    times: list[PartTimes] = dataclasses.field(default_factory=list)
     dropped: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 def _convert_one(
-    request: Request, source: Path, target: Path, network: TimedNetwork, controls: Controls, tally: _Tally
+    request: Request, source: Path, target: Path, network: Upscaler, controls: Controls, tally: _Tally
 ) -> None:
     """One picture of many: a damaged one is counted and named, the others go on."""
     try:
-        tally.dropped += _convert(request, source, target, network, controls)
+        tally.dropped += _convert(request, source, target, network, controls, tally.times)
         tally.done += 1
     except MediaError as error:
         tally.bad += 1
@@ -138,8 +141,14 @@ def _convert_one(
 
 
 def _convert(
-    request: Request, source: Path, target: Path, network: TimedNetwork, controls: Controls
+    request: Request,
+    source: Path,
+    target: Path,
+    network: Upscaler,
+    controls: Controls,
+    times: list[PartTimes],
 ) -> list[str]:
+    """One picture; what the network took goes to ``times``, and what its format cannot hold is returned."""
     kind = output_format(target)
     info = read_info(source)
     whole = request.whole_size(info.size)
@@ -147,7 +156,8 @@ def _convert(
     still = read_still(source)
     for note in still.notes:
         controls.watcher.say(f"note: {source.name}: {note}")
-    larger = _upscaled(still, Target(whole, request.region), network)
+    larger, spent = _upscaled(still, whole, request.region, network)
+    times.append(spent)
     with replacing(target) as temporary:
         dropped = write_still(larger, temporary, kind)
         if dropped and request.strict:
@@ -159,14 +169,14 @@ def _convert(
     return dropped
 
 
-def _upscaled(still: Still, target: Target, network: TimedNetwork) -> Still:
-    """The picture and, by the same network, its alpha channel as a grey picture."""
-    pixels = target.upscale(network, still.pixels)
-    alpha: NDArray[Any] | None = None
-    if still.alpha is not None:
-        grey = np.repeat(still.alpha[..., None], 3, axis=2)
-        alpha = np.ascontiguousarray(target.upscale(network, grey)[..., 1])
-    return dataclasses.replace(still, pixels=pixels, alpha=alpha)
+def _upscaled(still: Still, size: Size, region: Region | None, network: Upscaler) -> tuple[Still, PartTimes]:
+    """The picture and, by the same network, its alpha channel as a grey picture; what both took."""
+    pixels = network.run(still.pixels, size=size, region=region)
+    if still.alpha is None:
+        return dataclasses.replace(still, pixels=pixels.frame), pixels.times
+    grey = network.run(np.repeat(still.alpha[..., None], 3, axis=2), size=size, region=region)
+    alpha = np.ascontiguousarray(grey.frame[..., 1])
+    return dataclasses.replace(still, pixels=pixels.frame, alpha=alpha), pixels.times + grey.times
 
 
 def _written_size(request: Request, info: StillInfo) -> Size:

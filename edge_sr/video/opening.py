@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # What the machine lacks says nothing about the film.
 SHORT_OF = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 UNREACHABLE = {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET}
-NVIDIA_DEVICE = Path("/dev/nvidia0")
+DEVICES = Path("/dev")
 # AVFMT_NOTIMESTAMPS of FFmpeg's avformat.h.
 NO_TIMES = 0x0080
 # How far FFmpeg looks into a file for its tracks, in bytes and microseconds: some begin late.
@@ -78,9 +78,14 @@ def open_input(
 
 def decoder_note(hwaccel: str, accelerated: bool) -> str:
     """What to say of a film that ``auto`` decodes on the CPU beside a GPU; else nothing."""
-    if accelerated or hwaccel != "auto" or not NVIDIA_DEVICE.exists():
+    if accelerated or hwaccel != "auto" or not _has_gpu():
         return ""
     return "decoded on the CPU: FFmpeg opens no decoder of the GPU for it here"
+
+
+def _has_gpu() -> bool:
+    """A container may be given the second GPU alone, and WSL2 has a device of another name."""
+    return any(DEVICES.glob("nvidia[0-9]*")) or (DEVICES / "dxg").exists()
 
 
 def _kind(name: str) -> str:
@@ -125,8 +130,8 @@ def _on_gpu(
 
     if hwaccel == "none":
         return None, ""
-    if "cuda" not in hwdevices_available() or not NVIDIA_DEVICE.exists():
-        return None, "none was found"
+    if "cuda" not in hwdevices_available():
+        return None, "this FFmpeg was built without it"
     device = HWAccel(device_type="cuda", allow_software_fallback=hwaccel == "auto")
     try:
         opened = av.open(

@@ -128,23 +128,27 @@ class ToRgb:
 
 
 class FromRgb:
-    """RGB arrays, uint8 or float32, to frames of ``layout`` tagged with the film's colours."""
+    """RGB arrays, uint8 or float32, to frames of ``layout`` tagged with the film's colours.
 
-    def __init__(self, colour: Colour, layout: PixelLayout) -> None:
+    ``pixel_format``: FFmpeg's name for the layout as the encoder takes it, by default the planar one.
+    """
+
+    def __init__(self, colour: Colour, layout: PixelLayout, pixel_format: str = "") -> None:
         self._convert = Converter(colour)
         self._colour = colour
         self._layout = layout
+        self._format = pixel_format or layout.name
 
     def __call__(self, picture: NDArray[Any]) -> av.VideoFrame:
         import av
 
         if picture.dtype == np.uint8:
             source = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            frame = self._convert(source, self._layout.name, from_full=True)
+            frame = self._convert(source, self._format, from_full=True)
         else:
             depth = self._layout.depth
             source = write_planes(rgb_to_yuv(picture, self._colour, depth), PixelLayout(depth, "444").name)
-            frame = self._convert(source, self._layout.name)
+            frame = self._convert(source, self._format)
         return self._tagged(frame)
 
     def _tagged(self, frame: av.VideoFrame) -> av.VideoFrame:

@@ -9,17 +9,17 @@ import ctypes
 from collections.abc import Mapping
 
 import numpy as np
-from support.engine_standin import keys_for, onnx_result
+from support.engine_standin import keys_for, onnx_result, results_of
 
-from edge_sr.backends.base import PartTimes
+from edge_sr.backends.base import PartTimes, RunnerConfig
 from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
 from edge_sr.backends.onnxruntime.runner import OnnxRunner, open_session
-from edge_sr.backends.tensorrt.runner import TensorRTRunner
+from edge_sr.backends.tensorrt.runner import PairForm, TensorRTRunner
 from edge_sr.bundle import open_bundle
 from edge_sr.engines.store.identity import Shape
-from edge_sr.engines.store.shapes import pair_of
 from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import sampling_grid
+from edge_sr.kinds import Role
 from edge_sr.tensors import reference_card
 
 BUNDLE = open_bundle("diinn-nano")
@@ -31,9 +31,15 @@ class HostExecution:
 
     scratch_bytes = 1024
 
-    def __init__(self, part: str, shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, part: Role) -> None:
         self.session = open_session(BUNDLE.graph(part, "fp32"), 1)
-        self.shapes, self.bound = dict(shapes), dict[str, int]()
+        self.shapes, self.bound = dict[str, Shape](), dict[str, int]()
+        self.generation = 0
+
+    def reshape(self, shapes: Mapping[str, Shape], stream_handle: int) -> None:
+        assert stream_handle
+        self.generation += shapes != self.shapes
+        self.shapes = dict(shapes)
 
     def use_scratch(self, address: int, nbytes: int) -> None:
         assert address and nbytes >= self.scratch_bytes
@@ -50,12 +56,9 @@ class HostExecution:
 
 
 class HostEngine:
-    def __init__(self, part: str) -> None:
-        self.part, self.key = part, next(key for key in keys_for(BUNDLE) if key.part == part)
-
-    def execution(self, shapes: Mapping[str, Shape], stream_handle: int) -> HostExecution:
-        assert stream_handle
-        return HostExecution(self.part, shapes)
+    def __init__(self, part: Role) -> None:
+        self.key = next(key for key in keys_for(BUNDLE) if key.part == part)
+        self.execution = HostExecution(part)
 
     def close(self) -> None:
         pass
@@ -72,26 +75,25 @@ def main() -> None:
 
 
 def runner_on(driver: PycudaDriver) -> TensorRTRunner:
-    engines = {part: HostEngine(part) for part in ("encoder", "decoder")}
+    parts: tuple[Role, ...] = ("encoder", "decoder")
+    engines = {part: HostEngine(part) for part in parts}
 
-    def find(part: str, shapes: Mapping[str, Shape]) -> HostEngine:
+    def find(part: Role, shapes: Mapping[str, Shape]) -> HostEngine:
         assert shapes
         return engines[part]
 
-    return TensorRTRunner(
-        pair_of(BUNDLE.description), "fp32", "uint8", "tensorrt", find, driver, "float32", graphs=False
-    )
+    return TensorRTRunner(PairForm.of(RunnerConfig(BUNDLE, "fp32")), "tensorrt", find, driver, graphs=False)
 
 
 def check_pictures(runner: TensorRTRunner) -> None:
-    with OnnxRunner(BUNDLE, "fp32", "uint8", 1) as cpu:
+    with OnnxRunner(RunnerConfig(BUNDLE, "fp32")) as cpu:
         reference = cpu.decode(cpu.encode(IMAGE), IMAGE, GRID)
     one = runner.decode(runner.encode(IMAGE), IMAGE, GRID)
     assert np.abs(one.astype(int) - reference.astype(int)).max() <= 1
     print("one frame is right")
-    frames = list(runner.frames((IMAGE for _ in range(7)), GRID))
-    assert runner.times == PartTimes(1.0, 1.0, 1.0, 1.0)
-    assert len(frames) == 7 and all((frame == one).all() for frame in frames)
+    results = list(results_of(runner, (IMAGE for _ in range(7)), GRID))
+    assert results[-1].times == PartTimes(1.0, 1.0, 1.0, 1.0)
+    assert len(results) == 7 and all((result.frame == one[0]).all() for result in results)
     print("seven frames in flight are right")
 
 

@@ -63,7 +63,7 @@ def test_a_bundle_gets_both_placements(calibrate: Command, scenes: Path, tmp_pat
     assert bundle.description.extra["calibration"]["placements"].keys() == {"int8", "int8-cpu"}
     picture = np.asarray(Image.open(scenes / "00.png"))
     with Upscaler(bundle, backend="onnxruntime", precision="int8") as up:
-        assert (up.precision, up.placement) == ("int8", "int8-cpu")
+        assert (up.precision, up.scheme) == ("int8", "int8-cpu")
         rough = up(picture, scale="1.5").astype(int)
     with Upscaler(bundle, backend="onnxruntime", precision="fp32") as up:
         exact = up(picture, scale="1.5").astype(int)

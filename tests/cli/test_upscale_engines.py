@@ -16,6 +16,7 @@ from support.engine_standin import StandInEngine
 from support.films import Making, frame_pixels, make_film
 from support.tiny_bundle import write_network
 
+from edge_sr.backends.tensorrt import engines as tensorrt_engines
 from edge_sr.backends.tensorrt import open as tensorrt_open
 from edge_sr.bundle import Bundle
 from edge_sr.engines.store.identity import EngineKey
@@ -46,10 +47,10 @@ def drivers(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> list[FakeDriver]
         return StandInEngine(made[-1], bundle, key)
 
     gpu = Gpu("NVIDIA GeForce RTX 4060", "8.9", 8192, False, "13.0")
-    monkeypatch.setattr(tensorrt_open, "obstacle", lambda _: None)
+    monkeypatch.setattr(tensorrt_open, "unavailable_reason", lambda _: None)
     monkeypatch.setattr(tensorrt_open, "find_gpu", lambda: gpu)
     monkeypatch.setattr(tensorrt_open, "PycudaDriver", driver)
-    monkeypatch.setattr(tensorrt_open, "TensorRTEngine", engine)
+    monkeypatch.setattr(tensorrt_engines, "TensorRTEngine", engine)
     return made
 
 

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from support.scenes import originals, scene, write_scenes
 
-from edge_sr import plan as blocks
 from edge_sr.backends import autotune as choice
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.bundle import Bundle
-from edge_sr.grid import output_region
+from edge_sr.sizes import output_region
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
@@ -38,7 +37,7 @@ def calibrated(nano: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle
 
 @pytest.fixture(params=CPU)
 def up(request: pytest.FixtureRequest, calibrated: Bundle) -> Iterator[Upscaler]:
-    reason = BACKENDS[request.param].obstacle()
+    reason = BACKENDS[request.param].unavailable_reason()
     if reason:
         pytest.skip(f"{request.param}: {reason}")
     with Upscaler(calibrated, backend=request.param, precision="int8", threads=2) as upscaler:
@@ -53,7 +52,7 @@ def assert_alike(found: np.ndarray, expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize("scale", ["1", "1.5", "2", "2.7"])
 def test_near_fp32(up: Upscaler, calibrated: Bundle, scale: str) -> None:
-    assert (up.precision, up.placement) == ("int8", "int8-cpu")
+    assert (up.precision, up.scheme) == ("int8", "int8-cpu")
     for picture in (scene(1), scene(9), reference_card(61, 47)):
         with Upscaler(calibrated, backend="onnxruntime", precision="fp32", threads=2) as exact:
             expected = exact(picture, scale=scale).astype(float)
@@ -74,11 +73,11 @@ def test_a_region_is_that_crop_of_the_whole(up: Upscaler) -> None:
         assert_alike(up(picture, scale="1.7", region=region), whole[box.y0 : box.y1, box.x0 : box.x1])
 
 
-def test_blocks_have_no_seams(up: Upscaler, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_have_no_seams(up: Upscaler, calibrated: Bundle) -> None:
     picture = scene(4)
-    whole = up(picture, scale="2.3")
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 20)
-    assert_alike(up(picture, scale="2.3"), whole)
+    options = {"backend": up.backend, "precision": "int8", "threads": 2}
+    with Upscaler(calibrated, block_bytes=1 << 20, **options) as in_blocks:
+        assert_alike(in_blocks(picture, scale="2.3"), up(picture, scale="2.3"))
 
 
 def test_the_same_twice_is_bit_equal(up: Upscaler) -> None:
@@ -89,7 +88,7 @@ def test_auto_measures_int8_too(calibrated: Bundle, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert {"onnxruntime fp32", "onnxruntime int8"} <= choice.known_times(calibrated, 1).keys()
     found = choice.choose(calibrated, "onnxruntime", "auto", 1)
-    assert found.placement == ("int8-cpu" if found.precision == "int8" else None)
+    assert found.scheme == ("int8-cpu" if found.precision == "int8" else None)
     assert "onnxruntime" in found.why
 
 

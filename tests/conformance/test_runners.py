@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_sr import plan as blocks
 from edge_sr.backends.onnxruntime.runner import open_session
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.bundle import Bundle
 from edge_sr.errors import OptionError, ShapeError
-from edge_sr.grid import output_region, sampling_grid
+from edge_sr.grid import sampling_grid
 from edge_sr.resample import Kernel, resize
+from edge_sr.sizes import output_region
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
@@ -24,7 +24,7 @@ SIZES = [(37, 29), (74, 58), (111, 87), (101, 77), (122, 96), (148, 116), (296, 
 
 @pytest.fixture(params=CPU)
 def up(request: pytest.FixtureRequest, nano: Bundle) -> Iterator[Upscaler]:
-    reason = BACKENDS[request.param].obstacle()
+    reason = BACKENDS[request.param].unavailable_reason()
     if reason:
         pytest.skip(f"{request.param}: {reason}")
     with Upscaler(nano, backend=request.param, precision="fp32", threads=2) as upscaler:
@@ -123,9 +123,9 @@ def test_a_stream_gives_what_calls_give(
 
     results = []
     for result in up.stream(source(), size=(101, 77), region=region):
-        results.append(result)
+        results.append(result.frame)
         assert taken - len(results) <= 3
-        assert up.timings.encoder_ms > 0 and up.timings.decoder_ms > 0
+        assert result.times.encoder_ms > 0 and result.times.decoder_ms > 0
     for result, frame in zip(results, pictures, strict=True):
         assert_alike_in_kind(result, up(frame, size=(101, 77), region=region))
 
@@ -136,7 +136,7 @@ def test_a_stream_that_is_given_up_leaves_the_upscaler_in_order(up: Upscaler, pi
     next(stream)
     stream.close()
     assert_alike(up(picture, size=(101, 77)), expected)
-    assert_alike(next(up.stream([picture], size=(101, 77))), expected)
+    assert_alike(next(up.stream([picture], size=(101, 77))).frame, expected)
 
 
 def test_an_error_of_the_source_comes_through_a_stream(up: Upscaler, picture: np.ndarray) -> None:
@@ -151,12 +151,14 @@ def test_an_error_of_the_source_comes_through_a_stream(up: Upscaler, picture: np
 
 
 @pytest.mark.parametrize("megabytes", [2.5, 1.0])
-def test_blocks_have_no_seams(up: Upscaler, monkeypatch: pytest.MonkeyPatch, megabytes: float) -> None:
+def test_blocks_have_no_seams(up: Upscaler, megabytes: float) -> None:
     picture = reference_card(90, 70)
-    whole = up(picture, scale="2.3")
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", int(megabytes * 2**20))
-    assert len(up._blocks(up.encode(picture), blocks.Box(0, 0, 90, 70))) > 1
-    assert_alike(up(picture, scale="2.3"), whole)
+    options: dict[str, Any] = {"backend": up.backend, "precision": "fp32", "threads": 2}
+    with Upscaler(up.bundle, block_bytes=int(megabytes * 2**20), **options) as in_blocks:
+        assert in_blocks.encode(picture).maps is None, "its maps would not fit"
+        assert_alike(in_blocks(picture, scale="2.3"), up(picture, scale="2.3"))
+        (result,) = in_blocks.stream([picture], size=(207, 161), region=(3, 5, 80, 60))
+    assert_alike(result.frame, up(picture, size=(207, 161), region=(3, 5, 80, 60)))
 
 
 @pytest.mark.parametrize("side", range(4, 71, 3))
@@ -166,10 +168,12 @@ def test_every_small_size(up: Upscaler, side: int) -> None:
     assert_alike(up(picture, size=size), contract(up.bundle, picture, size))
 
 
-def test_timings_and_names_are_reported(up: Upscaler, picture: np.ndarray) -> None:
-    up(picture, scale=2)
-    assert up.timings.encoder_ms > 0
-    assert up.timings.decoder_ms > 0
+def test_times_and_names_are_reported(up: Upscaler, picture: np.ndarray) -> None:
+    times = up.run(picture, scale=2).times
+    assert times.encoder_ms > 0 and times.decoder_ms > 0
+    encoded = up.encode(picture)
+    assert encoded.times.encoder_ms > 0
+    assert up.run(encoded, scale=2).times.decoder_ms > 0
     assert up.backend in BACKENDS
     assert up.model == "diinn-nano"
 
@@ -183,9 +187,3 @@ def test_wrong_frames_and_sizes_are_refused(up: Upscaler, picture: np.ndarray) -
             up(picture, **options)
     with pytest.raises(OptionError):
         up(picture, scale=2, region=(30, 0, 10, 10))
-
-
-def test_closing_twice_is_harmless(nano: Bundle) -> None:
-    upscaler = Upscaler(nano)
-    upscaler.close()
-    upscaler.close()

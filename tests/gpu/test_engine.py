@@ -15,17 +15,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.engine_standin import results_of
 from support.tiny_bundle import write_network
 
+from edge_sr.backends.base import RunnerConfig
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder, OnnxRunner
-from edge_sr.backends.tensorrt.open import obstacle, open_network, open_runner
-from edge_sr.backends.tensorrt.proof.pair import difference
+from edge_sr.backends.tensorrt.open import open_network, open_runner, unavailable_reason
+from edge_sr.backends.tensorrt.verification.pair import difference
 from edge_sr.bundle import Bundle, shipped_bundles
 from edge_sr.engines.build.builder import build
 from edge_sr.engines.build.request import BuildRequest, find_workplace
 from edge_sr.engines.interface import loader as trt
 from edge_sr.engines.interface.loader import Flavour
-from edge_sr.engines.store.cache import EngineCache
+from edge_sr.engines.store.store import EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.grid import sampling_grid
 from edge_sr.machine.gpu import find_gpu
@@ -38,7 +40,7 @@ LIMITS = {"fp32": (1, 60.0), "fp16": (2, 55.0)}
 
 @pytest.fixture(params=list(Flavour), ids=lambda flavour: flavour.value)
 def flavour(request: pytest.FixtureRequest) -> Flavour:
-    reason = obstacle(request.param)
+    reason = unavailable_reason(request.param)
     if reason is not None:
         pytest.skip(f"not run: {reason}")
     chosen: Flavour = request.param
@@ -46,13 +48,13 @@ def flavour(request: pytest.FixtureRequest) -> Flavour:
 
 
 @pytest.fixture
-def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineCache:
+def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineStore:
     monkeypatch.setenv("EDGE_SR_CACHE", str(tmp_path / "engines"))
-    return EngineCache()
+    return EngineStore()
 
 
 def build_for_this_device(
-    bundle: Bundle, precision: str, flavour: Flavour, cache: EngineCache, size: tuple[int, int] = SIZE
+    bundle: Bundle, precision: str, flavour: Flavour, cache: EngineStore, size: tuple[int, int] = SIZE
 ) -> None:
     target = load_target("auto", find_gpu())
     request = BuildRequest(bundle, target, precision, (size,), depth=10, flavour=flavour)
@@ -60,7 +62,7 @@ def build_for_this_device(
 
 
 def reference(bundle: Bundle, image: Any, after: tuple[int, int], io: str) -> Any:
-    with closing(OnnxRunner(bundle, "fp32", io, 4)) as runner:
+    with closing(OnnxRunner(RunnerConfig(bundle, "fp32", io, 4))) as runner:
         return runner.decode(runner.encode(image), image, sampling_grid(SIZE, after))
 
 
@@ -68,13 +70,13 @@ def reference(bundle: Bundle, image: Any, after: tuple[int, int], io: str) -> An
 @pytest.mark.parametrize("precision", list(LIMITS))
 @pytest.mark.parametrize("name", [bundle.name for bundle in shipped_bundles()])
 def test_the_gpus_picture_is_the_cpus(
-    name: str, precision: str, io: str, flavour: Flavour, engines: EngineCache
+    name: str, precision: str, io: str, flavour: Flavour, engines: EngineStore
 ) -> None:
     bundle = next(bundle for bundle in shipped_bundles() if bundle.name == name)
     build_for_this_device(bundle, precision, flavour, engines)
     image = reference_card(*SIZE)[None]
     image = image if io == "uint8" else image.astype(np.float32) / np.float32(255)
-    with closing(open_runner(bundle, precision, io, flavour)) as runner:
+    with closing(open_runner(RunnerConfig(bundle, precision, io), flavour)) as runner:
         for after in AFTERS:
             grid = sampling_grid(SIZE, after)
             maps = runner.encode(image)
@@ -88,15 +90,15 @@ def test_the_gpus_picture_is_the_cpus(
 @pytest.mark.parametrize("size", [SIZE, (128, 96)], ids=["whole", "windows"])
 @pytest.mark.parametrize("kind", [("fixed", 2), ("refine", 1)], ids=lambda kind: str(kind[0]))
 def test_a_networks_picture_is_the_cpus(
-    kind: tuple[str, int], size: tuple[int, int], flavour: Flavour, engines: EngineCache, tmp_path: Path
+    kind: tuple[str, int], size: tuple[int, int], flavour: Flavour, engines: EngineStore, tmp_path: Path
 ) -> None:
     bundle = write_network(tmp_path, *kind)
     build_for_this_device(bundle, "fp32", flavour, engines, size)
     image = reference_card(*SIZE)[None]
-    wanted = OnnxEncoder(bundle, "fp32", "uint8", 4, "network").encode(image)
-    with closing(open_network(bundle, "fp32", "uint8", flavour)) as network:
-        for result in [network.encode(image), *network.stream([image] * 4)]:
-            assert difference(result, wanted)[0] >= LIMITS["fp32"][1]
+    wanted = OnnxEncoder(RunnerConfig(bundle, "fp32"), "network").encode(image)
+    with closing(open_network(RunnerConfig(bundle, "fp32"), flavour)) as network:
+        for result in [network.encode(image)[0], *(one.frame for one in network.stream([image[0]] * 4))]:
+            assert difference(result, wanted[0])[0] >= LIMITS["fp32"][1]
 
 
 def _time_parts(runner: Any, image: Any, grid: Any) -> None:
@@ -108,7 +110,7 @@ def _time_parts(runner: Any, image: Any, grid: Any) -> None:
         marks.append(time.perf_counter())
     steps = 1000 * np.diff(marks)
     started = time.perf_counter()
-    times = [runner.times for _ in runner.frames((image for _ in range(60)), grid)]
+    times = [result.times for result in results_of(runner, [image] * 60, grid)]
     each = 1000 * (time.perf_counter() - started) / len(times)
     print(
         f"encode {np.median(steps[0::2]):.2f} ms, decode {np.median(steps[1::2]):.2f} ms, in flight {each:.2f} ms"

@@ -10,16 +10,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from cuda.bindings import driver as cuda
 
 from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
-from edge_sr.backends.tensorrt.runner import TensorRTRunner
+from edge_sr.backends.tensorrt.runner import PairForm, TensorRTRunner
 from edge_sr.engines.store.identity import BuildSettings, EngineKey, Shape, ShapeRange
 from edge_sr.engines.store.shapes import Pair
 from edge_sr.errors import DeviceError
+from edge_sr.kinds import Role
 
 SOURCE = Path(__file__).parents[1] / "gpu" / "standin.cu"
-PAIR = Pair(3, ("rows", "cols", "offset_y", "offset_x", "ratio"))
+POSITIONS = ("rows", "cols", "offset_y", "offset_x", "ratio")
+FORM = PairForm(Pair(3, POSITIONS), "float32", "fp32", np.dtype(np.uint8))
 TILE = (256, 64)
 BLOCK = 128
 
@@ -45,9 +48,16 @@ class KernelExecution:
 
     scratch_bytes = 1 << 16
 
-    def __init__(self, function: Any, shapes: Mapping[str, Shape]) -> None:
-        self._function, self._shapes = function, dict(shapes)
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self._shapes: dict[str, Shape] = {}
         self._bound: dict[str, int] = {}
+        self.generation = 0
+
+    def reshape(self, shapes: Mapping[str, Shape], stream_handle: int) -> None:
+        assert stream_handle
+        self.generation += shapes != self._shapes
+        self._shapes = dict(shapes)
 
     def use_scratch(self, address: int, nbytes: int) -> None:
         assert address and nbytes >= self.scratch_bytes
@@ -79,21 +89,17 @@ class KernelExecution:
 @dataclasses.dataclass
 class KernelEngine:
     key: EngineKey
-    function: Any
-
-    def execution(self, shapes: Mapping[str, Shape], stream_handle: int) -> KernelExecution:
-        assert stream_handle
-        return KernelExecution(self.function, shapes)
+    execution: KernelExecution
 
     def close(self) -> None:
         pass
 
 
-def _key(part: str) -> EngineKey:
+def _key(part: Role) -> EngineKey:
     wide = {"maps": ShapeRange((1, 3, 1, 1), (1, 3, 4096, 4096), (1, 3, 4096, 4096))}
     for name, length in (("cols", TILE[0]), ("rows", TILE[1])):
         wide[name] = ShapeRange((1,), (length,), (length,))
-    words = ("kernels", part, "uint8", "fp32", "", "any", "tensorrt", "0", "")
+    words: Any = ("kernels", part, "uint8", "fp32", "", "any", "tensorrt", "0", "")
     return EngineKey(*words, ("0.0",), (wide,), BuildSettings())
 
 
@@ -101,14 +107,16 @@ def kernel_runner(driver: PycudaDriver, cubin: bytes, graphs: bool) -> TensorRTR
     """The real runner over the kernels: it enlarges to the nearest pixel."""
     with driver.entered():
         module = call(cuda.cuModuleLoadData, cubin)
-        functions = {
+        functions: dict[Role, Any] = {
             "encoder": call(cuda.cuModuleGetFunction, module, b"encode"),
             "decoder": call(cuda.cuModuleGetFunction, module, b"decode"),
         }
-    engines = {part: KernelEngine(_key(part), function) for part, function in functions.items()}
+    engines = {
+        part: KernelEngine(_key(part), KernelExecution(function)) for part, function in functions.items()
+    }
 
-    def find(part: str, shapes: Mapping[str, Shape]) -> KernelEngine:
+    def find(part: Role, shapes: Mapping[str, Shape]) -> KernelEngine:
         assert shapes
         return engines[part]
 
-    return TensorRTRunner(PAIR, "fp32", "uint8", "tensorrt", find, driver, "float32", graphs)
+    return TensorRTRunner(FORM, "tensorrt", find, driver, graphs)

@@ -10,7 +10,7 @@ from edge_sr.bundle import Bundle
 from edge_sr.engines.build.builder import Built, build
 from edge_sr.engines.build.request import BuildRequest, find_workplace
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES
-from edge_sr.engines.store.cache import EngineCache
+from edge_sr.engines.store.store import EngineStore
 from edge_sr.engines.target import load_target
 
 PORTABLE = load_target("rtx-portable")
@@ -21,8 +21,8 @@ TARGETS = {
 
 
 def build_all(bundle: Bundle, capability: str, folder: Path, depth: int = 10, **sizes: Any) -> list[Built]:
-    cache, built = EngineCache(folder), []
-    for precision in (name for name in bundle.precisions if name != "int8-cpu"):
+    cache, built = EngineStore(folder), []
+    for precision in bundle.precisions:
         request = BuildRequest(bundle, TARGETS[capability], precision, depth=depth, **sizes)
         built += build(request, find_workplace(request, ""), cache, len)
     return built

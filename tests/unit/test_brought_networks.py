@@ -15,7 +15,6 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper
 from support.external_onnx import model
 
-from edge_sr import plan as blocks
 from edge_sr.bundle import Source, read_bundle
 from edge_sr.errors import CheckpointError, InputNotFoundError, MemoryLimitError, OutputExistsError
 from edge_sr.export.bundle import Identity
@@ -38,18 +37,19 @@ def saved(tmp_path: Path, made: onnx.ModelProto) -> Path:
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("channels", [3, 1])
-def test_a_brought_network_runs_at_any_size_in_blocks(
-    tmp_path: Path, layout: str, channels: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_brought_network_runs_at_any_size_in_blocks(tmp_path: Path, layout: str, channels: int) -> None:
     path = saved(tmp_path, model(layout=layout, channels=channels, top=255))
     bundle = export_brought(path, IDENTITY, tmp_path / "out", Stated())
     description = read_bundle(tmp_path / "out").description
     assert (description.kind, description.scale, description.radius) == ("fixed", 2, 5)
     assert "computed from the graph" in description.extra["field"]
-    with Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler:
+    small = description.working_bytes * 900
+    with (
+        Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler,
+        Upscaler(bundle, backend="onnxruntime", precision="fp32", block_bytes=small) as in_blocks,
+    ):
         whole = upscaler(FRAME, scale=2.7).astype(int)
-        monkeypatch.setattr(blocks, "BLOCK_BYTES", description.working_bytes * 900)
-        cut = upscaler(FRAME, scale=2.7)
+        cut = in_blocks(FRAME, scale=2.7)
     assert np.abs(cut - whole).max() <= 1
     assert np.mean(np.abs(whole - np.repeat(np.repeat(FRAME, 2, 0), 2, 1).mean())) > 1
 
@@ -71,8 +71,8 @@ def test_a_field_without_bound_is_found_and_runs_whole(
     bundle = export_brought(saved(tmp_path, model(whole=True)), IDENTITY, tmp_path / "out", Stated())
     assert bundle.description.whole_frames
     assert "whole frame" in bundle.description.extra["field"]
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", bundle.description.working_bytes * 900)
-    with Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler:
+    small = bundle.description.working_bytes * 900
+    with Upscaler(bundle, backend="onnxruntime", precision="fp32", block_bytes=small) as upscaler:
         everything = upscaler(FRAME, scale=2)
         part = upscaler(FRAME, scale=2, region=(10, 5, 20, 30))
         monkeypatch.setattr(memory, "available_bytes", lambda: 1 << 20)

@@ -92,7 +92,7 @@ def test_a_network_of_one_graph_keeps_its_ends_in_float(made: Made) -> None:
         "int8": expected,
         "int8-cpu": expected,
     }
-    assert done.bundle.precisions == ("fp32", "fp16", "int8", "int8-cpu")
+    assert done.bundle.stored == ("fp32", "fp16", "int8", "int8-cpu")
     done.bundle.verify()
 
 
@@ -112,7 +112,7 @@ def test_it_runs_in_int8_near_fp32(made: Made, backend: str) -> None:
         with Upscaler(bundle, backend="onnxruntime", precision="fp32", threads=1) as up:
             exact = up(scene(9), scale=scale).astype(float)
         with Upscaler(bundle, backend=backend, precision="int8", threads=1) as up:
-            assert (up.precision, up.placement) == ("int8", "int8-cpu")
+            assert (up.precision, up.scheme) == ("int8", "int8-cpu")
             rough = up(scene(9), scale=scale)
             unit = up(scene(9).astype(np.float32) / 255, scale=scale)
         assert 0 < np.sqrt(np.mean((rough - exact) ** 2)) < 0.6
@@ -237,7 +237,7 @@ def brought(folder: Path, **what: Any) -> Bundle:
 @pytest.mark.parametrize("channels", [3, 1])
 def test_a_brought_network_calibrates(tmp_path: Path, channels: int) -> None:
     done = calibrated(brought(tmp_path, channels=channels, middle=True), tmp_path)
-    assert done.bundle.precisions == ("fp32", "int8", "int8-cpu")
+    assert done.bundle.stored == ("fp32", "int8", "int8-cpu")
     assert done.table.placements["int8-cpu"].layers == ("middle",)
     with Upscaler(done.bundle, backend="onnxruntime", precision="int8", threads=1) as up:
         assert up(scene(1), scale="2.5").shape == (200, 240, 3)

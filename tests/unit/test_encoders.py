@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_sr import Upscaler, open_bundle
+from edge_sr.backends.base import RunnerConfig
 from edge_sr.backends.native import decoder as native
 from edge_sr.backends.native.encoders import open_encoder
 from edge_sr.backends.openvino.encoder import OpenVinoEncoder, has_bf16
@@ -29,11 +30,11 @@ def openvino_encoder(precision: str) -> OpenVinoEncoder:
 
 
 def test_fp32_runs_on_onnxruntime() -> None:
-    assert open_encoder(open_bundle("diinn-nano"), "fp32", "uint8", 1).backend == "onnxruntime"
+    assert open_encoder(RunnerConfig(open_bundle("diinn-nano"), "fp32")).backend == "onnxruntime"
 
 
 def test_openvino_at_fp32_equals_onnxruntime() -> None:
-    expected = open_encoder(open_bundle("diinn-nano"), "fp32", "uint8", 1).encode(picture())
+    expected = open_encoder(RunnerConfig(open_bundle("diinn-nano"), "fp32")).encode(picture())
     assert np.abs(openvino_encoder("fp32").encode(picture()) - expected).max() < 1e-4
 
 
@@ -63,8 +64,8 @@ def test_bf16_maps_are_the_upper_halves_of_floats() -> None:
 def test_int8_hands_over_what_the_decoder_computes_in() -> None:
     pytest.importorskip("openvino")
     bundle = open_bundle("diinn-nano")
-    whole = open_encoder(bundle, "int8-cpu", "uint8", 1).encode(picture())
-    halves = open_encoder(bundle, "int8-cpu", "uint8", 1, half_maps=True).encode(picture())
+    whole = open_encoder(RunnerConfig(bundle, "int8", scheme="int8-cpu")).encode(picture())
+    halves = open_encoder(RunnerConfig(bundle, "int8", scheme="int8-cpu"), half_maps=True).encode(picture())
     assert whole.dtype == np.float32
     assert halves.dtype == (np.uint16 if has_bf16() else np.float32)
     if has_bf16():

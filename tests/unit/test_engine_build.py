@@ -21,15 +21,15 @@ from edge_sr.engines.build.dla import off_dla, require_all_on_dla
 from edge_sr.engines.build.network import ParsedGraph
 from edge_sr.engines.build.request import BuildRequest, engine_keys, find_workplace
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, load
-from edge_sr.engines.store.cache import Engine, EngineCache
 from edge_sr.engines.store.identity import BuildSettings, ShapeRange
+from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError, OptionError
 
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
 pytest.importorskip("onnx", reason="the small test bundle is written with onnx")
 
-import tiny_bundle
+from support import tiny_bundle
 
 SIZE = ((64, 48),)
 SILENT = {"say": len}
@@ -41,8 +41,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> EngineCache:
-    return EngineCache(tmp_path / "engines")
+def cache(tmp_path: Path) -> EngineStore:
+    return EngineStore(tmp_path / "engines")
 
 
 def request_for(
@@ -51,7 +51,7 @@ def request_for(
     return BuildRequest(bundle, load_target(target), precision, **{"sizes": SIZE, **more})  # type: ignore[arg-type]
 
 
-def test_a_request_becomes_an_encoder_and_a_decoder(bundle: Bundle, cache: EngineCache) -> None:
+def test_a_request_becomes_an_encoder_and_a_decoder(bundle: Bundle, cache: EngineStore) -> None:
     request = request_for(bundle)
     built = build(request, find_workplace(request, ""), cache, **SILENT)
     parts = [item.engine.manifest.key.part for item in built]
@@ -62,7 +62,7 @@ def test_a_request_becomes_an_encoder_and_a_decoder(bundle: Bundle, cache: Engin
     assert names == ["maps", "rows", "cols", "offset_y", "offset_x", "ratio"]
 
 
-def test_the_second_time_everything_is_there(bundle: Bundle, cache: EngineCache) -> None:
+def test_the_second_time_everything_is_there(bundle: Bundle, cache: EngineStore) -> None:
     request = request_for(bundle)
     first = build(request, find_workplace(request, ""), cache, **SILENT)
     second = build(request, find_workplace(request, ""), cache, **SILENT)
@@ -70,7 +70,7 @@ def test_the_second_time_everything_is_there(bundle: Bundle, cache: EngineCache)
     assert not any(item.fresh for item in second)
 
 
-def test_a_damaged_engine_is_built_again(bundle: Bundle, cache: EngineCache) -> None:
+def test_a_damaged_engine_is_built_again(bundle: Bundle, cache: EngineStore) -> None:
     request = request_for(bundle)
     first = build(request, find_workplace(request, ""), cache, **SILENT)[0].engine
     sound = first.read()
@@ -82,7 +82,7 @@ def test_a_damaged_engine_is_built_again(bundle: Bundle, cache: EngineCache) -> 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32", "int8"])
 @pytest.mark.parametrize("capability", [*RTX_COMPUTE_CAPABILITIES, "portable"])
-def test_every_capability_builds(bundle: Bundle, cache: EngineCache, capability: str, precision: str) -> None:
+def test_every_capability_builds(bundle: Bundle, cache: EngineStore, capability: str, precision: str) -> None:
     target = load_target("rtx-portable")
     if capability != "portable":
         target = replace(target, name="one", compute_capabilities=(capability,))
@@ -91,7 +91,7 @@ def test_every_capability_builds(bundle: Bundle, cache: EngineCache, capability:
     assert {item.engine.manifest.key.compute_capabilities for item in built} == {target.compute_capabilities}
 
 
-def test_a_range_of_sizes_and_the_float_pair(bundle: Bundle, cache: EngineCache) -> None:
+def test_a_range_of_sizes_and_the_float_pair(bundle: Bundle, cache: EngineStore) -> None:
     request = request_for(bundle, sizes=(), max_size=(320, 240), depth=10)
     built = build(request, find_workplace(request, ""), cache, **SILENT)
     assert [item.engine.manifest.key.io for item in built] == ["uint8", "uint8", "float", "float"]
@@ -99,7 +99,7 @@ def test_a_range_of_sizes_and_the_float_pair(bundle: Bundle, cache: EngineCache)
     assert (image.minimum, image.maximum) == ((1, 16, 16, 3), (1, 240, 320, 3))
 
 
-def test_one_profile_for_each_size(bundle: Bundle, cache: EngineCache) -> None:
+def test_one_profile_for_each_size(bundle: Bundle, cache: EngineStore) -> None:
     request = request_for(bundle, sizes=((64, 48), (96, 64)))
     built = build(request, find_workplace(request, ""), cache, **SILENT)
     assert [profile["image"].maximum for profile in built[0].engine.manifest.key.profiles] == [
@@ -108,7 +108,7 @@ def test_one_profile_for_each_size(bundle: Bundle, cache: EngineCache) -> None:
     ]
 
 
-def sound(cache: EngineCache) -> list[Engine]:
+def sound(cache: EngineStore) -> list[EngineFile]:
     return [engine for _, engine, _ in cache.check() if engine is not None]
 
 
@@ -126,7 +126,7 @@ def test_two_builds_of_one_graph_are_the_same_bytes(bundle: Bundle, part: str) -
 @pytest.mark.skipif(shutil.which("setarch") is None, reason="needs setarch, of util-linux")
 def test_two_runs_are_the_same_bytes_where_addresses_are(bundle: Bundle, tmp_path: Path) -> None:
     """Dynamic axes too, once the system gives every run the same addresses (paths of other lengths move them)."""
-    caches = [EngineCache(tmp_path / name) for name in ("one", "two")]
+    caches = [EngineStore(tmp_path / name) for name in ("one", "two")]
     for cache in caches:
         process = start(bundle, cache, "setarch", "--addr-no-randomize")
         _, talk = process.communicate()
@@ -140,7 +140,7 @@ def test_two_runs_are_the_same_bytes_where_addresses_are(bundle: Bundle, tmp_pat
 def test_the_key_decides_which_engine_it_is_not_its_bytes(bundle: Bundle, tmp_path: Path) -> None:
     """Two builds may differ in bytes. Either will do, but only beside its own manifest."""
     request = request_for(bundle, sizes=(), max_size=(320, 240))
-    caches = [EngineCache(tmp_path / name) for name in "ab"]
+    caches = [EngineStore(tmp_path / name) for name in "ab"]
     keys = engine_keys(request, find_workplace(request, ""))
     built = [build(request, find_workplace(request, ""), cache, **SILENT) for cache in caches]
     for key, one, other in zip(keys, *built, strict=True):
@@ -164,7 +164,7 @@ def test_the_builder_tells_its_phases(bundle: Bundle) -> None:
     assert plan.data and all(phases)
 
 
-def test_a_precision_that_the_bundle_lacks_names_the_command(cache: EngineCache) -> None:
+def test_a_precision_that_the_bundle_lacks_names_the_command(cache: EngineStore) -> None:
     request = request_for(open_bundle("diinn-nano"), precision="int4")
     with pytest.raises(BundleError, match="edge-sr export --precision int4"):
         build(request, find_workplace(request, ""), cache, **SILENT)
@@ -200,24 +200,24 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from edge_sr.engines.build.builder import build
-from edge_sr.engines.store.cache import EngineCache
+from edge_sr.engines.store.store import EngineStore
 from edge_sr.engines.build.request import BuildRequest, find_workplace
 from edge_sr.engines.target import load_target
 from edge_sr.bundle import read_bundle
 request = BuildRequest(read_bundle(Path(sys.argv[2])), load_target("rtx-40"), "fp16", ((64, 48),))
-cache = EngineCache(Path(sys.argv[3]))
+cache = EngineStore(Path(sys.argv[3]))
 built = build(request, find_workplace(request, ""), cache, lambda text: print(text, flush=True))
 print([item.fresh for item in built])
 """
 
 
-def start(bundle: Bundle, cache: EngineCache, *before: str) -> subprocess.Popen[str]:
+def start(bundle: Bundle, cache: EngineStore, *before: str) -> subprocess.Popen[str]:
     root = str(Path(__file__).parents[2])
     command = [*before, sys.executable, "-c", BUILD, root, str(bundle.path), str(cache.folder)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_of_two_builders_one_builds_and_the_other_uses_it(bundle: Bundle, cache: EngineCache) -> None:
+def test_of_two_builders_one_builds_and_the_other_uses_it(bundle: Bundle, cache: EngineStore) -> None:
     outputs = [process.communicate()[0] for process in [start(bundle, cache), start(bundle, cache)]]
     built = [line for output in outputs for line in output.splitlines() if line.endswith(": building")]
     assert len(built) == len(set(built)) == 2
@@ -226,7 +226,7 @@ def test_of_two_builders_one_builds_and_the_other_uses_it(bundle: Bundle, cache:
 
 @pytest.mark.parametrize("trials", [2, pytest.param(40, marks=pytest.mark.full)])
 def test_a_builder_that_is_killed_leaves_nothing_that_loads_wrongly(
-    bundle: Bundle, cache: EngineCache, trials: int
+    bundle: Bundle, cache: EngineStore, trials: int
 ) -> None:
     request, dice = request_for(bundle), random.Random(trials)
     keys = engine_keys(request, find_workplace(request, ""))
@@ -253,7 +253,7 @@ def test_a_wide_network_gets_a_smaller_tile(bundle: Bundle) -> None:
     assert wide.tile == (1024, 256)
 
 
-def test_too_little_workspace_says_what_to_change(cache: EngineCache) -> None:
+def test_too_little_workspace_says_what_to_change(cache: EngineStore) -> None:
     target = replace(load_target("rtx-40"), workspace_mib=64)
     request = BuildRequest(open_bundle("diinn-edge"), target, "fp32", ((1920, 1080),))
     with pytest.raises(EngineError, match="workspace_mib"):

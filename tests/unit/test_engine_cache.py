@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from edge_sr.engines.build.timing_cache import TimingCache
-from edge_sr.engines.store.cache import SCHEMA, Engine, EngineCache
 from edge_sr.engines.store.identity import BuildSettings, EngineKey, EngineManifest, Proof, ShapeRange, Tensor
 from edge_sr.engines.store.prune import Limits, prune
 from edge_sr.engines.store.sealed import read_sealed, write_sealed
+from edge_sr.engines.store.store import SCHEMA, EngineFile, EngineStore
 from edge_sr.errors import EngineError, OptionError, OutputFolderError
 from edge_sr.machine.cache import choices_folder, engines_folder
 
@@ -48,16 +48,16 @@ def manifest(key: EngineKey = KEY, data: bytes = DATA) -> EngineManifest:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> EngineCache:
-    return EngineCache(tmp_path / "engines")
+def cache(tmp_path: Path) -> EngineStore:
+    return EngineStore(tmp_path / "engines")
 
 
 @pytest.fixture
-def engine(cache: EngineCache) -> Engine:
+def engine(cache: EngineStore) -> EngineFile:
     return cache.store(manifest(), DATA, "log\n")
 
 
-def test_what_was_stored_is_found(cache: EngineCache, engine: Engine) -> None:
+def test_what_was_stored_is_found(cache: EngineStore, engine: EngineFile) -> None:
     found = cache.find(KEY)
     assert found == engine
     assert found is not None and found.read() == DATA
@@ -66,7 +66,7 @@ def test_what_was_stored_is_found(cache: EngineCache, engine: Engine) -> None:
 
 @pytest.mark.parametrize("suffix", [".engine", ".json"])
 def test_a_thousand_flipped_bits_never_load_a_wrong_engine(
-    cache: EngineCache, engine: Engine, suffix: str
+    cache: EngineStore, engine: EngineFile, suffix: str
 ) -> None:
     file, dice = engine.path.with_suffix(suffix), random.Random(suffix)
     sound = file.read_bytes()
@@ -79,7 +79,7 @@ def test_a_thousand_flipped_bits_never_load_a_wrong_engine(
 
 
 @pytest.mark.parametrize("suffix", [".engine", ".json"])
-def test_cuts_and_additions_are_found(cache: EngineCache, engine: Engine, suffix: str) -> None:
+def test_cuts_and_additions_are_found(cache: EngineStore, engine: EngineFile, suffix: str) -> None:
     file = engine.path.with_suffix(suffix)
     sound = file.read_bytes()
     for length in random.Random(suffix).sample(range(len(sound)), 100):
@@ -89,7 +89,7 @@ def test_cuts_and_additions_are_found(cache: EngineCache, engine: Engine, suffix
     assert cache.find(KEY) is None
 
 
-def test_another_engine_under_this_name_is_found_out(cache: EngineCache, engine: Engine) -> None:
+def test_another_engine_under_this_name_is_found_out(cache: EngineStore, engine: EngineFile) -> None:
     other = dataclasses.replace(KEY, precision="fp32")
     foreign = cache.store(manifest(other, b"foreign"), b"foreign", "")
     for suffix in (".engine", ".json"):
@@ -116,31 +116,34 @@ def test_another_engine_under_this_name_is_found_out(cache: EngineCache, engine:
     ],
 )
 def test_every_input_of_a_build_is_in_the_name(
-    cache: EngineCache, engine: Engine, change: dict[str, object]
+    cache: EngineStore, engine: EngineFile, change: dict[str, object]
 ) -> None:
     other = dataclasses.replace(KEY, **change)  # type: ignore[arg-type]
     assert other.name != engine.manifest.key.name
     assert cache.find(other) is None
 
 
-def test_an_engine_without_its_manifest_is_not_used(cache: EngineCache, engine: Engine) -> None:
+def test_an_engine_without_its_manifest_is_not_used(cache: EngineStore, engine: EngineFile) -> None:
     engine.path.with_suffix(".json").unlink()
     assert cache.find(KEY) is None
     assert [reason for _, _, reason in cache.check()] != [""]
 
 
-def test_a_manifest_of_another_schema_says_so(cache: EngineCache, engine: Engine) -> None:
+def test_a_manifest_of_another_schema_says_so(cache: EngineStore, engine: EngineFile) -> None:
     newer = dataclasses.replace(manifest(), schema=SCHEMA + 1)
     cache.store(newer, DATA, "")
     with pytest.raises(EngineError, match="schema"):
         cache.open(engine.path)
 
 
-def test_the_proof_is_kept_in_the_manifest(cache: EngineCache, engine: Engine) -> None:
+def test_the_proof_is_kept_in_the_manifest(cache: EngineStore, engine: EngineFile) -> None:
     proof = Proof(61.5, 1, 2.5, "GPU", "13.0", "tensorrt-rtx", "1.0", True)
-    cache.prove(engine, proof)
+    cache.keep_proof(engine, proof)
     found = cache.find(KEY)
     assert found is not None and found.manifest.proof == proof and found.read() == DATA
+    # One that computes wrong pictures is there to be named, and not to be found: it is built again.
+    cache.keep_proof(engine, dataclasses.replace(proof, passed=False))
+    assert cache.find(KEY) is None and cache.open(engine.path).manifest.proof is not None
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o702])
@@ -149,10 +152,10 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path, mode: int)
     folder.mkdir()
     folder.chmod(mode)
     with pytest.raises(EngineError, match="others can write"):
-        EngineCache(folder)
+        EngineStore(folder)
 
 
-def test_a_folder_opened_to_others_later_is_refused_too(cache: EngineCache, engine: Engine) -> None:
+def test_a_folder_opened_to_others_later_is_refused_too(cache: EngineStore, engine: EngineFile) -> None:
     cache.folder.chmod(0o777)
     assert cache.find(KEY) is None
     with pytest.raises(EngineError, match="others can write"):
@@ -164,21 +167,21 @@ def test_a_folder_below_one_that_anybody_can_write_to_is_refused(tmp_path: Path)
     (above / "cache").mkdir(parents=True, mode=0o700)
     above.chmod(0o777)
     with pytest.raises(EngineError, match="anyone can write"):
-        EngineCache(above / "cache")
+        EngineStore(above / "cache")
 
 
 def test_a_new_folder_is_the_users_alone(tmp_path: Path) -> None:
-    cache = EngineCache(tmp_path / "deep" / "engines")
+    cache = EngineStore(tmp_path / "deep" / "engines")
     assert cache.folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "engines").write_text("")
     with pytest.raises(OutputFolderError, match="cannot be made"):
-        EngineCache(tmp_path / "engines")
+        EngineStore(tmp_path / "engines")
 
 
-def test_prune_removes_the_damaged_and_frees_their_bytes(cache: EngineCache, engine: Engine) -> None:
+def test_prune_removes_the_damaged_and_frees_their_bytes(cache: EngineStore, engine: EngineFile) -> None:
     engine.path.write_bytes(b"torn")
     removed = prune(cache, Limits(stale=False))
     assert [removal.path for removal in removed] == [engine.path]
@@ -186,21 +189,21 @@ def test_prune_removes_the_damaged_and_frees_their_bytes(cache: EngineCache, eng
     assert list(cache.folder.glob("tiny*")) == []
 
 
-def test_prune_removes_what_a_killed_builder_left(cache: EngineCache) -> None:
+def test_prune_removes_what_a_killed_builder_left(cache: EngineStore) -> None:
     left = cache.folder / f"{KEY.name}.engine.part"
     left.write_bytes(b"half an engine")
     assert [removal.bytes for removal in prune(cache, Limits())] == [14]
     assert not left.exists()
 
 
-def test_prune_leaves_what_is_being_built(cache: EngineCache, engine: Engine) -> None:
+def test_prune_leaves_what_is_being_built(cache: EngineStore, engine: EngineFile) -> None:
     engine.path.with_suffix(".json").unlink()
     with cache.lock(KEY.name):
         assert prune(cache, Limits()) == []
     assert len(prune(cache, Limits())) == 1
 
 
-def test_prune_by_age_and_by_size(cache: EngineCache, engine: Engine) -> None:
+def test_prune_by_age_and_by_size(cache: EngineStore, engine: EngineFile) -> None:
     newer = dataclasses.replace(KEY, precision="fp32")
     cache.store(manifest(newer), DATA, "")
     os.utime(engine.path, (0, 0))
@@ -210,14 +213,14 @@ def test_prune_by_age_and_by_size(cache: EngineCache, engine: Engine) -> None:
 
 
 def test_prune_removes_engines_of_another_release(
-    cache: EngineCache, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    cache: EngineStore, engine: EngineFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert engine.path.exists()
     monkeypatch.setattr("edge_sr.engines.interface.loader.installed_version", lambda _: "2.0")
     assert [r.reason for r in prune(cache, Limits())] == ["built by tensorrt-rtx 1.0, installed is 2.0"]
 
 
-def test_the_manifest_is_readable_json(engine: Engine) -> None:
+def test_the_manifest_is_readable_json(engine: EngineFile) -> None:
     document = json.loads(engine.path.with_suffix(".json").read_text())
     assert document["manifest"]["key"]["precision"] == "fp16"
 
@@ -255,7 +258,7 @@ def test_timings_are_kept_for_one_gpu_and_release(tmp_path: Path) -> None:
         "{}",
     ],
 )
-def test_one_bad_manifest_hides_no_other_engine(cache: EngineCache, engine: Engine, text: str) -> None:
+def test_one_bad_manifest_hides_no_other_engine(cache: EngineStore, engine: EngineFile, text: str) -> None:
     (cache.folder / "bad.json").write_text(text)
     (cache.folder / "bad.engine").write_bytes(DATA)
     found = {path.stem: reason for path, _, reason in cache.check()}
@@ -264,7 +267,7 @@ def test_one_bad_manifest_hides_no_other_engine(cache: EngineCache, engine: Engi
     assert cache.find(KEY) == engine
 
 
-def test_what_is_no_file_hides_no_engine_and_stays(cache: EngineCache, engine: Engine) -> None:
+def test_what_is_no_file_hides_no_engine_and_stays(cache: EngineStore, engine: EngineFile) -> None:
     os.mkfifo(cache.folder / "pipe.json")
     os.mkfifo(cache.folder / "pipe.engine")
     (cache.folder / "folder.engine").mkdir()
@@ -276,10 +279,10 @@ def test_what_is_no_file_hides_no_engine_and_stays(cache: EngineCache, engine: E
     assert cache.find(KEY) == engine
 
 
-def test_a_cache_that_cannot_be_locked_is_still_read(cache: EngineCache, engine: Engine) -> None:
+def test_a_cache_that_cannot_be_locked_is_still_read(cache: EngineStore, engine: EngineFile) -> None:
     shutil.rmtree(cache.folder / "locks")
     (cache.folder / "locks").write_text("")
-    again = EngineCache(cache.folder)
+    again = EngineStore(cache.folder)
     assert again.find(KEY) == engine
     assert not again.is_locked(KEY.name)
     with pytest.raises(OutputFolderError, match="EDGE_SR_CACHE"), again.lock(KEY.name):
@@ -290,7 +293,7 @@ def test_a_cache_that_cannot_be_locked_is_still_read(cache: EngineCache, engine:
 def test_a_cache_that_is_no_folder_is_named(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "cache")
     with pytest.raises(OutputFolderError, match="EDGE_SR_CACHE"):
-        EngineCache(tmp_path / "cache")
+        EngineStore(tmp_path / "cache")
 
 
 def test_without_a_home_the_cache_must_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -303,7 +306,7 @@ def test_without_a_home_the_cache_must_be_named(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(Path, "home", unknown)
     assert choices_folder() is None
     with pytest.raises(OptionError, match="EDGE_SR_CACHE"):
-        EngineCache()
+        EngineStore()
     monkeypatch.setattr(Path, "home", lambda: Path())
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     assert choices_folder() is None

@@ -11,18 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_sr.errors import OptionError
-from edge_sr.grid import (
-    Box,
-    cell_ratio,
-    first_output,
-    nearest,
-    offsets,
-    output_region,
-    output_size,
-    parse_scale,
-    phase_count,
-    sampling_grid,
-)
+from edge_sr.grid import cell_ratio, first_output, nearest, offsets, phase_count, sampling_grid
+from edge_sr.sizes import Box, output_region, output_size, parse_scale
 
 RATIOS = [Fraction(7 + i, 7) for i in range(50)]
 

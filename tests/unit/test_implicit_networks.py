@@ -18,7 +18,7 @@ from support.recipes import lenient_recipe
 from support.rtx_builds import build_all
 from support.scenes import scene, write_scenes
 
-from edge_sr import plan as blocks
+from edge_sr.backends.base import RunnerConfig
 from edge_sr.backends.onnxruntime.runner import OnnxRunner
 from edge_sr.benchmark.cost import Cost, split_cost
 from edge_sr.bundle import Bundle, Source, open_bundle, read_bundle
@@ -153,24 +153,25 @@ def test_the_gpus_runner_gives_the_cpus_picture(
     with runner_for(travelled[1], driver, precision) as runner:
         found = runner.decode(runner.encode(image), image, grid)
     driver.close()
-    with OnnxRunner(travelled[1], precision, "uint8", 1) as runner:
+    with OnnxRunner(RunnerConfig(travelled[1], precision)) as runner:
         wanted = runner.decode(runner.encode(image), image, grid)
     assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1
     assert np.mean(found != wanted) < 1e-3
 
 
-def test_blocks_and_regions_equal_the_whole_frame(
-    travelled: tuple[ImplicitNetwork, Bundle], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blocks_and_regions_equal_the_whole_frame(travelled: tuple[ImplicitNetwork, Bundle]) -> None:
     bundle, size = travelled[1], SIZES[0]
-    with Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler:
+    small = bundle.description.working_bytes * 1200
+    with (
+        Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler,
+        Upscaler(bundle, backend="onnxruntime", precision="fp32", block_bytes=small) as in_blocks,
+    ):
         encoded = upscaler.encode(FRAME)
         whole = upscaler(FRAME, size=size).astype(int)
         part = upscaler.decode(encoded, size=size, region=(20, 10, 25, 30))
         np.testing.assert_array_equal(upscaler.decode(encoded, size=size), whole)
-        monkeypatch.setattr(blocks, "BLOCK_BYTES", bundle.description.working_bytes * 1200)
-        assert len(upscaler._blocks(encoded.__class__(FRAME, None), blocks.Box(0, 0, 61, 47))) > 2
-        cut = upscaler(FRAME, size=size)
+        assert in_blocks.encode(FRAME).maps is None
+        cut = in_blocks(FRAME, size=size)
     x, y = (2 * 20 * size[0] + 61) // (2 * 61), (2 * 10 * size[1] + 47) // (2 * 47)
     inner = whole[y : y + part.shape[0], x : x + part.shape[1]]
     for other, wanted in ((cut, whole), (part, inner)):

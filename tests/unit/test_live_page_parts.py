@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_sr.camera.engine import Choice
+from edge_sr.camera.engine import ModelChoice
 from edge_sr.camera.page.authentication import Bucket, Gate, is_loopback
 from edge_sr.camera.page.messages import before_region, packed
 from edge_sr.camera.page.viewer import InOrder
@@ -49,7 +49,7 @@ def test_nonsense_is_refused(value: object) -> None:
 
 def test_messages() -> None:
     assert parse_message('{"drawn": 7}') == Acknowledged(7)
-    assert parse_message('{"model": "a", "precision": "fp32"}') == Choice("a", "auto", "fp32")
+    assert parse_message('{"model": "a", "precision": "fp32"}') == ModelChoice("a", "auto", "fp32")
     assert parse_message('{"view": [0, 1, 2.5, 3], "screen": [4, 5]}') == View(0, 1, 2.5, 3, (4, 5))
     for text in (
         "",

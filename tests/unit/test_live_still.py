@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_sr.camera.static_tiles import TILE, StillUpscaler, dirty_tiles, rectangles
+from edge_sr.camera.static_tiles import TILE, StaticTileUpscaler, dirty_tiles, rectangles
+from edge_sr.sizes import Region, Size
 from edge_sr.tensors import reference_card
-from edge_sr.upscaler import Upscaler
+from edge_sr.upscaler import Result, Upscaler
 
 WIDTH, HEIGHT = 208, 112
 
@@ -20,6 +21,13 @@ WIDTH, HEIGHT = 208, 112
 def network() -> Iterator[Upscaler]:
     with Upscaler("diinn-nano") as upscaler:
         yield upscaler
+
+
+def tiles_of(network: Upscaler, threshold: int = 0) -> StaticTileUpscaler:
+    def part(frame: np.ndarray, size: Size, region: Region | None) -> Result:
+        return network.run(frame, size=size, region=region)
+
+    return StaticTileUpscaler(part, network.radius, threshold)
 
 
 def same(found: np.ndarray, expected: np.ndarray) -> bool:
@@ -32,7 +40,7 @@ def same(found: np.ndarray, expected: np.ndarray) -> bool:
 def test_a_moving_patch_gives_the_whole_computations_picture(
     network: Upscaler, size: tuple[int, int]
 ) -> None:
-    still = StillUpscaler(network)
+    still = tiles_of(network)
     random = np.random.default_rng(0)
     frame = reference_card(WIDTH, HEIGHT)
     still(frame, size)
@@ -41,45 +49,45 @@ def test_a_moving_patch_gives_the_whole_computations_picture(
         frame = frame.copy()
         y, x = 10 * number, 23 * number
         frame[y : y + 9, x : x + 12] = random.integers(0, 256, (9, 12, 3))
-        found = still(frame, size)
+        found = still(frame, size).frame
         partial += 0 < still.work.decoded < 1
         assert same(found, network(frame, size=size))
     assert partial == 8
 
 
 def test_a_single_pixel_in_every_corner_counts(network: Upscaler) -> None:
-    still = StillUpscaler(network)
+    still = tiles_of(network)
     frame = reference_card(WIDTH, HEIGHT)
     still(frame, (416, 224))
     for y, x in [(0, 0), (0, WIDTH - 1), (HEIGHT - 1, 0), (HEIGHT - 1, WIDTH - 1)]:
         frame = frame.copy()
         frame[y, x] ^= 255
-        assert same(still(frame, (416, 224)), network(frame, size=(416, 224)))
+        assert same(still(frame, (416, 224)).frame, network(frame, size=(416, 224)))
 
 
 def test_an_unchanged_frame_is_not_computed(network: Upscaler) -> None:
-    still = StillUpscaler(network)
+    still = tiles_of(network)
     frame = reference_card(WIDTH, HEIGHT)
-    first = still(frame, (416, 224))
-    second = still(frame.copy(), (416, 224))
+    first = still(frame, (416, 224)).frame
+    second = still(frame.copy(), (416, 224)).frame
     assert second is first
     assert still.work.reused == still.work.tiles == 13 * 7
     assert still.work.encoded == 0
 
 
 def test_full_motion_and_another_size_compute_the_whole(network: Upscaler) -> None:
-    still = StillUpscaler(network)
+    still = tiles_of(network)
     random = np.random.default_rng(1)
     for size in [(416, 224), (416, 224), (300, 160)]:
         frame = random.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-        np.testing.assert_array_equal(still(frame, size), network(frame, size=size))
+        np.testing.assert_array_equal(still(frame, size).frame, network(frame, size=size))
         assert still.work.encoded == 1
 
 
 def test_the_pictures_given_out_before_stay_as_they_were(network: Upscaler) -> None:
-    still = StillUpscaler(network)
+    still = tiles_of(network)
     frame = reference_card(WIDTH, HEIGHT)
-    first = still(frame, (416, 224))
+    first = still(frame, (416, 224)).frame
     kept = first.copy()
     changed = frame.copy()
     changed[50:60, 50:60] = 0
@@ -88,7 +96,7 @@ def test_the_pictures_given_out_before_stay_as_they_were(network: Upscaler) -> N
 
 
 def test_a_threshold_ignores_noise_but_not_its_sum(network: Upscaler) -> None:
-    still = StillUpscaler(network, threshold=3)
+    still = tiles_of(network, threshold=3)
     frame = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
     still(frame, (416, 224))
     still(frame + np.uint8(3), (416, 224))

@@ -16,7 +16,7 @@ from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
 needs_openvino = pytest.mark.skipif(
-    openvino_runner.obstacle() is not None, reason="OpenVINO is not installed"
+    openvino_runner.unavailable_reason() is not None, reason="OpenVINO is not installed"
 )
 
 
@@ -37,7 +37,7 @@ def test_fp32_is_float32_and_bf16_is_not(nano: Bundle) -> None:
 
 @needs_openvino
 def test_float16_is_refused(nano: Bundle) -> None:
-    with pytest.raises(OptionError, match="float16"):
+    with pytest.raises(OptionError, match="on openvino, not 'fp16'"):
         Upscaler(nano, backend="openvino", precision="fp16", threads=1)
 
 

@@ -14,14 +14,16 @@ import pytest
 from support.films import Making, frame_pixels, frame_times, make_film
 
 from edge_sr.errors import ResourceError
-from edge_sr.grid import Box
+from edge_sr.sizes import Box
 from edge_sr.upscale.pipeline import WAITING, Aborted, Flow, Relay, Target, run_film
+from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.encode.codecs import find_codec
 from edge_sr.video.encode.encoding import plan_encoding
-from edge_sr.video.encode.pieces import Recipe, TimedFrame
+from edge_sr.video.encode.pieces import Recipe
 from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.film.film import Film
 from edge_sr.video.pixels import FromRgb, PixelLayout
+from edge_sr.video.timed import Timed
 
 
 class Repeating:
@@ -30,28 +32,31 @@ class Repeating:
     def __init__(self) -> None:
         self.sizes: list[tuple[int, int]] = []
 
-    def __call__(
-        self, frame: np.ndarray, *, size: tuple[int, int], region: tuple[int, int, int, int] | None
-    ) -> np.ndarray:
+    def enlarged(self, frame: np.ndarray, size: tuple[int, int], box: Box | None) -> Result:
         self.sizes.append((frame.shape[1], frame.shape[0]))
         rows = np.arange(size[1]) * frame.shape[0] // size[1]
         columns = np.arange(size[0]) * frame.shape[1] // size[0]
-        return np.ascontiguousarray(frame[rows][:, columns])
+        picture = np.ascontiguousarray(frame[rows][:, columns])
+        return Result(picture if box is None else picture[box.slices], PartTimes(encoder_ms=1.0))
 
-    def stream(self, frames: Iterable[np.ndarray], **target: Any) -> Iterator[np.ndarray]:
+    def stream(
+        self, frames: Iterable[np.ndarray], *, size: tuple[int, int], box: Box | None
+    ) -> Iterator[Result]:
         for frame in frames:
-            yield self(frame, **target)
+            yield self.enlarged(frame, size, box)
 
 
 class InFlight(Repeating):
     """As a GPU does it: three frames are taken before the first result is given."""
 
-    def stream(self, frames: Iterable[np.ndarray], **target: Any) -> Iterator[np.ndarray]:
-        under_way: deque[np.ndarray] = deque()
+    def stream(
+        self, frames: Iterable[np.ndarray], *, size: tuple[int, int], box: Box | None
+    ) -> Iterator[Result]:
+        under_way: deque[Result] = deque()
         for frame in frames:
             if len(under_way) == 3:
                 yield under_way.popleft()
-            under_way.append(self(frame, **target))
+            under_way.append(self.enlarged(frame, size, box))
         yield from under_way
 
 
@@ -70,7 +75,7 @@ def run(tmp_path: Path, making: Making, **changes: Any) -> tuple[Flow, SegmentWr
     pieces.mkdir()
     with Film(str(path)) as film:
         size = (2 * film.info.size[0], 2 * film.info.size[1])
-        writer, to_yuv = writer_for(pieces, film, size)
+        writer, to_yuv = writer_for(pieces, film, changes.get("target", Target(size)).written)
         more: dict[str, Any] = {
             "network": Repeating(),
             "writer": writer,
@@ -100,12 +105,19 @@ def test_going_on_skips_what_is_there(tmp_path: Path) -> None:
     assert (tail.index, tail.first_pts * Fraction(1, 12800)) == (15, Fraction(15, 25))
 
 
-def test_a_crop_is_cut_from_the_result() -> None:
-    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    target = Target((12, 8), crop=Box(2, 1, 10, 7))
-    assert np.array_equal(
-        target.upscale(Repeating(), picture), Repeating()(picture, size=(12, 8), region=None)[1:7, 2:10]
-    )
+def test_a_part_of_the_output_is_written_alone(tmp_path: Path) -> None:
+    target = Target((128, 96), Box(2, 2, 66, 50))
+    assert target.written == (64, 48)
+    _, writer = run(tmp_path, Making(frames=3), target=target)
+    tail = writer.suspend()
+    assert tail is not None
+    (tmp_path / "whole").mkdir()
+    _, writer = run(tmp_path / "whole", Making(frames=3))
+    whole = writer.suspend()
+    assert whole is not None
+    for part, picture in zip(frame_pixels(tail.path), frame_pixels(whole.path), strict=True):
+        luma = part[:48].astype(int), picture[2:50, 2:66]
+        assert np.abs(luma[0] - luma[1]).mean() < 4
 
 
 def test_stopping_ends_between_two_frames_and_keeps_those_made(tmp_path: Path) -> None:
@@ -163,7 +175,7 @@ class Failing(SegmentWriter):
     def __init__(self) -> None:
         self.written = 0
 
-    def write(self, frame: TimedFrame) -> None:
+    def write(self, frame: Timed) -> None:
         self.written += 1
         if self.written == 3:
             raise ResourceError("full")
@@ -178,8 +190,8 @@ def test_an_error_of_the_encoder_ends_all_stages(tmp_path: Path) -> None:
 
 def test_an_error_of_the_network_ends_all_stages(tmp_path: Path) -> None:
     class Broken(Repeating):
-        def __call__(self, frame: np.ndarray, **target: Any) -> np.ndarray:
-            raise ResourceError(f"no memory for {frame.shape} at {target}")
+        def enlarged(self, frame: np.ndarray, size: tuple[int, int], box: Box | None) -> Result:
+            raise ResourceError(f"no memory for {frame.shape} at {size}, {box}")
 
     before = threading.active_count()
     with pytest.raises(ResourceError, match="no memory"):

@@ -11,7 +11,8 @@ import pytest
 
 from edge_sr.backends.sampling import TileSampler, sample_maps
 from edge_sr.backends.tiles import decoder_strips
-from edge_sr.grid import output_size, sampling_grid
+from edge_sr.grid import sampling_grid
+from edge_sr.sizes import output_size
 
 LOW = (37, 53)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour
-from edge_sr.engines.target import load_target, parse_size, require_supported, target_names, targets_folder
+from edge_sr.engines.target import load_target, require_supported, target_names, targets_folder
 from edge_sr.errors import ConfigError, MissingError, OptionError, UnknownNameError
 from edge_sr.machine.gpu import Gpu
+from edge_sr.sizes import parse_size
 
 JETSONS = ["jetson-agx-orin", "jetson-agx-thor", "jetson-orin-nano", "jetson-orin-nx"]
 CARDS = ["a100", "h100", "l4", "l40s", "t4"]
@@ -64,6 +65,54 @@ def test_only_orins_beyond_the_nano_have_dla_and_the_nano_cannot_encode() -> Non
 )
 def test_auto_finds_the_devices_own(gpu: str, capability: str, name: str) -> None:
     assert load_target("auto", Gpu(gpu, capability, 8192, False, "13.0")).name == name
+
+
+@pytest.mark.parametrize(
+    "gpu, name",
+    [
+        (Gpu("Orin", "8.7", 62841, True, "12.6", 16), "jetson-agx-orin"),
+        (Gpu("Orin", "8.7", 30697, True, "12.6", 14), "jetson-agx-orin"),
+        (Gpu("Orin", "8.7", 62841, True, "12.6", 8), "jetson-agx-orin"),
+        (Gpu("Orin", "8.7", 15656, True, "12.6", 8), "jetson-orin-nx"),
+        (Gpu("Orin", "8.7", 15656, True, "12.6", 4), "jetson-orin-nx"),
+        (Gpu("Orin", "8.7", 7620, True, "12.6", 8), "jetson-orin-nano"),
+        (Gpu("Orin", "8.7", 3620, True, "12.6", 4), "jetson-orin-nano"),
+        (Gpu("NVIDIA Thor", "11.0", 125772, True, "13.0", 20), "jetson-agx-thor"),
+    ],
+    ids=str,
+)
+def test_auto_finds_a_jetson_whose_board_a_container_hides(gpu: Gpu, name: str) -> None:
+    assert load_target("auto", gpu).name == name
+
+
+def test_engines_of_a_host_are_those_of_its_containers() -> None:
+    host = Gpu(
+        "NVIDIA Jetson Orin NX Engineering Reference Developer Kit Orin",
+        "8.7",
+        15656,
+        True,
+        "12.6",
+        8,
+        "Orin",
+    )
+    inside = Gpu("Orin", "8.7", 15601, True, "12.6", 8, "Orin")
+    assert host.identity == inside.identity == "Orin, 16 GiB"
+    assert Gpu("NVIDIA L4", "8.9", 23034, False, "13.0").identity == "NVIDIA L4"
+
+
+def test_the_variable_says_what_auto_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_SR_TARGET", "jetson-orin-nx")
+    assert load_target("auto", None).name == "jetson-orin-nx"
+    monkeypatch.setenv("EDGE_SR_TARGET", "jetson-orin-xn")
+    with pytest.raises(UnknownNameError, match="jetson-orin-xn"):
+        load_target("auto", None)
+
+
+@pytest.mark.parametrize(
+    "name, mebibytes", [("jetson-orin-nano", 1024), ("jetson-agx-orin", 1024), ("l4", 12288)]
+)
+def test_the_workspace_follows_from_the_memory(name: str, mebibytes: int) -> None:
+    assert load_target(name).workspace == mebibytes
 
 
 def test_auto_says_what_to_do_for_a_device_nobody_knows() -> None:

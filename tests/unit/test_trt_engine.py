@@ -16,7 +16,7 @@ from edge_sr.engines.interface.loader import Flavour, Library, installed_version
 from edge_sr.engines.store.identity import EngineKey
 from edge_sr.engines.store.sealed import read_sealed, write_sealed
 from edge_sr.engines.target import load_target
-from edge_sr.errors import DeviceError, EngineError
+from edge_sr.errors import DeviceError, EngineError, MemoryLimitError
 
 STREAM = 77
 
@@ -27,11 +27,18 @@ class Device:
 
     fails: str = ""
     kernels: bytes = b"compiled here"
+    reason: str = "it said so"
+    log: list[str] = dataclasses.field(default_factory=list)
     calls: list[tuple[Any, ...]] = dataclasses.field(default_factory=list)
 
     def note(self, name: str, *arguments: Any) -> bool:
         self.calls.append((name, *arguments))
+        if self.fails == name:
+            self.log.append(f"ERROR: {self.reason}")
         return self.fails != name
+
+    def scratch(self) -> int:
+        return 4096 if self.note("scratch") else 0
 
     def named(self, name: str) -> list[tuple[Any, ...]]:
         return [arguments for called, *arguments in self.calls if called == name]
@@ -43,7 +50,7 @@ class Context:
 
     def __getattr__(self, name: str) -> Any:
         if name == "update_device_memory_size_for_shapes":
-            return lambda: 4096
+            return lambda: self._device.scratch()
         return lambda *arguments: self._device.note(name, *arguments)
 
 
@@ -74,9 +81,9 @@ def library(device: Device, flavour: Flavour) -> Library:
     module = SimpleNamespace(
         Runtime=lambda _: SimpleNamespace(deserialize_cuda_engine=deserialize),
         ExecutionContextAllocationStrategy=SimpleNamespace(USER_MANAGED="lent memory"),
-        CudaGraphStrategy=SimpleNamespace(WHOLE_GRAPH_CAPTURE="own graphs"),
+        CudaGraphStrategy=SimpleNamespace(WHOLE_GRAPH_CAPTURE="own graphs", DISABLED="no graphs"),
     )
-    return Library(flavour, "1.0", module, None, ["ERROR: it said so"])
+    return Library(flavour, "1.0", module, None, device.log)
 
 
 @pytest.fixture
@@ -90,15 +97,17 @@ def kept(tmp_path: Path) -> Path:
     return tmp_path / "engine.jit"
 
 
-@pytest.mark.parametrize("flavour, context", [(Flavour.RTX, "own graphs"), (Flavour.TENSORRT, "lent memory")])
+@pytest.mark.parametrize("flavour, context", [(Flavour.RTX, "no graphs"), (Flavour.TENSORRT, "lent memory")])
 def test_a_context_gets_its_profile_shapes_memory_and_addresses(
     key: EngineKey, kept: Path, flavour: Flavour, context: str
 ) -> None:
     device = Device()
     engine = TensorRTEngine(library(device, flavour), key, b"the plan", kept)
-    execution = engine.execution({"image": (1, 64, 96, 3)}, STREAM)
-    execution.use_scratch(1 << 20, execution.scratch_bytes)
-    execution.bind("image", 256)
+    execution = engine.execution
+    for _ in range(2):
+        execution.reshape({"image": (1, 64, 96, 3)}, STREAM)
+        execution.use_scratch(1 << 20, execution.scratch_bytes)
+        execution.bind("image", 256)
     execution.enqueue(STREAM)
     assert device.named("plan") == [[b"the plan"]]
     assert device.named("context") == [[context]]
@@ -136,12 +145,12 @@ def test_kernels_that_cannot_be_kept_are_a_warning(key: EngineKey, tmp_path: Pat
 @pytest.mark.parametrize(
     "fails, kind, message",
     [
-        ("plan", EngineError, "does not load .*it said so; edge-sr build makes it again"),
-        ("context", DeviceError, "no room on the GPU"),
+        ("plan", EngineError, "does not load .*it said so; edge-sr build --force makes it again"),
+        ("context", MemoryLimitError, "no room on the GPU"),
         ("set_optimization_profile_async", EngineError, "refuses profile 0: it said so"),
         ("set_input_shape", EngineError, "does not take image as"),
         ("set_tensor_address", EngineError, "has no tensor 'image'"),
-        ("execute_async_v3", DeviceError, "could not be run; see edge-sr doctor"),
+        ("execute_async_v3", DeviceError, "could not be run: it said so; see edge-sr doctor"),
     ],
 )
 def test_what_tensorrt_refuses_is_one_error(
@@ -149,7 +158,8 @@ def test_what_tensorrt_refuses_is_one_error(
 ) -> None:
     with pytest.raises(kind, match=message):
         engine = TensorRTEngine(library(Device(fails), Flavour.RTX), key, b"", kept)
-        execution = engine.execution({"image": (1, 48, 64, 3)}, STREAM)
+        execution = engine.execution
+        execution.reshape({"image": (1, 48, 64, 3)}, STREAM)
         execution.bind("image", 256)
         execution.enqueue(STREAM)
 
@@ -157,10 +167,44 @@ def test_what_tensorrt_refuses_is_one_error(
 def test_shapes_outside_every_profile_name_the_command(key: EngineKey, kept: Path) -> None:
     engine = TensorRTEngine(library(Device(), Flavour.RTX), key, b"", kept)
     with pytest.raises(EngineError, match="edge-sr build --sizes WxH"):
-        engine.execution({"image": (1, 48, 66, 3)}, STREAM)
+        engine.execution.reshape({"image": (1, 48, 66, 3)}, STREAM)
 
 
 @pytest.mark.skipif(installed_version(Flavour.RTX) is None, reason="TensorRT for RTX is not installed")
 def test_the_real_library_loads_nothing_that_is_no_engine(key: EngineKey, kept: Path) -> None:
-    with pytest.raises(EngineError, match=r"does not load diinn-nano.*; edge-sr build makes it again"):
+    with pytest.raises(
+        EngineError, match=r"does not load diinn-nano.*; edge-sr build --force makes it again"
+    ):
         TensorRTEngine(load(Flavour.RTX), key, b"no engine", kept)
+
+
+def test_a_context_is_made_once_and_takes_shapes_in_turn(key: EngineKey, kept: Path) -> None:
+    device = Device()
+    engine = TensorRTEngine(library(device, Flavour.TENSORRT), key, b"the plan", kept)
+    execution = engine.execution
+    for shape in ((1, 48, 64, 3), (1, 64, 96, 3), (1, 64, 96, 3), (1, 48, 64, 3)):
+        execution.reshape({"image": shape}, STREAM)
+        execution.bind("image", 512)
+    assert engine.execution is execution and len(device.named("context")) == 1
+    assert execution.generation == 3
+    assert [index for index, _ in device.named("set_optimization_profile_async")] == [0, 1, 0]
+    # Once for each change of shapes; an address that stays is not set again.
+    assert len(device.named("set_tensor_address")) == 3
+
+
+def test_no_scratch_is_an_answer_and_an_error_is_none(key: EngineKey, kept: Path) -> None:
+    device = Device(fails="scratch", reason="shapes are inconsistent")
+    engine = TensorRTEngine(library(device, Flavour.TENSORRT), key, b"the plan", kept)
+    with pytest.raises(EngineError, match="shapes are inconsistent"):
+        engine.execution.reshape({"image": (1, 48, 64, 3)}, STREAM)
+
+
+def test_too_little_memory_is_told_from_a_lost_device(key: EngineKey, kept: Path) -> None:
+    """So that the runner tries smaller tiles."""
+    device = Device(
+        fails="execute_async_v3", reason="Error Code 2: OutOfMemory (Requested size was 9 bytes.)"
+    )
+    execution = TensorRTEngine(library(device, Flavour.TENSORRT), key, b"the plan", kept).execution
+    execution.reshape({"image": (1, 48, 64, 3)}, STREAM)
+    with pytest.raises(MemoryLimitError, match="OutOfMemory"):
+        execution.enqueue(STREAM)

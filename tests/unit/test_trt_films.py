@@ -12,9 +12,8 @@ from support.cuda.device import FakeDriver
 from support.engine_standin import runner_for
 from support.films import Making, frame_pixels, frame_times, make_film
 
-from edge_sr.backends.base import Runner
+from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.registry import BACKENDS, Backend
-from edge_sr.bundle import Bundle
 from edge_sr.errors import DeviceError
 from edge_sr.upscale.request import Controls, Request, Silent
 from edge_sr.upscale.upscale import upscale
@@ -28,9 +27,9 @@ class Devices:
         self.drivers: list[FakeDriver] = []
         self.fail_after: int | None = None
 
-    def open(self, bundle: Bundle, precision: str, io: str, _threads: int) -> Runner:
+    def open(self, config: RunnerConfig) -> Runner:
         self.drivers.append(FakeDriver(fail_after=self.fail_after))
-        return runner_for(bundle, self.drivers[-1], precision, io)
+        return runner_for(config.bundle, self.drivers[-1], config.precision, config.sample_type)
 
 
 @pytest.fixture

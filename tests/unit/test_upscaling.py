@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -334,17 +336,15 @@ def test_a_sequence_with_a_replaced_picture_is_another_input(tmp_path: Path) -> 
 def test_a_network_that_breaks_leaves_what_was_made(
     source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_sr.upscaler import Upscaler
+    from edge_sr.upscaler import Result, Upscaler
 
-    working, calls = Upscaler.__call__, [0]
+    working = Upscaler.stream
 
-    def breaking(*given: Any, **more: Any) -> np.ndarray:
-        calls[0] += 1
-        if calls[0] == 7:
-            raise RuntimeError("device lost")
-        return working(*given, **more)
+    def breaking(*given: Any, **more: Any) -> Iterator[Result]:
+        yield from itertools.islice(working(*given, **more), 6)
+        raise RuntimeError("device lost")
 
-    monkeypatch.setattr(Upscaler, "__call__", breaking)
+    monkeypatch.setattr(Upscaler, "stream", breaking)
     with pytest.raises(ResourceError, match=r"device lost; .*partial\.mp4 plays what was made so far"):
         upscale(request_for(source, tmp_path / "film.mp4"))
     assert 4 <= len(frame_times(tmp_path / "film.partial.mp4")) <= 6

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.codec
 import numpy as np
 import pytest
 from support.films import frame_pixels, frame_times, make_film, moving_picture
@@ -15,16 +16,17 @@ from support.films import frame_pixels, frame_times, make_film, moving_picture
 from edge_sr.errors import DiskFullError, MissingError, OptionError, UnknownNameError
 from edge_sr.video import opening
 from edge_sr.video.colour import Colour
-from edge_sr.video.encode.codecs import find_codec, fitting_layout
+from edge_sr.video.encode.codecs import CODECS, find_codec, fitting_layout
 from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_options
 from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
 from edge_sr.video.encode.muxing import JoinPlan, join
-from edge_sr.video.encode.pieces import Recipe, TimedFrame
+from edge_sr.video.encode.pieces import Recipe
 from edge_sr.video.encode.segments import SegmentWriter, finished_segments, frames_per_segment
 from edge_sr.video.encode.splicing import joined_packets
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.film.tracks import TrackPlan
-from edge_sr.video.pixels import FromRgb, PixelLayout
+from edge_sr.video.pixels import FromRgb, PixelLayout, ToRgb
+from edge_sr.video.timed import Timed
 
 SIZE = (64, 48)
 COLOUR = Colour(1, False, 1, 1)
@@ -47,9 +49,7 @@ def write_pieces(
     to_yuv = FromRgb(COLOUR, encoding.layout)
     for index, place in enumerate(UNEVEN):
         pts = round((Fraction(14, 10) + Fraction(place, 50)) / unit)
-        writer.write(
-            TimedFrame(index, pts, round(Fraction(1, 50) / unit), to_yuv(moving_picture(SIZE, index)))
-        )
+        writer.write(Timed(index, pts, round(Fraction(1, 50) / unit), to_yuv(moving_picture(SIZE, index))))
     writer.finish()
     return recipe
 
@@ -127,7 +127,7 @@ def test_an_unfinished_piece_is_playable_but_not_finished(tmp_path: Path) -> Non
     writer = SegmentWriter(tmp_path, Recipe(encoding, Fraction(1, 25), Fraction(1), COLOUR), 8)
     to_yuv = FromRgb(COLOUR, encoding.layout)
     for index in range(3):
-        writer.write(TimedFrame(index, index, 1, to_yuv(moving_picture(SIZE, index))))
+        writer.write(Timed(index, index, 1, to_yuv(moving_picture(SIZE, index))))
     tail = writer.suspend()
     assert tail is not None
     assert len(frame_times(tail.path)) == 3
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> 
     encoding = encoding_of("x264", "mp4")
     writer = SegmentWriter(tmp_path / "absent", Recipe(encoding, Fraction(1, 25), Fraction(1), COLOUR), 2)
     frame = FromRgb(COLOUR, encoding.layout)(moving_picture(SIZE, 0))
-    writer.write(TimedFrame(0, 0, 1, frame))
+    writer.write(Timed(0, 0, 1, frame))
     with pytest.raises(RuntimeError, match="absent"):
         writer.finish()
 
@@ -151,7 +151,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path, Recipe(encoding, Fraction(1, 25), Fraction(1), COLOUR), 40)
     to_yuv = FromRgb(COLOUR, encoding.layout)
     for index in range(30):
-        writer.write(TimedFrame(index, index, 1, to_yuv(moving_picture(SIZE, index))))
+        writer.write(Timed(index, index, 1, to_yuv(moving_picture(SIZE, index))))
     earlier, handler = (
         resource.getrlimit(resource.RLIMIT_FSIZE),
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
@@ -218,13 +218,14 @@ def test_a_preset_nobody_knows_is_refused_before_the_work() -> None:
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is an NVIDIA GPU here")
+@pytest.mark.parametrize("device", ["nvidia0", "nvidia1", "dxg"])
 @pytest.mark.parametrize("hwaccel", ["none", "auto", "cuda"])
 def test_a_gpu_that_does_not_decode_is_said_or_refused(
-    samples: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hwaccel: str
+    samples: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hwaccel: str, device: str
 ) -> None:
     """As in a container without the driver's video libraries: the device is there, its decoder is not."""
-    (tmp_path / "nvidia0").touch()
-    monkeypatch.setattr(opening, "NVIDIA_DEVICE", tmp_path / "nvidia0")
+    (tmp_path / device).touch()
+    monkeypatch.setattr(opening, "DEVICES", tmp_path)
     if hwaccel == "cuda":
         with pytest.raises(MissingError, match=r"--hwaccel cuda needs .* FFmpeg says.*: use --hwaccel none"):
             Film(str(samples / "bunny.mp4"), hwaccel=hwaccel)
@@ -236,8 +237,36 @@ def test_a_gpu_that_does_not_decode_is_said_or_refused(
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is an NVIDIA GPU here")
 def test_an_encoder_of_absent_hardware_is_missing() -> None:
-    with pytest.raises(MissingError, match="NVIDIA"):
+    with pytest.raises(MissingError, match=r"does not open here \(.+\): .*NVIDIA GPU .*driver 570 or newer"):
         probe(encoding_of("h264_nvenc", "mp4"))
+
+
+@pytest.mark.parametrize("name", [codec.name for codec in CODECS.values() if not codec.element])
+@pytest.mark.parametrize("chroma", ["420", "422", "444"])
+@pytest.mark.parametrize("depth", [8, 10, 12])
+def test_every_codec_has_a_format_that_its_encoder_takes(name: str, chroma: str, depth: int) -> None:
+    codec = CODECS[name]
+    layout = fitting_layout(codec, PixelLayout(depth, chroma), explicit=False, size=SIZE)
+    encoder = av.codec.Codec(codec.encoder, "w")
+    encoding = plan_encoding(codec, layout, SIZE, Fraction(25), crf=None, preset=None, threads=1)
+    assert encoding.pixel_format in {one.name for one in encoder.video_formats or ()}
+    if codec.is_hardware and depth == 8:
+        assert layout.depth == 8
+
+
+@pytest.mark.parametrize("name", ["hevc_nvenc", "av1_nvenc"])
+@pytest.mark.parametrize("chroma", ["420", "444"])
+def test_what_goes_to_nvenc_is_the_picture(name: str, chroma: str) -> None:
+    """Packed ten bits, read back, are those of the planar format."""
+    codec = CODECS[name]
+    layout = fitting_layout(codec, PixelLayout(10, chroma), explicit=False, size=SIZE)
+    encoding = plan_encoding(codec, layout, SIZE, Fraction(25), crf=None, preset=None, threads=1)
+    picture = moving_picture(SIZE, 3).astype(np.float32) / 255
+    packed = FromRgb(COLOUR, layout, encoding.pixel_format)(picture)
+    assert packed.format.name == encoding.pixel_format != layout.name
+    planar = FromRgb(COLOUR, layout)(picture)
+    to_rgb = ToRgb(COLOUR, PixelLayout(10, chroma))
+    assert np.abs(to_rgb(packed) - to_rgb(planar)).max() <= 1.01 / 1023
 
 
 def test_large_pictures_get_shorter_pieces_and_lookahead() -> None:

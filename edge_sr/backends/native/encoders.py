@@ -8,30 +8,26 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from edge_sr.backends.base import Encoder
+from edge_sr.backends.base import Encoder, RunnerConfig
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.openvino.encoder import OpenVinoEncoder, computes_in, has_bf16
-from edge_sr.bundle import Bundle
+from edge_sr.kinds import Precision
 
 
-def open_encoder(
-    bundle: Bundle, precision: str, io: str, threads: int, *, half_maps: bool = False
-) -> Encoder:
+def open_encoder(config: RunnerConfig, *, half_maps: bool = False) -> Encoder:
     """The fastest encoder installed; raises ``BundleError`` when the bundle has no such graph.
 
     ``bf16`` is computed from the fp32 graph, and without OpenVINO in float32. ``half_maps``: the decoder takes
     maps in bfloat16, and is given them by an encoder that computes in it.
     """
-    stored = "fp32" if precision == "bf16" else precision
+    precision = config.precision
     if not _suits_openvino(precision):
-        return OnnxEncoder(bundle, stored, io, threads)
-    graph = bundle.graph("encoder", stored, io)
-    return OpenVinoEncoder(
-        graph, precision, threads, half_maps=half_maps and computes_in(precision) == "bf16"
-    )
+        return OnnxEncoder(config)
+    half_maps = half_maps and computes_in(precision) == "bf16"
+    return OpenVinoEncoder(config.file("encoder"), precision, config.threads, half_maps=half_maps)
 
 
-def _suits_openvino(precision: str) -> bool:
+def _suits_openvino(precision: Precision) -> bool:
     if precision == "bf16":
         return has_bf16()
-    return precision.startswith("int8") and find_spec("openvino") is not None
+    return precision == "int8" and find_spec("openvino") is not None

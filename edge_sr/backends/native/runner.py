@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.base import ClosingRunner
+from edge_sr.backends.base import CpuRunner, RunnerConfig
 from edge_sr.backends.native.decoder import BF16_KERNELS, NativeDecoder, kernels
 from edge_sr.backends.native.encoders import open_encoder
-from edge_sr.bundle import Bundle
 from edge_sr.errors import BundleError
 from edge_sr.grid import SamplingGrid
+from edge_sr.kinds import Precision
+from edge_sr.tensors import Image
 
 
-class NativeRunner(ClosingRunner):
+class NativeRunner(CpuRunner):
     """The encoder that measured fastest, then all output pixels in registers.
 
     ``bf16`` rounds the inputs of products to bfloat16, in the decoder and, where OpenVINO is installed, in
@@ -25,26 +26,26 @@ class NativeRunner(ClosingRunner):
 
     backend = "native"
 
-    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
-        weights = bundle.decoder_weights()
+    def __init__(self, config: RunnerConfig) -> None:
+        weights = config.bundle.decoder_weights()
         if weights is None:
-            raise BundleError(f"bundle {bundle.name} has no decoder.npz; use --backend onnxruntime")
-        decoder = bundle.network.decoder
-        self.precision = precision
-        kernel = _kernel(precision)
-        self._encoder = open_encoder(bundle, precision, io, threads, half_maps=kernel in BF16_KERNELS)
+            raise BundleError(f"bundle {config.bundle.name} has no decoder.npz; use --backend onnxruntime")
+        decoder = config.bundle.network.decoder
+        self.precision = config.precision
+        kernel = _kernel(config.precision)
+        self._encoder = open_encoder(config, half_maps=kernel in BF16_KERNELS)
         self.encoder_backend = self._encoder.backend
-        self._dtype = np.uint8 if io == "uint8" else np.float32
+        self._dtype = config.dtype
         with np.load(weights, allow_pickle=False) as arrays:
             self._decoder = NativeDecoder(
-                dict(arrays), decoder.widths, decoder.mode, decoder.bilinear_base, threads, kernel
+                dict(arrays), decoder.widths, decoder.mode, decoder.bilinear_base, config.threads, kernel
             )
 
-    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, image: Image) -> NDArray[Any]:
         maps = self._encoder.encode(image)
         return maps.astype(np.float32) if maps.dtype == np.float16 else maps
 
-    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def decode(self, maps: NDArray[Any], image: Image, grid: SamplingGrid) -> Image:
         return self._decoder.decode(
             maps,
             image,
@@ -60,6 +61,6 @@ class NativeRunner(ClosingRunner):
         self._decoder.close()
 
 
-def _kernel(precision: str) -> str:
-    lowered = precision == "bf16" or precision.startswith("int8")
+def _kernel(precision: Precision) -> str:
+    lowered = precision == "bf16" or precision == "int8"
     return next((name for name in kernels() if lowered and name in BF16_KERNELS), "auto")

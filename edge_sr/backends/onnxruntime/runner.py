@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.base import ClosingRunner
+from edge_sr.backends.base import CpuRunner, RunnerConfig
 from edge_sr.backends.sampling import TileSampler
 from edge_sr.backends.tiles import TILE_PIXELS, TILE_VALUES, Tile, decoder_strips, row_tiles
-from edge_sr.bundle import Bundle
 from edge_sr.errors import BundleError, MemoryLimitError
 from edge_sr.grid import SamplingGrid
+from edge_sr.kinds import Role
 from edge_sr.machine.memory import ran_out
 from edge_sr.optional import require
+from edge_sr.tensors import Image
 
 
 def open_session(graph: Path, threads: int) -> Any:
@@ -55,32 +56,31 @@ class OnnxEncoder:
 
     backend = "onnxruntime"
 
-    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int, role: str = "encoder") -> None:
-        self._session = open_session(bundle.graph(role, precision, io), threads)
+    def __init__(self, config: RunnerConfig, role: Role = "encoder") -> None:
+        self._session = open_session(config.file(role), config.threads)
 
-    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, image: Image) -> NDArray[Any]:
         return run_session(self._session, {"image": image})
 
 
-class OnnxRunner(ClosingRunner):
+class OnnxRunner(CpuRunner):
     """Encoder on all threads; decoder in tiles, one thread each, that stay in that core's cache."""
 
     backend = encoder_backend = "onnxruntime"
 
-    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
-        self.precision = precision
-        self._encoder = OnnxEncoder(bundle, precision, io, threads)
-        self._halo = bundle.description.halo
-        self._sampled = bundle.find("decoder-sampled", precision, io) is not None
-        role = "decoder-sampled" if self._sampled else "decoder"
-        self._decoder = open_session(bundle.graph(role, precision, io), 1)
+    def __init__(self, config: RunnerConfig) -> None:
+        self.precision = config.precision
+        self._encoder = OnnxEncoder(config)
+        self._halo = config.bundle.description.halo
+        self._sampled = config.find("decoder-sampled") is not None
+        self._decoder = open_session(config.file("decoder-sampled" if self._sampled else "decoder"), 1)
         self._inputs = [value.name for value in self._decoder.get_inputs()]
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="edge-sr-decoder")
+        self._pool = ThreadPoolExecutor(config.threads, thread_name_prefix="edge-sr-decoder")
 
-    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, image: Image) -> NDArray[Any]:
         return self._encoder.encode(image)
 
-    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def decode(self, maps: NDArray[Any], image: Image, grid: SamplingGrid) -> Image:
         margin = 2 * self._halo
         frame = np.empty((1, grid.height - margin, grid.width - margin, 3), image.dtype)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import BundleError, LifetimeError, MemoryLimitError
+from edge_sr.kinds import Precision
 from edge_sr.machine.memory import ran_out
 from edge_sr.optional import require
 
@@ -43,9 +44,9 @@ def _check_process() -> None:
     _OPENED_IN.add(os.getpid())
 
 
-def computes_in(precision: str) -> str:
+def computes_in(precision: Precision) -> Precision:
     """What is not INT8 is computed in: ``bf16`` where it is asked for, and around INT8 where the processor can."""
-    lowered = precision == "bf16" or (precision.startswith("int8") and has_bf16())
+    lowered = precision == "bf16" or (precision == "int8" and has_bf16())
     return "bf16" if lowered else "fp32"
 
 
@@ -72,15 +73,15 @@ class OpenVinoEncoder:
     """``image`` to maps on ``threads`` threads, by one graph for any size.
 
     Regions come in many sizes, and a live picture cannot wait for a compiler; and a part of a frame gets the
-    very maps that it has in the whole. ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or one
-    of ``int8``. Maps are float32, or with ``half_maps`` the bits of bfloat16 as uint16, in half the memory: what a
+    very maps that it has in the whole. ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or
+    ``int8``. Maps are float32, or with ``half_maps`` the bits of bfloat16 as uint16, in half the memory: what a
     decoder in ``bf16`` rounds to anyway. Raises ``MissingError`` without OpenVINO, ``BundleError`` for a graph it
     refuses, ``LifetimeError`` in a process forked from one that had opened it.
     """
 
     backend = "openvino"
 
-    def __init__(self, graph: Path, precision: str, threads: int, *, half_maps: bool = False) -> None:
+    def __init__(self, graph: Path, precision: Precision, threads: int, *, half_maps: bool = False) -> None:
         self._openvino = require("openvino", "the OpenVINO encoder")
         _check_process()
         self._half, self._graph = half_maps, graph

@@ -13,58 +13,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.base import ClosingRunner
+from edge_sr.backends.base import CpuRunner, RunnerConfig
 from edge_sr.backends.openvino.encoder import HINTS, OpenVinoEncoder, has_bf16, refused
 from edge_sr.backends.sampling import TileSampler
 from edge_sr.backends.tiles import decoder_strips
 from edge_sr.bundle import Bundle
-from edge_sr.errors import OptionError
 from edge_sr.grid import SamplingGrid
+from edge_sr.kinds import Precision
 from edge_sr.optional import require
+from edge_sr.tensors import Image
 
 # A tile runs on all threads at once, so it holds more than one core's cache would like.
 TILE_PIXELS = 16384
 
 
-def obstacle() -> str | None:
+def unavailable_reason() -> str | None:
     """What is missing here, in a line, or None."""
     if find_spec("openvino") is None:
         return "OpenVINO is not installed: pip install 'edge-sr[openvino]'"
     return None
 
 
-def fits(bundle: Bundle) -> bool:
+def takes(bundle: Bundle) -> bool:
     """Whether the bundle is one graph, or has the decoder without gathers, the one that runs in tiles here."""
     return any(bundle.find(role, "fp32") is not None for role in ("network", "decoder-sampled"))
 
 
-def lowers() -> tuple[str, ...]:
+def lowers() -> tuple[Precision, ...]:
     """What OpenVINO computes by itself from float32 graphs on this processor."""
     return ("bf16",) if has_bf16() else ()
 
 
-class OpenVinoRunner(ClosingRunner):
+class OpenVinoRunner(CpuRunner):
     """Both graphs on all threads; the decoder in float32, for its sines' sake.
 
     ``bf16`` computes the fp32 encoder in bfloat16; so is what a calibrated encoder keeps out of INT8, where the
     processor can.
-    Raises ``MissingError`` without OpenVINO, ``OptionError`` for float16, ``BundleError`` for graphs that are
-    absent or that it refuses.
+    Float16 is not offered: a processor gains nothing by it, and OpenVINO would compute it in float32 or bfloat16.
+    Raises ``MissingError`` without OpenVINO, ``BundleError`` for graphs that are absent or that it refuses.
     """
 
     backend = encoder_backend = "openvino"
 
-    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
-        self.precision = precision
-        stored = "fp32" if precision == "bf16" else precision
-        _refuse_float16(bundle, stored, io)
-        self._encoder = OpenVinoEncoder(bundle.graph("encoder", stored, io), precision, threads)
-        self._decoder = _Decoder(bundle, stored, io, threads)
+    def __init__(self, config: RunnerConfig) -> None:
+        self.precision = config.precision
+        self._encoder = OpenVinoEncoder(config.file("encoder"), config.precision, config.threads)
+        self._decoder = _Decoder(config)
 
-    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, image: Image) -> NDArray[Any]:
         return self._encoder.encode(image)
 
-    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def decode(self, maps: NDArray[Any], image: Image, grid: SamplingGrid) -> Image:
         frame = np.empty((1, grid.height, grid.width, 3), image.dtype)
         sampler = TileSampler(maps, image)
         for tile in chain.from_iterable(decoder_strips(grid, TILE_PIXELS)):
@@ -78,10 +77,10 @@ class OpenVinoRunner(ClosingRunner):
 class _Decoder:
     """The decoder without gathers, compiled once for tiles of any size."""
 
-    def __init__(self, bundle: Bundle, precision: str, io: str, threads: int) -> None:
-        path = bundle.graph("decoder-sampled", precision, io)
+    def __init__(self, config: RunnerConfig) -> None:
+        path = config.file("decoder-sampled")
         options = {
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_NUM_THREADS": config.threads,
             "INFERENCE_PRECISION_HINT": HINTS["fp32"],
             "PERFORMANCE_HINT": "LATENCY",
         }
@@ -98,13 +97,3 @@ class _Decoder:
         self._request.infer(sampler.feeds(self._inputs, grid), share_inputs=True, share_outputs=True)
         frame: NDArray[Any] = self._request.get_output_tensor(0).data
         return frame
-
-
-def _refuse_float16(bundle: Bundle, precision: str, io: str) -> None:
-    """A processor gains nothing by float16, and OpenVINO would compute it in float32 or bfloat16 anyway."""
-    graph = bundle.find("encoder", precision, io)
-    if graph is not None and graph.outputs[0].dtype != "float32":
-        raise OptionError(
-            f"OpenVINO runs fp32, bf16 and int8 graphs here, and {graph.file} is float16: "
-            "use --backend onnxruntime"
-        )

@@ -6,20 +6,19 @@ graph. So tiles, regions and any real-valued size come the same way for them as 
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_sr.backends.base import ClosingRunner, DeviceNetwork, Encoder, Runner
-from edge_sr.bundle import Bundle
+from edge_sr.backends.base import CpuRunner, DeviceNetwork, Encoder, Runner, RunnerConfig
 from edge_sr.grid import SamplingGrid
 from edge_sr.machine.memory import require_bytes
 from edge_sr.resample import Kernel, resize_part
+from edge_sr.sizes import Size
+from edge_sr.tensors import Image
 
-Size = tuple[int, int]
 Sizes = tuple[Size, Size]
-Box = tuple[int, int, int, int]
+Corners = tuple[int, int, int, int]
 
 # Pixels of the source that one tap of a resampling kernel reads beyond its own, at any scale from 1 up.
 RESAMPLING_REACH = 3
@@ -30,28 +29,28 @@ REFINED_PIXELS = 1 << 18
 class AroundNetwork(Runner, Protocol):
     """What each kind is: a runner whose work on whole frames lies before and after that of the network."""
 
-    def given(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def given(self, image: Image, grid: SamplingGrid) -> Image:
         """What the network is given for a frame, ``1 x h x w x 3``."""
 
-    def made(self, result: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def made(self, result: Image, grid: SamplingGrid) -> Image:
         """The frame, ``1 x Ht x Wt x 3``, from the network's result."""
 
 
-class PictureRunner(ClosingRunner):
+class SingleGraphRunner(CpuRunner):
     """What both kinds hold: the bundle's description and the network that a backend opened."""
 
-    def __init__(self, bundle: Bundle, network: Encoder, precision: str) -> None:
+    def __init__(self, config: RunnerConfig, network: Encoder) -> None:
         self.backend = self.encoder_backend = network.backend
-        self.precision = precision
-        self._network, self._description = network, bundle.description
+        self.precision = config.precision
+        self._network, self._description = network, config.bundle.description
         # A device's network cuts pictures as its engines need them, so it is given whole ones.
         self._on_device = isinstance(network, DeviceNetwork)
-        self.whole_frames = bundle.description.whole_frames or self._on_device
+        self.whole_frames = self._description.whole_frames or self._on_device
 
     def close(self) -> None:
         """The network's session goes with the object."""
 
-    def _require_memory(self, image: NDArray[Any]) -> None:
+    def _require_memory(self, image: Image) -> None:
         """``MemoryLimitError`` for a network that must run whole and cannot; a device says so itself."""
         if self._description.whole_frames and not self._on_device:
             height, width = image.shape[1:3]
@@ -59,31 +58,31 @@ class PictureRunner(ClosingRunner):
             require_bytes(self._description.working_bytes * height * width, what)
 
 
-class FixedRunner(PictureRunner):
+class FixedRunner(SingleGraphRunner):
     """The network enlarges by its own whole scale; any other size is resampled from that, antialiased Lanczos."""
 
-    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, image: Image) -> Image:
         """The picture times the network's scale; ``MemoryLimitError`` for one that must run whole and cannot."""
         self._require_memory(image)
         return self._network.encode(image)
 
-    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def decode(self, maps: Image, image: Image, grid: SamplingGrid) -> Image:
         return self.made(maps, grid)
 
-    def given(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def given(self, image: Image, grid: SamplingGrid) -> Image:
         return image
 
-    def made(self, result: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def made(self, result: Image, grid: SamplingGrid) -> Image:
         (row, col), times = grid.origin, self._description.scale
         left, top = times * col, times * row
-        own = (times * grid.before[0], times * grid.before[1])
+        own = (times * grid.input_size[0], times * grid.input_size[1])
         x0, y0, x1, y1 = _box(grid)
-        if own == grid.after:
+        if own == grid.output_size:
             return np.ascontiguousarray(result[:, y0 - top : y1 - top, x0 - left : x1 - left])
-        return _resampled(result, (own, grid.after), (x0, y0, x1, y1), (left, top), "lanczos3")
+        return _resampled(result, (own, grid.output_size), (x0, y0, x1, y1), (left, top), "lanczos3")
 
 
-class RefineRunner(PictureRunner):
+class RefineRunner(SingleGraphRunner):
     """The picture is enlarged by bicubic interpolation first; the network then works at the output's size."""
 
     @property
@@ -91,11 +90,11 @@ class RefineRunner(PictureRunner):
         """Pixels of the output that the network reads to either side."""
         return self._description.radius - RESAMPLING_REACH
 
-    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, image: Image) -> Image:
         """Nothing can be done before the size is known."""
         return image
 
-    def decode(self, maps: NDArray[Any], image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def decode(self, maps: Image, image: Image, grid: SamplingGrid) -> Image:
         if self.whole_frames:
             base = self.given(image, grid)
             self._require_memory(base)
@@ -107,29 +106,31 @@ class RefineRunner(PictureRunner):
             frame[:, part] = self._refined(image, grid, part)
         return frame
 
-    def given(self, image: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
-        return _resampled(image, (grid.before, grid.after), (0, 0, *grid.after), (0, 0), "bicubic")
+    def given(self, image: Image, grid: SamplingGrid) -> Image:
+        return _resampled(
+            image, (grid.input_size, grid.output_size), (0, 0, *grid.output_size), (0, 0), "bicubic"
+        )
 
-    def made(self, result: NDArray[Any], grid: SamplingGrid) -> NDArray[Any]:
+    def made(self, result: Image, grid: SamplingGrid) -> Image:
         x0, y0, x1, y1 = _box(grid)
         return np.ascontiguousarray(result[:, y0:y1, x0:x1])
 
-    def _refined(self, image: NDArray[Any], grid: SamplingGrid, part: slice) -> NDArray[Any]:
+    def _refined(self, image: Image, grid: SamplingGrid, part: slice) -> Image:
         x0, y0, x1, y1 = _box(grid.part(part, slice(None)))
-        width, height = grid.after
+        width, height = grid.output_size
         left, top = max(0, x0 - self._reach), max(0, y0 - self._reach)
         box = (left, top, min(width, x1 + self._reach), min(height, y1 + self._reach))
         row, col = grid.origin
-        base = _resampled(image, (grid.before, grid.after), box, (col, row), "bicubic")
+        base = _resampled(image, (grid.input_size, grid.output_size), box, (col, row), "bicubic")
         return self._network.encode(base)[:, y0 - top : y1 - top, x0 - left : x1 - left]
 
 
-def _box(grid: SamplingGrid) -> Box:
+def _box(grid: SamplingGrid) -> Corners:
     """Columns and rows of the output, x0, y0, x1, y1."""
     return int(grid.xs[0]), int(grid.ys[0]), int(grid.xs[-1]) + 1, int(grid.ys[-1]) + 1
 
 
-def _resampled(image: NDArray[Any], sizes: Sizes, box: Box, origin: Size, kernel: Kernel) -> NDArray[Any]:
+def _resampled(image: Image, sizes: Sizes, box: Corners, origin: Size, kernel: Kernel) -> Image:
     """That box of the resized picture, ``1 x H x W x 3``, in the dtype of ``image``, rounded or clipped."""
     whole = image.dtype == np.uint8
     planes = np.ascontiguousarray(image[0].transpose(2, 0, 1), np.float32)

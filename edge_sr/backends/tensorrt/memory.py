@@ -1,14 +1,12 @@
-"""The GPU memory of one runner: what frames in flight need, maps that outlive them, one scratch."""
+"""The GPU memory that outlives a frame: maps that somebody holds, and the scratch of execution contexts."""
 
 from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass, field
-from typing import Any
 
-from edge_sr.backends.cuda.driver.protocol import Buffer, Driver, HostBuffer, Stream, aligned
+from edge_sr.backends.cuda.driver.protocol import Buffer, Driver, Stream, aligned
 from edge_sr.backends.tensorrt.engine import Execution
-from edge_sr.backends.tensorrt.times import Marks
 from edge_sr.engines.store.identity import Shape
 
 ITEM_BYTES = {"uint8": 1, "float16": 2, "float32": 4}
@@ -82,42 +80,3 @@ class Scratch:
         if self.buffer is not None:
             buffer, self.buffer = self.buffer, None
             buffer.free()
-
-
-class Lane:
-    """Everything that one frame in flight owns, for one input size and one output.
-
-    Pinned host memory for the picture in (mapped on an integrated GPU, which then reads it in place) and the
-    frame out; device memory for the picture and for the decoder's tiles, ``tile_stride`` bytes apart; the marks
-    of its way.
-    """
-
-    def __init__(
-        self, driver: Driver, image: Shape, frame: Shape, dtype: Any, tile_bytes: int, tiles: int
-    ) -> None:
-        self.tile_stride = aligned(tile_bytes)
-        self._owned: list[Buffer | HostBuffer | Marks] = []
-        try:
-            self._allocate(driver, image, frame, dtype, tiles)
-        except BaseException:
-            self.free()
-            raise
-
-    def _allocate(self, driver: Driver, image: Shape, frame: Shape, dtype: Any, tiles: int) -> None:
-        self.marks = Marks(driver)
-        self._owned.append(self.marks)
-        self.picture = driver.allocate_host(image, dtype, driver.integrated)
-        self._owned.append(self.picture)
-        self.frame = driver.allocate_host(frame, dtype, False)
-        self._owned.append(self.frame)
-        self.tiles = driver.allocate(self.tile_stride * tiles)
-        self._owned.append(self.tiles)
-        self.image_address = self.picture.address
-        if not driver.integrated:
-            device_image = driver.allocate(self.picture.nbytes)
-            self._owned.append(device_image)
-            self.image_address = device_image.address
-
-    def free(self) -> None:
-        while self._owned:
-            self._owned.pop().free()

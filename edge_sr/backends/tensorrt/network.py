@@ -9,54 +9,24 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge_sr.backends.base import PartTimes
+from edge_sr.backends.base import Result, RunnerConfig
 from edge_sr.backends.cuda.driver.protocol import Driver
-from edge_sr.backends.tensorrt.device import Device, Lanes
+from edge_sr.backends.gpu.device import Device
+from edge_sr.backends.gpu.ring import Ring, Slot, SlotForm, warn_short
+from edge_sr.backends.single_graph.runner import RESAMPLING_REACH
 from edge_sr.backends.tensorrt.engine import Engine, profile_index
-from edge_sr.backends.tensorrt.flight import Flight, require_alike, say_short
-from edge_sr.backends.tensorrt.tiles import cut
+from edge_sr.backends.tensorrt.memory import Scratch
+from edge_sr.backends.tensorrt.session import Compute
 from edge_sr.backends.tensorrt.windows import Mosaic, Place, places, smaller
+from edge_sr.bundle import Bundle
 from edge_sr.engines.store.identity import Shape
-from edge_sr.errors import MemoryLimitError
+from edge_sr.errors import MemoryLimitError, ShapeError
+from edge_sr.sizes import Box
+from edge_sr.tensors import Frame, Image
 
 FindWindow = Callable[[Shape], tuple[Engine, Shape]]
 """The engine for pictures of a shape, and the shape of what it is given; or an error naming the command."""
-
-
-class WindowSession:
-    """One engine for windows of one shape, ``1 x h x w x 3``.
-
-    Raises ``MemoryLimitError``, with everything freed again, when the device has no room for it.
-    """
-
-    def __init__(
-        self, device: Device, engine: Engine, window: Shape, scale: int, dtype: np.dtype[Any]
-    ) -> None:
-        self._device = device
-        self._execution = engine.execution({"image": window}, device.compute.handle)
-        device.scratch.lend(self._execution, device.compute)
-        height, width = scale * window[1], scale * window[2]
-        whole = cut(height, width, height, width)
-        self.lanes = Lanes(device, window, (1, height, width, 3), dtype, whole)
-
-    def submit(self, index: int, picture: NDArray[Any]) -> None:
-        """Put a window on its way in lane ``index``, whose last frame was collected."""
-        lane, compute = self.lanes.send(index, picture), self._device.compute
-        lane.marks.started.record(compute)
-        bindings = {"image": lane.image_address, "frame": lane.tiles.address}
-        self._device.run(self._execution, bindings)
-        lane.marks.encoded.record(compute)
-        self.lanes.fetch(lane)
-
-    def close(self) -> None:
-        """Wait for what is in flight, then free its lanes."""
-        self._device.settle()
-        self.lanes.free()
 
 
 class TensorRTNetwork:
@@ -65,108 +35,140 @@ class TensorRTNetwork:
     ``reach``: input pixels that an output reads to either side, ``None`` where it reads the whole picture.
     """
 
-    times = PartTimes()
-
-    def __init__(
-        self, scale: int, reach: int | None, io: str, backend: str, find: FindWindow, driver: Driver
-    ) -> None:
+    def __init__(self, config: RunnerConfig, backend: str, find: FindWindow, driver: Driver) -> None:
         self.backend, self._find = backend, find
-        self._scale, self._reach = scale, reach
-        self._dtype = np.dtype(np.uint8 if io == "uint8" else np.float32)
+        self._scale, self._reach = config.bundle.description.scale, reach_of(config.bundle)
+        self._dtype = config.dtype
+        self._device = Device.open(driver)
         # A network is one enqueued call for each window: a captured graph would save nothing.
-        self._device = Device.open(driver, graphs=False)
-        self._session: WindowSession | None = None
-        self._image: Shape | None = None
+        self._compute = Compute(self._device, Scratch(driver), graphs=False)
+        self._ring: Ring | None = None
+        self._engine: Engine | None = None
+        self._image: Shape = ()
         self._window: Shape = ()
         self._cut: list[Place] = []
-        self._free_at_start = self._device.free_bytes()
 
     @property
     def device_bytes(self) -> int:
         """Device memory taken since the network was opened, in bytes."""
-        return self._free_at_start - self._device.free_bytes()
+        return self._device.taken_bytes
 
-    def encode(self, image: NDArray[Any]) -> NDArray[Any]:
+    def encode(self, image: Image) -> Image:
         """The network's picture, ``1 x H x W x 3``, in the dtype of ``image``."""
-        (result,) = self.stream([image])
-        return result
+        (result,) = self.stream(image)
+        return result.frame[None]
 
-    def stream(self, images: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        """Until it ends, or is closed, nothing else may be asked of the network. ``times`` goes along."""
-        entered, made = self._device.driver.entered, deque[Mosaic]()
-        flight = first = None
-        for image in images:
-            first = first or image.shape
-            require_alike(first, image.shape)
-            with entered():
-                flight = flight or self._board(first)
-            made.append(Mosaic(image, self._cut, self._scale))
-            for window in self._windows(image):
+    def stream(self, frames: Iterable[Frame]) -> Iterator[Result]:
+        """Until it ends, or is closed, nothing else may be asked of the network."""
+        entered, made, first = self._device.driver.entered, deque[Mosaic](), None
+        boarded = False
+        for frame in frames:
+            first = first or frame.shape
+            if frame.shape != first:
+                raise ShapeError(
+                    f"frames in flight must all be {first}, found {frame.shape}: start anew for another size"
+                )
+            if not boarded:
                 with entered():
-                    landed = flight.start(window)
-                if landed is not None and made[0].lay(landed, flight.times):
-                    yield self._done(made)
-        while flight is not None and made:
+                    self._board((1, *first))
+                boarded = True
+            made.append(Mosaic(frame, self._cut, self._scale))
+            for window in self._windows(frame):
+                with entered():
+                    landed = self._start(window)
+                if landed is not None and made[0].lay(landed):
+                    yield made.popleft().result
+        while made:
             with entered():
-                landed = flight.land()
+                landed = self._open_ring.land()
             assert landed is not None
-            if made[0].lay(landed, flight.times):
-                yield self._done(made)
+            if made[0].lay(landed):
+                yield made.popleft().result
 
-    def _done(self, made: deque[Mosaic]) -> NDArray[Any]:
-        mosaic = made.popleft()
-        self.times = mosaic.times
-        return mosaic.frame
+    @property
+    def _open_ring(self) -> Ring:
+        assert self._ring is not None
+        return self._ring
 
-    def _windows(self, image: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    def _windows(self, frame: Frame) -> Iterator[Frame]:
         for row, col in self._cut:
-            yield image[:, row.start : row.start + self._window[1], col.start : col.start + self._window[2]]
+            yield frame[row.start : row.start + self._window[1], col.start : col.start + self._window[2]]
 
-    def _board(self, image: Shape) -> Flight:
+    def _start(self, window: Frame) -> Result | None:
+        assert self._engine is not None
+        execution = self._engine.execution
+        self._compute.prepare(execution, {"image": self._window})
+
+        def enqueue(slot: Slot) -> None:
+            bindings = {"image": slot.image.address, "frame": slot.tile_address(0)}
+            self._compute.enqueue(execution, bindings)
+
+        return self._open_ring.start(window, enqueue, _nothing_more)
+
+    def _board(self, image: Shape) -> None:
         self._device.settle()
-        if self._session is None or image != self._image:
-            self._close_session()
-            self._session, self._image = self._new_session(image), image
-        return Flight(self._session.lanes, self._window, self._session.submit)
+        if self._ring is None or image != self._image:
+            self._close_ring()
+            self._open(image)
+        self._open_ring.forget()
 
-    def _new_session(self, image: Shape) -> WindowSession:
-        """A session with the largest window that the device has room for."""
+    def _open(self, image: Shape) -> None:
+        """A ring for the largest window that the device has room for."""
         engine, asked = self._find(image)
-        self._window, session = asked, None
-        while session is None:
+        window, ring = asked, None
+        while ring is None:
             try:
-                session = WindowSession(self._device, engine, self._window, self._scale, self._dtype)
+                self._compute.prepare(engine.execution, {"image": window})
+                ring = Ring(self._device, self._form(window))
             except MemoryLimitError:
-                self._device.scratch.free()
-                less = smaller(self._window, self._reach)
+                self._compute.scratch.free()
+                less = smaller(window, self._reach)
                 if less is None or profile_index(engine.key, {"image": less}) is None:
                     raise
-                self._window = less
-        self._cut = places(image, self._window, self._reach or 0)
-        self._tell(image, asked)
-        return session
+                window = less
+        self._ring, self._engine, self._image, self._window = ring, engine, image, window
+        self._cut = places(image, window, self._reach or 0)
+        self._tell(asked)
 
-    def _tell(self, image: Shape, asked: Shape) -> None:
+    def _form(self, window: Shape) -> SlotForm:
+        height, width = self._scale * window[1], self._scale * window[2]
+        box = Box(0, 0, width, height)
+        return SlotForm(window[1:], (height, width, 3), self._dtype, (height, width), (box,))
+
+    def _tell(self, asked: Shape) -> None:
         """Windows compute some of a picture twice, so whoever waits for them should know."""
         if self._window != asked:
-            say_short(f"windows of {_text(self._window)} from here on")
+            warn_short(f"windows of {_text(self._window)} from here on")
         elif len(self._cut) > 1:
+            size = _text(self._image)
             warnings.warn(
-                f"pictures of {_text(image)} go through an engine for {_text(asked)} in {len(self._cut)} windows; "
-                f"one of their own size, edge-sr build --sizes {_text(image)}, computes less",
+                f"pictures of {size} go through an engine for {_text(asked)} in {len(self._cut)} windows; "
+                f"one of their own size, edge-sr build --sizes {size}, computes less",
                 stacklevel=2,
             )
 
-    def _close_session(self) -> None:
-        if self._session is not None:
-            session, self._session = self._session, None
-            session.close()
+    def _close_ring(self) -> None:
+        if self._ring is not None:
+            self._device.settle()
+            ring, self._ring = self._ring, None
+            ring.free()
 
     def close(self) -> None:
         """Free all device and pinned memory; engines are closed by who found them."""
         with self._device.driver.entered():
-            self._close_session()
-            self._device.scratch.free()
+            self._close_ring()
+            self._device.pool.free()
+            self._compute.scratch.free()
+
+
+def reach_of(bundle: Bundle) -> int | None:
+    """Pixels of its input that a network of one graph reads to either side, ``None`` for all of them."""
+    description = bundle.description
+    return None if description.whole_frames else description.radius - RESAMPLING_REACH
+
+
+def _nothing_more(slot: Slot) -> None:
+    """One graph encodes and decodes."""
 
 
 def _text(shape: Shape) -> str:

@@ -1,145 +1,186 @@
-"""One input size and one output grid on the device: contexts, positions, tiles, and the frames in flight."""
+"""One output grid on the device: its tiles, their positions, the frames under way, and the graphs of both engines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+import warnings
+from collections.abc import Callable, Mapping
 
 from edge_sr.backends.cuda.driver.protocol import Buffer, Graph
-from edge_sr.backends.tensorrt.device import Device, Lanes
-from edge_sr.backends.tensorrt.engine import Engine, Execution
-from edge_sr.backends.tensorrt.memory import DeviceMaps, Lane
-from edge_sr.backends.tensorrt.tiles import Cut, cut, lay_out
+from edge_sr.backends.gpu.device import Device
+from edge_sr.backends.gpu.ring import Ring, Slot, SlotForm
+from edge_sr.backends.tensorrt.engine import Execution
+from edge_sr.backends.tensorrt.memory import DeviceMaps, Scratch
+from edge_sr.backends.tensorrt.tiles import Cut, lay_out
+from edge_sr.engines.store.identity import Shape
 from edge_sr.engines.store.shapes import Pair
+from edge_sr.errors import DeviceError, ResourceError
 from edge_sr.grid import SamplingGrid
 
-GraphKey = tuple[int, str, int, int]
-"""Lane, part, and what else its addresses come from: the maps, and the generation of the scratch."""
+GraphKey = tuple[int, str, int]
+"""Slot, part, and the address of the maps."""
 
 
-class Session:
-    """``image``: the picture's shape; ``tile``: (width, height) of the largest tile to use.
+class Compute:
+    """The engines' way to the compute stream: plainly, or by graphs captured from a repeated call.
 
-    Raises ``MemoryLimitError``, with everything freed again, when the device has no room for it.
+    A graph is good for the shapes and the scratch that it was captured with. What cannot be captured is enqueued
+    plainly from then on, which is said once.
+    """
+
+    def __init__(self, device: Device, scratch: Scratch, graphs: bool) -> None:
+        self.device, self.scratch = device, scratch
+        self._capturing = graphs and device.driver.can_capture
+
+    def prepare(self, execution: Execution, shapes: Mapping[str, Shape]) -> tuple[int, int]:
+        """The context in these shapes with its memory; what a graph of it depends on."""
+        execution.reshape(shapes, self.device.compute.handle)
+        self.scratch.lend(execution, self.device.compute)
+        return execution.generation, self.scratch.generation
+
+    def enqueue(self, execution: Execution, bindings: Mapping[str, int]) -> None:
+        for name, address in bindings.items():
+            execution.bind(name, address)
+        execution.enqueue(self.device.compute.handle)
+
+    def repeat(self, graphs: dict[GraphKey, Graph | None], key: GraphKey, work: Callable[[], None]) -> None:
+        """Do the work as it is the first time, capture it the second, and launch the graph from then on."""
+        if key not in graphs or not self._capturing:
+            graphs[key] = None
+            work()
+            return
+        graph = graphs[key] = graphs[key] or self._captured(work)
+        if graph is None:
+            work()
+        else:
+            graph.launch(self.device.compute)
+
+    def _captured(self, work: Callable[[], None]) -> Graph | None:
+        """The work as a graph, or None when it cannot be captured; the stream is free again in either case."""
+        driver, compute = self.device.driver, self.device.compute
+        driver.begin_capture(compute)
+        refused: ResourceError | None = None
+        try:
+            work()
+        except ResourceError as error:
+            refused = error
+        try:
+            graph = driver.end_capture(compute)
+        except DeviceError as error:
+            refused, graph = refused or error, None
+        if refused is None:
+            return graph
+        if graph is not None:
+            graph.free()
+        self._capturing = False
+        warnings.warn(f"no CUDA graphs here, engines are enqueued one by one: {refused}", stacklevel=2)
+        return None
+
+
+class EngineSession:
+    """Frames of ``image`` = ``1 x h x w x 3`` at one grid, decoded in the tiles of ``cut``.
+
+    Raises ``MemoryLimitError``, with everything given back, when the device has no room for it.
     """
 
     def __init__(
         self,
-        device: Device,
+        compute: Compute,
         pair: Pair,
-        decoder: Engine,
-        image: tuple[int, ...],
+        decoder: Execution,
+        image: Shape,
         grid: SamplingGrid,
-        dtype: np.dtype[Any],
-        tile: tuple[int, int],
+        cut: Cut,
+        form: SlotForm,
     ) -> None:
-        self._device, self._image = device, image
-        self._pair, self._halo = pair, pair.halo
-        height, width = grid.height - 2 * self._halo, grid.width - 2 * self._halo
-        self._cut = cut(height, width, tile[1], tile[0])
-        self._decoder = decoder.execution(self._shapes(), device.compute.handle)
+        self._compute, self._device = compute, compute.device
+        self._pair, self._decoder, self._image = pair, decoder, image
         self._graphs: dict[GraphKey, Graph | None] = {}
+        self._captured_for: tuple[tuple[int, int], ...] = ()
+        self._shapes = _decoder_shapes(pair, image, cut)
+        self._layout = lay_out(grid, cut, pair.positions, pair.halo)
+        self.tile = cut.height, cut.width
+        self._corners = [(box.y0, box.x0) for box in cut.boxes()]
         self._positions: Buffer | None = None
-        self._lanes: Lanes | None = None
+        self._ring: Ring | None = None
         try:
-            device.scratch.lend(self._decoder, device.compute)
-            self._upload_positions(grid)
-            self._lanes = Lanes(device, image, (1, height, width, 3), dtype, self._cut)
+            compute.prepare(decoder, self._shapes)
+            self._positions = self._uploaded_positions()
+            self._ring = Ring(self._device, form)
         except BaseException:
             self.close()
             raise
 
-    @property
-    def tiles(self) -> Cut:
-        return self._cut
-
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        names = ("maps", *self._pair.positions, *(("image",) if self._pair.base else ()))
-        frame, tile = (self._image[2], self._image[1]), (self._cut.width, self._cut.height)
-        return {name: self._pair.shape(name, frame, tile) for name in names}
-
-    def _upload_positions(self, grid: SamplingGrid) -> None:
-        self._layout = lay_out(grid, self._cut, self._pair.positions, self._halo)
-        driver, data = self._device.driver, self._layout.data
-        self._positions = driver.allocate(data.nbytes)
-        staging = driver.allocate_host(data.shape, data.dtype, False)
-        staging.array[:] = data
-        driver.upload(staging, self._positions.address, self._device.compute)
-        self._device.compute.synchronize()
-        staging.free()
+    def _uploaded_positions(self) -> Buffer:
+        pool, compute, data = self._device.pool, self._device.compute, self._layout.data
+        positions, staging = pool.device(data.nbytes), pool.host(data.nbytes)
+        staging.array[: data.nbytes] = data
+        self._device.driver.upload(staging, positions.address, compute, data.nbytes)
+        compute.synchronize()
+        pool.give_back_host(staging)
+        return positions
 
     @property
-    def lanes(self) -> Lanes:
-        """The frames in flight; one has room already."""
-        assert self._lanes is not None
-        return self._lanes
+    def ring(self) -> Ring:
+        assert self._ring is not None
+        return self._ring
 
-    def decode(self, maps: DeviceMaps) -> NDArray[Any]:
-        """The frame from maps that are on the device already."""
-        lane = self.lanes[0]
-        self._device.settle()
-        self._device.scratch.lend(self._decoder, self._device.compute)
-        self._enqueue_tiles(lane, maps.maps_address, maps.image_address)
-        self.lanes.fetch(lane)
-        return self.lanes.collect(0)
+    def prepare(self, encoder: Execution) -> None:
+        """Both contexts in the shapes of these frames; graphs captured in others, or elsewhere, are dropped."""
+        wanted = (encoder, {"image": self._image}), (self._decoder, self._shapes)
+        for execution, shapes in wanted:
+            self._compute.prepare(execution, shapes)
+        # Again, for the second may have moved the scratch that the first was lent.
+        made_for = tuple(self._compute.prepare(execution, shapes) for execution, shapes in wanted)
+        if made_for != self._captured_for:
+            self._drop_graphs()
+            self._captured_for = made_for
 
-    def submit(self, index: int, picture: NDArray[Any], encoder: Execution, maps: DeviceMaps) -> None:
-        """Put a whole frame on its way in lane ``index``, whose last frame was collected."""
-        self._compute(index, self.lanes.send(index, picture), encoder, maps)
-        self.lanes.fetch(self.lanes[index])
+    def encode(self, slot: Slot, encoder: Execution, maps: DeviceMaps) -> None:
+        bindings = {"image": slot.image.address, "maps": maps.maps_address}
+        key = slot.number, "encoder", maps.maps_address
+        self._compute.repeat(self._graphs, key, lambda: self._compute.enqueue(encoder, bindings))
 
-    def _compute(self, index: int, lane: Lane, encoder: Execution, maps: DeviceMaps) -> None:
-        device = self._device
-        for execution in (encoder, self._decoder):
-            device.scratch.lend(execution, device.compute)
-        image, features = lane.image_address, maps.maps_address
-        place = features, device.scratch.generation
-        lane.marks.started.record(device.compute)
-        self._enqueue(
-            (index, "encoder", *place), lambda: device.run(encoder, {"image": image, "maps": features})
-        )
-        lane.marks.encoded.record(device.compute)
-        self._enqueue((index, "decoder", *place), lambda: self._enqueue_tiles(lane, features, image))
+    def decode(self, slot: Slot, maps: DeviceMaps) -> None:
+        key = slot.number, "decoder", maps.maps_address
+        image, features = slot.image.address, maps.maps_address
+        self._compute.repeat(self._graphs, key, lambda: self._enqueue_tiles(slot, features, image))
 
-    def _enqueue(self, key: GraphKey, work: Callable[[], None]) -> None:
-        """Do the work as it is the first time, capture it the second, and launch the graph from then on."""
-        if key not in self._graphs or not self._device.graphs:
-            self._graphs[key] = None
-            work()
-            return
-        graph = self._graphs[key] = self._graphs[key] or self._capture(work)
-        graph.launch(self._device.compute)
+    def decode_held(self, slot: Slot, maps: DeviceMaps) -> None:
+        """From maps, and a picture, that are on the device already."""
+        self._compute.prepare(self._decoder, self._shapes)
+        self._enqueue_tiles(slot, maps.maps_address, maps.image_address)
 
-    def _capture(self, work: Callable[[], None]) -> Graph:
-        driver, compute = self._device.driver, self._device.compute
-        driver.begin_capture(compute)
-        work()
-        return driver.end_capture(compute)
-
-    def _enqueue_tiles(self, lane: Lane, maps_address: int, image_address: int) -> None:
+    def _enqueue_tiles(self, slot: Slot, maps_address: int, image_address: int) -> None:
         assert self._positions is not None
         fixed = {"maps": maps_address, **({"image": image_address} if self._pair.base else {})}
-        for number, (top, left) in enumerate(self._cut.corners()):
+        for number, (top, left) in enumerate(self._corners):
             inputs = {
                 name: self._positions.address + self._layout.at(name, top, left)
                 for name in self._pair.positions
             }
-            frame = lane.tiles.address + number * lane.tile_stride
-            self._device.run(self._decoder, {**fixed, **inputs, "frame": frame})
+            self._compute.enqueue(self._decoder, {**fixed, **inputs, "frame": slot.tile_address(number)})
+
+    def _drop_graphs(self) -> None:
+        graphs = [graph for graph in self._graphs.values() if graph is not None]
+        self._graphs.clear()
+        if graphs:
+            self._device.compute.synchronize()
+        for graph in graphs:
+            graph.free()
 
     def close(self) -> None:
-        """Wait for what is in flight, then free lanes and positions."""
+        """Wait for what is in flight, then give everything back."""
         self._device.settle()
-        while self._graphs:
-            _, graph = self._graphs.popitem()
-            if graph is not None:
-                graph.free()
-        if self._lanes is not None:
-            lanes, self._lanes = self._lanes, None
-            lanes.free()
+        self._drop_graphs()
+        if self._ring is not None:
+            ring, self._ring = self._ring, None
+            ring.free()
         if self._positions is not None:
             positions, self._positions = self._positions, None
-            positions.free()
+            self._device.pool.give_back_device(positions)
+
+
+def _decoder_shapes(pair: Pair, image: Shape, cut: Cut) -> dict[str, Shape]:
+    names = ("maps", *pair.positions, *(("image",) if pair.base else ()))
+    frame, tile = (image[2], image[1]), (cut.width, cut.height)
+    return {name: pair.shape(name, frame, tile) for name in names}

@@ -9,13 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_sr.backends.base import PartTimes
+from edge_sr.backends.base import PartTimes, Result
 from edge_sr.engines.store.identity import EngineKey, Shape, ShapeRange
+from edge_sr.tensors import Frame
 
 # A window's side in reaches of the network, at least: with less, most of the work would be done twice.
 LEAST_REACHES = 4
@@ -86,27 +85,24 @@ def pixels(shape: Shape) -> int:
 
 
 class Mosaic:
-    """The result of one picture, ``scale`` times as large, put together from its windows' results.
+    """The result of one picture, ``scale`` times as large, put together from its windows' results; its times are
+    what all of them took."""
 
-    ``frame``: ``1 x H x W x 3`` in the picture's dtype; ``times``: what all of its windows took.
-    """
-
-    times = PartTimes()
-
-    def __init__(self, image: NDArray[Any], cut: Iterable[Place], scale: int) -> None:
-        _, height, width, _ = image.shape
+    def __init__(self, frame: Frame, cut: Iterable[Place], scale: int) -> None:
+        height, width, _ = frame.shape
         self._scale, self._missing = scale, deque(cut)
-        self.frame = np.empty((1, scale * height, scale * width, 3), image.dtype)
+        self.result = Result(np.empty((scale * height, scale * width, 3), frame.dtype), PartTimes())
 
-    def lay(self, piece: NDArray[Any], times: PartTimes) -> bool:
+    def lay(self, piece: Result) -> bool:
         """The next window's result, in the order of the cut; whether the picture is whole now."""
         row, col = self._missing.popleft()
-        if piece.shape == self.frame.shape:
-            self.frame = piece
+        frame = self.result.frame
+        if piece.frame.shape == frame.shape:
+            frame = piece.frame
         else:
-            core = piece[:, self._scaled(row, row.start), self._scaled(col, col.start)]
-            self.frame[:, self._scaled(row, 0), self._scaled(col, 0)] = core
-        self.times += times
+            core = piece.frame[self._scaled(row, row.start), self._scaled(col, col.start)]
+            frame[self._scaled(row, 0), self._scaled(col, 0)] = core
+        self.result = Result(frame, self.result.times + piece.times)
         return not self._missing
 
     def _scaled(self, span: Span, origin: int) -> slice:

@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 from numpy.typing import NDArray
 
+from edge_sr.backends.base import RunnerConfig
 from edge_sr.backends.registry import AROUND_NETWORKS
 from edge_sr.bundle import Bundle
 from edge_sr.calibration.graph.ends import ends, pixels
@@ -68,7 +69,7 @@ class Network:
                 yield seen.pop()
 
     def _around(self, run: Callable[[NDArray[Any]], NDArray[Any]]) -> Draw:
-        runner = AROUND_NETWORKS[self._bundle.kind](self._bundle, _Given(run), "fp32")
+        runner = AROUND_NETWORKS[self._bundle.kind](RunnerConfig(self._bundle, "fp32"), _Given(run))
 
         def draw(low: Picture, shape: Shape) -> Picture:
             grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]))

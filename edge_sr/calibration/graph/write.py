@@ -16,11 +16,13 @@ from edge_sr.calibration.graph.qdq import quantised
 from edge_sr.calibration.ranges.equalise import equalised
 from edge_sr.calibration.ranges.levels import PLACEMENTS
 from edge_sr.calibration.table import PlacementEntry, ScaleTable, table_text
+from edge_sr.kinds import Precision, Role, SampleType, Scheme
 
 TABLE = "scales.json"
 DLA_CACHE = ".dla.cache"
-ROLES = ("encoder", "decoder", "decoder-sampled", "network")
-IO = ("uint8", "float")
+ROLES: tuple[Role, ...] = ("encoder", "decoder", "decoder-sampled", "network")
+SCHEMES: tuple[Scheme, ...] = ("int8", "int8-cpu")
+SAMPLE_TYPES: tuple[SampleType, ...] = ("uint8", "float")
 
 
 def write_bundle(bundle: Bundle, table: ScaleTable, out: Path, *, overwrite: bool = False) -> Bundle:
@@ -29,7 +31,10 @@ def write_bundle(bundle: Bundle, table: ScaleTable, out: Path, *, overwrite: boo
         kept = tuple(graph for graph in bundle.description.graphs if graph.precision not in PLACEMENTS)
         _copy(bundle, kept, draft)
         made = tuple(
-            graph for name in table.placements for graph in _placement_graphs(bundle, table, name, draft)
+            graph
+            for name in SCHEMES
+            if name in table.placements
+            for graph in _placement_graphs(bundle, table, name, draft)
         )
         (draft / TABLE).write_text(table_text(table), encoding="utf-8")
         cache = _write_dla_cache(bundle, table, draft)
@@ -55,24 +60,24 @@ def _write_dla_cache(bundle: Bundle, table: ScaleTable, draft: Path) -> str:
     return role + DLA_CACHE
 
 
-def _placement_graphs(bundle: Bundle, table: ScaleTable, name: str, draft: Path) -> Iterator[Graph]:
+def _placement_graphs(bundle: Bundle, table: ScaleTable, name: Scheme, draft: Path) -> Iterator[Graph]:
     base = base_precision(bundle, table, name)
     entry = table.placements[name]
-    for io in IO:
+    for io in SAMPLE_TYPES:
         for role in ROLES:
             source = bundle.find(role, base, io)
             if source is not None:
                 yield _written(bundle, source, table, name, draft, entry)
 
 
-def base_precision(bundle: Bundle, table: ScaleTable, placement: str) -> str:
+def base_precision(bundle: Bundle, table: ScaleTable, placement: Scheme) -> Precision:
     """What surrounds quantised layers: float32 on a CPU, else the recipe's choice if the bundle has it."""
     wanted = table.recipe.high_precision if placement == "int8" else "fp32"
     return wanted if wanted in bundle.precisions else "fp32"
 
 
 def _written(
-    bundle: Bundle, source: Graph, table: ScaleTable, placement: str, draft: Path, entry: PlacementEntry
+    bundle: Bundle, source: Graph, table: ScaleTable, placement: Scheme, draft: Path, entry: PlacementEntry
 ) -> Graph:
     """The graph quantised, or the same file under another precision where none of its layers is."""
     model = onnx.load(bundle.graph(source.role, source.precision, source.io))

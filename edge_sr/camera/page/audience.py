@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from edge_sr.camera.engine import Choice, Engine
+from edge_sr.camera.engine import LiveUpscaler, ModelChoice
 from edge_sr.camera.pacing.latency import Latencies
 from edge_sr.camera.page.messages import before_region, jpeg, packed, png
 from edge_sr.camera.page.viewer import Viewer
 from edge_sr.camera.page.views import FEWEST_PIXELS, MOST_PIXELS, Plan
-from edge_sr.camera.pictures import Picture, Size
+from edge_sr.camera.pictures import Picture
 from edge_sr.camera.request import LiveReport
 from edge_sr.errors import EdgeSRError
+from edge_sr.sizes import Size
 
 # Of a frame's time, how much the views may take together.
 SHARE = 0.75
@@ -59,7 +60,7 @@ class Audience:
         self._scene: Scene | None = None
         self._snapshots: list[Future[bytes]] = []
         self._watchers: dict[object, Show] = {}
-        self._wishes: list[tuple[Viewer, Choice]] = []
+        self._wishes: list[tuple[Viewer, ModelChoice]] = []
         self._pixel_seconds = 0.0
         self._encode_seconds = 0.0
         self._painters = ThreadPoolExecutor(2, thread_name_prefix="page-jpeg")
@@ -85,7 +86,7 @@ class Audience:
     def count(self) -> int:
         return len(self._viewers)
 
-    def wish(self, viewer: Viewer, choice: Choice) -> None:
+    def wish(self, viewer: Viewer, choice: ModelChoice) -> None:
         """Another model, as soon as the network is free; only the last wish counts."""
         with self._lock:
             self._wishes = [(viewer, choice)]
@@ -106,7 +107,7 @@ class Audience:
     def waiting(self) -> bool:
         return self.count > 0 or bool(self._snapshots) or bool(self._watchers)
 
-    def serve(self, engine: Engine, frame: Picture, captured: float, report: LiveReport) -> None:
+    def serve(self, engine: LiveUpscaler, frame: Picture, captured: float, report: LiveReport) -> None:
         """A new frame for everybody who is ready for one."""
         if not self.waiting:
             self._scene = None
@@ -118,7 +119,7 @@ class Audience:
         self._show_whole(engine, self._scene)
         self._show(engine, self._ready(), self._scene)
 
-    def attend(self, engine: Engine) -> None:
+    def attend(self, engine: LiveUpscaler) -> None:
         """Between frames: another model, and views that moved."""
         with self._lock:
             wishes, self._wishes = self._wishes, []
@@ -128,7 +129,7 @@ class Audience:
             moved = [viewer for viewer in self._ready() if viewer.moved]
             self._show(engine, moved, dataclasses.replace(self._scene, still=False))
 
-    def _encode(self, engine: Engine, frame: Picture) -> Any:
+    def _encode(self, engine: LiveUpscaler, frame: Picture) -> Any:
         began = time.perf_counter()
         encoded = engine.encode(frame)
         self._encode_seconds += 0.2 * (time.perf_counter() - began - self._encode_seconds)
@@ -139,7 +140,7 @@ class Audience:
         with self._lock:
             return sorted((viewer for viewer in self._viewers if viewer.ready), key=lambda each: each.served)
 
-    def _show(self, engine: Engine, viewers: Iterable[Viewer], scene: Scene) -> None:
+    def _show(self, engine: LiveUpscaler, viewers: Iterable[Viewer], scene: Scene) -> None:
         # Where encoding takes long, decoding may take as long: the more viewers share one encoding, the better.
         until = time.monotonic() + max(SHARE * self._period, self._encode_seconds)
         painted: dict[Plan, Future[tuple[bytes, bytes]]] = {}
@@ -169,7 +170,7 @@ class Audience:
         stepped = STEP ** math.floor(math.log(max(pixels, 1.0), STEP))
         return round(min(MOST_PIXELS, max(FEWEST_PIXELS, stepped)))
 
-    def _paint(self, engine: Engine, scene: Scene, plan: Plan) -> Future[tuple[bytes, bytes]]:
+    def _paint(self, engine: LiveUpscaler, scene: Scene, plan: Plan) -> Future[tuple[bytes, bytes]]:
         began = time.perf_counter()
         sharp = engine.network.decode(scene.encoded, size=plan.size, region=plan.region)
         each = (time.perf_counter() - began) / (sharp.shape[0] * sharp.shape[1])
@@ -207,7 +208,7 @@ class Audience:
             viewer.served = time.monotonic()
             viewer.tell({"stats": scene.figures})
 
-    def _figures(self, engine: Engine, report: LiveReport) -> dict[str, Any]:
+    def _figures(self, engine: LiveUpscaler, report: LiveReport) -> dict[str, Any]:
         self.shown += 1
         return {
             "in": report.frames_in,
@@ -223,7 +224,7 @@ class Audience:
             "viewers": self.count,
         }
 
-    def _switch(self, engine: Engine, viewer: Viewer, choice: Choice) -> None:
+    def _switch(self, engine: LiveUpscaler, viewer: Viewer, choice: ModelChoice) -> None:
         try:
             kept = engine.choice
             engine.switch(dataclasses.replace(choice, backend=kept.backend, threads=kept.threads))
@@ -242,7 +243,7 @@ class Audience:
             taken, self._snapshots = self._snapshots, []
         return taken
 
-    def _show_whole(self, engine: Engine, scene: Scene) -> None:
+    def _show_whole(self, engine: LiveUpscaler, scene: Scene) -> None:
         with self._lock:
             shows = list(self._watchers.values())
         taken = self._taken_snapshots()

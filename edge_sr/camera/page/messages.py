@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_sr.camera.page.views import Region
-from edge_sr.camera.pictures import Picture, Size
+from edge_sr.camera.pictures import Picture
+from edge_sr.sizes import Region, Size
 
 WHOLE_BEFORE_PIXELS = 640 * 360
 

@@ -14,10 +14,9 @@ from http.cookies import CookieError
 from importlib import resources
 from typing import Any
 
-from edge_sr.backends.autotune import offered
 from edge_sr.backends.registry import choose_backend
 from edge_sr.bundle import Bundle, shipped_bundles
-from edge_sr.camera.engine import Choice
+from edge_sr.camera.engine import ModelChoice
 from edge_sr.camera.page import webrtc
 from edge_sr.camera.page.audience import Audience
 from edge_sr.camera.page.authentication import Bucket, Gate
@@ -241,11 +240,11 @@ class Server:
         else:
             self._audience.wish(viewer, self._known(message))
 
-    def _known(self, choice: Choice) -> Choice:
+    def _known(self, choice: ModelChoice) -> ModelChoice:
         """Only what the page was offered: a viewer must not open files of this machine by name."""
         for model in self._models:
             if model["name"] == choice.model and choice.precision in model["precisions"]:
-                return Choice(model["path"], choice.backend, choice.precision)
+                return ModelChoice(model["path"], choice.backend, choice.precision)
         raise BadMessage("no such model or precision")
 
 
@@ -258,7 +257,7 @@ def model_list(extra: Bundle, backend: str) -> list[dict[str, Any]]:
         {
             "name": bundle.name,
             "path": str(bundle.path),
-            "precisions": sorted(offered(bundle, choose_backend(backend, bundle))),
+            "precisions": sorted(choose_backend(backend, bundle).precisions(bundle)),
         }
         for bundle in bundles
     ]

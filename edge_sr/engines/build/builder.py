@@ -1,4 +1,4 @@
-"""From a bundle's graphs to engines in the cache: one builder at a time, what is there already is kept."""
+"""From a bundle's graphs to engines in the store: one builder at a time, what is there already is kept."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.build.timing_cache import TimingCache
 from edge_sr.engines.interface import loader as trt
 from edge_sr.engines.interface.loader import Flavour
-from edge_sr.engines.store.cache import SCHEMA, Engine, EngineCache
 from edge_sr.engines.store.identity import EngineKey, EngineManifest
+from edge_sr.engines.store.store import SCHEMA, EngineFile, EngineStore
 from edge_sr.errors import BundleError
 
 Say = Callable[[str], None]
@@ -23,39 +23,41 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Built:
-    """``fresh`` is false for an engine that was in the cache already."""
+    """``fresh`` is false for an engine that was in the store already."""
 
-    engine: Engine
+    engine: EngineFile
     fresh: bool
 
 
-def build(request: BuildRequest, workplace: Workplace, cache: EngineCache, say: Say) -> list[Built]:
-    """Every engine of the request, built or found. ``say`` hears what happens.
+def build(
+    request: BuildRequest, workplace: Workplace, store: EngineStore, say: Say, *, force: bool = False
+) -> list[Built]:
+    """Every engine of the request, found, or built; with ``force`` always built. ``say`` hears what happens.
 
     ``BundleError`` for a precision that the bundle lacks, ``EngineError`` when TensorRT refuses a graph.
     """
-    return [_ensure(request, key, cache, say) for key in engine_keys(request, workplace)]
+    return [_ensure(request, key, store, say, force) for key in engine_keys(request, workplace)]
 
 
-def _ensure(request: BuildRequest, key: EngineKey, cache: EngineCache, say: Say) -> Built:
-    found = cache.find(key)
+def _ensure(request: BuildRequest, key: EngineKey, store: EngineStore, say: Say, force: bool) -> Built:
+    found = None if force else store.find(key)
     if found is not None:
-        say(f"{key.name}: in the cache")
+        say(f"{key.name}: in the store")
         return Built(found, fresh=False)
-    with cache.lock(key.name, lambda: say(f"{key.name}: another process is building it, waiting")):
-        found = cache.find(key)
-        return Built(found, fresh=False) if found else Built(_build(request, key, cache, say), fresh=True)
+    with store.lock(key.name, lambda: say(f"{key.name}: another process is building it, waiting")):
+        found = None if force else store.find(key)
+        return Built(found, fresh=False) if found else Built(_build(request, key, store, say), fresh=True)
 
 
-def _build(request: BuildRequest, key: EngineKey, cache: EngineCache, say: Say) -> Engine:
+def _build(request: BuildRequest, key: EngineKey, store: EngineStore, say: Say) -> EngineFile:
     say(f"{key.name}: building")
     started = time.monotonic()
     graph = ParsedGraph(trt.load(Flavour(key.flavour)), _model(request, key))
     if key.settings.dla_core is not None:
         _tell_fallback(require_all_on_dla(graph, key.settings.gpu_fallback), say)
-    plan = _plan(graph, key, cache, say)
+    plan = _plan(graph, key, store, say)
     seconds = time.monotonic() - started
-    engine = cache.store(_manifest(graph, key, plan, seconds), plan.data, "\n".join(graph.library.log) + "\n")
+    engine = store.store(_manifest(graph, key, plan, seconds), plan.data, "\n".join(graph.library.log) + "\n")
     say(f"{key.name}: {seconds:.2f} s, {len(plan.data):,} bytes")
     return engine
 
@@ -65,10 +67,10 @@ def _tell_fallback(layers: list[str], say: Say) -> None:
         say(f"{len(layers)} layers run on the GPU instead of DLA: {', '.join(layers)}")
 
 
-def _plan(graph: ParsedGraph, key: EngineKey, cache: EngineCache, say: Say) -> Plan:
+def _plan(graph: ParsedGraph, key: EngineKey, store: EngineStore, say: Say) -> Plan:
     if key.flavour == Flavour.RTX.value:
         return graph.build(key.profiles, key.settings)
-    timings = TimingCache(cache.folder, key)
+    timings = TimingCache(store.folder, key)
     plan = graph.build(key.profiles, key.settings, timings.load(), lambda phase: say(f"  {phase}"))
     timings.save(plan.timing_cache)
     return plan

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_sr.engines.build.network import Layer, ParsedGraph
-from edge_sr.engines.target import Size, TargetProfile
+from edge_sr.engines.target import TargetProfile
 from edge_sr.errors import EngineError, MissingError, OptionError
+from edge_sr.sizes import Size
 
 LARGEST_AXIS = 8192
 

@@ -9,14 +9,16 @@ from edge_sr.engines.build.dla import require_dla
 from edge_sr.engines.interface import loader as trt
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store import shapes
-from edge_sr.engines.store.identity import BuildSettings, EngineKey
-from edge_sr.engines.target import Size, TargetProfile, require_supported
+from edge_sr.engines.store.identity import BuildSettings, EngineKey, ShapeRange
+from edge_sr.engines.target import TargetProfile, require_supported
 from edge_sr.errors import BundleError, MissingError, OptionError
+from edge_sr.kinds import Role, SampleType
 from edge_sr.machine.gpu import Gpu, find_gpu
+from edge_sr.sizes import Size
 from edge_sr.spec import NetworkSpec
 
 # Roles that engines are built for, in order; the other roles stand for the same graphs in another form.
-PARTS = ("encoder", "decoder", "network")
+PARTS: tuple[Role, ...] = ("encoder", "decoder", "network")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class BuildRequest:
         return self.flavour or Flavour(self.target.flavour)
 
     @property
-    def ios(self) -> tuple[str, ...]:
+    def sample_types(self) -> tuple[SampleType, ...]:
         return ("uint8",) if self.depth == 8 else ("uint8", "float")
 
     @property
@@ -61,12 +63,13 @@ class BuildRequest:
             width, height = (width, height // 2) if 2 * height >= width else (width // 2, height)
         return width, height
 
-    @property
-    def ranges(self) -> tuple[shapes.SizeRange, ...]:
+    def ranges(self, *, static_tiles: bool) -> tuple[shapes.SizeRange, ...]:
+        """One for each optimisation profile; with ``static_tiles`` the decoder takes tiles of one size alone."""
         tile = self.tile
         if self.max_size:
-            return (shapes.up_to(self.max_size, tile),)
-        return tuple(shapes.fixed(size, tile) for size in self.sizes or self.target.input_sizes)
+            return (shapes.up_to(self.max_size, tile, static_tiles),)
+        sizes = self.sizes or self.target.input_sizes
+        return tuple(shapes.fixed(size, tile, static_tiles) for size in sizes)
 
 
 def _bytes_per_pixel(description: Description) -> int:
@@ -92,6 +95,12 @@ class Workplace:
     flavour: Flavour
     version: str
     gpu: Gpu | None
+
+    @property
+    def wrong_in_dynamic_tiles(self) -> bool:
+        """TensorRT 10.3, JetPack 6's, computed wrong pictures in some shapes of a dynamic profile on Orin NX
+        (NVIDIA/TensorRT #4330; #4419 names it a bug in 10.3, mended later)."""
+        return self.flavour is Flavour.TENSORRT and self.version.startswith("10.3.")
 
 
 def find_workplace(request: BuildRequest, command: str) -> Workplace:
@@ -131,16 +140,16 @@ def engine_keys(request: BuildRequest, workplace: Workplace) -> list[EngineKey]:
     """The identity of every engine that the request comes to; ``BundleError`` for a precision it lacks."""
     parts = parts_of(request.bundle)
     wanted = parts[:1] if request.dla else parts
-    return [_key(request, workplace, part, io) for io in request.ios for part in wanted]
+    return [_key(request, workplace, part, io) for io in request.sample_types for part in wanted]
 
 
-def parts_of(bundle: Bundle) -> tuple[str, ...]:
+def parts_of(bundle: Bundle) -> tuple[Role, ...]:
     """What a bundle is built as: an encoder and a decoder, or the one graph of a network between pictures."""
     roles = [graph.role for graph in bundle.description.graphs]
     return tuple(part for part in PARTS if part in roles)
 
 
-def _key(request: BuildRequest, workplace: Workplace, part: str, io: str) -> EngineKey:
+def _key(request: BuildRequest, workplace: Workplace, part: Role, io: SampleType) -> EngineKey:
     graph = find_graph(request.bundle, part, request.precision, io)
     return EngineKey(
         bundle=request.bundle.name,
@@ -151,11 +160,17 @@ def _key(request: BuildRequest, workplace: Workplace, part: str, io: str) -> Eng
         target=request.target.name,
         flavour=workplace.flavour.value,
         version=workplace.version,
-        gpu=workplace.gpu.name if workplace.gpu else "",
+        gpu=workplace.gpu.identity if workplace.gpu else "",
+        multiprocessors=workplace.gpu.multiprocessors if workplace.gpu else 0,
         compute_capabilities=_capabilities(request, workplace),
-        profiles=tuple(shapes.profiles(request.bundle.description, graph, request.ranges)),
+        profiles=_profiles(request, workplace, graph),
         settings=_settings(request, workplace.flavour),
     )
+
+
+def _profiles(request: BuildRequest, workplace: Workplace, graph: Graph) -> tuple[dict[str, ShapeRange], ...]:
+    ranges = request.ranges(static_tiles=workplace.wrong_in_dynamic_tiles)
+    return tuple(shapes.profiles(request.bundle.description, graph, ranges))
 
 
 def _capabilities(request: BuildRequest, workplace: Workplace) -> tuple[str, ...]:
@@ -172,7 +187,7 @@ def _settings(request: BuildRequest, flavour: Flavour) -> BuildSettings:
     )
 
 
-def find_graph(bundle: Bundle, part: str, precision: str, io: str) -> Graph:
+def find_graph(bundle: Bundle, part: Role, precision: str, io: SampleType) -> Graph:
     graph = bundle.find(part, precision, io)
     if graph is None:
         make = "edge-sr calibrate" if precision == "int8" else f"edge-sr export --precision {precision}"

@@ -52,8 +52,12 @@ class Library:
             found = getattr(found, part, None)
         return found is not None
 
+    def errors(self, since: int = 0) -> list[str]:
+        """The errors that it has logged from line ``since`` on."""
+        return [line for line in self.log[since:] if line.startswith(("ERROR", "INTERNAL_ERROR"))]
+
     def last_error(self) -> str:
-        errors = [line for line in self.log if line.startswith(("ERROR", "INTERNAL_ERROR"))]
+        errors = self.errors()
         return errors[-1].partition(": ")[2] if errors else "TensorRT gave no reason"
 
 

@@ -21,7 +21,7 @@ def open_folder(folder: Path) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OutputFolderError(
-            f"the engine cache {folder} cannot be made: {error.strerror}; set EDGE_SR_CACHE"
+            f"the engine store {folder} cannot be made: {error.strerror}; set EDGE_SR_CACHE"
         ) from error
     require_private(folder)
     return folder
@@ -33,7 +33,7 @@ def require_private(path: Path) -> None:
     status = real.stat()
     if status.st_uid not in (os.geteuid(), 0):
         raise EngineError(
-            f"engine cache {path} belongs to another user: an engine is code; set EDGE_SR_CACHE"
+            f"engine store {path} belongs to another user: an engine is code; set EDGE_SR_CACHE"
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise EngineError(f"others can write to {path}, and an engine is code: chmod go-w {path}")
@@ -50,6 +50,6 @@ def _require_sticky_or_closed(parent: Path, path: Path) -> None:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file of the cache whole or not at all; what a kill leaves is found by its ``.part``."""
+    """Write a file of the store whole or not at all; what a kill leaves is found by its ``.part``."""
     draft = path.with_name(path.name + ".part")
     write_whole(path, data, draft=draft, mode=0o600, advice="edge-sr engines prune, or set EDGE_SR_CACHE")

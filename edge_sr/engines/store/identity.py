@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edge_sr.kinds import Role, SampleType
+
 Shape = tuple[int, ...]
 
 
@@ -48,13 +50,15 @@ class Tensor:
 class EngineKey:
     """All inputs of one build; ``gpu`` is empty for TensorRT for RTX, which builds for capabilities.
 
+    ``multiprocessors``: as many as were on, which an Orin's power modes change and kernels are tuned for.
+
     ``part`` is ``encoder``, ``decoder`` or ``network``; ``io`` says whether pictures are ``uint8`` or ``float``;
     ``profiles`` are the shapes of every input, one entry for each optimisation profile.
     """
 
     bundle: str
-    part: str
-    io: str
+    part: Role
+    io: SampleType
     precision: str
     graph_sha256: str
     target: str
@@ -64,6 +68,7 @@ class EngineKey:
     compute_capabilities: tuple[str, ...]
     profiles: tuple[dict[str, ShapeRange], ...]
     settings: BuildSettings
+    multiprocessors: int = 0
 
     @property
     def name(self) -> str:
@@ -84,7 +89,7 @@ class EngineKey:
 
 @dataclass(frozen=True)
 class Proof:
-    """The first run on a device, against ONNX Runtime on the built-in picture; ``psnr_db`` over the frame."""
+    """The first runs on a device, against ONNX Runtime on the built-in picture; the worst of all ``shapes``."""
 
     psnr_db: float
     largest_level: int
@@ -94,6 +99,7 @@ class Proof:
     flavour: str
     version: str
     passed: bool
+    shapes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

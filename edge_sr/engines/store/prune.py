@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_sr.engines.interface import loader as trt
 from edge_sr.engines.interface.loader import Flavour
-from edge_sr.engines.store.cache import Engine, EngineCache
+from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.errors import DeviceError, MissingError
 from edge_sr.machine.gpu import Gpu, find_gpu
 
@@ -30,25 +30,25 @@ class Limits:
     stale: bool = True
 
 
-def prune(cache: EngineCache, limits: Limits, dry_run: bool = False) -> list[Removal]:
+def prune(cache: EngineStore, limits: Limits, dry_run: bool = False) -> list[Removal]:
     """Remove what the limits name, damaged engines always; with ``dry_run`` only say what would go."""
     doomed = dict(_doomed(cache, limits))
     return [_remove(cache, path, reason, dry_run) for path, reason in doomed.items() if _settled(cache, path)]
 
 
-def _settled(cache: EngineCache, path: Path) -> bool:
+def _settled(cache: EngineStore, path: Path) -> bool:
     """Whether nobody is building the engine: one being written has no manifest yet, and is sound."""
     return not cache.is_locked(path.stem)
 
 
-def stale_reason(engine: Engine, gpu: Gpu | None) -> str:
+def stale_reason(engine: EngineFile, gpu: Gpu | None) -> str:
     """Why this machine's TensorRT would not use the engine any more; empty when it would."""
     key = engine.manifest.key
     version = trt.installed_version(Flavour(key.flavour))
     if version is not None and version != key.version:
         return f"built by {key.flavour} {key.version}, installed is {version}"
-    if key.gpu and gpu is not None and gpu.name != key.gpu:
-        return f"built on {key.gpu}, this is {gpu.name}"
+    if key.gpu and gpu is not None and gpu.identity != key.gpu:
+        return f"built on {key.gpu}, this is {gpu.identity}"
     return ""
 
 
@@ -59,7 +59,7 @@ def this_gpu() -> Gpu | None:
         return None
 
 
-def _doomed(cache: EngineCache, limits: Limits) -> Iterator[tuple[Path, str]]:
+def _doomed(cache: EngineStore, limits: Limits) -> Iterator[tuple[Path, str]]:
     sound, gpu = [], this_gpu()
     for path, engine, reason in cache.check():
         if engine is not None:
@@ -92,7 +92,7 @@ def _last_use(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _remove(cache: EngineCache, path: Path, reason: str, dry_run: bool) -> Removal:
+def _remove(cache: EngineStore, path: Path, reason: str, dry_run: bool) -> Removal:
     if dry_run:
         return Removal(path, reason, path.stat().st_size if path.exists() else 0)
     with cache.lock(path.stem):

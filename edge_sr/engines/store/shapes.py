@@ -13,8 +13,7 @@ from typing import Any
 from edge_sr.bundle import Description, Graph, Port
 from edge_sr.engines.store.identity import Shape, ShapeRange
 from edge_sr.errors import EngineError
-
-Size = tuple[int, int]
+from edge_sr.sizes import Size
 
 # The smallest frame that a range (--max-size) covers; fixed sizes may be smaller.
 SMALLEST: Size = (16, 16)
@@ -49,15 +48,15 @@ class SizeRange:
     tile: tuple[Size, Size, Size]
 
 
-def fixed(frame: Size, tile: Size) -> SizeRange:
-    """One input size; any output tile up to ``tile``, which is the one that kernels are tuned for."""
-    return SizeRange((frame, frame, frame), ((1, 1), tile, tile))
+def fixed(frame: Size, tile: Size, static_tile: bool = False) -> SizeRange:
+    """One input size; any output tile up to ``tile``, which is the one that kernels are tuned for, or that alone."""
+    return SizeRange((frame, frame, frame), (tile if static_tile else (1, 1), tile, tile))
 
 
-def up_to(largest: Size, tile: Size) -> SizeRange:
+def up_to(largest: Size, tile: Size, static_tile: bool = False) -> SizeRange:
     """Every input size from 16 x 16 to ``largest``, tuned for the largest."""
     smallest = (min(SMALLEST[0], largest[0]), min(SMALLEST[1], largest[1]))
-    return SizeRange((smallest, largest, largest), ((1, 1), tile, tile))
+    return SizeRange((smallest, largest, largest), (tile if static_tile else (1, 1), tile, tile))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Ensemble(NamedTuple):
     @classmethod
     def from_grid(cls, grid: SamplingGrid, like: Tensor) -> Ensemble:
         """The grid's, on the device and in the float type of ``like``."""
-        (width, height), (wide, tall), (row, col) = grid.before, grid.after, grid.origin
+        (width, height), (wide, tall), (row, col) = grid.input_size, grid.output_size, grid.origin
         y = _axis(grid.ys, (height, tall), row, (1, 1, -1, 1), like)
         x = _axis(grid.xs, (width, wide), col, (1, 1, 1, -1), like)
         return cls(y, x, torch.from_numpy(grid.cell).to(like))

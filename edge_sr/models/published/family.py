@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from edge_sr.errors import CheckpointError
+from edge_sr.kinds import BundleKind
 
 Tensors = Mapping[str, Tensor]
 Recognised = tuple[Any, dict[str, Tensor]]
@@ -25,7 +26,7 @@ class Family:
     which ``recognise`` puts what the layout's own software does; an option that it leaves 0 must be stated.
     """
 
-    kind: str
+    kind: BundleKind
     options: type[Any]
     build: Callable[[Any], nn.Module]
     recognise: Callable[[Tensors], Recognised | None]

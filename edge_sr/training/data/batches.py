@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edge_sr.errors import ConfigError
-from edge_sr.grid import Box, SamplingGrid, sampling_grid
+from edge_sr.grid import SamplingGrid, sampling_grid
+from edge_sr.sizes import Box
 from edge_sr.training.data.pictures import Pixels
 from edge_sr.training.data.scale_set import ScaledCrops, bicubic_stack
 from edge_sr.training.spec import ScheduleSpec

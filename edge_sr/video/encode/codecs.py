@@ -190,16 +190,44 @@ def find_codec(name: str | None, container: str) -> Codec:
 def fitting_layout(codec: Codec, source: PixelLayout, explicit: bool, size: tuple[int, int]) -> PixelLayout:
     """The pixel layout to encode: the source's own where the codec takes it, else the nearest it does take.
 
-    Films that ran through the float pair are kept at 10 bits. Raises ``OptionError`` for an ``explicit`` size
-    that the chroma layout cannot hold, naming the even neighbours.
+    Films that ran through the float pair are kept at 10 bits, but for a GPU's encoder, which few players follow
+    there. Raises ``OptionError`` for an ``explicit`` size that the chroma layout cannot hold, naming the even
+    neighbours.
     """
-    depth = 8 if source.fits_uint8 else 10
+    eight = source.fits_uint8 or (codec.is_hardware and source.depth == 8)
+    depth = 8 if eight else 10
     depth = depth if depth in codec.depths else codec.depths[-1]
     richer = [chroma for chroma in codec.chroma if chroma >= source.chroma]
     chroma = richer[0] if richer else codec.chroma[-1]
     if explicit:
         _refuse_odd(size, chroma)
     return PixelLayout(depth, chroma)
+
+
+# Formats that hold a layout exactly, those first that need no packing. NVENC's ten bits are the upper ones of sixteen.
+_FORMATS = {
+    (8, "420"): ("yuv420p", "nv12"),
+    (8, "422"): ("yuv422p", "nv16"),
+    (8, "444"): ("yuv444p",),
+    (10, "420"): ("yuv420p10le", "p010le"),
+    (10, "422"): ("yuv422p10le", "p210le"),
+    (10, "444"): ("yuv444p10le", "yuv444p16le"),
+}
+
+
+def pixel_format(codec: Codec, layout: PixelLayout) -> str:
+    """FFmpeg's name of the format that this encoder takes the layout in, as the encoder itself lists them."""
+    import av.codec
+
+    wanted = _FORMATS[layout.depth, layout.chroma]
+    if codec.element:
+        return wanted[0]
+    try:
+        taken = av.codec.Codec(codec.encoder, "w").video_formats or ()
+    except av.codec.codec.UnknownCodecError:
+        return wanted[0]
+    names = {one.name for one in taken}
+    return next((name for name in wanted if name in names), wanted[0])
 
 
 def _refuse_odd(size: tuple[int, int], chroma: str) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 from edge_sr.errors import EdgeSRError, MissingError, OptionError
 from edge_sr.video.colour import Colour
-from edge_sr.video.encode.codecs import Codec, frame_bytes
+from edge_sr.video.encode.codecs import Codec, frame_bytes, pixel_format
 from edge_sr.video.pixels import PixelLayout
+
+# The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
+NVENC_DRIVER = 570
 
 # The encoder may hold this much in frames that wait for its lookahead.
 LOOKAHEAD_BYTES = 1 << 30
@@ -25,6 +28,11 @@ class Encoding:
     rate: Fraction
     options: tuple[tuple[str, str], ...]
     threads: int
+
+    @property
+    def pixel_format(self) -> str:
+        """What its frames are encoded from, by FFmpeg's name."""
+        return pixel_format(self.codec, self.layout)
 
 
 def plan_encoding(
@@ -87,7 +95,7 @@ def _lookahead(codec: Codec, layout: PixelLayout, size: tuple[int, int]) -> dict
 def configure(context: Any, encoding: Encoding, aspect: Fraction, colour: Colour) -> None:
     """Sets an encoder up; its time base counts frames, the true times are put on its packets."""
     context.width, context.height = encoding.size
-    context.pix_fmt = encoding.layout.name
+    context.pix_fmt = encoding.pixel_format
     context.framerate = encoding.rate
     context.time_base = 1 / encoding.rate
     context.sample_aspect_ratio = aspect
@@ -140,12 +148,18 @@ def mux_stream(file: Any, encoding: Encoding) -> Any:
     return file.add_mux_stream(encoding.codec.encoder, rate=encoding.rate, width=width, height=height)
 
 
+def _own_words(error: Exception) -> str:
+    """What the encoder said last, which tells more than FFmpeg's number for it."""
+    log = getattr(error, "log", None)
+    return " ".join(str(log[2] if log else error).split())
+
+
 def _unusable(encoding: Encoding, error: Exception) -> EdgeSRError:
     codec = encoding.codec
     if codec.is_hardware:
         return MissingError(
-            f"--codec {codec.name} needs an NVIDIA GPU with its driver, and does not open here: "
-            "use --codec x264"
+            f"--codec {codec.name} does not open here ({_own_words(error)}): it needs an NVIDIA GPU that encodes "
+            f"{codec.title}, and driver {NVENC_DRIVER} or newer; use --codec x264"
         )
     options = ", ".join(f"{key}={value}" for key, value in encoding.options)
     return OptionError(f"{codec.name} refuses {encoding.size[0]}x{encoding.size[1]} with {options}: {error}")

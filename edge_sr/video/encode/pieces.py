@@ -13,21 +13,12 @@ from edge_sr.errors import EdgeSRError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
 from edge_sr.video.opening import ffmpeg_name
+from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:
     import av
 
 MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut"}
-
-
-@dataclasses.dataclass(frozen=True)
-class TimedFrame:
-    """A frame to encode: its number in the film and its time in units of the film's time base."""
-
-    index: int
-    pts: int
-    duration: int
-    frame: av.VideoFrame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +34,7 @@ class Recipe:
 class Piece:
     """The encoder of up to a piece's frames; nothing is on the disk before ``save``."""
 
-    def __init__(self, path: Path, first: TimedFrame, recipe: Recipe) -> None:
+    def __init__(self, path: Path, first: Timed[av.VideoFrame], recipe: Recipe) -> None:
         self.path = path
         self.index = first.index
         self.first_pts = first.pts
@@ -59,7 +50,7 @@ class Piece:
         """When its last frame so far has been shown, in the film's time."""
         return self.first_pts + max((pts + duration for pts, duration in self._times), default=0)
 
-    def encode(self, frame: TimedFrame) -> None:
+    def encode(self, frame: Timed[av.VideoFrame]) -> None:
         frame.frame.pts = len(self._times)
         frame.frame.time_base = 1 / self._recipe.encoding.rate
         self._times.append((frame.pts - self.first_pts, frame.duration))

@@ -9,11 +9,16 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_sr.atomic_file import to_disk
 from edge_sr.video.encode.encoding import Encoding
-from edge_sr.video.encode.pieces import Piece, Recipe, TimedFrame
+from edge_sr.video.encode.pieces import Piece, Recipe
 from edge_sr.video.opening import writing
+from edge_sr.video.timed import Timed
+
+if TYPE_CHECKING:
+    import av
 
 PIECE_NAME = r"(\d{6,})_(-?\d+)_(-?\d+)\.(?:mp4|mov|nut)"
 _NAME = re.compile(PIECE_NAME)
@@ -66,7 +71,7 @@ class SegmentWriter:
         self._length = length
         self._piece: Piece | None = None
 
-    def write(self, frame: TimedFrame) -> None:
+    def write(self, frame: Timed[av.VideoFrame]) -> None:
         """Encodes one frame; completes the piece when it is the piece's last."""
         with writing(str(self._folder)):
             if self._piece is None:

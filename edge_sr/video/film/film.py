@@ -16,29 +16,20 @@ from edge_sr.video.film.info import Excerpt, FilmInfo, describe
 from edge_sr.video.film.packets import FilmPackets, packets_for
 from edge_sr.video.film.promised import missing_seconds
 from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
+from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:
     import av
     import av.container
     import av.video.stream
 
-__all__ = ["Excerpt", "Film", "FilmFrame", "FilmInfo"]
+__all__ = ["Excerpt", "Film", "FilmInfo"]
 
 WHOLE = Excerpt()
 # No film counts its time in longer units than this (seconds).
 LONGEST_UNIT = 60
 # Seconds before the wanted place from which on a film is read, so that its decoder and filters have settled.
 RUN_UP = Fraction(2)
-
-
-@dataclasses.dataclass(frozen=True)
-class FilmFrame:
-    """A decoded frame: its place in the film from 0, and its time in units of the film's time base."""
-
-    index: int
-    pts: int
-    duration: int
-    frame: av.VideoFrame
 
 
 class Film:
@@ -117,7 +108,7 @@ class Film:
             )
         self._first, self.decoded = None, count
 
-    def frames(self) -> Iterator[FilmFrame]:
+    def frames(self) -> Iterator[Timed[av.VideoFrame]]:
         """All frames, their times strictly rising; each lasts until the next, the last one as long as it says."""
         times = itertools.chain([self._first] if self._first else [], self._times)
         held: tuple[int, av.VideoFrame] | None = None
@@ -129,9 +120,9 @@ class Film:
             yield self._timed(held, self._last_duration(*held))
         self._check_end()
 
-    def _timed(self, held: tuple[int, av.VideoFrame], duration: int) -> FilmFrame:
+    def _timed(self, held: tuple[int, av.VideoFrame], duration: int) -> Timed[av.VideoFrame]:
         self.decoded += 1
-        return FilmFrame(self.decoded - 1, held[0] - self._shift, duration, held[1])
+        return Timed(self.decoded - 1, held[0] - self._shift, duration, held[1])
 
     def _last_duration(self, pts: int, frame: av.VideoFrame) -> int:
         duration = frame.duration or self._tick

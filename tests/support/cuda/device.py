@@ -144,25 +144,28 @@ class FakeDriver:
         buffer, offset = self.find(address, nbytes)
         return buffer.data[offset : offset + nbytes]
 
-    def upload(self, source: HostBuffer, address: int, stream: Stream) -> None:
-        def copy() -> None:
-            self.view(address, source.nbytes)[:] = self.view(source.address, source.nbytes)
+    def upload(self, source: HostBuffer, address: int, stream: Stream, nbytes: int | None = None) -> None:
+        count = source.nbytes if nbytes is None else nbytes
 
-        spans = [(source.address, source.nbytes)], [(address, source.nbytes)]
+        def copy() -> None:
+            self.view(address, count)[:] = self.view(source.address, count)
+
+        spans = [(source.address, count)], [(address, count)]
         self.enqueue(stream, Work("upload", *spans, copy))
 
     def download_rows(self, address: int, target: HostBuffer, place: Rectangle, stream: Stream) -> None:
-        packed = place.rows * place.row_bytes
+        extent = (place.rows - 1) * place.source_pitch + place.row_bytes
 
         def copy() -> None:
-            rows = self.view(address, packed).reshape(place.rows, place.row_bytes)
+            source = self.view(address, extent)
             into = self.view(target.address + place.offset, place.extent)
-            for index, row in enumerate(rows):
+            for index in range(place.rows):
+                row = source[index * place.source_pitch :][: place.row_bytes]
                 into[index * place.pitch : index * place.pitch + place.row_bytes] = row
 
         start = target.address + place.offset
         lines = [(start + index * place.pitch, place.row_bytes) for index in range(place.rows)]
-        self.enqueue(stream, Work("download", [(address, packed)], lines, copy))
+        self.enqueue(stream, Work("download", [(address, extent)], lines, copy))
 
     def launch(self, handle: int, work: Work) -> None:
         """Enqueue a kernel's or an engine's work on the stream with this handle."""

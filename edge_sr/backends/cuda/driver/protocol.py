@@ -1,7 +1,7 @@
 """What the GPU runner asks of a driver: memory, streams, events, copies and captured graphs.
 
-One protocol with two implementations, pycuda's (``cuda_pycuda``) and a checking one in host memory
-(``cuda_fake``). The work that a TensorRT engine enqueues goes past it, on ``Stream.handle``.
+One protocol with two implementations, pycuda's and a checking one in host memory
+(the tests'). The work that a TensorRT engine enqueues goes past it, on ``Stream.handle``.
 Sizes are bytes, addresses are the device's.
 """
 
@@ -99,19 +99,23 @@ class Driver(Protocol):
 
     def allocate_host(self, shape: tuple[int, ...], dtype: Any, mapped: bool) -> HostBuffer: ...
 
-    def stream(self) -> Stream: ...
+    def stream(self) -> Stream:
+        """A stream that neither waits for the legacy default stream nor is waited for by it."""
 
     def event(self) -> Event: ...
 
-    def upload(self, source: HostBuffer, address: int, stream: Stream) -> None:
-        """Copy a whole host buffer to ``address``; its array stays as it is until the stream gets there."""
+    def upload(self, source: HostBuffer, address: int, stream: Stream, nbytes: int | None = None) -> None:
+        """Copy a host buffer, or its first ``nbytes``, to ``address``; it must stay as it is until then."""
 
     def download_rows(self, address: int, target: HostBuffer, place: Rectangle, stream: Stream) -> None:
-        """Copy packed rows at ``address`` into a rectangle of the host buffer's bytes."""
+        """Copy rows from ``address`` on into a rectangle of the host buffer's bytes."""
 
-    def begin_capture(self, stream: Stream) -> None: ...
+    def begin_capture(self, stream: Stream) -> None:
+        """What is enqueued on the stream from now on goes into a graph, and is not run."""
 
-    def end_capture(self, stream: Stream) -> Graph: ...
+    def end_capture(self, stream: Stream) -> Graph:
+        """The graph; ``DeviceError`` when something that was enqueued cannot be captured. The stream is free again
+        in either case."""
 
     def memory(self) -> tuple[int, int]:
         """Free and total device memory in bytes."""
@@ -120,10 +124,16 @@ class Driver(Protocol):
 
 
 class Rectangle:
-    """``rows`` rows of ``row_bytes`` bytes, the first at ``offset``, each ``pitch`` bytes after the last."""
+    """``rows`` rows of ``row_bytes`` bytes, the first at ``offset``, each ``pitch`` bytes after the last.
 
-    def __init__(self, offset: int, row_bytes: int, rows: int, pitch: int) -> None:
+    They come from rows that are ``source_pitch`` bytes apart, by default packed.
+    """
+
+    def __init__(
+        self, offset: int, row_bytes: int, rows: int, pitch: int, source_pitch: int | None = None
+    ) -> None:
         self.offset, self.row_bytes, self.rows, self.pitch = offset, row_bytes, rows, pitch
+        self.source_pitch = row_bytes if source_pitch is None else source_pitch
 
     @property
     def extent(self) -> int:

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.cuda.driver.protocol import Buffer, Event, Graph, HostBuffer, Rectangle, Stream
 from edge_sr.errors import DeviceError, MemoryLimitError, MissingError
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.optional import require
+
+# CU_STREAM_NON_BLOCKING: other code's work on the legacy default stream would break a capture.
+NON_BLOCKING = 1
 
 
 class PycudaBuffer:
@@ -117,19 +121,20 @@ class PycudaDriver:
             return PycudaHostBuffer(self._cuda.pagelocked_empty(shape, dtype, mem_flags=flags), mapped)
 
     def stream(self) -> Stream:
-        return PycudaStream(self._cuda.Stream())
+        return PycudaStream(self._cuda.Stream(NON_BLOCKING))
 
     def event(self) -> Event:
         return PycudaEvent(self._cuda.Event())
 
-    def upload(self, source: HostBuffer, address: int, stream: Stream) -> None:
-        self._cuda.memcpy_htod_async(address, source.array, cast(PycudaStream, stream).stream)
+    def upload(self, source: HostBuffer, address: int, stream: Stream, nbytes: int | None = None) -> None:
+        content = source.array.reshape(-1).view(np.uint8)[:nbytes]
+        self._cuda.memcpy_htod_async(address, content, cast(PycudaStream, stream).stream)
 
     def download_rows(self, address: int, target: HostBuffer, place: Rectangle, stream: Stream) -> None:
         copy = self._cuda.Memcpy2D()
         copy.set_src_device(address)
         copy.set_dst_host(target.array)
-        copy.src_pitch, copy.dst_pitch = place.row_bytes, place.pitch
+        copy.src_pitch, copy.dst_pitch = place.source_pitch, place.pitch
         copy.dst_y, copy.dst_x_in_bytes = divmod(place.offset, place.pitch)
         copy.width_in_bytes, copy.height = place.row_bytes, place.rows
         copy(cast(PycudaStream, stream).stream)

@@ -1,4 +1,4 @@
-"""Which engine of the cache a frame gets: one of exactly this graph, TensorRT, device and size, or a command."""
+"""Which engine of the store a frame gets: one of exactly this graph, TensorRT, device and size, or a command."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from support.tiny_bundle import write_network
 
-from edge_sr.backends.tensorrt.open import EngineShelf, NetworkShelf
+from edge_sr.backends.base import RunnerConfig
+from edge_sr.backends.tensorrt.engines import NetworkEngines, OpenEngines, PairEngines
 from edge_sr.bundle import Bundle
 from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.interface.loader import Flavour
-from edge_sr.engines.store.cache import SCHEMA, Engine, EngineCache
 from edge_sr.engines.store.identity import EngineKey, EngineManifest
+from edge_sr.engines.store.store import SCHEMA, EngineFile, EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError
 from edge_sr.machine.gpu import Gpu
@@ -28,12 +29,12 @@ FRAME = {"image": (1, 48, 64, 3)}
 @pytest.fixture(autouse=True)
 def _release(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_sr.engines.interface.loader.installed_version", lambda _: "1.0")
-    monkeypatch.setattr(EngineShelf, "_open", lambda _, file: file)
+    monkeypatch.setattr(OpenEngines, "_open", lambda _, file: file)
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> EngineCache:
-    return EngineCache(tmp_path / "engines")
+def engine_store(tmp_path: Path) -> EngineStore:
+    return EngineStore(tmp_path / "engines")
 
 
 def keys(bundle: Bundle, **sizes: Any) -> list[EngineKey]:
@@ -42,34 +43,34 @@ def keys(bundle: Bundle, **sizes: Any) -> list[EngineKey]:
     return engine_keys(request, Workplace(Flavour.RTX, "1.0", None))
 
 
-def store(cache: EngineCache, *all_keys: EngineKey) -> list[Engine]:
+def store(engine_store: EngineStore, *all_keys: EngineKey) -> list[EngineFile]:
     checksum = hashlib.sha256(b"engine").hexdigest()
     moment = "2026-01-01T00:00:00+00:00"
     return [
-        cache.store(EngineManifest(SCHEMA, k, checksum, 6, 0.1, (), (), moment), b"engine", "")
+        engine_store.store(EngineManifest(SCHEMA, k, checksum, 6, 0.1, (), (), moment), b"engine", "")
         for k in all_keys
     ]
 
 
-def shelf(bundle: Bundle, cache: EngineCache, flavour: Flavour = Flavour.RTX) -> EngineShelf:
-    return EngineShelf(bundle, "fp16", "uint8", flavour, GPU, cache)
+def engines(bundle: Bundle, store: EngineStore, flavour: Flavour = Flavour.RTX) -> PairEngines:
+    return PairEngines(RunnerConfig(bundle, "fp16"), flavour, GPU, store)
 
 
-def test_a_fixed_size_is_taken_before_a_range(nano: Bundle, cache: EngineCache) -> None:
-    ranged = store(cache, *keys(nano, max_size=(128, 96)))
-    fixed = store(cache, *keys(nano, sizes=((64, 48),)))
-    here = shelf(nano, cache)
+def test_a_fixed_size_is_taken_before_a_range(nano: Bundle, engine_store: EngineStore) -> None:
+    ranged = store(engine_store, *keys(nano, max_size=(128, 96)))
+    fixed = store(engine_store, *keys(nano, sizes=((64, 48),)))
+    here = engines(nano, engine_store)
     here.open_for((1, 48, 64, 3))
     assert here.used == {"encoder": fixed[0], "decoder": fixed[1]}
     here.open_for((1, 50, 60, 3))
     assert here.used == {"encoder": ranged[0], "decoder": ranged[1]}
 
 
-def test_an_encoder_built_for_dla_is_taken_before_the_gpus(nano: Bundle, cache: EngineCache) -> None:
+def test_an_encoder_built_for_dla_is_taken_before_the_gpus(nano: Bundle, engine_store: EngineStore) -> None:
     key = dataclasses.replace(keys(nano, sizes=((64, 48),))[0], flavour="tensorrt", gpu=GPU.name)
     on_dla = dataclasses.replace(key, settings=dataclasses.replace(key.settings, dla_core=0))
-    _, wanted = store(cache, key, on_dla)
-    here = shelf(nano, cache, Flavour.TENSORRT)
+    _, wanted = store(engine_store, key, on_dla)
+    here = engines(nano, engine_store, Flavour.TENSORRT)
     here.find("encoder", FRAME)
     assert here.used["encoder"] == wanted
 
@@ -86,19 +87,21 @@ def test_an_encoder_built_for_dla_is_taken_before_the_gpus(nano: Bundle, cache: 
     ],
 )
 def test_an_engine_that_differs_in_anything_is_not_taken(
-    nano: Bundle, cache: EngineCache, change: dict[str, Any]
+    nano: Bundle, engine_store: EngineStore, change: dict[str, Any]
 ) -> None:
-    store(cache, dataclasses.replace(keys(nano, sizes=((64, 48),))[0], **change))
+    store(engine_store, dataclasses.replace(keys(nano, sizes=((64, 48),))[0], **change))
     with pytest.raises(
         MissingError, match="edge-sr build diinn-nano --target auto --precision fp16 --sizes 64x48"
     ):
-        shelf(nano, cache).find("encoder", FRAME)
+        engines(nano, engine_store).find("encoder", FRAME)
 
 
-def test_an_engine_of_tensorrt_belongs_to_the_gpu_it_was_built_on(nano: Bundle, cache: EngineCache) -> None:
+def test_an_engine_of_tensorrt_belongs_to_the_gpu_it_was_built_on(
+    nano: Bundle, engine_store: EngineStore
+) -> None:
     key = dataclasses.replace(keys(nano, sizes=((64, 48),))[0], flavour="tensorrt", gpu=GPU.name)
-    (own,) = store(cache, key)
-    here = shelf(nano, cache, Flavour.TENSORRT)
+    (own,) = store(engine_store, key)
+    here = engines(nano, engine_store, Flavour.TENSORRT)
     here.find("encoder", FRAME)
     assert here.used["encoder"] == own
     here.gpu = dataclasses.replace(GPU, name="NVIDIA GeForce RTX 4070")
@@ -106,44 +109,44 @@ def test_an_engine_of_tensorrt_belongs_to_the_gpu_it_was_built_on(nano: Bundle, 
         here.find("encoder", FRAME)
 
 
-def test_a_size_that_nobody_built_names_the_command(nano: Bundle, cache: EngineCache) -> None:
-    store(cache, *keys(nano, sizes=((64, 48),)))
+def test_a_size_that_nobody_built_names_the_command(nano: Bundle, engine_store: EngineStore) -> None:
+    store(engine_store, *keys(nano, sizes=((64, 48),)))
     with pytest.raises(MissingError, match="--sizes 854x480"):
-        shelf(nano, cache).find("encoder", {"image": (1, 480, 854, 3)})
+        engines(nano, engine_store).find("encoder", {"image": (1, 480, 854, 3)})
 
 
 def test_the_command_names_the_folder_of_a_bundle_that_is_not_shipped(
-    nano: Bundle, cache: EngineCache, tmp_path: Path
+    nano: Bundle, engine_store: EngineStore, tmp_path: Path
 ) -> None:
     moved = dataclasses.replace(nano, path=tmp_path / "my film")
     with pytest.raises(MissingError, match=r"edge-sr build '.*/my film' --target auto"):
-        shelf(moved, cache).find("encoder", FRAME)
+        engines(moved, engine_store).find("encoder", FRAME)
 
 
-def test_a_manifest_that_was_changed_is_passed_over(nano: Bundle, cache: EngineCache) -> None:
-    (engine, _) = store(cache, *keys(nano, sizes=((64, 48),)))
+def test_a_manifest_that_was_changed_is_passed_over(nano: Bundle, engine_store: EngineStore) -> None:
+    (engine, _) = store(engine_store, *keys(nano, sizes=((64, 48),)))
     manifest = engine.path.with_suffix(".json")
     manifest.write_text(manifest.read_text().replace("fp16", "fp32"))
     with pytest.raises(MissingError):
-        shelf(nano, cache).find("encoder", FRAME)
+        engines(nano, engine_store).find("encoder", FRAME)
 
 
 def test_an_engine_that_was_changed_is_an_error_before_tensorrt_reads_it(
-    nano: Bundle, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+    nano: Bundle, engine_store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
     monkeypatch.setattr("edge_sr.engines.interface.loader.installed_version", lambda _: "1.0")
     monkeypatch.setattr("edge_sr.engines.interface.loader.load", lambda _: None)
-    (engine, _) = store(cache, *keys(nano, sizes=((64, 48),)))
+    (engine, _) = store(engine_store, *keys(nano, sizes=((64, 48),)))
     engine.path.write_bytes(b"enginE")
     with pytest.raises(EngineError, match="not what was built"):
-        shelf(nano, cache).find("encoder", FRAME)
+        engines(nano, engine_store).find("encoder", FRAME)
 
 
-def test_a_precision_that_the_bundle_lacks(nano: Bundle, cache: EngineCache) -> None:
-    here = dataclasses.replace(shelf(nano, cache), precision="int4")
+def test_a_precision_that_the_bundle_lacks(nano: Bundle, engine_store: EngineStore) -> None:
+    unknown: Any = "int4"
     with pytest.raises(BundleError, match="in int4"):
-        here.find("encoder", FRAME)
+        PairEngines(RunnerConfig(nano, unknown), Flavour.RTX, GPU, engine_store).find("encoder", FRAME)
 
 
 @pytest.fixture
@@ -152,12 +155,12 @@ def network(tmp_path: Path) -> Bundle:
 
 
 def test_a_network_goes_through_the_engine_that_takes_most_of_a_picture(
-    network: Bundle, cache: EngineCache
+    network: Bundle, engine_store: EngineStore
 ) -> None:
-    (ranged,) = store(cache, *keys(network, max_size=(128, 96)))
-    (fixed,) = store(cache, *keys(network, sizes=((64, 48),)))
-    (large,) = store(cache, *keys(network, sizes=((256, 192),)))
-    here = NetworkShelf(network, "fp32", "uint8", Flavour.RTX, GPU, cache)
+    (ranged,) = store(engine_store, *keys(network, max_size=(128, 96)))
+    (fixed,) = store(engine_store, *keys(network, sizes=((64, 48),)))
+    (large,) = store(engine_store, *keys(network, sizes=((256, 192),)))
+    here = NetworkEngines(RunnerConfig(network, "fp32"), Flavour.RTX, GPU, engine_store)
     for size, wanted, window in [
         ((64, 48), fixed, (64, 48)),
         ((70, 48), ranged, (70, 48)),
@@ -168,11 +171,11 @@ def test_a_network_goes_through_the_engine_that_takes_most_of_a_picture(
         assert here.used == {"network": wanted}
 
 
-def test_a_network_that_nobody_built_names_the_command(network: Bundle, cache: EngineCache) -> None:
-    store(cache, *keys(network, sizes=((256, 192),)))
-    here = NetworkShelf(network, "fp32", "uint8", Flavour.RTX, GPU, cache)
+def test_a_network_that_nobody_built_names_the_command(network: Bundle, engine_store: EngineStore) -> None:
+    store(engine_store, *keys(network, sizes=((256, 192),)))
+    here = NetworkEngines(RunnerConfig(network, "fp32"), Flavour.RTX, GPU, engine_store)
     command = f"edge-sr build {network.path} --target auto --precision fp32 --sizes 200x100"
     with pytest.raises(MissingError, match=re.escape(command)):
         here.open_for((1, 100, 200, 3))
     with pytest.raises(MissingError, match=re.escape(command + " --depth 10")):
-        dataclasses.replace(here, io="float").open_for((1, 100, 200, 3))
+        dataclasses.replace(here, config=RunnerConfig(network, "fp32", "float")).open_for((1, 100, 200, 3))

@@ -1,4 +1,4 @@
-"""The engine cache: engines under names made from all their inputs, manifest and log beside.
+"""The engine store: engines under names made from all their inputs, manifest and log beside.
 
     NAME.engine   TensorRT's bytes
     NAME.json     the manifest, with a digest of itself and of the engine
@@ -28,12 +28,12 @@ from edge_sr.json_file import read_json, read_regular
 from edge_sr.machine.cache import engines_folder
 from edge_sr.spec import from_mapping
 
-SCHEMA = 1
+SCHEMA = 2
 MOST_MANIFEST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Engine:
+class EngineFile:
     """One engine on disk, whose manifest has been checked; ``read`` checks and returns its bytes."""
 
     path: Path
@@ -57,8 +57,8 @@ class Engine:
 _REBUILD = "edge-sr build makes it again, edge-sr engines prune removes it"
 
 
-class EngineCache:
-    """The cache in one folder; raises ``EngineError`` when the folder is open to others."""
+class EngineStore:
+    """The store in one folder; raises ``EngineError`` when the folder is open to others."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = open_folder(folder or engines_folder())
@@ -75,8 +75,9 @@ class EngineCache:
         """Whether another process is building that engine now."""
         return is_held(self.folder / "locks" / f"{name}.lock")
 
-    def find(self, key: EngineKey) -> Engine | None:
-        """The sound engine for exactly these inputs, or ``None``: absent and damaged are both built again."""
+    def find(self, key: EngineKey) -> EngineFile | None:
+        """The sound engine for exactly these inputs, or ``None``: what is absent, damaged, or was seen to compute
+        wrong pictures is built again."""
         path = self.path(key)
         try:
             engine = self.open(path)
@@ -85,30 +86,32 @@ class EngineCache:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
-        return engine if engine.manifest.key == key else None
+        proof = engine.manifest.proof
+        wanted = engine.manifest.key == key and (proof is None or proof.passed)
+        return engine if wanted else None
 
-    def open(self, path: Path) -> Engine:
+    def open(self, path: Path) -> EngineFile:
         """The engine whose file is ``path``; ``EngineError`` says what is wrong with its manifest."""
         require_private(self.folder)
         manifest = read_manifest(path.with_suffix(".json"))
         if manifest.key.name != path.stem:
             raise EngineError(f"engine {path} carries the manifest of {manifest.key.name}; {_REBUILD}")
-        return Engine(path, manifest)
+        return EngineFile(path, manifest)
 
-    def store(self, manifest: EngineManifest, data: bytes, log: str) -> Engine:
+    def store(self, manifest: EngineManifest, data: bytes, log: str) -> EngineFile:
         """Put an engine in place: engine and log first, the manifest last, so that a torn one has none."""
         path = self.path(manifest.key)
         path.with_suffix(".json").unlink(missing_ok=True)
         write_private(path.with_suffix(".log"), log.encode())
         write_private(path, data)
         write_manifest(path.with_suffix(".json"), manifest)
-        return Engine(path, manifest)
+        return EngineFile(path, manifest)
 
-    def prove(self, engine: Engine, proof: Proof) -> Engine:
-        """Keep what the engine's first run on this device came to."""
+    def keep_proof(self, engine: EngineFile, proof: Proof) -> EngineFile:
+        """Keep what the engine's first runs on this device came to."""
         manifest = replace(engine.manifest, proof=proof)
         write_manifest(engine.path.with_suffix(".json"), manifest)
-        return Engine(engine.path, manifest)
+        return EngineFile(engine.path, manifest)
 
     def paths(self) -> list[Path]:
         """Every engine file, sound or not, and the place of every one that a killed builder left unfinished."""
@@ -118,7 +121,7 @@ class EngineCache:
         ]
         return sorted({path.with_suffix(".engine") for path in (*whole, *unfinished)})
 
-    def check(self) -> Iterator[tuple[Path, Engine | None, str]]:
+    def check(self) -> Iterator[tuple[Path, EngineFile | None, str]]:
         """Each engine with what is wrong with it, empty when sound."""
         for path in self.paths():
             try:

@@ -1,0 +1,1 @@
+"""The first run of engines on a device, compared with ONNX Runtime."""

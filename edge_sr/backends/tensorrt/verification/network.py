@@ -1,0 +1,98 @@
+"""The engine of a network of one graph, verified in the very windows that pictures are cut into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.backends.base import Result, RunnerConfig
+from edge_sr.backends.onnxruntime.runner import OnnxEncoder
+from edge_sr.backends.tensorrt.network import TensorRTNetwork
+from edge_sr.backends.tensorrt.verification.verified import (
+    CORNER_SIDE,
+    Trial,
+    Verified,
+    built_in_picture,
+    flattened,
+    trial,
+)
+from edge_sr.bundle import Bundle
+from edge_sr.engines.store.identity import Shape
+from edge_sr.tensors import Frame, Image
+
+Corner = tuple[slice, slice]
+
+
+class VerifiedNetwork(Verified[TensorRTNetwork]):
+    """A ``TensorRTNetwork`` that verifies its engine."""
+
+    def encode(self, image: Image) -> Image:
+        self._verify_at(image.shape)
+        return self._inner.encode(image)
+
+    def stream(self, frames: Iterable[Frame]) -> Iterator[Result]:
+        """As ``TensorRTNetwork.stream``."""
+
+        def verified() -> Iterator[Frame]:
+            for frame in frames:
+                self._verify_at((1, *frame.shape))
+                yield frame
+
+        return self._inner.stream(verified())
+
+    def _verify_at(self, image: Shape) -> None:
+        if image in self._seen:
+            return
+        window = self._open_for(image)
+        self._verify(f"{window[2]}x{window[1]}", lambda: self._try_engine(window))
+        self._seen.add(image)
+
+    def _try_engine(self, window: Shape) -> Trial:
+        """A whole window on the device, and on the CPU its first and its last corner."""
+        config = self._engines.config
+        picture, scale = built_in_picture(window, config.sample_type), config.bundle.description.scale
+        corners = list(_corners(window, -(-CORNER_SIDE // scale)))
+
+        def on_device() -> NDArray[Any]:
+            frame = self._inner.encode(picture)[0]
+            return flattened([frame[_scaled(rows, scale), _scaled(cols, scale)] for rows, cols in corners])
+
+        def on_cpu() -> NDArray[Any]:
+            network = OnnxEncoder(RunnerConfig(config.bundle, "fp32", config.sample_type), "network")
+            return flattened([_on_cpu(network, config.bundle, picture, corner) for corner in corners])
+
+        return trial(on_device, on_cpu)
+
+
+def _corners(window: Shape, side: int) -> Iterator[Corner]:
+    _, height, width, _ = window
+    yield slice(0, min(height, side)), slice(0, min(width, side))
+    yield slice(max(0, height - side), height), slice(max(0, width - side), width)
+
+
+def _scaled(span: slice, scale: int) -> slice:
+    return slice(scale * span.start, scale * span.stop)
+
+
+def _on_cpu(network: OnnxEncoder, bundle: Bundle, picture: Image, corner: Corner) -> Image:
+    """The result for one corner, from as much of the picture as it depends on."""
+    description = bundle.description
+    spans = [
+        _widened(span, picture.shape[axis], None if description.whole_frames else description.radius)
+        for axis, span in enumerate(corner, 1)
+    ]
+    part = np.ascontiguousarray(picture[:, spans[0], spans[1]])
+    rows, cols = (
+        slice(description.scale * (span.start - wide.start), description.scale * (span.stop - wide.start))
+        for span, wide in zip(corner, spans, strict=True)
+    )
+    return network.encode(part)[:, rows, cols]
+
+
+def _widened(span: slice, length: int, reach: int | None) -> slice:
+    if reach is None:
+        return slice(0, length)
+    return slice(max(0, span.start - reach), min(length, span.stop + reach))

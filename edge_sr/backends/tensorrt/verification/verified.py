@@ -1,0 +1,186 @@
+"""The first run of engines on a device, held against ONNX Runtime on a picture that comes with the package.
+
+TensorRT has compiled graphs to wrong results without a word, and dynamic shapes to wrong results in some of them
+(NVIDIA/TensorRT #4330, #4419). So before engines compute in shapes that are new to this device and driver, their
+result for the built-in picture, in just these shapes, is compared with the FP32 graphs on the CPU. The outcome is
+kept beside the engines.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.backends.base import DeviceNetwork, Runner, RunnerConfig
+from edge_sr.backends.cuda.driver.protocol import Driver
+from edge_sr.engines.store.identity import Proof, Shape
+from edge_sr.engines.store.store import EngineFile, EngineStore
+from edge_sr.errors import EngineError
+from edge_sr.kinds import Role, SampleType
+from edge_sr.machine.gpu import Gpu
+from edge_sr.tensors import Image, reference_card
+
+LEAST_DB = 50.0
+INT8_MARGIN_DB = 0.5
+
+# Output pixels a side, in two corners, that the CPU computes: verifying must not take longer than the film.
+CORNER_SIDE = 96
+# Shapes that are verified and remembered; a live picture has no end of them, and so many tell enough.
+MOST_SHAPES = 64
+
+Inner = TypeVar("Inner", bound=Runner | DeviceNetwork)
+
+
+class Engines(Protocol):
+    """What verifying needs to know of the engines in use."""
+
+    config: RunnerConfig
+    gpu: Gpu
+    store: EngineStore
+    used: dict[Role, EngineFile]
+
+    def open_for(self, image: Shape) -> Shape:
+        """Find the engines for pictures of this shape, so that ``used`` names them; what shape they are given."""
+
+    def close(self) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """Engines' result for the built-in picture, the CPU's, and what the engines took once they were warm."""
+
+    result: NDArray[Any]
+    reference: NDArray[Any]
+    milliseconds: float
+
+
+def trial(on_device: Callable[[], NDArray[Any]], on_cpu: Callable[[], NDArray[Any]]) -> Trial:
+    """The second run on the device counts: a graph is captured in it where there are graphs."""
+    on_device()
+    began = time.perf_counter()
+    result = on_device()
+    milliseconds = 1000 * (time.perf_counter() - began)
+    return Trial(result, on_cpu(), milliseconds)
+
+
+class Verified(Generic[Inner], abc.ABC):
+    """Verifies engines before they compute in new shapes; what it wraps computes the pictures.
+
+    Raises ``EngineError`` for engines that failed, now or at an earlier run on this device.
+    """
+
+    def __init__(self, inner: Inner, engines: Engines, driver: Driver) -> None:
+        self.backend = inner.backend
+        self._inner, self._engines, self._driver = inner, engines, driver
+        self._seen: set[Hashable] = set()
+
+    @property
+    def device_bytes(self) -> int:
+        return self._inner.device_bytes or 0
+
+    def _open_for(self, image: Shape) -> Shape:
+        """What the engines for such pictures are given; ``EngineError`` when one of them is known to be wrong."""
+        with self._driver.entered():
+            given = self._engines.open_for(image)
+        for file in self._engines.used.values():
+            require_passed(file)
+        return given
+
+    def _verify(self, shapes: str, attempt: Callable[[], Trial]) -> None:
+        """Try the engines in use in ``shapes``, unless this device and driver have."""
+        engines = self._engines
+        if not all(_known(file, engines.gpu, shapes) for file in engines.used.values()):
+            tried = attempt()
+            for role, file in engines.used.items():
+                engines.used[role] = engines.store.keep_proof(file, _proof(engines, file, shapes, tried))
+        for file in engines.used.values():
+            require_passed(file)
+
+    def close(self) -> None:
+        self._inner.close()
+        with self._driver.entered():
+            self._engines.close()
+        self._driver.close()
+
+
+def _same_device(proof: Proof, gpu: Gpu) -> bool:
+    return (proof.device, proof.driver) == (gpu.identity, gpu.driver_cuda)
+
+
+def _known(file: EngineFile, gpu: Gpu, shapes: str) -> bool:
+    proof = file.manifest.proof
+    if proof is None or not _same_device(proof, gpu):
+        return False
+    return shapes in proof.shapes or len(proof.shapes) >= MOST_SHAPES
+
+
+def _proof(engines: Engines, file: EngineFile, shapes: str, tried: Trial) -> Proof:
+    """The worst of what was seen on this device so far."""
+    key, earlier = file.manifest.key, file.manifest.proof
+    psnr, levels = difference(tried.result, tried.reference)
+    found = Proof(
+        psnr_db=round(min(psnr, 200.0), 2),
+        largest_level=levels,
+        milliseconds=round(tried.milliseconds, 2),
+        device=engines.gpu.identity,
+        driver=engines.gpu.driver_cuda,
+        flavour=key.flavour,
+        version=key.version,
+        passed=psnr >= required_db(engines.config),
+        shapes=(shapes,),
+    )
+    if earlier is None or not _same_device(earlier, engines.gpu):
+        return found
+    return dataclasses.replace(
+        found,
+        psnr_db=min(found.psnr_db, earlier.psnr_db),
+        largest_level=max(found.largest_level, earlier.largest_level),
+        passed=found.passed and earlier.passed,
+        shapes=tuple(dict.fromkeys([*earlier.shapes, shapes])),
+    )
+
+
+def require_passed(file: EngineFile) -> None:
+    """``EngineError`` for an engine whose verification failed."""
+    proof = file.manifest.proof
+    if proof is not None and not proof.passed:
+        raise EngineError(
+            f"engine {file.path.name} computes wrong pictures ({proof.psnr_db} dB from ONNX Runtime on "
+            f"{proof.device}); use --backend onnxruntime, or build it anew with edge-sr build, best with another "
+            "TensorRT"
+        )
+
+
+def required_db(config: RunnerConfig) -> float:
+    """50 dB, or for INT8 what the bundle states for it less half a dB."""
+    graph = config.find("decoder") or config.find("network")
+    if config.precision != "int8" or graph is None or graph.psnr_db is None:
+        return LEAST_DB
+    return graph.psnr_db - INT8_MARGIN_DB
+
+
+def difference(result: NDArray[Any], reference: NDArray[Any]) -> tuple[float, int]:
+    """PSNR in dB over all values, infinite when equal, and the largest difference in 8-bit levels."""
+    unit = 1.0 if reference.dtype == np.uint8 else 255.0
+    error = unit * (result.astype(np.float64) - reference.astype(np.float64))
+    mean = float(np.square(error).mean())
+    psnr = math.inf if mean == 0 else 10 * math.log10(255.0**2 / mean)
+    return (psnr, round(float(np.abs(error).max()))) if math.isfinite(mean) else (0.0, 255)
+
+
+def built_in_picture(shape: Shape, sample_type: SampleType) -> Image:
+    """The package's test picture as ``1 x h x w x 3`` of this shape."""
+    card = reference_card(shape[2], shape[1])[None]
+    return card if sample_type == "uint8" else card.astype(np.float32) / np.float32(255)
+
+
+def flattened(parts: list[Image]) -> NDArray[Any]:
+    """Several parts of a picture as one list of values."""
+    return np.concatenate([part.reshape(-1) for part in parts])

@@ -1,0 +1,175 @@
+"""Who may use an ``Upscaler`` and when: one thread at a time, never after its end, types that fit."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_sr.bundle import Bundle
+from edge_sr.errors import EdgeSRError, LifetimeError, OptionError
+from edge_sr.upscaler import Upscaler
+
+
+@pytest.fixture
+def up(nano: Bundle) -> Iterator[Upscaler]:
+    with Upscaler(nano, backend="onnxruntime", precision="fp32", threads=1) as upscaler:
+        yield upscaler
+
+
+def test_a_closed_one_says_so_and_stays_closed(up: Upscaler, picture: np.ndarray) -> None:
+    encoded = up.encode(picture)
+    up.close()
+    up.close()
+    uses: list[Callable[[], Any]] = [
+        lambda: up(picture, scale=2),
+        lambda: up.decode(encoded, scale=2),
+        lambda: up.encode(picture),
+        lambda: next(up.stream([picture], size=(74, 58))),
+    ]
+    for use in uses:
+        with pytest.raises(LifetimeError, match="was closed: open another"):
+            use()
+    assert (up.backend, up.precision, up.model) == ("onnxruntime", "fp32", "diinn-nano")
+
+
+class Waiting:
+    """Frames for a stream, the second of which comes when it is let go."""
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self.picture, self.asked, self.go = picture, threading.Event(), threading.Event()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        yield self.picture
+        self.asked.set()
+        assert self.go.wait(30)
+        yield self.picture
+
+
+@pytest.fixture
+def busy(up: Upscaler, picture: np.ndarray) -> Iterator[Waiting]:
+    """While a thread is in the middle of ``up``'s work."""
+    frames, results = Waiting(picture), list[Any]()
+    thread = threading.Thread(target=lambda: results.extend(up.stream(frames, size=(74, 58))))
+    thread.start()
+    assert frames.asked.wait(30)
+    yield frames
+    frames.go.set()
+    thread.join()
+    assert len(results) >= 1
+
+
+@pytest.mark.usefixtures("busy")
+def test_another_thread_is_told_to_open_its_own(up: Upscaler, picture: np.ndarray) -> None:
+    with pytest.raises(LifetimeError, match="for another thread: open one for each thread"):
+        up(picture, scale=2)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_closing_waits_for_what_runs(up: Upscaler, busy: Waiting) -> None:
+    closing = threading.Thread(target=up.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive()
+    busy.go.set()
+    closing.join(30)
+    assert not closing.is_alive()
+
+
+def test_threads_may_take_turns(up: Upscaler, picture: np.ndarray) -> None:
+    wanted, found = up(picture, scale=2), list[np.ndarray]()
+    for _ in range(3):
+        thread = threading.Thread(target=lambda: found.append(up(picture, scale=2)))
+        thread.start()
+        thread.join()
+    assert len(found) == 3 and all(np.array_equal(one, wanted) for one in found)
+
+
+def test_nothing_else_is_computed_while_a_stream_is_under_way(up: Upscaler, picture: np.ndarray) -> None:
+    stream = up.stream([picture] * 3, size=(74, 58))
+    next(stream)
+    with pytest.raises(LifetimeError, match="finish it or close it first"):
+        up(picture, scale=2)
+    with pytest.raises(LifetimeError, match="finish it or close it first"):
+        next(up.stream([picture], size=(74, 58)))
+    stream.close()
+    assert up(picture, scale=2).shape == (58, 74, 3)
+
+
+def test_a_stream_that_outlives_the_upscaler_says_so(nano: Bundle, picture: np.ndarray) -> None:
+    with Upscaler(nano, backend="onnxruntime", precision="fp32", threads=1) as up:
+        stream = up.stream([picture] * 3, size=(74, 58))
+        next(stream)
+    with pytest.raises(LifetimeError, match="was closed"):
+        next(stream)
+    stream.close()
+
+
+def _use_in_child(up: Upscaler, picture: np.ndarray, told: Any) -> None:
+    try:
+        up(picture, scale=2)
+    except LifetimeError as error:
+        told.put(str(error))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_is_told_to_open_its_own(up: Upscaler, picture: np.ndarray) -> None:
+    context = multiprocessing.get_context("fork")
+    told = context.Queue()
+    child = context.Process(target=_use_in_child, args=(up, picture, told))
+    child.start()
+    assert "before the process forked" in told.get(timeout=30)
+    child.join(30)
+    assert child.exitcode == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"size": "74x58"},
+        {"size": (74.5, 58)},
+        {"size": (74, 58, 3)},
+        {"size": (True, 58)},
+        {"scale": [2]},
+        {"scale": "two"},
+        {"height": 58.5},
+        {"height": "58"},
+        {"scale": 2, "region": (0, 0, 8)},
+        {"scale": 2, "region": "0,0,8,8"},
+        {"scale": 2, "region": (0, 0, 8.0, 8)},
+    ],
+    ids=str,
+)
+def test_wrong_types_at_the_door_are_option_errors(
+    up: Upscaler, picture: np.ndarray, options: dict[str, Any]
+) -> None:
+    with pytest.raises(OptionError):
+        up(picture, **options)
+
+
+def test_numpys_integers_are_integers(up: Upscaler, picture: np.ndarray) -> None:
+    size: Any = tuple(np.array([74, 58]))
+    assert up(picture, size=size).shape == (58, 74, 3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"threads": 0},
+        {"threads": 100_000},
+        {"threads": "2"},
+        {"threads": 1.5},
+        {"backend": None},
+        {"precision": 8},
+    ],
+    ids=str,
+)
+def test_wrong_options_of_an_upscaler(nano: Bundle, options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError):
+        Upscaler(nano, **options)
+    with pytest.raises(EdgeSRError):
+        Upscaler(3.5)  # type: ignore[arg-type]
