@@ -1,10 +1,12 @@
-"""VMAF by libvmaf, of the FFmpeg that ``imageio-ffmpeg`` carries. Where that is absent reports go without."""
+"""VMAF and XPSNR, by the FFmpeg that ``imageio-ffmpeg`` carries. Where that is absent reports go without."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +15,12 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 # The planes keep their size, so that colour counts at full resolution in neither picture.
-GRAPH = "[0]format=yuv444p[a];[1]format=yuv444p[b];[a][b]libvmaf=log_fmt=json:log_path=log.json"
+PLANES = "[0]format=yuv444p{a};[1]format=yuv444p{b};"
+VMAF = "{a}{b}libvmaf=log_fmt=json:log_path=log.json"
+GRAPH = PLANES.format(a="[a]", b="[b]") + VMAF.format(a="[a]", b="[b]")
+XPSNR_TOO = PLANES.format(a=",split[a][c]", b=",split[b][d]") + VMAF.format(a="[a]", b="[b]") + ";[c][d]xpsnr"
+# What the filter says at the end: XPSNR  y: 34.1234  u: ...
+LUMA_XPSNR = re.compile(r"XPSNR.*?\by: *([0-9.]+|inf)")
 
 
 def find_ffmpeg() -> str | None:
@@ -29,28 +36,31 @@ def find_ffmpeg() -> str | None:
 
 def vmaf(ffmpeg: str, picture: Picture, original: Picture) -> float | None:
     """0 to 100, libvmaf's built-in model on one frame, so without motion; ``None`` where it refuses the size."""
-    height, width = original.shape[:2]
-    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-i"]
+    return _compared(ffmpeg, GRAPH, [picture], [original]).get("vmaf")
+
+
+def video_scores(ffmpeg: str, film: Sequence[Picture], original: Sequence[Picture]) -> dict[str, float]:
+    """``vmaf``, the mean of the frames, and ``xpsnr`` of luma in dB (Helmrich et al., *XPSNR*, ICASSP 2020).
+
+    What FFmpeg cannot measure is left out: both for frames that libvmaf is too large for.
+    """
+    return _compared(ffmpeg, XPSNR_TOO, film, original)
+
+
+def _compared(
+    ffmpeg: str, graph: str, film: Sequence[Picture], original: Sequence[Picture]
+) -> dict[str, float]:
+    height, width = original[0].shape[:2]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "25", "-i"]
     with tempfile.TemporaryDirectory() as folder:
-        for name, pixels in (("picture", picture), ("original", original)):
-            (Path(folder) / name).write_bytes(np.ascontiguousarray(pixels).tobytes())
-        command = [
-            ffmpeg,
-            "-v",
-            "error",
-            *raw,
-            "picture",
-            *raw,
-            "original",
-            "-lavfi",
-            GRAPH,
-            "-f",
-            "null",
-            "-",
-        ]
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+        for name, frames in (("film", film), ("original", original)):
+            (Path(folder) / name).write_bytes(b"".join(np.ascontiguousarray(f).tobytes() for f in frames))
+        command = [ffmpeg, "-nostdin", "-v", "info", *raw, "film", *raw, "original"]
+        command += ["-lavfi", graph, "-f", "null", "-"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         log = Path(folder) / "log.json"
         if done.returncode or not log.is_file():
-            return None
-        mean: float = json.loads(log.read_text(encoding="utf-8"))["pooled_metrics"]["vmaf"]["mean"]
-        return mean
+            return {}
+        pooled = json.loads(log.read_text(encoding="utf-8"))["pooled_metrics"]
+        xpsnr = LUMA_XPSNR.search(done.stderr)
+        return {"vmaf": pooled["vmaf"]["mean"], **({"xpsnr": float(xpsnr[1])} if xpsnr else {})}

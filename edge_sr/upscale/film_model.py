@@ -10,7 +10,8 @@ from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.video.film.film import FilmInfo
 
 FOR_COMPRESSED_VIDEO = "diinn-edge-video"
-COMPRESSED_QP = 20.0
+# Each on its codec's own scale, as ``FilmInfo.quantiser`` has it.
+COMPRESSED_QP = {"h264": 20.0, "mpeg2video": 6.0, "vp9": 50.0}
 COMPRESSED_BITS_PER_PIXEL = {"hevc": 0.2, "mjpeg": 3.0}
 COMPRESSED, LIGHTLY, UNKNOWN = "compressed video", "lightly compressed video", "compression unknown"
 TITLES = {
@@ -35,8 +36,8 @@ def suited_model(info: FilmInfo) -> tuple[str, str]:
 
 def _compression(info: FilmInfo) -> tuple[str, str]:
     """How far the film is compressed, and the figure that says so."""
-    if info.quantiser is not None:
-        kind = COMPRESSED if info.quantiser >= COMPRESSED_QP else LIGHTLY
+    if info.quantiser is not None and info.codec in COMPRESSED_QP:
+        kind = COMPRESSED if info.quantiser >= COMPRESSED_QP[info.codec] else LIGHTLY
         return kind, f", mean QP {info.quantiser:.0f}"
     bound = COMPRESSED_BITS_PER_PIXEL.get(info.codec)
     if bound is None or info.bits_per_pixel <= 0:

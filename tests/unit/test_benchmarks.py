@@ -16,9 +16,8 @@ from support.scenes import scene
 ROOT = Path(__file__).parents[2]
 
 
-def answer(script: str, *words: str) -> Any:
-    """What a script of ``benchmarks`` prints as JSON."""
-    done = subprocess.run(
+def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / script), *words],
         capture_output=True,
         text=True,
@@ -26,6 +25,11 @@ def answer(script: str, *words: str) -> Any:
         env={"PYTHONPATH": str(ROOT)},
         check=False,
     )
+
+
+def answer(script: str, *words: str) -> Any:
+    """What a script of ``benchmarks`` prints as JSON."""
+    done = run(script, *words)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -75,15 +79,37 @@ def test_int8s_price_is_stated_for_every_scale(tmp_path: Path) -> None:
         assert entry["worst"]["picture"] in ("0.png", "2.png")
 
 
-def test_worn_films_are_compared_with_lanczos(tmp_path: Path) -> None:
+def test_compressed_video_is_compared_with_lanczos(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     (tmp_path / "bunny.mp4").symlink_to(ROOT / "tests" / "samples" / "bunny.mp4")
-    words = [str(tmp_path), "diinn-nano", "diinn-edge-video", "--crf", "30", "--json"]
-    found = answer("worn_films.py", *words)
+    words = [
+        str(tmp_path),
+        "diinn-nano",
+        "diinn-edge-video",
+        "--codecs",
+        "x264",
+        "--qualities",
+        "1",
+        "--json",
+    ]
+    found = answer("compressed_video.py", *words)
     (row,) = found["rows"]
-    assert (row["clip"], row["crf"]) == ("bunny", 30)
-    assert row["diinn-edge-video"]["psnr_y"] > row["lanczos"]["psnr_y"] > 20
+    assert (row["clip"], row["coding"], row["quality"], row["codec"]) == ("bunny", "x264", 18, "h264")
+    assert row["quantiser"] == pytest.approx(18, abs=5)
+    assert row["bits_per_pixel"] > 0
+    network, lanczos = row["diinn-edge-video"], row["lanczos"]
+    assert network["psnr_y"] > lanczos["psnr_y"] > 20
+    assert network["temporal_error"] > 0
+    if lanczos["vmaf"] is not None:
+        assert network["vmaf"] > lanczos["vmaf"]
+        assert network["xpsnr"] > lanczos["xpsnr"] > 20
     assert all(ratio > 0.5 for ratio in found["flicker"]["lanczos"])
+
+
+def test_compressed_video_names_a_codec_it_does_not_know(tmp_path: Path) -> None:
+    done = run("compressed_video.py", str(tmp_path), "--codecs", "theora")
+    assert done.returncode == 2
+    assert "no codec 'theora'" in done.stderr
 
 
 def test_int8s_gain_is_held_against_amdahls_law() -> None:

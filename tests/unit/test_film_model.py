@@ -40,6 +40,25 @@ def test_the_quantiser_of_h264_tells_its_quality(tmp_path: Path, crf: int) -> No
     assert f"mean QP {opened.info.quantiser:.0f}" in why
 
 
+@pytest.mark.parametrize(
+    ("codec", "options", "model"),
+    [
+        ("libvpx-vp9", {"crf": "50", "b": "0"}, FOR_COMPRESSED_VIDEO),
+        ("libvpx-vp9", {"crf": "15", "b": "0"}, "diinn-edge"),
+        ("mpeg2video", {"qmin": "8", "qmax": "8"}, FOR_COMPRESSED_VIDEO),
+        ("mpeg2video", {"qmin": "2", "qmax": "2"}, "diinn-edge"),
+    ],
+)
+def test_vp9_and_mpeg2_tell_their_quantiser_too(
+    tmp_path: Path, codec: str, options: dict[str, str], model: str
+) -> None:
+    with Film(str(film(tmp_path / "film.mkv", codec, **options))) as opened:
+        assert opened.info.quantiser is not None
+        chosen, why = suited_model(opened.info)
+    assert chosen == model
+    assert "mean QP" in why
+
+
 @pytest.mark.parametrize(("crf", "compressed"), [("45", True), ("4", False)])
 def test_hevc_goes_by_its_bits(tmp_path: Path, crf: str, compressed: bool) -> None:
     options = {"crf": crf, "x265-params": "log-level=none"}

@@ -12,6 +12,8 @@ from edge_sr.video.side_data import side_data
 if TYPE_CHECKING:
     import av
 
+# Codecs whose decoders say how coarsely a frame was quantised, when asked to.
+TELL_QUANTISERS = ("h264", "mpeg2video", "vp9")
 # Side data that describes the picture's content and cannot be passed on, by FFmpeg's names.
 NOT_KEPT = {
     "A53_CC": "closed captions",
@@ -31,7 +33,7 @@ class FrameDecoder:
         self.lost: list[str] = []
         self._context.thread_count = threads
         stream.thread_type = "AUTO" if threads > 1 else "NONE"
-        if self._context.codec.canonical_name == "h264":
+        if self._context.codec.canonical_name in TELL_QUANTISERS:
             self._context.options = {"export_side_data": "venc_params"}
 
     @property

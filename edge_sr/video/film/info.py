@@ -41,7 +41,8 @@ class FilmInfo:
     """What the first frame and the headers say. Sizes are ``(width, height)`` in pixels.
 
     ``bits_per_pixel``: what the codec spends on a pixel of a frame, 0 where the headers don't say;
-    ``quantiser``: H.264's of the first frame, mean over its blocks, which is nearly the CRF it was coded at;
+    ``quantiser``: of the first frame on its codec's own scale, where FFmpeg tells: H.264's mean over its blocks, which
+    is nearly the CRF that it was coded at, MPEG-2's (twice the scale of 1 to 31), VP9's (0 to 255);
     ``lost``: a name for each part of the picture that cannot be kept.
     """
 
@@ -82,7 +83,7 @@ def describe(
         container=container.format.name,
         codec=stream.codec_context.codec.canonical_name,
         bits_per_pixel=_bits_per_pixel(container, stream, frame, rate),
-        quantiser=_quantiser(frame),
+        quantiser=_quantiser(frame, stream.codec_context.codec.canonical_name),
         coded_size=(frame.width, frame.height),
         size=orientation.displayed(frame.width, frame.height),
         time_base=Fraction(frame.time_base or stream.time_base or Fraction(1, 1000)),
@@ -129,11 +130,16 @@ def _expected_frames(container: Any, stream: Any, rate: Fraction, excerpt: Excer
     return round(rest * rate)
 
 
-def _quantiser(frame: av.VideoFrame) -> float | None:
-    """Hardware decoders and other codecs than H.264 do not say, nor do frames whose fields were coded apart."""
+def _quantiser(frame: av.VideoFrame, codec: str) -> float | None:
+    """Hardware decoders and most codecs do not say, nor do frames of H.264 whose fields were coded apart."""
     found = side_data(frame).get("VIDEO_ENC_PARAMS")
+    if found is None:
+        return None
+    if codec == "vp9":
+        # VP9 has no macroblocks for a map: this is the frame's own.
+        return float(found.qp)
     try:
-        return None if found is None else float(found.qp_map().mean())
+        return float(found.qp_map().mean())
     except RuntimeError:
         return None
 
