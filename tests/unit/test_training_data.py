@@ -257,7 +257,9 @@ def test_limits_by_steps_and_by_minutes() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "export" / "models").glob("*.toml")), ids=lambda path: path.stem
+    "path",
+    sorted(path for folder in ("models", "gpu") for path in (ROOT / "export" / folder).glob("*.toml")),
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_the_shipped_specs_read_whole(path: Path) -> None:
     spec = load_toml(path, ModelSpec)
