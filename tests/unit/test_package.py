@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import subprocess
 import sys
 import zipfile
@@ -52,13 +51,6 @@ def test_every_error_has_its_place_in_the_tree_and_its_exit_code() -> None:
     for error in error_classes():
         assert error is errors.EdgeSRError or error.exit_code in (2, 3, 4, 5, 130)
         assert error.__name__ in errors.__doc__
-
-
-def test_the_readmes_library_example_runs() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
 
 
 @pytest.mark.slow

@@ -1,0 +1,33 @@
+"""Upscale every image of a folder: python examples/folder.py photos larger --scale 2.7"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from edge_sr import Upscaler
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--scale", default="2")
+    parser.add_argument("--model", default="diinn-edge")
+    asked = parser.parse_args()
+
+    asked.target.mkdir(exist_ok=True)
+    # The network is opened once for all images, whatever their sizes.
+    with Upscaler(asked.model) as up:
+        for path in sorted(asked.source.glob("*.png")):
+            frame = np.asarray(Image.open(path).convert("RGB"))
+            larger = up(frame, scale=asked.scale)
+            Image.fromarray(larger).save(asked.target / path.name)
+            print(f"{path.name}: {larger.shape[1]}x{larger.shape[0]}")
+
+
+if __name__ == "__main__":
+    main()
