@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -215,13 +216,14 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 def _read_pickled(path: Path) -> Any:
     try:
         # A Namespace is plain data; Lightning stores hyperparameters in one when a script passes its arguments on.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+        # PyTorch's own words explain how to load it all the same, and run what is in it.
         raise CheckpointError(
-            f"{path} holds more than plain tensors and was not loaded: {reason}; where a whole module was "
-            "pickled, save its state_dict() with the software that made it"
+            f"{path} holds more than plain tensors and was not loaded: where a whole module was pickled, save its "
+            "state_dict() with the software that made it"
         ) from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
