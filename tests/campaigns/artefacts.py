@@ -26,15 +26,24 @@ VALUES = (
     "-1", "0", "1e400", "nan", "inf", '""', "true", "[]", "{}", "[[[[[[1]]]]]]", "9" * 5000, '"../../etc/passwd"',
     "0.0000001", "1e9", "[1, 2, 3]", '"\\u0000"', "1979-05-27T07:32:00Z", "{a = {a = {a = 1}}}", "[" * 3000,
 )  # fmt: skip
+FLEET = '[[group]]\nbundles = ["diinn-nano"]\ntargets = ["rtx-40"]\nprecisions = ["fp16"]\ndepth = 8\n'
 Words = list[object]
-READERS = ("torch", "onnx", "edge_sr.export.checkpoint", "edge_sr.calibration.calibrate", "edge_sr.training.run")
+READERS = (
+    "torch",
+    "onnx",
+    "edge_sr.export.checkpoint",
+    "edge_sr.calibration.calibrate",
+    "edge_sr.training.run",
+)
 
 
 def setup(seeds: Path) -> None:
     shutil.copytree(ROOT / "edge_sr" / "bundles" / "diinn-nano", seeds / "bundle")
     shutil.copy(ROOT / "export" / "models" / "diinn-nano.toml", seeds / "model.toml")
     shutil.copy(ROOT / "calibration" / "recipes" / "diinn-nano.toml", seeds / "recipe.toml")
-    (seeds / "fleet.toml").write_text('[[group]]\nbundles = ["diinn-nano"]\ntargets = ["rtx-40"]\nprecisions = ["fp16"]\ndepth = 8\n')
+    (seeds / "fleet.toml").write_text(FLEET)
+        '[[group]]\nbundles = ["diinn-nano"]\ntargets = ["rtx-40"]\nprecisions = ["fp16"]\ndepth = 8\n'
+    )
     y, x = np.mgrid[0:24, 0:32]
     Image.fromarray(np.stack([x * 7, y * 9, x + y], -1).astype(np.uint8)).save(seeds / "picture.png")
     weights = ROOT / "export" / "weights" / "diinn-nano.safetensors"
@@ -59,7 +68,16 @@ def work(case: Case) -> Outcome:
 def _upscale(case: Case, bundle: Path, backend: str | None = None) -> Words:
     picture = shutil.copy(case.seeds / "picture.png", case.sandbox.given)
     backend = backend or case.dice.choice(("native", "onnxruntime"))
-    words: Words = ["upscale", picture, "-o", case.sandbox.out / "result.png", "--scale", "1.5", "--model", bundle]
+    words: Words = [
+        "upscale",
+        picture,
+        "-o",
+        case.sandbox.out / "result.png",
+        "--scale",
+        "1.5",
+        "--model",
+        bundle,
+    ]
     return [*words, "--backend", backend, "--precision", "fp32", "--threads", "1"]
 
 
@@ -74,7 +92,9 @@ def _description(case: Case) -> Words:
     if case.dice.random() < 0.3:
         file.write_bytes(mutated(file.read_bytes(), case.dice))
     elif case.dice.random() < 0.1:
-        file.write_text(case.dice.choice(("[" * 100_000, '{"a":' * 50_000, json.dumps(nested(case.dice)), "9" * 9_999)))
+        file.write_text(
+            case.dice.choice(("[" * 100_000, '{"a":' * 50_000, json.dumps(nested(case.dice)), "9" * 9_999))
+        )
     else:
         value = json.loads(file.read_bytes())
         for _ in range(case.dice.choice((1, 1, 3))):
@@ -126,7 +146,9 @@ def _decoder_weights(case: Case) -> Words:
     elif turn == 3:
         np.savez(file, **{**arrays, name: np.array([_payload(case)], dtype=object)})
     elif turn == 4:
-        np.savez(file, **{**arrays, name: arrays[name].astype(dice.choice(("float64", "int8", "complex64", "U4")))})
+        np.savez(
+            file, **{**arrays, name: arrays[name].astype(dice.choice(("float64", "int8", "complex64", "U4")))}
+        )
     else:
         _claim(file, name, dice)
     return _upscale(case, bundle, "native")
@@ -134,7 +156,9 @@ def _decoder_weights(case: Case) -> Words:
 
 def _claim(file: Path, name: str, dice: random.Random) -> None:
     """An array whose header claims far more than there is."""
-    shape = dice.choice(("(1099511627776,)", "(-1, 4)", "(65536, 65536)", "(0,)", "(3, 99999999999999999999)"))
+    shape = dice.choice(
+        ("(1099511627776,)", "(-1, 4)", "(65536, 65536)", "(0,)", "(3, 99999999999999999999)")
+    )
     head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
     body = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode() + bytes(64)
     with zipfile.ZipFile(file) as stored:
@@ -198,14 +222,25 @@ def _toml(case: Case) -> Words:
         value = case.dice.choice(VALUES)
         lines[place] = re.sub(r"=.*", lambda _: f"= {value}", lines[place], count=1)  # noqa: B023
         if case.dice.random() < 0.2:
-            lines[place] = case.dice.choice((lines[place] * 2, "[" * 5000, "a.b.c.d = 1", "= 1", lines[place] + " x"))
+            lines[place] = case.dice.choice(
+                (lines[place] * 2, "[" * 5000, "a.b.c.d = 1", "= 1", lines[place] + " x")
+            )
     text = "\n".join(lines).encode()
     file.write_bytes(mutated(text, case.dice) if case.dice.random() < 0.2 else text)
     out = case.sandbox.out / "result"
     if name == "model.toml":
         return ["train", file, "--images", case.sandbox.given / "none", "-o", out, "--steps", "1"]
     if name == "recipe.toml":
-        return ["calibrate", "diinn-nano", "--frames", case.sandbox.given / "none", "--recipe", file, "-o", out]
+        return [
+            "calibrate",
+            "diinn-nano",
+            "--frames",
+            case.sandbox.given / "none",
+            "--recipe",
+            file,
+            "-o",
+            out,
+        ]
     case.sandbox.environment["EDGE_SR_CACHE"] = str(case.sandbox.out / "cache")
     return ["build", "--fleet", file]
 
@@ -214,7 +249,7 @@ def _engines(case: Case) -> Words:
     """The engine store with damaged, foreign and odd things in it."""
     dice, cache = case.dice, case.sandbox.out / "cache"
     (cache / "locks").mkdir(parents=True, mode=0o700)
-    os.chmod(cache, 0o700)
+    cache.chmod(0o700)
     for number in range(dice.randrange(1, 6)):
         path = cache / f"{dice.choice(('a', 'b', '.', 'diinn-nano.encoder'))}{number}.json"
         body: object = {"schema": 1, "key": {"bundle": "x"}, "sha256": "0" * 64, "bytes": 3}

@@ -154,7 +154,16 @@ def _output(kind: str, sandbox: Sandbox) -> Path:
 
 def _words(kind: str, sandbox: Sandbox, resumed: bool = False) -> list[str]:
     given = sandbox.given / (kind if kind == "folder" else f"{kind}.mkv")
-    words = ["upscale", str(given), "-o", str(_output(kind, sandbox)), "--scale", "1.5", "--model", "diinn-nano"]
+    words = [
+        "upscale",
+        str(given),
+        "-o",
+        str(_output(kind, sandbox)),
+        "--scale",
+        "1.5",
+        "--model",
+        "diinn-nano",
+    ]
     words += ["--backend", "native", "--precision", "fp32", "--threads", "1"]
     return [*words, "--resume"] if resumed else words
 
@@ -162,7 +171,12 @@ def _words(kind: str, sandbox: Sandbox, resumed: bool = False) -> list[str]:
 def _run(sandbox: Sandbox, words: list[str], kill: _Kill | None = None) -> Ended:
     watch = None if kill is None else kill.watch()
     return run(
-        words, folder=sandbox.here, environment=sandbox.environment, limits=LIMITS, watch=watch, prepare=_short_pieces
+        words,
+        folder=sandbox.here,
+        environment=sandbox.environment,
+        limits=LIMITS,
+        watch=watch,
+        prepare=_short_pieces,
     )
 
 

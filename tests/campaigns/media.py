@@ -89,7 +89,9 @@ def _picture(path: Path, mode: str) -> None:
     if mode == "I;16":
         image = Image.fromarray(_card(0)[..., 0].astype(np.uint16) * 257)
     buffer = io.BytesIO()
-    (image if mode == "I;16" else image.convert(mode)).save(buffer, Image.registered_extensions()[path.suffix])
+    (image if mode == "I;16" else image.convert(mode)).save(
+        buffer, Image.registered_extensions()[path.suffix]
+    )
     path.write_bytes(buffer.getvalue())
 
 
@@ -99,9 +101,20 @@ def work(case: Case) -> Outcome:
     given = sandbox.given / seed.name
     given.write_bytes(_damaged(seed, sorted(case.seeds.iterdir()), dice))
     film = seed.name.startswith("film")
-    output = sandbox.out / f"out.{dice.choice(('mkv', 'mp4', 'mov') if film else ('png', 'jpg', 'tiff', 'webp'))}"
-    words = ["upscale", given, "-o", output, "--scale", dice.choice(("1", "1.5", "2")), "--model", "diinn-nano"]
-    words += ["--backend", "native", "--precision", "fp32", "--threads", "1"] + _options(film, dice)
+    output = (
+        sandbox.out / f"out.{dice.choice(('mkv', 'mp4', 'mov') if film else ('png', 'jpg', 'tiff', 'webp'))}"
+    )
+    words = [
+        "upscale",
+        given,
+        "-o",
+        output,
+        "--scale",
+        dice.choice(("1", "1.5", "2")),
+        "--model",
+        "diinn-nano",
+    ]
+    words += ["--backend", "native", "--precision", "fp32", "--threads", "1", *_options(film, dice)]
     sandbox.seal()
     ended = run(words, folder=sandbox.here, environment=sandbox.environment, limits=LIMITS)
     faults = sandbox.faults(ended, LIMITS)

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, quickly: forked from one that has imported everything and opened nothing."""
+"""The command line in a process of its own, forked from one that has imported everything and opened nothing."""
 
 from __future__ import annotations
 

@@ -72,7 +72,9 @@ def _process_faults(ended: Ended, limits: Limits) -> list[str]:
     if ended.overdue:
         found.append(f"did not end within {limits.wall_seconds:.0f} s")
     elif ended.code not in ALLOWED:
-        found.append(f"ended with {ended.code}: {(ended.err.strip().splitlines() or ['nothing said'])[-1][:300]}")
+        found.append(
+            f"ended with {ended.code}: {(ended.err.strip().splitlines() or ['nothing said'])[-1][:300]}"
+        )
     if "Traceback" in ended.out + ended.err:
         found.append("a traceback")
     if ended.peak_mb > limits.peak_mb:
