@@ -42,8 +42,6 @@ def setup(seeds: Path) -> None:
     shutil.copy(ROOT / "export" / "models" / "diinn-nano.toml", seeds / "model.toml")
     shutil.copy(ROOT / "calibration" / "recipes" / "diinn-nano.toml", seeds / "recipe.toml")
     (seeds / "fleet.toml").write_text(FLEET)
-        '[[group]]\nbundles = ["diinn-nano"]\ntargets = ["rtx-40"]\nprecisions = ["fp16"]\ndepth = 8\n'
-    )
     y, x = np.mgrid[0:24, 0:32]
     Image.fromarray(np.stack([x * 7, y * 9, x + y], -1).astype(np.uint8)).save(seeds / "picture.png")
     weights = ROOT / "export" / "weights" / "diinn-nano.safetensors"
