@@ -131,14 +131,14 @@ def _join_plan(
         tracks = plan_tracks(source, film.stream_index, container)
     holder = container.name.upper()
     for name in tracks.dropped:
-        controls.watcher.say(f"warning: {holder} cannot hold {name}: left out")
+        controls.watcher.say(f"warning: left out of the {holder} file: {name}")
     for change in tracks.changed:
         controls.watcher.say(f"note: {holder} cannot hold it as it is, so encoded again: {change}")
     for name in film.lost:
         controls.watcher.say(f"warning: {name} cannot be kept")
     refused = [*tracks.dropped, *tracks.changed, *film.lost]
     if refused and request.strict:
-        raise MediaError(f"{holder} cannot hold {' and '.join(refused)} as it is, and --strict asks for all")
+        raise MediaError(f"--strict asks for all, and {holder} does not take as it is: {'; '.join(refused)}")
     info = film.info
     return JoinPlan(
         source=request.input,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_sr.upscale.pipes import is_pipe, kept_in_file
 from edge_sr.upscale.request import Controls, Report, Request
 from edge_sr.video.image.pictures import is_picture_name
 from edge_sr.video.opening import is_url
@@ -16,6 +17,9 @@ def upscale(request: Request, controls: Controls | None = None) -> Report:
     """
     controls = controls or Controls()
     path = Path(request.input)
+    if is_pipe(request.input):
+        with kept_in_file(request, controls) as kept:
+            return upscale(kept, controls)
     if not is_url(request.input) and path.is_dir():
         from edge_sr.upscale.stills import upscale_folder
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from av.stream import Disposition
 from support.films import Making, frame_pixels, frame_times, make_film, packets
 
-from edge_sr.errors import HdrError, MediaError
+from edge_sr.errors import HdrError, MediaError, OptionError
 from edge_sr.upscale.film_plan import pixel_aspect
 from edge_sr.upscale.request import Report, Request
 from edge_sr.upscale.upscale import upscale
@@ -300,3 +302,30 @@ def test_names_with_colons_and_of_great_length(tmp_path: Path, monkeypatch: pyte
     output = Path("Out: take 2.mkv")
     run(Path("film.mp4"), output)
     assert len(frame_times(output.resolve())) == 3
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm", "out.mov"])
+def test_the_date_of_a_film_stays(tmp_path: Path, name: str) -> None:
+    dated = {"creation_time": "2020-01-02T03:04:05.000000Z", "title": "A film"}
+    film = make_film(tmp_path / "film.mp4", Making(size=(32, 24), frames=3, metadata=dated))
+    assert run(film, tmp_path / name).dropped == ()
+    with av.open(str(tmp_path / name)) as container:
+        assert container.metadata["creation_time"] == dated["creation_time"]
+
+
+# Pipes
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_is_a_film_like_any_other(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", Making(size=(32, 24), frames=5, audio=("eng",)))
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    sender = threading.Thread(target=lambda: pipe.write_bytes(film.read_bytes()))
+    sender.start()
+    assert run(pipe, tmp_path / "out.mp4").frames == 5
+    sender.join()
+    assert packets(tmp_path / "out.mp4", "audio") == packets(film, "audio")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "out.mp4", "pipe.mp4"]
+    with pytest.raises(OptionError, match="-o"):
+        upscale(Request(str(pipe), scale=Fraction(2)))

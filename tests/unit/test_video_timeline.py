@@ -44,11 +44,11 @@ def placed(packets: list[Packet], timeline: Timeline) -> list[tuple[int, int]]:
     ),
     some.booleans(),
 )
-def test_decoding_times_rise_whatever_comes(packets: list[Packet], jumps: bool) -> None:
+def test_decoding_times_never_fall_whatever_comes(packets: list[Packet], jumps: bool) -> None:
     found = placed(packets, Timeline([PICTURE, SOUND, WORDS], Fraction(0), jumps=jumps))
     for track in range(3):
         times = [time for index, time in found if index == track]
-        assert all(earlier < later for earlier, later in itertools.pairwise(times))
+        assert all(earlier <= later for earlier, later in itertools.pairwise(times))
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
@@ -96,6 +97,25 @@ def _clip_subtitle(packet: Any, shift: int) -> bool:
     packet.duration = packet.pts + packet.duration - shift
     packet.pts = packet.dts = 0
     return True
+
+
+def rising(packets: Iterator[Any]) -> Iterator[Any]:
+    """The packets with decoding times that rise strictly in each stream, by the least that its unit allows.
+
+    Several packets may share a time where the source's unit is coarser than they are long.
+    """
+    last: dict[int, Fraction] = {}
+    for packet in packets:
+        if packet.dts is not None:
+            index, unit = packet.stream_index, Fraction(packet.stream.time_base)
+            earliest = last.get(index, Fraction(-(10**9))) + unit
+            if packet.dts * packet.time_base < earliest:
+                packet.dts = math.ceil(earliest / unit)
+                packet.pts = max(packet.dts, round((packet.pts or 0) * packet.time_base / unit))
+                packet.duration = round((packet.duration or 0) * packet.time_base / unit)
+                packet.time_base = unit
+            last[index] = Fraction(packet.dts * packet.time_base)
+        yield packet
 
 
 def moved_chapters(chapters: list[Any], packets: FilmPackets, window: Window) -> list[Any]:

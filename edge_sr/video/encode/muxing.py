@@ -14,7 +14,14 @@ from edge_sr.atomic_file import to_disk
 from edge_sr.errors import OUT_OF_DISK, EdgeSRError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.containers import Container, muxer_options
-from edge_sr.video.encode.copying import PacketConverter, Window, moved_chapters, other_packets, window_of
+from edge_sr.video.encode.copying import (
+    PacketConverter,
+    Window,
+    moved_chapters,
+    other_packets,
+    rising,
+    window_of,
+)
 from edge_sr.video.encode.output import open_output
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.sound import SoundConverter, add_sound
@@ -191,10 +198,11 @@ class _JoinRun:
         """Picture and other tracks merged by time, so that the muxer never holds much back."""
         import av
 
-        adds_up = self._plan.container.name in ("mp4", "mov")
-        pictures = _on_stream(joined_packets(self._segments, self._plan.time_base, adds_up=adds_up), video)
+        is_mp4 = self._plan.container.name in ("mp4", "mov")
+        pictures = _on_stream(joined_packets(self._segments, self._plan.time_base, adds_up=is_mp4), video)
         others = other_packets(packets, self._twins, self._converters, window)
         output.start_encoding()
+        others = rising(others) if is_mp4 else others
         for packet in heapq.merge(pictures, others, key=_decoding_time):
             try:
                 output.mux(packet)

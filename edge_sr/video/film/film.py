@@ -177,7 +177,7 @@ class Film:
 
     def _read(self, time: Fraction | None) -> Iterator[tuple[int, av.VideoFrame]]:
         """Time and frame from the film's beginning, or from somewhere before ``time``."""
-        if time is None:
+        if time is None or not self._packets.has_times:
             return self._with_times(self._decoder.frames(self._picture_packets()))
         if self._packets.seek(time - RUN_UP, self._stream):
             packets = self._picture_packets()
@@ -197,7 +197,7 @@ class Film:
         last: int | None = None
         for frame in frames:
             pts = frame.pts
-            if pts is None:
+            if pts is None or not self._packets.has_times:
                 pts = 0 if last is None else last + self._tick
             elif last is not None and pts <= last:
                 self._warn("some frames do not follow the one before in time: moved to just after it")
@@ -232,7 +232,7 @@ class Film:
 
     def _check_end(self) -> None:
         """Warns when the frames end well before the time that the header gives."""
-        if not self.excerpt.is_whole:
+        if not self.excerpt.is_whole or not self._packets.knows_its_end:
             return
         missing = missing_seconds(self._container, self._stream, self._packets)
         if missing > max(Fraction(1), 3 / self._rate):

@@ -44,9 +44,19 @@ class FilmPackets:
         self.ends: dict[int, Fraction] = {}
 
     @property
+    def has_times(self) -> bool:
+        """Whether the file has times at all: of a raw stream FFmpeg only counts them up."""
+        return not self._container.format.flags & NO_TIMES
+
+    @property
+    def knows_its_end(self) -> bool:
+        """Whether what the headers say of the film's length can be held against it."""
+        return not self._jumps
+
+    @property
     def can_seek(self) -> bool:
         """Whether a place in time is one place in the file."""
-        return not self._jumps and not self._container.format.flags & NO_TIMES
+        return not self._jumps and self.has_times
 
     def __iter__(self) -> Iterator[Any]:
         """All packets; those without data, which end a track, have no times."""

@@ -73,7 +73,7 @@ class Timeline:
     ) -> tuple[int | None, int | None]:
         """The presentation and decoding time of the next packet of track ``index``, in the track's unit.
 
-        Decoding times rise strictly within a track; a time that is not there stays away.
+        Decoding times never fall within a track; a time that is not there stays away.
         """
         raw = pts if dts is None else dts
         if raw is None:
@@ -84,7 +84,7 @@ class Timeline:
         if dts is None:
             return placed, None
         if position.last is not None:
-            placed = max(placed, position.last + 1)
+            placed = max(placed, position.last)
         length = duration * track.unit if duration > 0 else track.tick
         end = placed * track.unit + length
         position.last, position.end = placed, end if position.end is None else max(position.end, end)

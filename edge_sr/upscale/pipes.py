@@ -1,0 +1,58 @@
+"""Inputs that can be read only once, a FIFO or ``/dev/stdin``: kept in a file while they are worked on."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_sr.atomic_file import new_draft
+from edge_sr.errors import InterruptedRun, MediaError, OptionError
+from edge_sr.upscale.request import Controls, Request
+from edge_sr.video.opening import writing
+
+CHUNK = 1 << 20
+
+
+def is_pipe(name: str) -> bool:
+    """Whether the name is that of a FIFO, a socket or a device that is read like one."""
+    try:
+        mode = Path(name).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+
+
+@contextlib.contextmanager
+def kept_in_file(request: Request, controls: Controls) -> Iterator[Request]:
+    """The request with a file beside the output in place of its pipe; the file goes at the end.
+
+    Raises ``OptionError`` without an output name, ``MediaError`` for an empty pipe, ``DiskFullError`` when it does
+    not fit.
+    """
+    if request.output is None:
+        raise OptionError(f"{request.input} is a pipe: name the output with -o")
+    with writing(str(request.output)):
+        draft = new_draft(request.output.with_suffix(Path(request.input).suffix), 0o600)
+    try:
+        with writing(str(draft)):
+            _copy(request.input, draft, controls)
+        if not draft.stat().st_size:
+            raise MediaError(f"{request.input} is empty, expected a film or a picture")
+        # The same content is the same input, whenever it was sent.
+        os.utime(draft, ns=(0, 0))
+        yield dataclasses.replace(request, input=str(draft))
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _copy(source: str, draft: Path, controls: Controls) -> None:
+    controls.watcher.say(f"reading {source} to its end")
+    with open(source, "rb", buffering=0) as pipe, draft.open("wb") as file:
+        while chunk := pipe.read(CHUNK):
+            if controls.stop.is_set():
+                raise InterruptedRun("stopped while reading the input: nothing was made yet")
+            file.write(chunk)
