@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from edge_sr.grid import SamplingGrid, first_output, sampling_grid
 from edge_sr.sizes import Box, Size, whole
 
+# Parts begin at multiples of it: the bits of Winograd's convolutions depend on a column modulo 4.
+COLUMN_STEP = 4
 # Maps and activations that one block may take, in bytes.
 BLOCK_BYTES = 640 << 20
 
@@ -144,7 +146,7 @@ def _spans(start: int, stop: int, longest: int) -> Iterator[tuple[int, int]]:
 
 def _block(core: Box, size: Size, margin: int) -> Block:
     padded = Box(
-        max(0, core.x0 - margin),
+        max(0, core.x0 - margin) // COLUMN_STEP * COLUMN_STEP,
         max(0, core.y0 - margin),
         min(size[0], core.x1 + margin),
         min(size[1], core.y1 + margin),

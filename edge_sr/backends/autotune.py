@@ -192,6 +192,6 @@ def _store(path: Path | None, content: object) -> None:
 
 
 def _native_kernels() -> str:
-    from edge_sr.backends.native import decoder as native
+    from edge_sr.backends.native import library
 
-    return " ".join(native.kernels()) if native.available() else "absent"
+    return " ".join(library.encoder_kernels()) if library.available() else "absent"

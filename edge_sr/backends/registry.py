@@ -85,15 +85,15 @@ def _open_native(config: RunnerConfig) -> Runner:
 
 
 def _native_unavailable() -> str | None:
-    from edge_sr.backends.native import decoder as native
+    from edge_sr.backends.native import library
 
-    return None if native.available() else native.why_not()
+    return None if library.available() else library.why_not()
 
 
 def _native_lowers() -> tuple[Precision, ...]:
-    from edge_sr.backends.native import decoder as native
+    from edge_sr.backends.native.kernels import has_bf16
 
-    return ("bf16",) if native.BF16_KERNELS.intersection(native.kernels()) else ()
+    return ("bf16",) if has_bf16() else ()
 
 
 def _native_takes(bundle: Bundle) -> bool:

@@ -1,4 +1,4 @@
-/* The C interface of Edge SR's CPU decoder. Everything crosses it as plain pointers and integers, so one
+/* The C interface of Edge SR's networks on CPUs: encoder and decoder. Everything crosses it as plain pointers and integers, so one
  * library serves every Python version. No exception leaves it and no thread outlives a call. */
 #ifndef ESR_NATIVE_H
 #define ESR_NATIVE_H
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define ESR_ABI_VERSION 2
+#define ESR_ABI_VERSION 3
 
 enum esr_status {
     ESR_OK = 0,
@@ -40,7 +40,7 @@ typedef struct {
     int32_t bilinear_base;
 } esr_network;
 
-/* One rectangle of a virtual output. maps: channels x height x width, float32, or with half_maps bfloat16, which only
+/* One rectangle of a virtual output. maps: channels x height x width, float32, or with bf16_maps bfloat16, which only
  * kernels with bfloat16 products take; image: height x width x 3, needed with a
  * bilinear base only; out: out_height x out_width x 3. Pictures are uint8, or float32 in [0, 1] when
  * float_pictures is set. rows and cols index maps; offsets are in half LR pixels, within [-1, 1]. */
@@ -57,7 +57,7 @@ typedef struct {
     void *out;
     int32_t float_pictures;
     int32_t threads;
-    int32_t half_maps;
+    int32_t bf16_maps;
 } esr_request;
 
 typedef struct esr_decoder esr_decoder;
@@ -69,6 +69,55 @@ ESR_API int32_t esr_decoder_create(const esr_network *network, const char *kerne
 ESR_API const char *esr_decoder_kernel(const esr_decoder *decoder);
 ESR_API void esr_decoder_destroy(esr_decoder *decoder);
 ESR_API int32_t esr_decode(const esr_decoder *decoder, const esr_request *request);
+
+/* One 3 x 3 convolution, zero padding of one pixel. In float32: weight, outputs x inputs x 3 x 3, and bias. In INT8, where
+ * levels is set: levels of the same shape, their scale by output, biases in int32 of scale input_scale * level_scale,
+ * and the scale and zero point of its uint8 input. */
+typedef struct {
+    int32_t inputs, outputs;
+    const float *weight;
+    const float *bias;
+    const int8_t *levels;
+    const float *level_scale;
+    const int32_t *bias_levels;
+    float input_scale;
+    int32_t input_zero;
+    int32_t relu; /* content convolutions only */
+} esr_convolution;
+
+/* A small residual encoder: head; `blocks` times y += conv2(relu(conv1(y))); f = head + tail(y); `contents` convolutions of
+ * f, whose outputs one after another are the maps. convolutions holds them in this order. The image enters in [-1, 1]. */
+typedef struct {
+    int32_t channels; /* 1 to 64 */
+    int32_t blocks, contents;
+    const esr_convolution *convolutions;
+} esr_encoder_network;
+
+/* image: height x width x 3, uint8, or float32 in [0, 1] when float_pictures is set; maps: planes of height x width,
+ * float32 or with bf16_maps bfloat16, which only some kernels write. depth: layers that follow each other through the
+ * frame, 0 for the default; results do not depend on it, nor on threads. */
+typedef struct {
+    const void *image;
+    int32_t height, width;
+    void *maps;
+    int32_t float_pictures;
+    int32_t bf16_maps;
+    int32_t threads;
+    int32_t depth;
+} esr_encode_request;
+
+typedef struct esr_encoder esr_encoder;
+
+/* As esr_kernels, for encoders. */
+ESR_API const char *esr_encoder_kernels(void);
+ESR_API int32_t esr_encoder_create(const esr_encoder_network *network, const char *kernel, esr_encoder **encoder);
+ESR_API const char *esr_encoder_kernel(const esr_encoder *encoder);
+ESR_API void esr_encoder_destroy(esr_encoder *encoder);
+/* Several threads may encode at once. */
+ESR_API int32_t esr_encode(esr_encoder *encoder, const esr_encode_request *request);
+/* Operations in a second, in 10^9, of the encoder kernel's own multiply-adds (counted as two) on registers alone: the INT8
+ * ones, or those of its other convolutions. 0 where the kernel or its products do not exist here. */
+ESR_API double esr_peak(const char *kernel, int32_t int8, int32_t threads, double seconds);
 /* The kernel's sin(pi x) and cos(pi x) of n arguments, for tests of their accuracy. */
 ESR_API int32_t esr_sines(const char *kernel, const float *x, float *sine, float *cosine, int32_t n);
 

@@ -1,37 +1,11 @@
 // libFuzzer target: bytes choose the network's form, the sizes and the indices; whatever they say, a call is refused or
 // stays inside its arrays.
 #include <algorithm>
-#include <cstddef>
-#include <cstring>
 
+#include "bytes.h"
 #include "random_call.h"
 
 namespace {
-
-class Bytes {
-public:
-    Bytes(const std::uint8_t *data, std::size_t size) : data_(data), size_(size) {}
-
-    int next(int limit) {
-        if (!size_) return 0;
-        --size_;
-        return *data_++ % limit;
-    }
-    // Any 32-bit value: mostly far outside of what is allowed.
-    std::int32_t wild() {
-        std::int32_t value = 0;
-        const std::size_t count = std::min(size_, sizeof value);
-        std::memcpy(&value, data_, count);
-        data_ += count;
-        size_ -= count;
-        return value;
-    }
-    bool empty() const { return size_ == 0; }
-
-private:
-    const std::uint8_t *data_;
-    std::size_t size_;
-};
 
 Shape read_shape(Bytes &bytes) {
     Shape shape{};
@@ -53,7 +27,7 @@ void spoil(Bytes &bytes, const Shape &shape, RandomCall &call, esr_request &requ
             case 1: call.cols()[bytes.next(shape.out_width)] = bytes.next(shape.width + 1); break;
             case 2: call.cols()[bytes.next(shape.out_width)] = bytes.wild(); break;
             case 3: request.channels = bytes.wild(); break;
-            case 5: request.half_maps = 1; break;
+            case 5: request.bf16_maps = 1; break;
             case 4: request.threads = bytes.next(5); break;
             default: request.out_height = std::min(request.out_height, bytes.wild());
         }
@@ -63,9 +37,9 @@ void spoil(Bytes &bytes, const Shape &shape, RandomCall &call, esr_request &requ
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
-    static const char *const kernels[] = {"auto", "portable", "avx2", "avx512-bf16", "neon"};
+    static const char *const kernels[] = {"auto", "portable", "avx2", "avx512-bf16", "amx", "neon"};
     Bytes bytes(data, size);
-    const char *kernel = kernels[bytes.next(5)];
+    const char *kernel = kernels[bytes.next(6)];
     const Shape shape = read_shape(bytes);
     const RandomNetwork network(shape, 1);
     RandomCall call(shape, network.channels(), 2);

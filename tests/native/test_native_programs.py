@@ -40,32 +40,38 @@ def run(*command: str) -> str:
 @pytest.mark.slow
 def test_kernels_agree_under_sanitizers(tmp_path: Path) -> None:
     need("cmake", "c++")
-    program = build(tmp_path, "compare_kernels", "-DESR_SANITIZE=ON")
-    output = run(str(program))
+    output = run(str(build(tmp_path, "compare_kernels", "-DESR_SANITIZE=ON")))
     assert "portable: largest difference 0.00e+00" in output
     assert "all kernels agree" in output
+    output = run(str(build(tmp_path, "compare_encoders", "-DESR_SANITIZE=ON")))
+    assert "portable: largest difference 0.00e+00, INT8 0.00e+00" in output
+    assert "all encoders agree" in output
 
 
 @pytest.mark.slow
 def test_neon_agrees_emulated(tmp_path: Path) -> None:
     need("cmake", *AARCH64)
-    program = build(
-        tmp_path,
-        "compare_kernels",
+    options = (
         "-DCMAKE_SYSTEM_NAME=Linux",
         "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
         f"-DCMAKE_CXX_COMPILER={AARCH64[0]}",
         "-DCMAKE_EXE_LINKER_FLAGS=-static",
     )
-    output = run(AARCH64[1], str(program))
-    assert "neon: largest difference" in output
-    assert "all kernels agree" in output
+    decoder = run(AARCH64[1], str(build(tmp_path, "compare_kernels", *options)))
+    assert "neon: largest difference" in decoder and "all kernels agree" in decoder
+    program = str(build(tmp_path, "compare_encoders", *options))
+    everything = run(AARCH64[1], "-cpu", "max", program)
+    assert "neon: " in everything and "neon-dot: " in everything and "all encoders agree" in everything
+    # A processor of Armv8.0, without dot products.
+    oldest = run(AARCH64[1], "-cpu", "cortex-a72", program)
+    assert "neon: " in oldest and "neon-dot: " not in oldest and "all encoders agree" in oldest
 
 
 @pytest.mark.slow
-def test_fuzzer_finds_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["fuzz_decode", "fuzz_encode"])
+def test_fuzzer_finds_nothing(tmp_path: Path, target: str) -> None:
     need("cmake", "clang++")
     if platform.machine() not in ("x86_64", "aarch64"):
         pytest.skip("libFuzzer is not everywhere")
-    program = build(tmp_path, "fuzz_decode", "-DESR_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++")
+    program = build(tmp_path, target, "-DESR_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++")
     run(str(program), "-runs=3000", "-seed=1", "-max_len=200", f"-artifact_prefix={tmp_path}/")

@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 
 from edge_sr import Upscaler, open_bundle
 from edge_sr.backends.base import RunnerConfig
-from edge_sr.backends.native import decoder as native
+from edge_sr.backends.native import library as native
 from edge_sr.backends.native.encoders import open_encoder
+from edge_sr.backends.native.kernels import BF16_KERNELS, encoder_kernel
+from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.openvino.encoder import OpenVinoEncoder, has_bf16
+from edge_sr.bundle import Bundle
 from edge_sr.errors import OptionError
 
-has_bf16_kernel = bool(native.BF16_KERNELS.intersection(native.kernels()))
-needs_bf16 = pytest.mark.skipif(not has_bf16_kernel, reason="no native bf16 kernel here")
+needs_library = pytest.mark.skipif(not native.available(), reason=f"no native library: {native.why_not()}")
+needs_bf16 = pytest.mark.skipif(
+    encoder_kernel("bf16") not in BF16_KERNELS, reason="no kernel in bfloat16 that pays here"
+)
 
 
 def picture(seed: int = 0) -> NDArray[np.uint8]:
@@ -26,15 +31,28 @@ def picture(seed: int = 0) -> NDArray[np.uint8]:
 def openvino_encoder(precision: str) -> OpenVinoEncoder:
     pytest.importorskip("openvino")
     graph = open_bundle("diinn-nano").graph("encoder", "fp32", "uint8")
-    return OpenVinoEncoder(graph, precision, 1, half_maps=precision == "bf16")
+    return OpenVinoEncoder(graph, precision, 1, bf16_maps=precision == "bf16")
 
 
-def test_fp32_runs_on_onnxruntime() -> None:
-    assert open_encoder(RunnerConfig(open_bundle("diinn-nano"), "fp32")).backend == "onnxruntime"
+@pytest.fixture
+def other_network(monkeypatch: pytest.MonkeyPatch) -> Bundle:
+    """A bundle whose encoder is none of the library's."""
+    monkeypatch.setattr("edge_sr.backends.native.encoders.read_encoder", lambda path, blocks: None)
+    return open_bundle("diinn-nano")
+
+
+@needs_library
+def test_small_residual_networks_run_in_the_library() -> None:
+    assert open_encoder(RunnerConfig(open_bundle("diinn-nano"), "fp32")).backend == "native"
+    assert open_encoder(RunnerConfig(open_bundle("diinn-nano"), "fp16")).backend == "onnxruntime"
+
+
+def test_other_networks_run_on_onnxruntime_at_fp32(other_network: Bundle) -> None:
+    assert open_encoder(RunnerConfig(other_network, "fp32")).backend == "onnxruntime"
 
 
 def test_openvino_at_fp32_equals_onnxruntime() -> None:
-    expected = open_encoder(RunnerConfig(open_bundle("diinn-nano"), "fp32")).encode(picture())
+    expected = OnnxEncoder(RunnerConfig(open_bundle("diinn-nano"), "fp32")).encode(picture())
     assert np.abs(openvino_encoder("fp32").encode(picture()) - expected).max() < 1e-4
 
 
@@ -61,11 +79,11 @@ def test_bf16_maps_are_the_upper_halves_of_floats() -> None:
     assert np.abs(found - expected).max() < 0.03 * np.abs(expected).max()
 
 
-def test_int8_hands_over_what_the_decoder_computes_in() -> None:
+def test_int8_hands_over_what_the_decoder_computes_in(other_network: Bundle) -> None:
     pytest.importorskip("openvino")
-    bundle = open_bundle("diinn-nano")
-    whole = open_encoder(RunnerConfig(bundle, "int8", scheme="int8-cpu")).encode(picture())
-    halves = open_encoder(RunnerConfig(bundle, "int8", scheme="int8-cpu"), half_maps=True).encode(picture())
+    config = RunnerConfig(other_network, "int8", scheme="int8-cpu")
+    whole = open_encoder(config).encode(picture())
+    halves = open_encoder(config, bf16_maps=True).encode(picture())
     assert whole.dtype == np.float32
     assert halves.dtype == (np.uint16 if has_bf16() else np.float32)
     if has_bf16():
@@ -86,9 +104,9 @@ def test_bf16_stays_close_to_fp32() -> None:
 
 
 @needs_bf16
-def test_bf16_encodes_with_openvino_where_that_has_it() -> None:
+def test_bf16_of_other_networks_encodes_with_openvino_where_that_has_it(other_network: Bundle) -> None:
     expected = "openvino" if has_bf16() else "onnxruntime"
-    with Upscaler("diinn-nano", backend="native", precision="bf16") as upscaler:
+    with Upscaler(other_network, backend="native", precision="bf16") as upscaler:
         assert upscaler.encoder_backend == expected
 
 

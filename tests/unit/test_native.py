@@ -13,19 +13,24 @@ import numpy as np
 import pytest
 from support.decoder_reference import Case, decode, random_case
 
-from edge_sr.backends.native import decoder as native
-from edge_sr.backends.native import library as native_library
+from edge_sr.backends.native import library as native
 from edge_sr.backends.native.calls import Calls
+from edge_sr.backends.native.decoder import NativeDecoder
+from edge_sr.backends.native.kernels import BF16_KERNELS
 from edge_sr.errors import BundleError, LifetimeError, MissingError, ShapeError, UnknownNameError
 
 needs_library = pytest.mark.skipif(not native.available(), reason=f"no native library: {native.why_not()}")
 KERNELS = native.kernels()
-EXACT = [name for name in KERNELS if name not in native.BF16_KERNELS]
+EXACT = [name for name in KERNELS if name not in BF16_KERNELS]
+BF16 = [
+    pytest.param(name, marks=pytest.mark.skipif(name not in KERNELS, reason=f"no {name} on this processor"))
+    for name in sorted(BF16_KERNELS)
+]
 
 
 def run(case: Case, kernel: str = "auto", threads: int = 2, **options: Any) -> np.ndarray[Any, Any]:
     base = case.image is not None
-    with native.NativeDecoder(case.weights, case.widths, case.mode, base, threads, kernel) as decoder:
+    with NativeDecoder(case.weights, case.widths, case.mode, base, threads, kernel) as decoder:
         return decoder.decode(*case.arguments, **options)
 
 
@@ -91,25 +96,24 @@ def test_bytes_are_the_rounded_floats(kernel: str, base: bool) -> None:
 
 
 @needs_library
-@pytest.mark.skipif("avx512-bf16" not in KERNELS, reason="this processor has no AVX512-BF16")
+@pytest.mark.parametrize("kernel", BF16)
 @pytest.mark.parametrize("widths", [(32, 32, 32), (7, 33, 18), (1,)])
 @pytest.mark.parametrize("mode", [2, 3])
-def test_bf16_stays_close(widths: tuple[int, ...], mode: int) -> None:
+def test_bf16_stays_close(widths: tuple[int, ...], mode: int, kernel: str) -> None:
     case = random_case(6, mode=mode, widths=widths)
-    error = run(case, "avx512-bf16", dtype=np.float32)[0] - decode(case)
+    error = run(case, kernel, dtype=np.float32)[0] - decode(case)
     assert 0 < np.sqrt((error**2).mean()) < 2e-2
 
 
 @needs_library
-@pytest.mark.skipif("avx512-bf16" not in KERNELS, reason="this processor has no AVX512-BF16")
+@pytest.mark.parametrize("kernel", BF16)
 @pytest.mark.parametrize("scattered", [False, True])
-def test_half_maps_equal_floats_of_the_same_values(scattered: bool) -> None:
+def test_bf16_maps_equal_floats_of_the_same_values(scattered: bool, kernel: str) -> None:
     case = random_case(17, lr=(9, 40), output=(20, 97))
     if scattered:
         case.cols[...] = np.random.default_rng(1).permutation(97) % 40
     halves = (case.maps.view(np.uint32) >> 16).astype(np.uint16)
     floats = (halves.astype(np.uint32) << 16).view(np.float32)
-    kernel = "avx512-bf16"
     assert np.array_equal(run(_changed(case, maps=halves), kernel), run(_changed(case, maps=floats), kernel))
     with pytest.raises(ShapeError):
         run(_changed(case, maps=halves), "portable")
@@ -140,7 +144,7 @@ def test_threads_do_not_change_a_bit() -> None:
 @needs_library
 def test_no_thread_is_left_behind() -> None:
     case = random_case(9)
-    with native.NativeDecoder(case.weights, case.widths, case.mode, True, 4) as decoder:
+    with NativeDecoder(case.weights, case.widths, case.mode, True, 4) as decoder:
         before = set(Path("/proc/self/task").glob("*"))
         decoder.decode(*case.arguments)
         assert set(Path("/proc/self/task").glob("*")) == before
@@ -150,7 +154,7 @@ def test_no_thread_is_left_behind() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_decodes_after_a_fork() -> None:
     case = random_case(10)
-    with native.NativeDecoder(case.weights, case.widths, case.mode, True, 3) as decoder:
+    with NativeDecoder(case.weights, case.widths, case.mode, True, 3) as decoder:
         expected = decoder.decode(*case.arguments)
         child = os.fork()
         if child == 0:
@@ -162,7 +166,7 @@ def test_decodes_after_a_fork() -> None:
 def test_one_decoder_serves_several_threads() -> None:
     case = random_case(11, lr=(30, 50), output=(61, 130))
     results: list[np.ndarray[Any, Any]] = []
-    with native.NativeDecoder(case.weights, case.widths, case.mode, True, 2) as decoder:
+    with NativeDecoder(case.weights, case.widths, case.mode, True, 2) as decoder:
         threads = [
             threading.Thread(target=lambda: results.append(decoder.decode(*case.arguments))) for _ in range(4)
         ]
@@ -248,7 +252,7 @@ def test_unknown_kernel_and_closed_decoder() -> None:
     case = random_case(16)
     with pytest.raises(UnknownNameError, match="avx1024"):
         run(case, "avx1024")
-    decoder = native.NativeDecoder(case.weights, case.widths, case.mode, True)
+    decoder = NativeDecoder(case.weights, case.widths, case.mode, True)
     decoder.close()
     decoder.close()
     with pytest.raises(LifetimeError, match="closed"):
@@ -261,11 +265,11 @@ def test_closing_waits_for_those_who_decode() -> None:
     case = random_case(17, lr=(60, 80), output=(240, 320), widths=(32, 32))
     expected = run(case)
     for _ in range(20):
-        decoder = native.NativeDecoder(case.weights, case.widths, case.mode, True, 1)
+        decoder = NativeDecoder(case.weights, case.widths, case.mode, True, 1)
         results: list[np.ndarray[Any, Any]] = []
         begun = threading.Barrier(5)
 
-        def work(decoder: native.NativeDecoder = decoder, results: list[Any] = results) -> None:
+        def work(decoder: NativeDecoder = decoder, results: list[Any] = results) -> None:
             begun.wait()  # noqa: B023 - joined in the same turn
             while True:
                 try:
@@ -288,7 +292,7 @@ def test_closing_waits_for_those_who_decode() -> None:
 @needs_library
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_child_that_was_forked_during_a_call_can_close() -> None:
-    calls = Calls()
+    calls = Calls("decoder")
     with calls.one():
         child = os.fork()
         if child == 0:
@@ -299,14 +303,14 @@ def test_a_child_that_was_forked_during_a_call_can_close() -> None:
 
 
 def test_absent_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(native_library, "library_path", lambda: tmp_path / "_native.so")
-    native_library._load.cache_clear()
+    monkeypatch.setattr(native, "library_path", lambda: tmp_path / "_native.so")
+    native._load.cache_clear()
     try:
         assert not native.available()
         assert "compiler" in native.why_not()
         assert native.kernels() == []
         with pytest.raises(MissingError, match="compiler"):
-            native.NativeDecoder({}, (1,), 3, False)
+            NativeDecoder({}, (1,), 3, False)
     finally:
         monkeypatch.undo()
-        native_library._load.cache_clear()
+        native._load.cache_clear()

@@ -11,9 +11,10 @@ from edge_sr.errors import LifetimeError
 
 
 class Calls:
-    """Counts the calls under way; after ``end`` there are no more."""
+    """Counts the calls into ``part`` that are under way; after ``end`` there are no more."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: str) -> None:
+        self._part = part
         self._change = threading.Condition()
         self._running = 0
         self._ended = False
@@ -24,7 +25,7 @@ class Calls:
         """One call; ``LifetimeError`` after ``end``."""
         with self._change:
             if self._ended:
-                raise LifetimeError("the native decoder was closed: create another")
+                raise LifetimeError(f"the native {self._part} was closed: create another")
             self._running += 1
         try:
             yield

@@ -15,24 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.native.calls import Calls
+from edge_sr.backends.native.kernels import BF16_KERNELS
 from edge_sr.backends.native.library import (
     Network,
     Request,
     address,
-    available,
     check,
-    kernels,
     loaded,
     need_kernel,
-    sines,
-    why_not,
 )
 from edge_sr.errors import BundleError, ShapeError
-
-__all__ = ["BF16_KERNELS", "NativeDecoder", "available", "kernels", "sines", "why_not"]
-
-# Kernels that round products' inputs to bfloat16; all others are exact to float32.
-BF16_KERNELS = frozenset({"avx512-bf16"})
 
 Array = NDArray[Any]
 
@@ -96,8 +88,8 @@ class _Call:
     def __init__(
         self, decoder: NativeDecoder, maps: Array, image: Array | None, grid: Sequence[Array]
     ) -> None:
-        half = maps.dtype == np.uint16 and decoder.kernel in BF16_KERNELS
-        stored = np.uint16 if half else np.float32
+        bf16 = maps.dtype == np.uint16 and decoder.kernel in BF16_KERNELS
+        stored = np.uint16 if bf16 else np.float32
         self.maps = _contiguous("maps", maps, stored, (1, decoder.channels, None, None))
         size = self.maps.shape[2:]
         self.image = _picture("image", image, (1, *size, 3)) if decoder.bilinear_base else None
@@ -193,7 +185,7 @@ class NativeDecoder:
         kernel: str = "auto",
     ) -> None:
         self._handle: ctypes.c_void_p | None = None
-        self._calls = Calls()
+        self._calls = Calls("decoder")
         need_kernel(kernel)
         if mode not in (1, 2, 3) or not widths:
             raise BundleError(

@@ -1,4 +1,4 @@
-"""The shared library of the native decoder: found, loaded, and its C interface declared.
+"""The shared library of the native encoder and decoder: found, loaded, and its C interface declared.
 
 It lies beside this file as ``_native.so`` when it was built; without it everything else still works and
 ``why_not`` says what is missing.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import MemoryLimitError, MissingError, ShapeError, UnknownNameError
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 BUILD_HINT = "install a C++17 compiler and reinstall edge-sr, or see docs/concepts/native.md"
 
 Array = NDArray[Any]
@@ -54,7 +54,44 @@ class Request(ctypes.Structure):
         ("out", ctypes.c_void_p),
         ("float_pictures", ctypes.c_int32),
         ("threads", ctypes.c_int32),
-        ("half_maps", ctypes.c_int32),
+        ("bf16_maps", ctypes.c_int32),
+    ]
+
+
+class EncoderConvolution(ctypes.Structure):
+    _fields_ = [
+        ("inputs", ctypes.c_int32),
+        ("outputs", ctypes.c_int32),
+        ("weight", ctypes.c_void_p),
+        ("bias", ctypes.c_void_p),
+        ("levels", ctypes.c_void_p),
+        ("level_scale", ctypes.c_void_p),
+        ("bias_levels", ctypes.c_void_p),
+        ("input_scale", ctypes.c_float),
+        ("input_zero", ctypes.c_int32),
+        ("relu", ctypes.c_int32),
+    ]
+
+
+class EncoderNetwork(ctypes.Structure):
+    _fields_ = [
+        ("channels", ctypes.c_int32),
+        ("blocks", ctypes.c_int32),
+        ("contents", ctypes.c_int32),
+        ("convolutions", ctypes.c_void_p),
+    ]
+
+
+class EncodeRequest(ctypes.Structure):
+    _fields_ = [
+        ("image", ctypes.c_void_p),
+        ("height", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("maps", ctypes.c_void_p),
+        ("float_pictures", ctypes.c_int32),
+        ("bf16_maps", ctypes.c_int32),
+        ("threads", ctypes.c_int32),
+        ("depth", ctypes.c_int32),
     ]
 
 
@@ -68,13 +105,13 @@ def _load() -> ctypes.CDLL | str:
     """The library, or one line saying why there is none."""
     path = library_path()
     if not path.is_file():
-        return f"the native decoder was not built: {BUILD_HINT}"
+        return f"the native library was not built: {BUILD_HINT}"
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
-        return f"the native decoder cannot be loaded ({error}): {BUILD_HINT}"
+        return f"the native library cannot be loaded ({error}): {BUILD_HINT}"
     if library.esr_abi_version() != ABI_VERSION:
-        return f"the native decoder is of another version than this package: {BUILD_HINT}"
+        return f"the native library is of another version than this package: {BUILD_HINT}"
     _declare(library)
     return library
 
@@ -87,6 +124,15 @@ def _declare(library: ctypes.CDLL) -> None:
     library.esr_decoder_destroy.argtypes = [ctypes.c_void_p]
     library.esr_decoder_create.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
     library.esr_decode.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    library.esr_encoder_kernels.restype = ctypes.c_char_p
+    library.esr_encoder_kernel.restype = ctypes.c_char_p
+    library.esr_encoder_kernel.argtypes = [ctypes.c_void_p]
+    library.esr_encoder_destroy.restype = None
+    library.esr_encoder_destroy.argtypes = [ctypes.c_void_p]
+    library.esr_encoder_create.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    library.esr_encode.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    library.esr_peak.restype = ctypes.c_double
+    library.esr_peak.argtypes = [ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_double]
     library.esr_sines.argtypes = [ctypes.c_char_p, *[ctypes.c_void_p] * 3, ctypes.c_int32]
 
 
@@ -109,9 +155,20 @@ def why_not() -> str:
 
 
 def kernels() -> list[str]:
-    """Kernels this processor runs, the fastest exact one first; empty without the library."""
+    """The decoder's kernels that this processor runs, the fastest exact one first; empty without the library."""
     library = _load()
     return [] if isinstance(library, str) else library.esr_kernels().decode().split()
+
+
+def encoder_kernels() -> list[str]:
+    """As ``kernels``, the encoder's."""
+    library = _load()
+    return [] if isinstance(library, str) else library.esr_encoder_kernels().decode().split()
+
+
+def peak(kernel: str, int8: bool, threads: int, seconds: float) -> float:
+    """Operations a second, in 10^9, of an encoder kernel's own multiply-adds on registers; 0 for one not here."""
+    return float(loaded().esr_peak(kernel.encode(), int(int8), threads, seconds))
 
 
 def sines(kernel: str, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -143,5 +200,5 @@ def check(status: int) -> None:
     if status == 0:
         return
     if status == 4:
-        raise MemoryLimitError("the native decoder needs more memory than there is: use smaller tiles")
-    raise ShapeError(f"the native decoder refused its arguments (status {status}): check sizes and indices")
+        raise MemoryLimitError("the native library needs more memory than there is: use smaller tiles")
+    raise ShapeError(f"the native library refused its arguments (status {status}): check sizes and indices")

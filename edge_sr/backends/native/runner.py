@@ -8,20 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.base import CpuRunner, RunnerConfig
-from edge_sr.backends.native.decoder import BF16_KERNELS, NativeDecoder, kernels
+from edge_sr.backends.native.decoder import NativeDecoder
+from edge_sr.backends.native.encoder import NativeEncoder
 from edge_sr.backends.native.encoders import open_encoder
+from edge_sr.backends.native.kernels import BF16_KERNELS, decoder_kernel
 from edge_sr.errors import BundleError
 from edge_sr.grid import SamplingGrid
-from edge_sr.kinds import Precision
 from edge_sr.tensors import Image
 
 
 class NativeRunner(CpuRunner):
-    """The encoder that measured fastest, then all output pixels in registers.
+    """The library's encoder, or another's for networks that it does not have, then all output pixels in registers.
 
-    ``bf16`` rounds the inputs of products to bfloat16, in the decoder and, where OpenVINO is installed, in
-    the encoder; sums, sines, base and pixels stay float32. INT8 is the encoder's, and what is not in INT8 is
-    computed as ``bf16`` is, where the processor can. Other precisions are the encoder's alone.
+    ``bf16`` rounds the inputs of products to bfloat16 where that is faster here, in both; sums, sines, base and pixels
+    stay float32. INT8 is the encoder's, and what is not in INT8 is computed as ``bf16`` is. Other precisions are the
+    encoder's alone.
     """
 
     backend = "native"
@@ -32,8 +33,8 @@ class NativeRunner(CpuRunner):
             raise BundleError(f"bundle {config.bundle.name} has no decoder.npz; use --backend onnxruntime")
         decoder = config.bundle.network.decoder
         self.precision = config.precision
-        kernel = _kernel(config.precision)
-        self._encoder = open_encoder(config, half_maps=kernel in BF16_KERNELS)
+        kernel = decoder_kernel(config.precision)
+        self._encoder = open_encoder(config, bf16_maps=kernel in BF16_KERNELS)
         self.encoder_backend = self._encoder.backend
         self._dtype = config.dtype
         with np.load(weights, allow_pickle=False) as arrays:
@@ -59,8 +60,5 @@ class NativeRunner(CpuRunner):
 
     def close(self) -> None:
         self._decoder.close()
-
-
-def _kernel(precision: Precision) -> str:
-    lowered = precision == "bf16" or precision == "int8"
-    return next((name for name in kernels() if lowered and name in BF16_KERNELS), "auto")
+        if isinstance(self._encoder, NativeEncoder):
+            self._encoder.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.backends.lending import Lender
 from edge_sr.errors import BundleError, LifetimeError, MemoryLimitError
 from edge_sr.kinds import Precision
 from edge_sr.machine.memory import ran_out
@@ -58,33 +58,22 @@ def refused(graph: Path, error: RuntimeError) -> BundleError | MemoryLimitError:
     return BundleError(f"OpenVINO refuses {graph.name}: {reason[-1]}")
 
 
-class _Lease:
-    """Lends a buffer to numpy: when the last view of it is gone, the buffer goes back to its pool."""
-
-    def __init__(self, view: NDArray[Any], buffer: NDArray[Any], pool: list[NDArray[Any]]) -> None:
-        self.__array_interface__ = view.__array_interface__
-        self._buffer, self._pool = buffer, pool
-
-    def __del__(self) -> None:
-        self._pool.append(self._buffer)
-
-
 class OpenVinoEncoder:
     """``image`` to maps on ``threads`` threads, by one graph for any size.
 
     Regions come in many sizes, and a live picture cannot wait for a compiler; and a part of a frame gets the
     very maps that it has in the whole. ``graph`` is an encoder's ONNX file, ``precision`` ``fp32``, ``bf16`` or
-    ``int8``. Maps are float32, or with ``half_maps`` the bits of bfloat16 as uint16, in half the memory: what a
+    ``int8``. Maps are float32, or with ``bf16_maps`` the bits of bfloat16 as uint16, in half the memory: what a
     decoder in ``bf16`` rounds to anyway. Raises ``MissingError`` without OpenVINO, ``BundleError`` for a graph it
     refuses, ``LifetimeError`` in a process forked from one that had opened it.
     """
 
     backend = "openvino"
 
-    def __init__(self, graph: Path, precision: Precision, threads: int, *, half_maps: bool = False) -> None:
+    def __init__(self, graph: Path, precision: Precision, threads: int, *, bf16_maps: bool = False) -> None:
         self._openvino = require("openvino", "the OpenVINO encoder")
         _check_process()
-        self._half, self._graph = half_maps, graph
+        self._bf16, self._graph = bf16_maps, graph
         options = {
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": HINTS[computes_in(precision)],
@@ -95,13 +84,11 @@ class OpenVinoEncoder:
         except RuntimeError as error:
             raise refused(graph, error) from error
         element = self._request.model_outputs[0].element_type
-        self._dtype = np.dtype(np.uint16 if half_maps else element.to_dtype())
-        # Maps are tens of megabytes: fresh pages for every frame would cost as much as several layers.
-        self._pool: list[NDArray[Any]] = []
+        self._lender = Lender(np.uint16 if bf16_maps else element.to_dtype())
 
     def encode(self, image: NDArray[Any]) -> NDArray[Any]:
         """Maps of ``1 x h x w x 3``, valid for as long as they are referred to."""
-        maps = self._lent(self._shape(image.shape))
+        maps = self._lender.lend(self._shape(image.shape))
         self._request.set_output_tensor(self._tensor(maps))
         try:
             self._request.infer({0: np.ascontiguousarray(image)}, share_inputs=True, share_outputs=True)
@@ -114,7 +101,7 @@ class OpenVinoEncoder:
         self._probes = [self._reshaped(model, side).outputs[0].shape for side in PROBES]
         model = self._reshaped(model, -1)
         return core.compile_model(
-            self._in_halves(model) if self._half else model, "CPU", options
+            self._in_bf16(model) if self._bf16 else model, "CPU", options
         ).create_infer_request()
 
     def _reshaped(self, model: Any, side: int) -> Any:
@@ -132,18 +119,11 @@ class OpenVinoEncoder:
         )
 
     def _tensor(self, maps: NDArray[Any]) -> Any:
-        if not self._half:
+        if not self._bf16:
             return self._openvino.Tensor(maps, shared_memory=True)
         return self._openvino.Tensor(maps, list(maps.shape), self._openvino.Type.bf16)
 
-    def _lent(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        values = math.prod(shape)
-        buffer = self._pool.pop() if self._pool else np.empty(values, self._dtype)
-        if buffer.size < values:
-            buffer = np.empty(values, self._dtype)
-        return np.asarray(_Lease(buffer[:values].reshape(shape), buffer, self._pool))
-
-    def _in_halves(self, model: Any) -> Any:
+    def _in_bf16(self, model: Any) -> Any:
         steps = self._openvino.preprocess.PrePostProcessor(model)
         steps.output().tensor().set_element_type(self._openvino.Type.bf16)
         return steps.build()

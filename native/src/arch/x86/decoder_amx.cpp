@@ -1,0 +1,19 @@
+#include "arch/x86/vector_avx512.h"
+
+#include "arch/x86/pair_words.h"
+
+namespace {
+using Stored = float;
+// Sixteen rows of weights make a tile.
+constexpr int kModulatedRows = 8;
+constexpr int kPlainRows = 16;
+}  // namespace
+
+#include "arch/x86/tile_groups.h"
+#include "common/processor.h"
+#include "decoder/kernel_body.h"
+
+namespace esr {
+extern const Kernel kAmx, kAmxMaps;
+const Kernel kAmx = make_kernel("amx", has_amx, &kAmxMaps, begin_tiles, end_tiles);
+}  // namespace esr

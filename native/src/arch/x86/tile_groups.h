@@ -1,0 +1,61 @@
+// A layer's groups of channels in tiles: 16 rows of weights by 16 pairs of inputs, by as many pairs of 16 pixels. While the
+// vector unit takes one group's sines, the tile unit multiplies the next.
+#pragma once
+
+#include "arch/x86/tiles.h"
+#include "decoder/finish.h"
+
+namespace {
+
+constexpr bool kTiled = true;
+constexpr int kTile = 16;
+constexpr int kTileWords = kTile * kTile;
+
+// Sums start from the biases. Intrinsics take tiles by literal number only.
+template <int N>
+ESR_INLINE void multiply_tiles(const float *bias, const Word *weights, const Word *values, int steps, Sums<kTile, N> &sums) {
+    constexpr int kRow = kTile * sizeof(Word), kPitch = N * kRow;
+    _tile_loadd(0, bias, kRow);
+    if (N > 1) _tile_loadd(1, bias, kRow);
+    if (N > 2) _tile_loadd(2, bias, kRow);
+    for (int k = 0; k < steps; k += kTile, weights += kTileWords, values += N * kTileWords) {
+        _tile_loadd(3, weights, kRow);
+        _tile_loadd(4, values, kPitch);
+        _tile_dpbf16ps(0, 3, 4);
+        if (N > 1) {
+            _tile_loadd(5, values + kTile, kPitch);
+            _tile_dpbf16ps(1, 3, 5);
+        }
+        if (N > 2) {
+            _tile_loadd(6, values + 2 * kTile, kPitch);
+            _tile_dpbf16ps(2, 3, 6);
+        }
+    }
+    float *out = reinterpret_cast<float *>(sums);
+    _tile_stored(0, out, kPitch);
+    if (N > 1) _tile_stored(1, out + kTile, kPitch);
+    if (N > 2) _tile_stored(2, out + 2 * kTile, kPitch);
+}
+
+template <bool Modulated, bool Near, int S, int N>
+void run_groups(const Block<N> &block, const Layer &layer, const Word *in, Word *out) {
+    alignas(64) Sums<kTile, N> sums[2];
+    const auto products = [&](int group) {
+        const int first = group * S;
+        prefetch_group(block, layer.first_map + first, layer.width - first < S ? layer.width - first : S);
+        multiply_tiles<N>(layer.bias + group * kTileWords, layer.weights + std::ptrdiff_t(group) * layer.steps * kTile, in,
+                          layer.steps, sums[group & 1]);
+    };
+    products(0);
+    for (int group = 0; group < layer.groups; ++group) {
+        const int first = group * S, map = layer.first_map + first;
+        const int present = layer.width - first < S ? layer.width - first : S;
+        if (group + 1 < layer.groups) products(group + 1);
+        if (present == S)
+            finish_group<Modulated, Near, S, kTile, N>(block, map, first, S, sums[group & 1], out);
+        else
+            finish_group<Modulated, Near, S, kTile, N>(block, map, first, present, sums[group & 1], out);
+    }
+}
+
+}  // namespace

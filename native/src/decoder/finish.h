@@ -1,0 +1,53 @@
+// What follows a group's products: sine, content terms, modulation.
+#pragma once
+
+#include "decoder/products.h"
+#include "decoder/sine.h"
+
+namespace {
+
+using esr::Layer;
+
+// The content terms of one group of channels under the block.
+template <bool Near, int N>
+struct Content {
+    const Picker<Near, N> pick;
+    const Stored *plane;
+    const std::ptrdiff_t pitch;
+
+    ESR_INLINE Content(const Block<N> &block, int channel)
+        : pick(block), plane(block.maps + channel * block.request.plane), pitch(block.request.plane) {}
+    ESR_INLINE Real operator()(int r, int n) const { return pick(plane + r * pitch, n); }
+};
+
+ESR_INLINE Real modulated(Real content, Real share, Real half_turns) {
+    return Vector::mul(Vector::at_least(Vector::add(content, share), Vector::broadcast(0.0f)), sine(half_turns));
+}
+
+// Turns a group's sums into q. Sums hold S synthesis rows and, when Modulated, S modulation rows; the last group of a
+// layer may have fewer channels, `present`, and its other rows become zero.
+template <bool Modulated, bool Near, int S, int R, int N>
+ESR_INLINE void finish_group(const Block<N> &block, int map, int first, int present, const Sums<R, N> &sums, Word *out) {
+    const Content<Near, N> content(block, map);
+#pragma GCC unroll 8
+    for (int r = 0; r < S; r += 2)
+#pragma GCC unroll 4
+        for (int n = 0; n < N; ++n) {
+            Real q[2];
+#pragma GCC unroll 2
+            for (int i = 0; i < 2; ++i) {
+                const Real zero = Vector::broadcast(0.0f);
+                const Real k = r + i < present ? content(r + i, n) : zero;
+                q[i] = Modulated ? modulated(k, sums[Modulated ? S + r + i : 0][n], sums[r + i][n])
+                                 : Vector::mul(k, sine(sums[r + i][n]));
+            }
+            block.store_pair(out, first + r, n, q[0], q[1]);
+        }
+}
+
+template <int N>
+ESR_INLINE void prefetch_group(const Block<N> &block, int map, int present) {
+    for (int r = 0; r < present; ++r) block.prefetch(map + r);
+}
+
+}  // namespace

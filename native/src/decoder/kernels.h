@@ -1,0 +1,15 @@
+// The kernels in this library, and the choice among them.
+#pragma once
+
+#include <string>
+
+#include "decoder/kernel.h"
+
+namespace esr {
+
+// Names that this processor runs, separated by spaces, the fastest exact one first.
+const std::string &kernel_names();
+// The kernel of that name, the fastest exact one for "auto", or null when there is none this processor runs.
+const Kernel *find_kernel(const char *name);
+
+}  // namespace esr

@@ -1,0 +1,197 @@
+// Holds every encoder kernel this processor runs against the portable one, every way to cut a frame against the whole, and
+// tries what has to be refused. Built plainly, under sanitizers, and for aarch64 to run emulated. Prints a line a kernel.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <string>
+
+#include "random_encoder.h"
+
+namespace {
+
+using Maps = std::vector<float>;
+
+const std::vector<EncoderShape> &shapes() {
+    static const std::vector<EncoderShape> all = {
+        {32, 2, {32, 64}, false, 19, 37, false}, {16, 3, {32, 44}, false, 24, 64, true},  {64, 1, {17}, false, 9, 130, false},
+        {20, 0, {5, 3, 9}, false, 2, 3, true},   {1, 1, {1}, false, 1, 1, false},          {40, 1, {33, 48}, false, 11, 21, true},
+        {32, 2, {32, 64}, true, 19, 37, false},  {16, 3, {32, 44}, true, 24, 64, false},   {64, 1, {17, 80}, true, 7, 33, false},
+        {7, 0, {3, 20}, true, 5, 90, true},
+    };
+    return all;
+}
+
+struct Encoder {
+    esr_encoder *handle = nullptr;
+
+    Encoder(const esr_encoder_network &network, const std::string &kernel) {
+        status = esr_encoder_create(&network, kernel.c_str(), &handle);
+    }
+    Encoder(const Encoder &) = delete;
+    ~Encoder() { esr_encoder_destroy(handle); }
+
+    int status;
+};
+
+Maps encode(const Encoder &encoder, const RandomPicture &picture, const EncoderShape &shape, int maps, int threads = 1, int depth = 0) {
+    Exact<float> out(std::size_t(maps) * shape.height * shape.width);
+    const esr_encode_request request = picture.request(out.data.get(), shape.float_pictures, threads, depth);
+    if (esr_encode(encoder.handle, &request) != ESR_OK) std::abort();
+    return Maps(out.data.get(), out.data.get() + out.size);
+}
+
+bool same(const Maps &a, const Maps &b) { return !std::memcmp(a.data(), b.data(), a.size() * sizeof(float)); }
+
+bool same_however_shared(const Encoder &encoder, const EncoderShape &shape, int maps, const RandomPicture &picture, const Maps &whole) {
+    for (const int threads : {1, 2, 5})
+        for (const int depth : {1, 2, 3, 30})
+            if (!same(whole, encode(encoder, picture, shape, maps, threads, depth))) return false;
+    return true;
+}
+
+// A part from column x and row y on has the maps of the whole beyond the reach of its own borders: the largest difference.
+double difference_of_part(const Encoder &encoder, const EncoderShape &shape, int maps, const RandomPicture &picture, const Maps &whole, int x, int y) {
+    EncoderShape part = shape;
+    const int reach = shape.radius();
+    part.width = shape.width - x;
+    part.height = shape.height - y;
+    const Maps found = encode(encoder, RandomPicture(picture, x, y, part.width, part.height), part, maps, 2);
+    double largest = 0;
+    for (int c = 0; c < maps; ++c)
+        for (int row = y ? reach : 0; row < part.height; ++row)
+            for (int column = x ? reach : 0; column < part.width; ++column) {
+                const float a = found[(std::size_t(c) * part.height + row) * part.width + column];
+                const float b = whole[(std::size_t(c) * shape.height + y + row) * shape.width + x + column];
+                largest = std::max(largest, std::fabs(double(a) - double(b)));
+            }
+    return largest;
+}
+
+struct Findings {
+    double floats = 0, levels = 0, columns = 0;
+    bool cuts = true;
+};
+
+double largest_difference(const Maps &a, const Maps &b) {
+    double largest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::fabs(double(a[i]) - double(b[i])));
+    return largest;
+}
+
+void compare_shape(const EncoderShape &shape, const std::string &kernel, Findings &found) {
+    const RandomEncoder network(shape, 1);
+    const RandomPicture picture(shape.height, shape.width, 2);
+    const Encoder reference(network.view(), "portable"), encoder(network.view(), kernel);
+    if (encoder.status != ESR_OK) return;
+    const Maps expected = encode(reference, picture, shape, network.maps());
+    const Maps whole = encode(encoder, picture, shape, network.maps());
+    double &largest = shape.int8 ? found.levels : found.floats;
+    largest = std::max(largest, largest_difference(expected, whole));
+    const int maps = network.maps(), x = shape.width / 8 * 4, y = shape.height / 2;
+    found.cuts = found.cuts && same_however_shared(encoder, shape, maps, picture, whole) &&
+                 difference_of_part(encoder, shape, maps, picture, whole, 0, y) == 0;
+    if (!shape.int8)
+        found.columns = std::max(found.columns, difference_of_part(encoder, shape, maps, picture, whole, x, y));
+}
+
+bool compare(const std::string &kernel) {
+    Findings found;
+    for (const EncoderShape &shape : shapes()) compare_shape(shape, kernel, found);
+    const bool bf16 = kernel.find("bf16") != std::string::npos || kernel == "amx";
+    // A Winograd tile's outputs cancel what they do not depend on up to rounding.
+    const bool winograd = !bf16 && kernel != "portable";
+    std::printf("%s: largest difference %.2e, INT8 %.2e, between columns %.1e, %s\n", kernel.c_str(), found.floats, found.levels,
+                found.columns, found.cuts ? "the same bits however cut" : "BITS DEPEND ON THE CUT");
+    return found.floats < (bf16 ? 5e-2 : 1e-5) && found.levels < 1e-1 && found.columns <= (winograd ? 1e-5 : 0) && found.cuts;
+}
+
+// Convolutions all in INT8 give the same bits on every kernel with fused multiply-adds and unsigned levels.
+bool levels_agree() {
+    EncoderShape shape{32, 2, {5, 40}, true, 21, 50, false};
+    const RandomEncoder network(shape, 5);
+    const RandomPicture picture(shape.height, shape.width, 6);
+    std::string first_name;
+    Maps first;
+    for (const char *kernel : {"avx512-vnni", "avx2-vnni", "avx512-bf16", "amx"}) {
+        const Encoder encoder(network.view(), kernel);
+        if (encoder.status != ESR_OK) continue;
+        // The first content is in floating point.
+        Maps found = encode(encoder, picture, shape, network.maps());
+        found.erase(found.begin(), found.begin() + std::ptrdiff_t(shape.contents[0]) * shape.height * shape.width);
+        if (first_name.empty()) {
+            first = found;
+            first_name = kernel;
+        } else if (!same(first, found)) {
+            std::printf("INT8 of %s and %s differ\n", first_name.c_str(), kernel);
+            return false;
+        } else {
+            std::printf("INT8 of %s equals %s's\n", kernel, first_name.c_str());
+        }
+    }
+    return true;
+}
+
+bool bf16_maps_are_rounded() {
+    const EncoderShape shape{32, 1, {40, 7}, false, 9, 45, false};
+    const RandomEncoder network(shape, 7);
+    const RandomPicture picture(shape.height, shape.width, 8);
+    const Encoder encoder(network.view(), "amx");
+    if (encoder.status != ESR_OK) return true;
+    const Maps floats = encode(encoder, picture, shape, network.maps());
+    Exact<std::uint16_t> halves(floats.size());
+    esr_encode_request request = picture.request(halves.data.get(), false, 1, 0);
+    request.bf16_maps = 1;
+    if (esr_encode(encoder.handle, &request) != ESR_OK) return false;
+    for (std::size_t i = 0; i < floats.size(); ++i) {
+        const std::uint32_t word = std::uint32_t(halves.data[i]) << 16;
+        float value;
+        std::memcpy(&value, &word, sizeof value);
+        if (std::fabs(value - floats[i]) > std::fabs(floats[i]) / 256) return false;
+    }
+    return true;
+}
+
+bool refuses(void (*spoil)(esr_encode_request &)) {
+    const EncoderShape shape{8, 1, {8}, false, 5, 7, false};
+    const RandomEncoder network(shape, 3);
+    const Encoder encoder(network.view(), "auto");
+    Exact<float> out(std::size_t(8 * 5 * 7));
+    const RandomPicture picture(5, 7, 4);
+    esr_encode_request request = picture.request(out.data.get(), false, 1, 0);
+    spoil(request);
+    return esr_encode(encoder.handle, &request) == ESR_BAD_REQUEST;
+}
+
+bool refuses_network(void (*spoil)(esr_encoder_network &, std::vector<esr_convolution> &), const char *kernel = "portable") {
+    const EncoderShape shape{8, 1, {8}, false, 5, 7, false};
+    RandomEncoder network(shape, 3);
+    esr_encoder_network view = network.view();
+    spoil(view, network.convolutions());
+    return Encoder(view, kernel).status == ESR_BAD_NETWORK;
+}
+
+bool refuses_bad_input() {
+    using Convolutions = std::vector<esr_convolution>;
+    return refuses([](esr_encode_request &r) { r.width = 0; }) && refuses([](esr_encode_request &r) { r.height = 1 << 30; }) &&
+           refuses([](esr_encode_request &r) { r.image = nullptr; }) && refuses([](esr_encode_request &r) { r.threads = 0; }) &&
+           refuses([](esr_encode_request &r) { r.bf16_maps = 1; }) && refuses([](esr_encode_request &r) { r.depth = -1; }) &&
+           refuses_network([](esr_encoder_network &n, Convolutions &) { n.channels = 65; }) &&
+           refuses_network([](esr_encoder_network &n, Convolutions &) { n.blocks = -1; }) &&
+           refuses_network([](esr_encoder_network &n, Convolutions &) { n.contents = 0; }) &&
+           refuses_network([](esr_encoder_network &, Convolutions &c) { c[2].inputs = 9; }) &&
+           refuses_network([](esr_encoder_network &, Convolutions &c) { c[1].weight = nullptr; });
+}
+
+}  // namespace
+
+int main() {
+    bool good = refuses_bad_input() && bf16_maps_are_rounded();
+    std::istringstream names(esr_encoder_kernels());
+    for (std::string name; names >> name;) good = compare(name) && good;
+    good = levels_agree() && good;
+    std::puts(good ? "all encoders agree" : "FAILED");
+    return good ? 0 : 1;
+}

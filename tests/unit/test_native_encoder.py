@@ -1,0 +1,215 @@
+"""The library's encoder against the graphs that it stands for, in every precision that this processor has."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_sr.backends.native import library
+from edge_sr.backends.native.encoder import NativeEncoder
+from edge_sr.backends.native.kernels import (
+    BF16_KERNELS,
+    INT8_KERNELS,
+    decoder_kernel,
+    encoder_kernel,
+    peak_gflops,
+)
+from edge_sr.backends.native.onnx_file import read_graph
+from edge_sr.backends.native.residual import ResidualEncoder, read_encoder
+from edge_sr.backends.onnxruntime.runner import open_session
+from edge_sr.bundle import Bundle, open_bundle
+from edge_sr.errors import BundleError, LifetimeError, ShapeError
+from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
+
+pytestmark = pytest.mark.skipif(not library.available(), reason=f"no native library: {library.why_not()}")
+KERNELS = library.encoder_kernels()
+EXACT = [name for name in KERNELS if name not in BF16_KERNELS]
+WITH_INT8 = [name for name in KERNELS if name in {*INT8_KERNELS, *BF16_KERNELS, "portable"}]
+
+
+def residual(bundle: Bundle, precision: str = "fp32", io: str = "uint8") -> ResidualEncoder:
+    found = read_encoder(bundle.graph("encoder", precision, io), bundle.network.encoder.blocks)
+    assert found is not None
+    return found
+
+
+def contract(bundle: Bundle, image: NDArray[Any], precision: str = "fp32") -> NDArray[Any]:
+    io = "float" if image.dtype == np.float32 else "uint8"
+    return open_session(bundle.graph("encoder", precision, io), 1).run(None, {"image": image})[0]
+
+
+@pytest.fixture(params=["diinn-nano", "diinn-edge"])
+def bundle(request: pytest.FixtureRequest) -> Bundle:
+    return open_bundle(request.param)
+
+
+@pytest.mark.parametrize("size", [(37, 29), (64, 8), (1, 1), (5, 70)])
+@pytest.mark.parametrize("kernel", EXACT)
+def test_fp32_equals_the_graph(bundle: Bundle, kernel: str, size: tuple[int, int]) -> None:
+    image = reference_card(*size)[None]
+    with NativeEncoder(residual(bundle), np.uint8, 2, kernel) as encoder:
+        assert encoder.kernel == kernel
+        assert np.abs(encoder.encode(image) - contract(bundle, image)).max() < 3e-5
+
+
+@pytest.mark.parametrize("kernel", EXACT)
+def test_float_pictures_equal_the_graph(bundle: Bundle, kernel: str) -> None:
+    image = np.random.default_rng(0).random((1, 21, 43, 3), np.float32)
+    with NativeEncoder(residual(bundle, io="float"), np.float32, 2, kernel) as encoder:
+        assert np.abs(encoder.encode(image) - contract(bundle, image)).max() < 3e-5
+
+
+@pytest.mark.parametrize("kernel", [name for name in KERNELS if name in BF16_KERNELS])
+def test_bf16_stays_close_and_rounds_its_maps(bundle: Bundle, kernel: str) -> None:
+    image = reference_card(61, 33)[None]
+    with NativeEncoder(residual(bundle), np.uint8, 2, kernel) as encoder:
+        maps = encoder.encode(image)
+    with NativeEncoder(residual(bundle), np.uint8, 2, kernel, bf16_maps=True) as encoder:
+        rounded = (encoder.encode(image).astype(np.uint32) << 16).view(np.float32)
+    expected = contract(bundle, image)
+    assert 0 < np.sqrt(((maps - expected) ** 2).mean()) < 2e-2
+    assert (np.abs(rounded - maps) <= np.abs(maps) / 256).all()
+
+
+@pytest.mark.parametrize("kernel", WITH_INT8)
+def test_int8_equals_the_graph_but_for_ties(bundle: Bundle, kernel: str) -> None:
+    image = reference_card(61, 33)[None]
+    expected = contract(bundle, image, "int8-cpu")
+    with NativeEncoder(residual(bundle, "int8-cpu"), np.uint8, 2, kernel) as encoder:
+        error = encoder.encode(image) - expected
+    allowed = 8e-2 if kernel in BF16_KERNELS else 3e-2  # a level more or less spreads
+    assert np.sqrt((error**2).mean()) < allowed
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_threads_do_not_change_a_bit(nano: Bundle, kernel: str) -> None:
+    image = reference_card(90, 47)[None]
+    found = []
+    for threads in (1, 2, 7):
+        with NativeEncoder(residual(nano), np.uint8, threads, kernel) as encoder:
+            found.append(encoder.encode(image).copy())
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+
+
+def test_several_threads_may_encode_at_once(nano: Bundle) -> None:
+    images = [reference_card(40 + 8 * i, 30)[None] for i in range(4)]
+    with NativeEncoder(residual(nano), np.uint8, 2, "auto") as encoder:
+        expected = [encoder.encode(image).copy() for image in images]
+        found: dict[int, NDArray[Any]] = {}
+
+        def work(i: int) -> None:
+            for _ in range(5):
+                found[i] = encoder.encode(images[i]).copy()
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert all(np.array_equal(found[i], expected[i]) for i in range(4))
+
+
+def test_denormal_activations_take_no_longer_way(nano: Bundle) -> None:
+    """Numbers below the smallest normal one count as zero, and the caller's own arithmetic stays as it was."""
+    encoder = residual(nano)
+    tiny = tuple(
+        dataclasses.replace(one, weight=one.weight * np.float32(1e-38), bias=one.bias * 0)
+        if one.weight is not None and one.bias is not None
+        else one
+        for one in encoder.convolutions
+    )
+    with NativeEncoder(ResidualEncoder(encoder.blocks, tiny), np.uint8, 1, "portable") as native:
+        assert not native.encode(reference_card(16, 16)[None]).any()
+    assert np.float32(1e-38) * np.float32(0.1) > 0
+
+
+def test_an_image_of_another_layout_is_refused(nano: Bundle) -> None:
+    with NativeEncoder(residual(nano), np.uint8, 1, "auto") as encoder:
+        for image in (np.zeros((1, 3, 8, 8), np.uint8), np.zeros((1, 8, 8, 3), np.float32)):
+            with pytest.raises(ShapeError, match="1 x h x w x 3"):
+                encoder.encode(image)
+        encoder.close()
+        with pytest.raises(LifetimeError, match="encoder was closed"):
+            encoder.encode(np.zeros((1, 8, 8, 3), np.uint8))
+
+
+def test_weights_that_do_not_fit_are_refused(nano: Bundle) -> None:
+    encoder = residual(nano)
+    head = dataclasses.replace(encoder.convolutions[0], bias=np.zeros(3, np.float32))
+    with pytest.raises(BundleError, match="shape"):
+        NativeEncoder(ResidualEncoder(encoder.blocks, (head, *encoder.convolutions[1:])), np.uint8, 1, "auto")
+    with pytest.raises(ShapeError, match="status"):
+        NativeEncoder(ResidualEncoder(encoder.blocks, encoder.convolutions[1:]), np.uint8, 1, "auto")
+
+
+def test_an_encoder_of_another_form_is_left_to_others(nano: Bundle) -> None:
+    path = nano.graph("encoder", "fp32", "uint8")
+    blocks = nano.network.encoder.blocks
+    assert read_encoder(path, blocks) is not None
+    assert read_encoder(path, blocks + 1) is None
+    assert read_encoder(path, blocks - 1) is None
+    assert read_encoder(nano.graph("decoder", "fp32", "uint8"), blocks) is None
+
+
+def test_graphs_are_read_as_onnx_reads_them(bundle: Bundle) -> None:
+    onnx = pytest.importorskip("onnx")
+    for precision in ("fp32", "int8-cpu"):
+        path = bundle.graph("encoder", precision, "uint8")
+        expected, found = onnx.load(str(path)).graph, read_graph(path)
+        assert [(n.op_type, tuple(n.input), tuple(n.output)) for n in expected.node] == [
+            (n.operator, n.inputs, n.outputs) for n in found.nodes
+        ]
+        for tensor in expected.initializer:
+            assert np.array_equal(onnx.numpy_helper.to_array(tensor), found.arrays[tensor.name])
+
+
+def test_a_damaged_graph_is_named(tmp_path: Path, nano: Bundle) -> None:
+    path = tmp_path / "graph.onnx"
+    whole = nano.graph("encoder", "fp32", "uint8").read_bytes()
+    for content in (b"", b"no graph", whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(BundleError, match=r"graph\.onnx"):
+            read_graph(path)
+
+
+def test_precisions_have_kernels_and_peaks() -> None:
+    assert encoder_kernel("fp32") == "auto" and decoder_kernel("fp32") == "auto"
+    assert encoder_kernel("fp16") is None
+    for precision in ("fp32", "bf16", "int8-cpu"):
+        for kernel, gflops in peak_gflops(precision, 1).items():
+            assert kernel in KERNELS
+            assert gflops > 0 or kernel == "portable"
+    assert library.peak("no such kernel", False, 1, 0.001) == 0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_the_whole_frame_runs_in_the_library(bundle: Bundle, precision: str) -> None:
+    if encoder_kernel(precision) is None or (
+        precision == "bf16" and encoder_kernel("bf16") not in BF16_KERNELS
+    ):
+        pytest.skip(f"no native kernel for {precision} here")
+    with Upscaler(bundle, backend="native", precision=precision) as up:
+        assert (up.backend, up.encoder_backend) == ("native", "native")
+        small = up(reference_card(40, 24), scale="2.5").astype(float)
+    with Upscaler(bundle, backend="onnxruntime", precision="fp32") as up:
+        expected = up(reference_card(40, 24), scale="2.5").astype(float)
+    assert np.sqrt(((small - expected) ** 2).mean()) < (2.5 if precision == "int8" else 1.0)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_region_equals_the_crop_of_the_whole(nano: Bundle, precision: str) -> None:
+    if precision == "bf16" and encoder_kernel("bf16") not in BF16_KERNELS:
+        pytest.skip("no native kernel for bf16 here")
+    picture = reference_card(150, 110)
+    with Upscaler(nano, backend="native", precision=precision) as up:
+        whole, part = up(picture, scale=2), up(picture, scale=2, region=(61, 47, 50, 40))
+    difference = np.abs(part.astype(int) - whole[94:174, 122:222])
+    assert difference.max() <= (1 if precision == "fp32" else 0)
+    assert (difference > 0).mean() < 1e-3
