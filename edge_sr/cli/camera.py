@@ -43,7 +43,8 @@ def camera(
     source: Annotated[
         str,
         typer.Argument(
-            help="/dev/videoN, csi://N, rtsp://, udp://, srt://, http://, gst:PIPELINE, - or a file."
+            metavar="SOURCE",
+            help="/dev/videoN, csi://N, rtsp://, udp://, srt://, http://, gst:PIPELINE, - or a file.",
         ),
     ],
     scale: Scale = None,

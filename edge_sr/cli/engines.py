@@ -21,7 +21,9 @@ app = typer.Typer(
     no_args_is_help=True, help="List, show, verify and prune built engines.", epilog=closing(*EXAMPLES)
 )
 
-NameArgument = Annotated[str, typer.Argument(help="An engine's name or an unambiguous part of it.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="An engine's name or an unambiguous part of it.")
+]
 DaysOption = Annotated[
     float | None, typer.Option(metavar="DAYS", help="Remove what was not used for this many days.")
 ]

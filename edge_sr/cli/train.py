@@ -27,7 +27,9 @@ EXAMPLES = (
 
 
 def train(
-    spec: Annotated[Path, typer.Argument(help="Model spec (TOML): network, data and schedule.")],
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="Model spec (TOML): network, data and schedule.")
+    ],
     images: Annotated[
         list[Path],
         typer.Option("--images", metavar="DIR", help="Folder of images, or a packed file; repeatable."),

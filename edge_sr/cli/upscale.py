@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("edge-sr upscale holiday.mp4 --height 1080", "edge-sr upscale photos --scale 2.7 -o larger")
 
-Input = Annotated[str, typer.Argument(help="An image, a folder of images, or anything FFmpeg opens.")]
+Input = Annotated[
+    str, typer.Argument(metavar="INPUT", help="An image, a folder of images, or anything FFmpeg opens.")
+]
 Output = Annotated[
     Path | None,
     typer.Option(
