@@ -21,6 +21,7 @@ from edge_sr.machine.description import available_cores
 from edge_sr.plan import BLOCK_BYTES, Footprint, Plan, plan_run
 from edge_sr.sizes import Box, Region, Size, output_region, output_size, parse_scale, whole
 from edge_sr.tensors import Frame, checked_frame, sample_type_of
+from edge_sr.tta import ensemble
 
 __all__ = ["Encoded", "PartTimes", "Result", "Upscaler"]
 
@@ -50,8 +51,9 @@ class Upscaler:
 
     ``model`` is a shipped model's name or a bundle's folder; ``backend`` and ``precision`` may be ``auto``, and
     ``why`` says in a line how they were chosen. ``threads`` defaults to the cores that the process may use;
-    ``block_bytes`` is the memory that one block of a large frame may take on a CPU. Raises ``UnknownNameError``,
-    ``BundleError``, ``OptionError`` or ``MissingError`` when it cannot be opened so.
+    ``block_bytes`` is the memory that one block of a large frame may take on a CPU. ``tta`` gives the mean of all eight
+    turns and mirrorings of each frame, at eight times the work. Raises ``UnknownNameError``, ``BundleError``,
+    ``OptionError`` or ``MissingError`` when it cannot be opened so.
 
     One thread at a time may use it, whichever that is; several threads take an upscaler each. A stream has it to
     itself until it ends or is closed. ``close`` waits for what runs, and a closed one is never opened again. A
@@ -66,6 +68,7 @@ class Upscaler:
         precision: str = "auto",
         threads: int | None = None,
         block_bytes: int = BLOCK_BYTES,
+        tta: bool = False,
     ) -> None:
         _require_types(model, backend, precision)
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
@@ -73,7 +76,7 @@ class Upscaler:
         choice = choose(self.bundle, backend, precision, self.threads)
         self._backend = choice.backend
         self.precision, self.scheme, self.why = choice.precision, choice.scheme, choice.why
-        self._block_bytes = block_bytes
+        self._block_bytes, self.tta = block_bytes, tta
         self._runners: dict[SampleType, Runner] = {}
         self._process, self._closed = os.getpid(), False
         self._turn = threading.Lock()
@@ -142,18 +145,18 @@ class Upscaler:
         whole_size = output_size(*encoded.size, scale=exact, size=size, target_height=height)
         box = None if region is None else output_region(region, encoded.size, whole_size)
         with self._taking_turn():
+            if encoded.maps is None:
+                return self._enlarged(encoded.frame, whole_size, box)
             runner = self._runner(sample_type_of(encoded.frame))
-            plan = self._plan(runner, encoded.size, whole_size, box)
-            if encoded.maps is not None:
-                return _decoded(runner, encoded, plan)
-            (result,) = runner.stream([encoded.frame], plan)
-            return result
+            return _decoded(runner, encoded, self._plan(runner, encoded.size, whole_size, box))
 
     def encode(self, frame: Frame) -> Encoded:
-        """The frame's maps, for ``decode`` to use as often as wanted."""
+        """The frame's maps, for ``decode`` to use as often as wanted; with ``tta`` the frame alone."""
         frame = checked_frame(frame)
         size = Encoded(frame, None).size
         with self._taking_turn():
+            if self.tta:
+                return Encoded(frame, None)
             runner = self._runner(sample_type_of(frame))
             if len(self._plan(runner, size, size, None).steps) > 1:
                 return Encoded(frame, None)
@@ -232,8 +235,22 @@ class Upscaler:
             given = (shape[1], shape[0])
             whole_size = output_size(*given, size=size)
             part = box if region is None else output_region(region, given, whole_size)
+            if self.tta:
+                yield from (self._enlarged(frame, whole_size, part) for frame in group)
+                continue
             runner = self._runner(sample_type)
             yield from runner.stream(group, self._plan(runner, given, whole_size, part))
+
+    def _enlarged(self, frame: Frame, whole_size: Size, box: Box | None) -> Result:
+        if self.tta:
+            return ensemble(frame, whole_size, box or whole(whole_size), self._one_pass)
+        return self._one_pass(frame, whole_size, box)
+
+    def _one_pass(self, frame: Frame, whole_size: Size, box: Box | None) -> Result:
+        runner = self._runner(sample_type_of(frame))
+        plan = self._plan(runner, Encoded(frame, None).size, whole_size, box)
+        (result,) = runner.stream([frame], plan)
+        return result
 
     def _runner(self, sample_type: SampleType) -> Runner:
         if sample_type not in self._runners:

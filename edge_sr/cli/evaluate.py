@@ -50,6 +50,14 @@ def evaluate(
     ] = "fp32",
     backend: Backend = "auto",
     threads: Threads = None,
+    tta: Annotated[
+        bool,
+        typer.Option(
+            "--tta",
+            help="Measure the mean of all eight turns and mirrorings too, as rows of its own.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = False,
     frames: Annotated[
         int,
         typer.Option(
@@ -82,7 +90,7 @@ def evaluate(
     from edge_sr.evaluation.measure import evaluate as run
 
     request = _request(inputs, hr, scales, precision, backend, frames)
-    request = dataclasses.replace(request, with_crops=report is not None, threads=threads)
+    request = dataclasses.replace(request, with_crops=report is not None, threads=threads, tta=tta)
     found = run(request, lambda text: typer.echo(text, err=True))
     if report is not None:
         _write_report(report, [found])

@@ -13,6 +13,7 @@ import typer
 
 from edge_sr.cli.options import (
     FILM,
+    NETWORK,
     RUN,
     SIZE,
     Backend,
@@ -100,6 +101,14 @@ DryRun = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+Tta = Annotated[
+    bool,
+    typer.Option(
+        "--tta",
+        help="Average all eight turns and mirrorings of each frame: closer to the truth, eight times the work.",
+        rich_help_panel=NETWORK,
+    ),
+]
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="Fail when anything is damaged or left out.", rich_help_panel=RUN),
@@ -116,6 +125,7 @@ def upscale(
     backend: Backend = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
+    tta: Tta = False,
     start: Start = None,
     duration: Duration = None,
     codec: Codec = None,
@@ -203,7 +213,7 @@ def _request(given: dict[str, Any]) -> Request:
         "preset",
         "threads",
     )
-    flags = ("hwaccel", "resume", "overwrite", "strict")
+    flags = ("hwaccel", "resume", "overwrite", "strict", "tta")
     return Request(
         **{name: given[name] for name in as_given + flags},
         scale=None if given["scale"] is None else parse_scale(given["scale"]),

@@ -46,7 +46,8 @@ WORST = 2  # pictures kept for each row
 class Request:
     """What to measure; ``auto`` is a precision too, and rows say what it came to.
 
-    ``with_crops``: for a report, with the worst pictures' crops, and VMAF where there is a libvmaf.
+    ``with_crops``: for a report, with the worst pictures' crops, and VMAF where there is a libvmaf. ``tta``: each
+    network's self-ensemble too, as rows of its own.
     """
 
     bundles: tuple[str, ...]
@@ -56,6 +57,7 @@ class Request:
     backend: str
     with_crops: bool
     threads: int | None = None
+    tta: bool = False
 
     def __post_init__(self) -> None:
         for what, values in (
@@ -146,12 +148,21 @@ class _Found:
         self._vmaf_by = find_ffmpeg() if request.with_crops else None
 
     def add_network(self, bundle: Bundle, name: str, asked: str) -> None:
-        request = self.request
-        with Upscaler(bundle, backend=request.backend, precision=asked, threads=request.threads) as upscaler:
-            for scale in self.request.scales:
-                self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
-                self._add_scale(name, upscaler, scale, _rival_network(bundle))
+        with self._opened(bundle, asked) as upscaler:
+            self._add_scales(bundle, name, upscaler)
             self.layers += _layer_prices(bundle, name, upscaler.scheme)
+        if self.request.tta:
+            with self._opened(bundle, asked, tta=True) as upscaler:
+                self._add_scales(bundle, f"{name} tta", upscaler)
+
+    def _opened(self, bundle: Bundle, asked: str, *, tta: bool = False) -> Upscaler:
+        request = self.request
+        return Upscaler(bundle, backend=request.backend, precision=asked, threads=request.threads, tta=tta)
+
+    def _add_scales(self, bundle: Bundle, name: str, upscaler: Upscaler) -> None:
+        for scale in self.request.scales:
+            self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
+            self._add_scale(name, upscaler, scale, _rival_network(bundle))
 
     def _add_scale(self, name: str, upscaler: Upscaler, scale: Fraction, network: str | None) -> None:
         tally = measure(upscaler, self.request.originals, scale, self._vmaf_by)
@@ -162,7 +173,7 @@ class _Found:
         self.worst += [
             _worst(name, precision, scale, entry, self.request.with_crops) for entry in tally.worst
         ]
-        if scale.denominator != 1:
+        if scale.denominator != 1 and not upscaler.tta:
             for whole in (math.floor(scale), math.ceil(scale)):
                 values = list(_resized(upscaler, self.request.originals, scale, whole))
                 self.rivals.append(mean_row(f"{name} x{whole} + lanczos", precision, scale, values))

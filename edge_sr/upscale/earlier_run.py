@@ -41,6 +41,7 @@ def run_state(request: Request, plan: FilmPlan, upscaler: Upscaler, work: WorkFo
         "encoder backend": upscaler.encoder_backend,
         "precision": upscaler.precision,
         "placement": upscaler.scheme,
+        "tta": upscaler.tta,
         "size": list(plan.target.size),
         "region": list(request.region or ()),
         "start": str(request.excerpt.start),

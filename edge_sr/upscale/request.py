@@ -47,6 +47,7 @@ class Request:
     crf: int | None = None
     preset: str | None = None
     threads: int | None = None
+    tta: bool = False
     hwaccel: str = "auto"
     resume: bool = False
     overwrite: bool = False
@@ -137,6 +138,7 @@ class Report:
     peak_rss_mb: float | None
     device_mb: float | None
     codec: str | None = None
+    tta: bool | None = None
     resumed_frames: int = 0
     bad_frames: int = 0
     dropped: tuple[str, ...] = ()
@@ -176,6 +178,7 @@ def report(
         decoder_ms=_median([one.decoder_ms for one in times]),
         peak_rss_mb=peak_rss_mb(),
         device_mb=_megabytes(upscaler.device_bytes),
+        tta=upscaler.tta or None,
         **more,
     )
 
@@ -197,6 +200,7 @@ def open_network(request: Request, watcher: Watcher) -> Upscaler:
         backend=request.backend,
         precision=request.precision,
         threads=request.threads,
+        tta=request.tta,
     )
     if "auto" in (request.backend, request.precision):
         watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")

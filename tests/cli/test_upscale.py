@@ -19,6 +19,7 @@ from support.films import Making, frame_pixels, frame_times, make_film, packets
 from edge_sr.cli.progress import clock, progress_line
 from edge_sr.cli.upscale import command_to_go_on, parse_time
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 
 Upscale = Callable[..., Answer]
 
@@ -96,6 +97,17 @@ def test_a_region_is_that_crop_of_the_whole(upscale: Upscale, picture: Path, tmp
     crop = np.asarray(Image.open(whole))[edge(3, 1) : edge(12, 1), edge(5, 0) : edge(16, 0)].astype(int)
     assert (np.abs(np.asarray(Image.open(part)) - crop) > 1).mean() < 0.001
     assert np.abs(np.asarray(Image.open(part)) - crop).max() <= 1
+
+
+def test_tta_is_said_and_averages_eight_passes(upscale: Upscale, picture: Path, tmp_path: Path) -> None:
+    out, plain = tmp_path / "eight.png", tmp_path / "one.png"
+    words = ("--scale", "2", "--backend", "onnxruntime", "--precision", "fp32")
+    assert upscale(picture, "-o", out, *words, "--tta", "--json").json["tta"] is True
+    assert "tta" not in upscale(picture, "-o", plain, *words, "--json").json
+    with Upscaler("diinn-nano", backend="onnxruntime", precision="fp32", tta=True) as upscaler:
+        expected = upscaler(np.asarray(Image.open(picture)), scale=2)
+    assert np.array_equal(np.asarray(Image.open(out)), expected)
+    assert not np.array_equal(np.asarray(Image.open(plain)), expected)
 
 
 def test_an_odd_region_of_a_film_grows_by_pixels_that_exist(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -62,6 +63,20 @@ def test_figures_are_the_mean_of_the_pictures(folder: Path) -> None:
             high = high[: sizes.high[1], : sizes.high[0]]
             values.append(compare(upscaler(resize(high, sizes.low), scale=3), high, Fraction(3)))
     assert (found.psnr_y, found.ssim_y, found.psnr_rgb) == pytest.approx(tuple(np.mean(values, axis=0)))
+
+
+def test_the_self_ensemble_is_a_row_of_its_own(folder: Path) -> None:
+    found = evaluate(dataclasses.replace(request_for(folder, "2", "2.5"), tta=True), print)
+    rows = [(row.bundle, row.scale) for row in found.results]
+    assert rows == [("diinn-nano", 2), ("diinn-nano", 2.5), ("diinn-nano tta", 2), ("diinn-nano tta", 2.5)]
+    assert not any("tta" in row.bundle for row in found.rivals)
+    assert [speed.bundle for speed in found.speed] == [row.bundle for row in found.results]
+    with Upscaler("diinn-nano", backend="onnxruntime", precision="fp32", tta=True) as upscaler:
+        values = [
+            compare(upscaler(pair.low, size=pair.size), pair.high, Fraction(2))
+            for pair in pairs(find_originals(folder, 4), Fraction(2))
+        ]
+    assert found.results[2].psnr_y == pytest.approx(np.mean([value.psnr_y for value in values]))
 
 
 def test_json_reads_back(folder: Path, tmp_path: Path) -> None:
