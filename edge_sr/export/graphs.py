@@ -52,6 +52,7 @@ def build_graph(
     model = _simplified(program.model_proto)
     model.ir_version = IR_VERSION
     _strip_notes(model)
+    _name_input_axes(model, inputs)
     _name_output_axes(model, shape)
     onnx.checker.check_model(model, full_check=True)
     check_operators(model)
@@ -128,6 +129,13 @@ def _strip_notes(model: onnx.ModelProto) -> None:
         del value.metadata_props[:]
     del model.graph.metadata_props[:]
     del model.graph.value_info[:]
+
+
+def _name_input_axes(model: onnx.ModelProto, inputs: Mapping[str, tuple[Tensor, Axes]]) -> None:
+    """Axes that the exporter found no relation for lose their names; TensorRT takes equal names for equal lengths."""
+    for value in model.graph.input:
+        for axis, name in inputs[value.name][1].items():
+            value.type.tensor_type.shape.dim[axis].dim_param = name
 
 
 def _name_output_axes(model: onnx.ModelProto, shape: Sequence[Any]) -> None:

@@ -22,6 +22,7 @@ from edge_sr.engines.build.network import ParsedGraph
 from edge_sr.engines.build.request import BuildRequest, engine_keys, find_workplace
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, load
 from edge_sr.engines.store.identity import BuildSettings, ShapeRange
+from edge_sr.engines.store.shapes import fixed, profiles
 from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError, OptionError
@@ -283,3 +284,24 @@ def test_layers_that_would_fall_back_end_the_build_unless_that_is_allowed() -> N
 def test_a_tensorrt_without_dla_says_which_jetpack_has_it() -> None:
     with pytest.raises(MissingError, match="JetPack 6"):
         require_all_on_dla(cast(ParsedGraph, Graph(0, [])), gpu_fallback=True)
+
+
+@pytest.mark.parametrize("frame", [(320, 180), (1920, 1080), (3840, 2160)])
+def test_the_decoders_scratch_does_not_grow_with_the_picture(frame: tuple[int, int]) -> None:
+    """Four pixels are gathered for each output first: a whole picture in float32 would be 95 MiB of the largest."""
+    nano = open_bundle("diinn-nano")
+    library, tile = load(Flavour.RTX), (512, 128)
+    graph = nano.find("decoder", "fp16")
+    assert graph is not None
+    shapes = profiles(nano.description, graph, [fixed(frame, tile, static_tile=True)])
+    settings = BuildSettings(("8.9",), workspace_mib=30)
+    assert ParsedGraph(library, nano.graph("decoder", "fp16").read_bytes()).build(shapes, settings).data
+
+
+def test_the_positions_axes_have_the_tiles_names() -> None:
+    for name in ("diinn-edge", "diinn-nano", "diinn-edge-video"):
+        graph = open_bundle(name).find("decoder", "fp16")
+        assert graph is not None
+        axes = {port.name: port.shape for port in graph.inputs}
+        assert axes["rows"] == ("Ht",) and axes["cols"] == ("Wt",)
+        assert axes["offset_y"] == (1, 1, "Ht", 1) and axes["offset_x"] == (1, 1, 1, "Wt")

@@ -169,13 +169,14 @@ def without_halo(positions: Positions, halo: int) -> Positions:
 
 def bilinear(picture: Tensor, positions: Positions) -> Tensor:
     """Bilinear samples with half-pixel centres and clamped edges, ``n x c x Ht x Wt``, not antialiased."""
-    rows = _neighbours(positions.rows, positions.offset_y, picture.shape[2])
-    cols = _neighbours(positions.cols, positions.offset_x, picture.shape[3])
+    rows = neighbours(positions.rows, positions.offset_y, picture.shape[2])
+    cols = neighbours(positions.cols, positions.offset_x, picture.shape[3])
     near, far = picture.index_select(2, positions.rows), picture.index_select(2, rows)
     vertical = near + (far - near) * (positions.offset_y.abs() / 2)
     near, far = vertical.index_select(3, positions.cols), vertical.index_select(3, cols)
     return near + (far - near) * (positions.offset_x.abs() / 2)
 
 
-def _neighbours(index: Tensor, offset: Tensor, length: int) -> Tensor:
+def neighbours(index: Tensor, offset: Tensor, length: int) -> Tensor:
+    """The LR index on each output's other side, kept inside."""
     return (index + torch.sign(offset).flatten().to(index.dtype)).clamp(0, length - 1)
