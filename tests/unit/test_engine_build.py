@@ -21,7 +21,7 @@ from edge_sr.engines.build.dla import off_dla, require_all_on_dla
 from edge_sr.engines.build.network import ParsedGraph
 from edge_sr.engines.build.request import BuildRequest, engine_keys, find_workplace
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, load
-from edge_sr.engines.store.identity import BuildSettings, ShapeRange
+from edge_sr.engines.store.identity import BuildSettings, Proof, ShapeRange
 from edge_sr.engines.store.shapes import fixed, profiles
 from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.engines.target import load_target
@@ -305,3 +305,22 @@ def test_the_positions_axes_have_the_tiles_names() -> None:
         axes = {port.name: port.shape for port in graph.inputs}
         assert axes["rows"] == ("Ht",) and axes["cols"] == ("Wt",)
         assert axes["offset_y"] == (1, 1, "Ht", 1) and axes["offset_x"] == (1, 1, 1, "Wt")
+
+
+def test_force_builds_what_is_there(bundle: Bundle, cache: EngineStore) -> None:
+    request = request_for(bundle)
+    workplace = find_workplace(request, "")
+    assert all(item.fresh for item in build(request, workplace, cache, **SILENT))
+    assert not any(item.fresh for item in build(request, workplace, cache, **SILENT))
+    assert all(item.fresh for item in build(request, workplace, cache, **SILENT, force=True))
+
+
+def test_an_engine_that_computed_wrong_pictures_is_built_again(bundle: Bundle, cache: EngineStore) -> None:
+    request = request_for(bundle)
+    workplace = find_workplace(request, "")
+    first, _ = build(request, workplace, cache, **SILENT)
+    proof = Proof(21.0, 190, 1.0, "a GPU", "13.0", "tensorrt-rtx", "1.7", False, ("64x48",))
+    cache.keep_proof(first.engine, proof)
+    again = build(request, workplace, cache, **SILENT)
+    assert [item.fresh for item in again] == [True, False]
+    assert again[0].engine.manifest.proof is None

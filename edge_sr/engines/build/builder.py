@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from edge_sr.engines.build.dla import require_all_on_dla
-from edge_sr.engines.build.network import ParsedGraph, Plan
+from edge_sr.engines.build.network import BuiltEngine, ParsedGraph
 from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.build.timing_cache import TimingCache
 from edge_sr.engines.interface import loader as trt
@@ -52,8 +52,10 @@ def _ensure(request: BuildRequest, key: EngineKey, store: EngineStore, say: Say,
 def _build(request: BuildRequest, key: EngineKey, store: EngineStore, say: Say) -> EngineFile:
     say(f"{key.name}: building")
     started = time.monotonic()
-    graph = ParsedGraph(trt.load(Flavour(key.flavour)), _model(request, key))
-    if key.settings.dla_core is not None:
+    on_dla = key.settings.dla_core is not None
+    fixed = {name: span.optimum for name, span in key.profiles[0].items()} if on_dla else None
+    graph = ParsedGraph(trt.load(Flavour(key.flavour)), _model(request, key), fixed)
+    if on_dla:
         _tell_fallback(require_all_on_dla(graph, key.settings.gpu_fallback), say)
     plan = _plan(graph, key, store, say)
     seconds = time.monotonic() - started
@@ -67,11 +69,13 @@ def _tell_fallback(layers: list[str], say: Say) -> None:
         say(f"{len(layers)} layers run on the GPU instead of DLA: {', '.join(layers)}")
 
 
-def _plan(graph: ParsedGraph, key: EngineKey, store: EngineStore, say: Say) -> Plan:
+def _plan(graph: ParsedGraph, key: EngineKey, store: EngineStore, say: Say) -> BuiltEngine:
     if key.flavour == Flavour.RTX.value:
         return graph.build(key.profiles, key.settings)
     timings = TimingCache(store.folder, key)
     plan = graph.build(key.profiles, key.settings, timings.load(), lambda phase: say(f"  {phase}"))
+    if graph.refused_timings:
+        say(f"  {timings.path.name} was refused by TensorRT and is replaced: kernels were timed anew")
     timings.save(plan.timing_cache)
     return plan
 
@@ -86,7 +90,7 @@ def _model(request: BuildRequest, key: EngineKey) -> bytes:
     return model
 
 
-def _manifest(graph: ParsedGraph, key: EngineKey, plan: Plan, seconds: float) -> EngineManifest:
+def _manifest(graph: ParsedGraph, key: EngineKey, plan: BuiltEngine, seconds: float) -> EngineManifest:
     return EngineManifest(
         schema=SCHEMA,
         key=key,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Layer:
+class NetworkLayer:
     name: str
     kind: str
     input_shapes: tuple[Shape, ...]
@@ -32,7 +32,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BuiltEngine:
     """A built engine's bytes; ``timing_cache`` is what the next build on this GPU may start from."""
 
     data: bytes
@@ -42,23 +42,30 @@ class Plan:
 class ParsedGraph:
     """An ONNX graph inside a strongly typed TensorRT network, ready to be built once or more.
 
-    Raises ``EngineError`` when TensorRT cannot read the graph; the message names node and operator.
+    ``for_dla``: the inputs' shapes, for an engine of the deep-learning accelerator, which has no dynamic ones. Where
+    its TensorRT has an FP16 flag (up to 10) DLA asks for that, and strong typing forbids it: such a network is weakly
+    typed. Raises ``EngineError`` when TensorRT cannot read the graph; the message names node and operator.
     """
 
-    def __init__(self, library: Library, model: bytes) -> None:
+    def __init__(self, library: Library, model: bytes, for_dla: Mapping[str, Shape] | None = None) -> None:
         self.library = library
+        self.refused_timings = False
+        self.weakly_typed = for_dla is not None and library.has("BuilderFlag.FP16")
         library.log.clear()
         self._builder = cast(Builder, library.module.Builder(library.logger))
         if library.flavour is Flavour.RTX:
             # It times no kernels: more threads are no faster, and race for what the plan's numbers come from.
             self._builder.max_threads = 1
-        flag = 1 << int(library.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
-        self._network: INetworkDefinition = self._builder.create_network(flag)
+        typed = 1 << int(library.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+        self._network: INetworkDefinition = self._builder.create_network(0 if self.weakly_typed else typed)
         parser = cast(OnnxParser, library.module.OnnxParser(self._network, library.logger))
         if not parser.parse(model):
             raise EngineError(
                 f"{library.flavour.value} {library.version} cannot read it: {_first_error(parser)}"
             )
+        for index in range(self._network.num_inputs if for_dla is not None else 0):
+            tensor = self._network.get_input(index)
+            tensor.shape = cast(Mapping[str, Shape], for_dla)[tensor.name]
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -69,7 +76,7 @@ class ParsedGraph:
         return tuple(_tensor(self._network.get_output(i)) for i in range(self._network.num_outputs))
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[NetworkLayer, ...]:
         return tuple(_layer(self._network.get_layer(i)) for i in range(self._network.num_layers))
 
     @property
@@ -79,6 +86,7 @@ class ParsedGraph:
     def layers_off_dla(self) -> list[str]:
         """Names of the layers that this device's DLA cannot run; needs the device."""
         config = self._builder.create_builder_config()
+        _use_dla(self.library.module, config, 0, gpu_fallback=True, fp16=self.weakly_typed)
         layers = (self._network.get_layer(i) for i in range(self._network.num_layers))
         return [layer.name for layer in layers if not config.can_run_on_DLA(layer)]
 
@@ -88,19 +96,25 @@ class ParsedGraph:
         settings: BuildSettings,
         timing_cache: bytes | None = None,
         progress: Progress | None = None,
-    ) -> Plan:
+    ) -> BuiltEngine:
         """The serialized engine; ``EngineError`` with TensorRT's last error when it cannot be built."""
         config = self._config(profiles, settings)
         cache = timing_cache is not None and self.library.flavour is Flavour.TENSORRT
         if cache:
-            config.set_timing_cache(config.create_timing_cache(timing_cache or b""), False)
+            self._set_timing_cache(config, timing_cache or b"")
         if progress is not None:
             config.progress_monitor = _progress_monitor(self.library.module, progress)
         data = self._builder.build_serialized_network(self._network, config)
         if data is None:
             raise EngineError(f"TensorRT could not build the engine: {_advised(self.library.last_error())}")
         kept = config.get_timing_cache() if cache else None
-        return Plan(bytes(data), bytes(kept.serialize()) if kept is not None else None)
+        return BuiltEngine(bytes(data), bytes(kept.serialize()) if kept is not None else None)
+
+    def _set_timing_cache(self, config: IBuilderConfig, kept: bytes) -> None:
+        """What was timed elsewhere, or by another release, TensorRT refuses: then it begins anew."""
+        if not config.set_timing_cache(config.create_timing_cache(kept), False):
+            self.refused_timings = bool(kept)
+            config.set_timing_cache(config.create_timing_cache(b""), False)
 
     def _config(self, profiles: Sequence[Profile], settings: BuildSettings) -> IBuilderConfig:
         config, trt = self._builder.create_builder_config(), self.library.module
@@ -108,12 +122,13 @@ class ParsedGraph:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_mib << 20)
         # float32 in the graph means float32: the sines' arguments do not survive TF32's ten bits.
         config.clear_flag(trt.BuilderFlag.TF32)
-        for shapes in profiles:
+        # Where all shapes are fixed, a profile has nothing to say.
+        for shapes in () if settings.dla_core is not None else profiles:
             self._add_profile(config, shapes)
         if settings.compute_capabilities:
             _set_compute_capabilities(self.library, config, settings.compute_capabilities)
         if settings.dla_core is not None:
-            _use_dla(trt, config, settings.dla_core, settings.gpu_fallback)
+            _use_dla(trt, config, settings.dla_core, settings.gpu_fallback, self.weakly_typed)
         return config
 
     def _add_profile(self, config: IBuilderConfig, shapes: Profile) -> None:
@@ -141,12 +156,12 @@ def _tensor(tensor: ITensor) -> Tensor:
     return Tensor(tensor.name, tuple(tensor.shape), tensor.dtype.name.lower())
 
 
-def _layer(layer: ILayer) -> Layer:
+def _layer(layer: ILayer) -> NetworkLayer:
     inputs = [t for i in range(layer.num_inputs) if (t := layer.get_input(i)) is not None]
     outputs = [t for i in range(layer.num_outputs) if (t := layer.get_output(i)) is not None]
     dtype = outputs[0].dtype.name.lower() if outputs else ""
     shapes = tuple(tuple(t.shape) for t in inputs), tuple(tuple(t.shape) for t in outputs)
-    return Layer(layer.name, layer.type.name, *shapes, dtype)
+    return NetworkLayer(layer.name, layer.type.name, *shapes, dtype)
 
 
 def _set_compute_capabilities(library: Library, config: IBuilderConfig, wanted: Sequence[str]) -> None:
@@ -163,12 +178,14 @@ def _set_compute_capabilities(library: Library, config: IBuilderConfig, wanted: 
             raise OptionError(f"TensorRT for RTX builds for compute capability {known}, not for {text}")
 
 
-def _use_dla(trt: Any, config: IBuilderConfig, core: int, gpu_fallback: bool) -> None:
+def _use_dla(trt: Any, config: IBuilderConfig, core: int, gpu_fallback: bool, fp16: bool) -> None:
     config.default_device_type = trt.DeviceType.DLA
     config.DLA_core = core
     config.engine_capability = trt.EngineCapability.STANDARD
     if gpu_fallback:
         config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
+    if fp16:
+        config.set_flag(trt.BuilderFlag.FP16)
 
 
 def _progress_monitor(module: Any, progress: Progress) -> Any:

@@ -12,7 +12,8 @@ class TimingCache:
     """The file for the key's GPU, TensorRT flavour and version."""
 
     def __init__(self, folder: Path, key: EngineKey) -> None:
-        self._owner = digest([key.gpu, key.compute_capabilities, key.flavour, key.version])
+        device = [key.gpu, key.multiprocessors, key.compute_capabilities]
+        self._owner = digest([*device, key.flavour, key.version])
         self.path = folder / f"{self._owner[:20]}.timing"
 
     def load(self) -> bytes:

@@ -194,5 +194,6 @@ ASSIGNED = (
     "IBuilderConfig.DLA_core",
     "IBuilderConfig.engine_capability",
     "Runtime.DLA_core",
+    "ITensor.shape",
     "IExecutionContext.device_memory",
 )
