@@ -27,7 +27,7 @@ from edge_sr.bundle import (
 )
 from edge_sr.errors import OptionError
 from edge_sr.export.graphs import LR, TILE, build_graph, with_uint8_pictures
-from edge_sr.export.parity import CaseResult, measure_parity
+from edge_sr.export.parity import CaseResult, Key, accepted, measure_parity
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.split.diinn_form import diinn_form
 from edge_sr.export.split.form import Form, Input, inputs_of
@@ -47,7 +47,6 @@ FORMS: dict[type[nn.Module], Callable[[Any], Form]] = {
     Liif: liif_form,
     MetaSr: metasr_form,
 }
-Key = tuple[Role, StoredPrecision, SampleType]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +68,9 @@ def export_bundle(
 ) -> Bundle:
     """Write the bundle of ``network``, one of ``FORMS``, into the new folder ``out`` and return it.
 
-    FP32 is always there: all else is measured against it. Raises ``OptionError`` for an unknown precision,
-    ``ParityError`` when a graph strays from the reference (nothing is written then).
+    FP32 is always there: all else is measured against it. FP16 graphs that fall short are left out, which
+    ``progress`` is told. Raises ``OptionError`` for an unknown precision, ``ParityError`` when an FP32 graph strays
+    from the reference (nothing is written then).
     """
     wanted = checked_precisions(precisions)
     with new_folder(out) as draft:
@@ -78,6 +78,7 @@ def export_bundle(
         graphs = _build_all(form, wanted, progress)
         progress("parity with the reference")
         parity = measure_parity(network, graphs, form.halo)
+        graphs = accepted(graphs, parity, progress)
         count = sum(parameter.numel() for parameter in network.parameters())
         description = _describe(form, count, identity, graphs, parity, draft)
         write_description(draft, description)

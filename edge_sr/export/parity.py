@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,16 +36,22 @@ CASES: tuple[tuple[str, tuple[int, int], tuple[int, int]], ...] = (
 LARGE_NETWORK = 20_000_000
 FP16_LEAST_DB = 55.0
 FP16_MOST_LEVELS = 2
+FP16_MOST_BEYOND = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
 class CaseResult:
-    """One scale: FP32's largest difference from the reference in [0, 1], FP16's dB and levels from FP32."""
+    """One scale: FP32's largest difference from the reference in [0, 1], FP16's dB and levels from FP32.
+
+    ``fp16_beyond``: of the case's ``values``, how many lie more than 2 levels from FP32's.
+    """
 
     scale: str
     fp32_difference: float
     fp16_db: float | None = None
     fp16_levels: int | None = None
+    fp16_beyond: int = 0
+    values: int = 0
 
 
 class GraphPair:
@@ -73,14 +79,15 @@ def open_graph(model: onnx.ModelProto) -> Any:
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-Graphs = Mapping[tuple[Role, StoredPrecision, SampleType], onnx.ModelProto]
+# Role, precision and sample type of a graph.
+Key = tuple[Role, StoredPrecision, SampleType]
+Graphs = Mapping[Key, onnx.ModelProto]
 
 
 def measure_parity(network: nn.Module, graphs: Graphs, halo: int = 0) -> list[CaseResult]:
     """Run every case; ``graphs`` maps (role, precision, io) to a graph, ``halo`` is the decoder's.
 
-    Raises ``ParityError`` for FP32 differences above 1e-5 (1e-4 from 20 million parameters on), and for FP16
-    below 55 dB or off by more than 2 levels.
+    Raises ``ParityError`` for FP32 differences above 1e-5 (1e-4 from 20 million parameters on).
     """
     pairs = {
         (precision, io): GraphPair(
@@ -118,7 +125,16 @@ def _case(
         return CaseResult(scale, difference)
     rough = pairs["fp16", "float"].run(unit, grid)
     steps = pairs["fp16", "uint8"].run(levels, grid).astype(int) - pairs["fp32", "uint8"].run(levels, grid)
-    return CaseResult(scale, difference, decibels(exact, rough), int(np.abs(steps).max()))
+    return with_fp16(CaseResult(scale, difference), decibels(exact, rough), steps)
+
+
+def with_fp16(case: CaseResult, db: float, steps: NDArray[Any]) -> CaseResult:
+    """The case with FP16's figures; ``steps``: its levels less FP32's."""
+    far = np.abs(steps)
+    beyond = int((far > FP16_MOST_LEVELS).sum())
+    return dataclasses.replace(
+        case, fp16_db=db, fp16_levels=int(far.max()), fp16_beyond=beyond, values=far.size
+    )
 
 
 def _reference(network: nn.Module, unit: NDArray[np.float32], after: tuple[int, int]) -> NDArray[np.float32]:
@@ -135,20 +151,41 @@ def decibels(exact: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return math.inf if error == 0 else -10 * math.log10(error)
 
 
-def check_parity(results: list[CaseResult], parameters: int) -> None:
-    """Raise ``ParityError`` for the first result that strays too far, for a network of so many parameters."""
-    tolerance = 1e-4 if parameters >= LARGE_NETWORK else 1e-5
+def check_parity(results: list[CaseResult], parameters: int, *, half: bool = False) -> None:
+    """``ParityError`` for the first FP32 result that strays too far, for a network of so many parameters.
+
+    ``half``: the network itself computes in float16, which each runtime rounds in places of its own.
+    """
+    tolerance = 2e-3 if half else 1e-4 if parameters >= LARGE_NETWORK else 1e-5
     for result in results:
         if not result.fp32_difference <= tolerance:
             raise ParityError(
                 f"FP32 at scale {result.scale} differs from the reference by {result.fp32_difference:.1e}, "
                 f"at most {tolerance:.0e} is allowed; the bundle was not written"
             )
-        if result.fp16_db is None or result.fp16_levels is None:
-            continue
-        if not result.fp16_db >= FP16_LEAST_DB or result.fp16_levels > FP16_MOST_LEVELS:
-            raise ParityError(
-                f"FP16 at scale {result.scale}: {result.fp16_db:.1f} dB and {result.fp16_levels} levels from FP32, "
-                f"at least {FP16_LEAST_DB:.0f} dB and at most {FP16_MOST_LEVELS} levels are allowed; "
-                "the bundle was not written; export with --precision fp32"
-            )
+
+
+def fp16_shortfall(results: list[CaseResult]) -> str | None:
+    """Why FP16 graphs are not good enough to be written; None when they are, or were not asked for."""
+    measured = [result for result in results if result.fp16_db is not None]
+    for result in measured:
+        if not (result.fp16_db or 0.0) >= FP16_LEAST_DB:
+            return f"{result.fp16_db:.1f} dB from FP32 at scale {result.scale}, expected {FP16_LEAST_DB:.0f} or more"
+    beyond, values = sum(one.fp16_beyond for one in measured), sum(one.values for one in measured)
+    if beyond > FP16_MOST_BEYOND * values:
+        return (
+            f"{beyond} of {values} values are more than {FP16_MOST_LEVELS} levels from FP32's, "
+            f"expected at most 1 in {1 / FP16_MOST_BEYOND:,.0f}"
+        )
+    return None
+
+
+def accepted(
+    graphs: Graphs, results: list[CaseResult], progress: Callable[[str], None]
+) -> dict[Key, onnx.ModelProto]:
+    """The graphs to write: FP16's are left out, with a line that says why, where they fall short."""
+    reason = fp16_shortfall(results)
+    if reason is None:
+        return dict(graphs)
+    progress(f"FP16 is left out of the bundle: {reason}; FP32 is written")
+    return {key: graph for key, graph in graphs.items() if key[1] != "fp16"}

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from edge_sr.backends.single_graph.runner import RESAMPLING_REACH
 from edge_sr.bundle import SCHEMA, Bundle, Description, new_folder, write_description
-from edge_sr.export.bundle import DTYPES, Identity, Key, checked_precisions, write_graph
+from edge_sr.export.bundle import DTYPES, Identity, checked_precisions, write_graph
 from edge_sr.export.graphs import LR, build_graph, with_uint8_pictures
-from edge_sr.export.parity import CaseResult, check_parity, decibels, open_graph
+from edge_sr.export.parity import CaseResult, Key, accepted, check_parity, decibels, open_graph, with_fp16
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.rounding import rounding_twin
 from edge_sr.export.split.diinn import planes
@@ -77,6 +77,7 @@ def export_picture_network(
             graphs["network", precision, "float"] = graph
         progress("parity with the reference")
         cases = measure(spec, network, graphs)
+        graphs = accepted(graphs, cases, progress)
         form = _form(spec, network, graphs["network", "fp32", "float"])
         description = describe(form, identity, graphs, cases, draft)
         write_description(draft, description)
@@ -122,8 +123,8 @@ def _case(reference: nn.Module, sessions: Mapping[Key, Any], size: tuple[int, in
     difference = float(np.abs(exact - wanted).max())
     if ("network", "fp16", "float") not in sessions:
         return CaseResult(name, difference)
-    steps = np.abs(run("fp16", "uint8").astype(int) - run("fp32", "uint8")).max()
-    return CaseResult(name, difference, decibels(exact, run("fp16", "float")), int(steps))
+    steps = run("fp16", "uint8").astype(int) - run("fp32", "uint8")
+    return with_fp16(CaseResult(name, difference), decibels(exact, run("fp16", "float")), steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +132,8 @@ class PictureForm:
     """All that a bundle needs to know of a network from picture to picture beside its graphs.
 
     ``radius``: input pixels around its own that an output reads, None where it reads the whole frame;
-    ``against``: what the cases of parity compare with; ``least_bytes``: working bytes to assume at least.
+    ``against``: what the cases of parity compare with; ``least_bytes``: working bytes to assume at least;
+    ``multiple``: what its sides must be multiples of.
     """
 
     description: PublishedSpec
@@ -141,6 +143,7 @@ class PictureForm:
     radius: int | None
     against: str
     least_bytes: int = 0
+    multiple: int = 1
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -176,6 +179,7 @@ def describe(
         whole_frames=form.radius is None,
         working_bytes=max(working_bytes(graph), form.least_bytes),
         scale=form.scale,
+        multiple=form.multiple,
         # A refining network's input has the output's size.
         macs=(0, work) if form.kind == "refine" else (work, 0),
         source=identity.source,

@@ -145,6 +145,28 @@ def test_a_graph_that_strays_is_not_written(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
+def test_fp16_graphs_that_fall_short_are_left_out_and_fp32_is_written(tmp_path: Path) -> None:
+    network = narrow_networks()["one-layer"]
+    block = network.encoder.body[0]
+    with torch.no_grad():
+        block.conv1.bias.zero_()
+        block.conv1.weight.mul_(1e7)  # beyond what float16 holds; the next layer brings it back
+        block.conv2.weight.mul_(1e-7)
+    said: list[str] = []
+    bundle = export_bundle(network, IDENTITY, tmp_path / "bundle", progress=said.append)
+    assert bundle.precisions == ("fp32",)
+    assert any("FP16 is left out" in line and "dB" in line for line in said)
+    assert not list((tmp_path / "bundle").glob("*fp16*"))
+
+
+def test_one_value_in_a_hundred_thousand_does_not_fail_fp16() -> None:
+    few = parity.CaseResult("2", 0.0, 60.0, 3, fp16_beyond=1, values=100_000)
+    many = parity.CaseResult("2", 0.0, 60.0, 3, fp16_beyond=11, values=100_000)
+    assert parity.fp16_shortfall([few]) is None
+    assert "11 of 100000 values" in (parity.fp16_shortfall([many]) or "")
+    assert "54.0 dB" in (parity.fp16_shortfall([parity.CaseResult("3", 0.0, 54.0, 1, values=10)]) or "")
+
+
 def test_an_existing_folder_and_an_unknown_precision_are_refused(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(OutputExistsError):
