@@ -17,18 +17,34 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_sr.errors import BundleError, ConfigError, OutputExistsError, OutputFolderError, UnknownNameError
+from edge_sr.graph_file import declared
 from edge_sr.kinds import BundleKind, Precision, Role, SampleType, Scheme, StoredPrecision
 from edge_sr.spec import NetworkSpec, PublishedSpec, load_json, to_mapping
 
 SCHEMA = 1
 DESCRIPTION = "bundle.json"
 DEFAULT_MODEL = "diinn-edge"
+LARGEST_WEIGHTS = 1 << 28
+# What numbers of a description can mean anything.
+BOUNDS = {
+    "parameters": (0, 1 << 40),
+    "radius": (0, 1 << 16),
+    "working_bytes": (1, 1 << 32),
+    "scale": (1, 64),
+    "halo": (0, 16),
+    "multiple": (1, 1 << 12),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +96,9 @@ class Description:
     ``scale``) or ``refine`` (one ``network`` graph over a picture that was enlarged first). ``radius``: LR pixels
     around an output's nearest LR pixel that can change it, computed from the graph; ``halo``: output pixels that
     a decoder eats on each side; ``working_bytes``: live activations for one pixel of the first graph's input, an
-    upper estimate; ``whole_frames``: its field has no bound, so frames are not cut. ``macs``: multiply-adds for
+    upper estimate; ``whole_frames``: its field has no bound, so frames are not cut; ``multiple``:
+    sides that the graph takes are multiples of it, others are padded at the right and the bottom by mirrored edges
+    and the result is cropped. ``macs``: multiply-adds for
     each pixel of the input and for each of the output, where ``network`` does not tell them. ``parity``: the
     figures that the export measured. ``extra``: what later stages add (scale tables, recipes).
     """
@@ -98,6 +116,7 @@ class Description:
     scale: int = 1
     halo: int = 0
     whole_frames: bool = False
+    multiple: int = 1
     macs: tuple[int, ...] = ()
     weights: Weights | None = None
     default_for: tuple[str, ...] = ()
@@ -109,6 +128,13 @@ class Description:
             raise ConfigError(
                 f"schema {self.schema} is not the {SCHEMA} that this version reads; export it again"
             )
+        for name, (least, most) in BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"{name} must lie between {least} and {most}, found {getattr(self, name)}")
+        if any(count < 0 for count in self.macs):
+            raise ConfigError(f"macs must not be negative, found {list(self.macs)}")
+        if not self.graphs:
+            raise ConfigError("graphs must list at least one, found none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,12 +194,37 @@ class Bundle:
             raise BundleError(
                 f"bundle {self.name} has no {io} {role} in {precision}; it has {', '.join(self.precisions)}"
             )
-        return self._checked(graph.file, graph.sha256)
+        path = self._checked(graph.file, graph.sha256)
+        _check_graph(path, graph)
+        return path
 
     def decoder_weights(self) -> Path | None:
         """``decoder.npz``, its hash checked, or None where the bundle has none."""
         weights = self.description.weights
         return None if weights is None else self._checked(weights.file, weights.sha256)
+
+    def decoder_arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays of ``decoder.npz``; ``BundleError`` where there is none, or one that cannot be read."""
+        path = self.decoder_weights()
+        if path is None:
+            raise BundleError(f"bundle {self.name} has no decoder.npz; use --backend onnxruntime")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+            if size > LARGEST_WEIGHTS:
+                raise BundleError(f"{path} would unpack to {size >> 20} MB, more than a decoder has")
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (
+            OSError,
+            ValueError,
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            EOFError,
+            KeyError,
+        ) as error:
+            raise BundleError(f"{path} is damaged: {error}; export or copy the bundle again") from error
 
     def verify(self) -> None:
         """Check every file's hash; ``BundleError`` names the first that differs."""
@@ -191,6 +242,29 @@ class Bundle:
                 f"bundle {self.path}: {file} is damaged (SHA-256 {found[:12]}, not {sha256[:12]})"
             )
         return path
+
+
+def _check_graph(path: Path, graph: Graph) -> None:
+    """``BundleError`` for a file that is another graph than described, or one whose work has no bound."""
+    try:
+        found = declared(path)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} is not a readable ONNX file: {error}") from error
+    if found.nested:
+        raise BundleError(f"{path}: {found.nested[0]} runs a graph of its own, which is not taken")
+    for what, ports, there in (
+        ("inputs", graph.inputs, found.inputs),
+        ("outputs", graph.outputs, found.outputs),
+    ):
+        described = {port.name: port.dtype for port in ports}
+        if described != there:
+            raise BundleError(
+                f"{path} has the {what} {_listed(there)}, expected {_listed(described)}: export it again"
+            )
+
+
+def _listed(ports: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in ports.items()) or "none"
 
 
 def file_sha256(path: Path) -> str:

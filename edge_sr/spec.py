@@ -24,6 +24,9 @@ else:
 
 T = TypeVar("T")
 
+# More channels, blocks or layers than this no network has.
+LARGEST = 1 << 16
+
 ENCODER_KINDS = ("residual", "edsr", "rdn")
 DECODER_MODES = (1, 2, 3, 4)
 
@@ -159,7 +162,9 @@ def load_toml(path: Path, cls: type[T]) -> T:
     """A TOML file as ``cls``; ``ConfigError`` names an unknown key, a missing one or a wrong type."""
     try:
         table = tomllib.loads(_read(path))
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply to be read") from error
+    except ValueError as error:  # as below
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     return from_mapping(cls, table, str(path))
 
@@ -179,7 +184,9 @@ def load_network(path: Path) -> NetworkSpec | PublishedSpec:
 def _json(path: Path) -> Any:
     try:
         return json.loads(_read(path))
-    except json.JSONDecodeError as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply to be read") from error
+    except ValueError as error:  # of syntax, and of numbers with thousands of digits
         raise ConfigError(f"{path} is not valid JSON: {error}") from error
 
 
@@ -289,5 +296,5 @@ def _checked(hint: type, value: Any, where: str) -> Any:
 
 def _require_positive(table: str, **values: int) -> None:
     for name, value in values.items():
-        if value < 1:
-            raise ConfigError(f"{table}.{name} must be at least 1, found {value}")
+        if not 1 <= value <= LARGEST:
+            raise ConfigError(f"{table}.{name} must lie between 1 and {LARGEST}, found {value}")

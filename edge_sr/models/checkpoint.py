@@ -258,6 +258,11 @@ def _under_project_keys(raw: Mapping[str, Any]) -> dict[str, Tensor]:
         name = _stripped(str(key))
         if name in tensors:
             raise CheckpointError(f"tensor {name} stands twice, once under a prefix")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise CheckpointError(
+                f"tensor {name} claims {_by(value.shape)} values, of which the file holds "
+                f"{value.untyped_storage().nbytes() // value.element_size()}: save a plain state_dict()"
+            )
         tensors[name] = value.detach().to(torch.float32).contiguous()
     if not tensors:
         raise CheckpointError("the checkpoint holds no tensors")

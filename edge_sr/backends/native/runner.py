@@ -12,7 +12,6 @@ from edge_sr.backends.native.decoder import NativeDecoder
 from edge_sr.backends.native.encoder import NativeEncoder
 from edge_sr.backends.native.encoders import open_encoder
 from edge_sr.backends.native.kernels import BF16_KERNELS, decoder_kernel
-from edge_sr.errors import BundleError
 from edge_sr.grid import SamplingGrid
 from edge_sr.tensors import Image
 
@@ -28,19 +27,20 @@ class NativeRunner(CpuRunner):
     backend = "native"
 
     def __init__(self, config: RunnerConfig) -> None:
-        weights = config.bundle.decoder_weights()
-        if weights is None:
-            raise BundleError(f"bundle {config.bundle.name} has no decoder.npz; use --backend onnxruntime")
         decoder = config.bundle.network.decoder
         self.precision = config.precision
         kernel = decoder_kernel(config.precision)
         self._encoder = open_encoder(config, bf16_maps=kernel in BF16_KERNELS)
         self.encoder_backend = self._encoder.backend
         self._dtype = config.dtype
-        with np.load(weights, allow_pickle=False) as arrays:
-            self._decoder = NativeDecoder(
-                dict(arrays), decoder.widths, decoder.mode, decoder.bilinear_base, config.threads, kernel
-            )
+        self._decoder = NativeDecoder(
+            config.bundle.decoder_arrays(),
+            decoder.widths,
+            decoder.mode,
+            decoder.bilinear_base,
+            config.threads,
+            kernel,
+        )
 
     def encode(self, image: Image) -> NDArray[Any]:
         maps = self._encoder.encode(image)
