@@ -29,13 +29,15 @@ class Footprint:
 
     ``radius``: LR pixels around an output's nearest LR pixel that can change it; ``halo``: output pixels that the
     decoder eats on each side; ``bytes_per_pixel``: live activations for one LR pixel. ``block_bytes``: what one
-    block may take of memory, ``None`` for frames that are never cut.
+    block may take of memory, ``None`` for frames that are never cut. ``multiple``: blocks begin and end at multiples
+    of it, for networks whose result depends on where a pixel lies among so many.
     """
 
     radius: int
     halo: int
     bytes_per_pixel: int
     block_bytes: int | None = BLOCK_BYTES
+    multiple: int = 1
 
     @property
     def margin(self) -> int:
@@ -115,15 +117,15 @@ def plan_blocks(area: Box, size: Size, footprint: Footprint) -> list[Block]:
     """
     margin = footprint.margin
     pixels = max(1, (footprint.block_bytes or BLOCK_BYTES) // footprint.bytes_per_pixel)
-    all_of_it = _block(area, size, margin)
+    all_of_it = _block(area, size, footprint)
     if all_of_it.padded.width * all_of_it.padded.height <= pixels:
         return [all_of_it]
     width = _padded_length(area.width, size[0], margin)
     rows = pixels // width - 2 * margin
     if rows >= min(area.height, 4 * margin + 16):
-        return [_block(core, size, margin) for core in _cut(area, area.width, rows)]
+        return [_block(core, size, footprint) for core in _cut(area, area.width, rows)]
     side = max(16, 2 * margin, math.isqrt(pixels) - 2 * margin)
-    return [_block(core, size, margin) for core in _cut(area, side, side)]
+    return [_block(core, size, footprint) for core in _cut(area, side, side)]
 
 
 def _padded_length(length: int, longest: int, margin: int) -> int:
@@ -144,14 +146,17 @@ def _spans(start: int, stop: int, longest: int) -> Iterator[tuple[int, int]]:
         yield start + i * length // count, start + (i + 1) * length // count
 
 
-def _block(core: Box, size: Size, margin: int) -> Block:
-    padded = Box(
-        max(0, core.x0 - margin) // COLUMN_STEP * COLUMN_STEP,
-        max(0, core.y0 - margin),
-        min(size[0], core.x1 + margin),
-        min(size[1], core.y1 + margin),
-    )
-    return Block(core, padded)
+def _block(core: Box, size: Size, footprint: Footprint) -> Block:
+    margin, multiple = footprint.margin, footprint.multiple
+    x0, x1 = aligned(core.x0 - margin, core.x1 + margin, size[0], multiple)
+    y0, y1 = aligned(core.y0 - margin, core.y1 + margin, size[1], multiple)
+    step = math.lcm(COLUMN_STEP, multiple)
+    return Block(core, Box(x0 // step * step, y0, x1, y1))
+
+
+def aligned(start: int, stop: int, length: int, multiple: int) -> tuple[int, int]:
+    """The span grown to multiples, within an axis of ``length`` pixels, whose end need not be one."""
+    return max(0, start // multiple * multiple), min(length, -(-stop // multiple) * multiple)
 
 
 def output_box(core: Box, box: Box, input_size: Size, output_size: Size) -> Box:

@@ -261,7 +261,8 @@ class Upscaler:
     def _plan(self, runner: Runner, given: Size, wanted: Size, box: Box | None) -> Plan:
         about = self.bundle.description
         limit = None if runner.whole_frames else self._block_bytes
-        return plan_run(given, wanted, box, Footprint(about.radius, about.halo, about.working_bytes, limit))
+        footprint = Footprint(about.radius, about.halo, about.working_bytes, limit, about.multiple)
+        return plan_run(given, wanted, box, footprint)
 
 
 def _decoded(runner: Runner, encoded: Encoded, plan: Plan) -> Result:

@@ -54,15 +54,15 @@ def export(
     spec = _read_spec(checkpoint) if checkpoint.suffix == ".toml" else None
     weights = checkpoint if spec is None else checkpoint.parent / spec.weights
     if weights.suffix == ".onnx":
-        bundle = _export_brought(weights, spec, output, precision)
+        bundle = _export_external(weights, spec, output, precision)
     else:
         bundle = _export_checkpoint(weights, spec, output, precision)
     _report(bundle, time.perf_counter() - start, as_json)
 
 
-def _export_brought(path: Path, spec: ModelSpec | None, output: Path, precision: str) -> Bundle:
+def _export_external(path: Path, spec: ModelSpec | None, output: Path, precision: str) -> Bundle:
     from edge_sr.bundle import file_sha256
-    from edge_sr.export.external.network import export_brought
+    from edge_sr.export.external.network import export_external
     from edge_sr.export.external.probe import Stated
     from edge_sr.spec import from_mapping
 
@@ -72,7 +72,7 @@ def _export_brought(path: Path, spec: ModelSpec | None, output: Path, precision:
         raise InputNotFoundError(f"no such network: {path}")
     stated = from_mapping(Stated, {} if spec is None else spec.options, "options")
     identity = _identity(path, file_sha256(path), (), spec, output)
-    return export_brought(path, identity, output, stated, _say)
+    return export_external(path, identity, output, stated, _say)
 
 
 def _export_checkpoint(path: Path, spec: ModelSpec | None, output: Path, precision: str) -> Bundle:

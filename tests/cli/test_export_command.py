@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_brought_network_by_its_spec(
+def test_an_external_network_by_its_spec(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     export = Command("export", monkeypatch, capsys)
@@ -47,7 +47,7 @@ def test_what_contradicts_is_refused(
     assert not (folder / "out").exists()
 
 
-def test_a_brought_network_is_measured_like_any_other(
+def test_an_external_network_is_measured_like_any_other(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert Command("export", monkeypatch, capsys)(folder / "net.onnx", "-o", folder / "out").code == 0

@@ -13,6 +13,7 @@ import numpy as np
 from edge_sr.backends.base import CpuRunner, DeviceNetwork, Encoder, Runner, RunnerConfig
 from edge_sr.grid import SamplingGrid
 from edge_sr.machine.memory import require_bytes
+from edge_sr.plan import aligned
 from edge_sr.resample import Kernel, resize_part
 from edge_sr.sizes import Size
 from edge_sr.tensors import Image
@@ -50,6 +51,19 @@ class SingleGraphRunner(CpuRunner):
     def close(self) -> None:
         """The network's session goes with the object."""
 
+    def _padded(self, image: Image) -> Image:
+        """The picture with its right and bottom edges mirrored, up to sides that the network takes."""
+        multiple = self._description.multiple
+        right, bottom = (-image.shape[axis] % multiple for axis in (2, 1))
+        return (
+            np.pad(image, ((0, 0), (0, bottom), (0, right), (0, 0)), "reflect") if right or bottom else image
+        )
+
+    def _run(self, image: Image) -> Image:
+        """The network's result for a picture of any sides."""
+        height, width = (self._description.scale * side for side in image.shape[1:3])
+        return self._network.encode(self._padded(image))[:, :height, :width]
+
     def _require_memory(self, image: Image) -> None:
         """``MemoryLimitError`` for a network that must run whole and cannot; a device says so itself."""
         if self._description.whole_frames and not self._on_device:
@@ -64,17 +78,18 @@ class FixedRunner(SingleGraphRunner):
     def encode(self, image: Image) -> Image:
         """The picture times the network's scale; ``MemoryLimitError`` for one that must run whole and cannot."""
         self._require_memory(image)
-        return self._network.encode(image)
+        return self._run(image)
 
     def decode(self, maps: Image, image: Image, grid: SamplingGrid) -> Image:
         return self.made(maps, grid)
 
     def given(self, image: Image, grid: SamplingGrid) -> Image:
-        return image
+        return self._padded(image)
 
     def made(self, result: Image, grid: SamplingGrid) -> Image:
         (row, col), times = grid.origin, self._description.scale
         left, top = times * col, times * row
+        result = result[:, : times * grid.input_size[1], : times * grid.input_size[0]]
         own = (times * grid.input_size[0], times * grid.input_size[1])
         x0, y0, x1, y1 = _box(grid)
         if own == grid.output_size:
@@ -107,9 +122,8 @@ class RefineRunner(SingleGraphRunner):
         return frame
 
     def given(self, image: Image, grid: SamplingGrid) -> Image:
-        return _resampled(
-            image, (grid.input_size, grid.output_size), (0, 0, *grid.output_size), (0, 0), "bicubic"
-        )
+        sizes = grid.input_size, grid.output_size
+        return self._padded(_resampled(image, sizes, (0, 0, *grid.output_size), (0, 0), "bicubic"))
 
     def made(self, result: Image, grid: SamplingGrid) -> Image:
         x0, y0, x1, y1 = _box(grid)
@@ -118,11 +132,13 @@ class RefineRunner(SingleGraphRunner):
     def _refined(self, image: Image, grid: SamplingGrid, part: slice) -> Image:
         x0, y0, x1, y1 = _box(grid.part(part, slice(None)))
         width, height = grid.output_size
-        left, top = max(0, x0 - self._reach), max(0, y0 - self._reach)
-        box = (left, top, min(width, x1 + self._reach), min(height, y1 + self._reach))
+        reach, multiple = self._reach, self._description.multiple
+        left, right = aligned(x0 - reach, x1 + reach, width, multiple)
+        top, bottom = aligned(y0 - reach, y1 + reach, height, multiple)
+        box = (left, top, right, bottom)
         row, col = grid.origin
         base = _resampled(image, (grid.input_size, grid.output_size), box, (col, row), "bicubic")
-        return self._network.encode(base)[:, y0 - top : y1 - top, x0 - left : x1 - left]
+        return self._run(base)[:, y0 - top : y1 - top, x0 - left : x1 - left]
 
 
 def _box(grid: SamplingGrid) -> Corners:

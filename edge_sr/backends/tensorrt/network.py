@@ -164,7 +164,9 @@ class TensorRTNetwork:
 def reach_of(bundle: Bundle) -> int | None:
     """Pixels of its input that a network of one graph reads to either side, ``None`` for all of them."""
     description = bundle.description
-    return None if description.whole_frames else description.radius - RESAMPLING_REACH
+    # Windows begin wherever an engine's shapes have them, so a network of multiples gets whole pictures.
+    whole = description.whole_frames or description.multiple > 1
+    return None if whole else description.radius - RESAMPLING_REACH
 
 
 def _nothing_more(slot: Slot) -> None:

@@ -1,4 +1,4 @@
-"""The graph contract around a brought network: ``image`` in front, ``frame`` behind, whatever it calls its own."""
+"""The graph contract around an external ONNX model: ``image`` in front, ``frame`` behind, whatever it calls its own."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ def _through(graph: _Graph, inner: onnx.GraphProto, planes: str, found: Findings
         given = graph.add("Mul", given, graph.scalar(found.top))
     if found.dtype == "uint8":
         given = graph.add("Cast", graph.add("Round", given), to=TensorProto.UINT8)
+    if found.dtype == "float16":
+        given = graph.add("Cast", given, to=TensorProto.FLOAT16)
     graph.nodes.extend(_renamed(inner, PREFIX + found.input, given))
     made = PREFIX + found.output
     if inner.output[0].type.tensor_type.elem_type != TensorProto.FLOAT:

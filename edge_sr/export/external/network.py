@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from onnx import TensorProto
 from torch import Tensor, nn
 
 from edge_sr.backends.single_graph.runner import RESAMPLING_REACH
 from edge_sr.bundle import Bundle, check_new_folder, new_folder, write_description
 from edge_sr.errors import CheckpointError, ParityError
-from edge_sr.export.bundle import Identity, Key
+from edge_sr.export.bundle import Identity
 from edge_sr.export.external.contract import behind_contract
 from edge_sr.export.external.model import read_model
 from edge_sr.export.external.probe import Findings, Stated, probe
 from edge_sr.export.graphs import with_uint8_pictures
-from edge_sr.export.parity import CaseResult, check_parity, open_graph
+from edge_sr.export.parity import CaseResult, Key, check_parity, open_graph
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.single_graph import SIZES, PictureForm, describe
 from edge_sr.models.luma import LumaNetwork
@@ -32,7 +33,7 @@ from edge_sr.tensors import reference_card
 LEAST_WORKING_BYTES = 1024
 
 
-def export_brought(
+def export_external(
     path: Path,
     identity: Identity,
     out: Path,
@@ -45,9 +46,10 @@ def export_brought(
     network for pictures, ``ParityError`` when the graph behind the contract gives another result.
     """
     check_new_folder(out)
-    model = freed(read_model(path))
+    model = read_model(path)
+    sides = _stated_sides(model)
     progress("trying layouts, ranges and sizes")
-    findings = _probed(path, model, stated)
+    findings = _probed(path, freed(model), stated, sides)
     progress(_sentence(findings))
     graph = behind_contract(model, findings)
     radius, how = _radius(graph, findings)
@@ -76,14 +78,25 @@ def freed(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _probed(path: Path, model: onnx.ModelProto, stated: Stated) -> Findings:
+def _stated_sides(model: onnx.ModelProto) -> str:
+    """The input's shape where it is fixed, such as ``1x3x224x224``."""
+    constants = {value.name for value in model.graph.initializer}
+    for value in model.graph.input:
+        sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        if value.name not in constants and len(sides) == 4 and all(side > 0 for side in sides[2:]):
+            return "x".join(str(side or 1) for side in sides)
+    return ""
+
+
+def _probed(path: Path, model: onnx.ModelProto, stated: Stated, sides: str) -> Findings:
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / path.name
         onnx.save_model(model, plain)
         try:
             return probe(plain, stated)
         except CheckpointError as error:
-            raise CheckpointError(str(error).replace(str(plain), str(path))) from error
+            fixed = f"; the file states {sides}: export it with free height and width" if sides else ""
+            raise CheckpointError(str(error).replace(str(plain), str(path)) + fixed) from error
 
 
 def _sentence(found: Findings) -> str:
@@ -91,19 +104,20 @@ def _sentence(found: Findings) -> str:
     return (
         f"{found.input} to {found.output}: {what}, {found.layout} {found.dtype}, white at {found.top}, "
         f"x{found.scale}; {found.gain_db:+.1f} dB from bicubic on a test card"
+        + (f"; sides padded to multiples of {found.multiple}" if found.multiple > 1 else "")
     )
 
 
 def _radius(graph: onnx.ModelProto, found: Findings) -> tuple[int | None, str]:
     """Input pixels to either side, or None for the whole frame; and how that is known."""
     try:
-        radius = receptive_radius(graph) + RESAMPLING_REACH
+        radius = receptive_radius(graph) + RESAMPLING_REACH + found.multiple - 1
         return radius, f"receptive field of {radius} pixels to either side, computed from the graph"
     except ParityError as error:
         reason = str(error).split(";")[0]
         if found.reach < 0:
             return None, f"every pixel can depend on the whole frame, so frames run uncut ({reason})"
-        radius = found.reach + RESAMPLING_REACH
+        radius = found.reach + RESAMPLING_REACH + found.multiple - 1
         return radius, f"receptive field of {radius} pixels to either side, measured, not computed ({reason})"
 
 
@@ -113,16 +127,19 @@ def _compared(model: onnx.ModelProto, found: Findings, graph: onnx.ModelProto) -
     own = own if found.channels == 3 else LumaNetwork(own, found.scale)
     wrapped, results = open_graph(graph), []
     for width, height in SIZES:
+        width, height = (-(-side // found.multiple) * found.multiple for side in (width, height))
         unit = reference_card(width, height)[None].astype(np.float32) / np.float32(255)
         made = wrapped.run(None, {"image": unit})[0]
         wanted = own(torch.from_numpy(unit).permute(0, 3, 1, 2)).clamp(0, 1).permute(0, 2, 3, 1).numpy()
         results.append(CaseResult(f"{width}x{height}", float(np.abs(made - wanted).max())))
-    check_parity(results, 0)
+    check_parity(
+        results, 0, half=any(one.data_type == TensorProto.FLOAT16 for one in model.graph.initializer)
+    )
     return results
 
 
 class AsItCame(nn.Module):
-    """The brought network itself between planes in [0, 1], what surrounds it computed in numpy."""
+    """The external model itself between planes in [0, 1], what surrounds it computed in numpy."""
 
     def __init__(self, model: onnx.ModelProto, found: Findings) -> None:
         super().__init__()
@@ -132,7 +149,7 @@ class AsItCame(nn.Module):
         found = self._found
         given = planes.numpy() * np.float32(found.top)
         given = given if found.layout == "NCHW" else given.transpose(0, 2, 3, 1)
-        given = given.round().astype(np.uint8) if found.dtype == "uint8" else given
+        given = (given.round() if found.dtype == "uint8" else given).astype(found.dtype)
         made = self._session.run(None, {found.input: np.ascontiguousarray(given)})[0].astype(np.float32)
         made = made if found.layout == "NCHW" else made.transpose(0, 3, 1, 2)
         return torch.from_numpy(np.ascontiguousarray(made)) / found.top
@@ -143,6 +160,7 @@ def _form(found: Findings, graph: onnx.ModelProto, radius: int | None, how: str)
         description=PublishedSpec("", "onnx", dataclasses.asdict(found)),
         kind="refine" if found.scale == 1 else "fixed",
         scale=found.scale,
+        multiple=found.multiple,
         parameters=sum(math.prod(value.dims) for value in graph.graph.initializer),
         radius=radius,
         against="the network as it came",

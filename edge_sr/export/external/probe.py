@@ -1,4 +1,4 @@
-"""What a brought network takes and gives, found by running it: layout, range, scale and field.
+"""What an external ONNX model takes and gives, found by running it: layout, range, scale and field.
 
 Runs as a process of its own with a memory limit, because the graph is foreign:
 
@@ -7,10 +7,10 @@ Runs as a process of its own with a memory limit, because the graph is foreign:
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,13 +28,14 @@ from edge_sr.spec import from_mapping
 from edge_sr.tensors import reference_card
 
 Array = NDArray[Any]
+Run = Callable[[NDArray[Any]], NDArray[Any]]
 
 MEMORY = 6 << 30
 SECONDS = 300
 # Odd and unequal, so that a network for multiples of something shows itself.
 PROBED = (37, 29)
 LAYOUTS, TOPS = ("NCHW", "NHWC"), (1, 255)
-MULTIPLES = (2, 4, 8, 16, 32, 64)
+MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
 FIELD_SIDES = (64, 160, 320)
 # In a wrong range or layout the result is nothing like the picture; in the right one it is about bicubic's.
 LEAST_GAIN_DB = -6.0
@@ -44,7 +45,7 @@ LEAST_GAIN_DB = -6.0
 class Findings:
     """``layout`` NCHW or NHWC; ``top``: the value of white, 1 or 255; ``dtype`` of input and output; ``channels``
     1 (luma) or 3; ``reach``: input pixels around one that can change it, -1 for the whole frame;
-    ``gain_db``: PSNR on a shrunk test card less bicubic's."""
+    ``gain_db``: PSNR on a shrunk test card less bicubic's; ``multiple``: sides that it takes are multiples of that."""
 
     input: str
     output: str
@@ -55,6 +56,7 @@ class Findings:
     scale: int
     reach: int
     gain_db: float
+    multiple: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +112,10 @@ def examine(path: Path, stated: Stated) -> Findings:
     given, made = _ports(path, model)
     session = _opened(path)
     dtype = onnx.helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
-    if dtype not in (np.float32, np.uint8):
-        raise CheckpointError(f"{path}: input {given.name} is {dtype}, expected float32 or uint8 pictures")
+    if dtype not in (np.float32, np.float16, np.uint8):
+        raise CheckpointError(
+            f"{path}: input {given.name} is {dtype}, expected float32, float16 or uint8 pictures"
+        )
     readings = _readings(path, session, given.name, dtype, stated)
     best = max(readings, key=lambda reading: reading.gain)
     if not best.gain >= LEAST_GAIN_DB:
@@ -123,6 +127,7 @@ def examine(path: Path, stated: Stated) -> Findings:
     def run(picture: Array) -> Array:
         return _result(session, given.name, picture, best.layout, best.top, dtype)
 
+    padding = _padding(run, best.multiple, best.scale)
     return Findings(
         input=given.name,
         output=made.name,
@@ -131,8 +136,9 @@ def examine(path: Path, stated: Stated) -> Findings:
         top=best.top,
         channels=best.channels,
         scale=best.scale,
-        reach=_reach(run, best.channels),
+        reach=_reach(padding, best.channels),
         gain_db=round(best.gain, 2),
+        multiple=best.multiple,
     )
 
 
@@ -166,24 +172,63 @@ class Reading:
     top: int
     channels: int
     scale: int
+    multiple: int
 
 
 def _readings(path: Path, session: Any, name: str, dtype: Any, stated: Stated) -> list[Reading]:
-    """Every reading that the network accepts; ``CheckpointError`` with the first obstacle when it is none."""
-    readings, obstacles = [], []
+    """Every reading that the network accepts; ``CheckpointError`` with all obstacles when it is none."""
+    readings: list[Reading] = []
+    obstacles: dict[str, list[str]] = {}
     for layout, channels, top in _ways(dtype, stated):
 
         def run(picture: Array, layout: str = layout, top: int = top) -> Array:
             return _result(session, name, picture, layout, top, dtype)
 
         try:
-            scale = _scale(PROBED, run(_black(PROBED, channels)))
-            readings.append(Reading(_gain(run, scale, channels), layout, top, channels, scale))
+            multiple, scale = _least_multiple(run, channels)
+            gain = _gain(_padding(run, multiple, scale), scale, channels)
+            readings.append(Reading(gain, layout, top, channels, scale, multiple))
         except CheckpointError as error:
-            obstacles.append(_needed_multiple(run, channels) or str(error))
+            way = f"{'RGB' if channels == 3 else 'luma'} {layout}"
+            obstacles.setdefault(str(error), []).append(way)
     if not readings:
-        raise CheckpointError(f"{path}: {obstacles[0]}")
+        tried = "; ".join(f"as {' and '.join(dict.fromkeys(ways))}: {why}" for why, ways in obstacles.items())
+        raise CheckpointError(
+            f"{path} takes no picture of {PROBED[0]}x{PROBED[1]} or of sides that are multiples, {tried}"
+        )
     return readings
+
+
+def _least_multiple(run: Run, channels: int) -> tuple[int, int]:
+    """What sides must be multiples of, at least, and the network's scale; the first obstacle when none will do."""
+    obstacle: CheckpointError | None = None
+    for multiple in MULTIPLES:
+        size = (_sharply(multiple, PROBED[0]), _sharply(multiple, PROBED[1]))
+        try:
+            return multiple, _scale(size, run(_black(size, channels)))
+        except CheckpointError as error:
+            obstacle = obstacle or error
+    assert obstacle is not None
+    raise obstacle
+
+
+def _sharply(multiple: int, least: int) -> int:
+    """A multiple from ``least`` on that is none of any larger number tried: times a number without 2 and 3 in it."""
+    times = -(-least // multiple)
+    while math.gcd(times, 6) != 1:
+        times += 1
+    return times * multiple
+
+
+def _padding(run: Run, multiple: int, scale: int) -> Run:
+    """The network for sides of any length: edges mirrored at the right and the bottom, and the result cropped."""
+
+    def padded(picture: Array) -> Array:
+        height, width = picture.shape[:2]
+        more = ((0, -height % multiple), (0, -width % multiple), (0, 0))
+        return run(np.pad(picture, more, "reflect"))[: scale * height, : scale * width]
+
+    return padded
 
 
 def _ways(dtype: Any, stated: Stated) -> Iterator[tuple[str, int, int]]:
@@ -197,16 +242,7 @@ def _black(size: tuple[int, int], channels: int) -> Array:
     return np.zeros((size[1], size[0], channels), np.float32)
 
 
-def _needed_multiple(run: Callable[[Array], Array], channels: int) -> str | None:
-    for multiple in MULTIPLES:
-        size = (2 * multiple, 3 * multiple)
-        with contextlib.suppress(CheckpointError):
-            _scale(size, run(_black(size, channels)))
-            return f"it takes sizes that are multiples of {multiple} only, and a frame may have any size here"
-    return None
-
-
-def _gain(run: Callable[[Array], Array], scale: int, channels: int) -> float:
+def _gain(run: Run, scale: int, channels: int) -> float:
     """dB over bicubic for a shrunk picture; a network that refines is shown it enlarged again."""
     shrunk_by = max(2, scale)
     width, height = PROBED[0] * shrunk_by, PROBED[1] * shrunk_by
@@ -220,12 +256,13 @@ def _gain(run: Callable[[Array], Array], scale: int, channels: int) -> float:
 
 def _result(session: Any, name: str, picture: Array, layout: str, top: int, dtype: Any) -> Array:
     """``h x w x channels`` in [0, 1] through the network; ``CheckpointError`` when it refuses."""
-    given = (picture * top).round().astype(dtype) if dtype == np.uint8 else picture * np.float32(top)
+    given = (picture * top).round() if dtype == np.uint8 else picture * np.float32(top)
+    given = given.astype(dtype)
     given = given[None] if layout == "NHWC" else given.transpose(2, 0, 1)[None]
     try:
         made: Array = session.run(None, {name: np.ascontiguousarray(given)})[0]
     except Exception as error:  # ONNX Runtime's exceptions have no public base class
-        size, reason = f"{picture.shape[1]}x{picture.shape[0]}", str(error).splitlines()[0]
+        size, reason = f"{picture.shape[1]}x{picture.shape[0]}", " ".join(str(error).split())
         raise CheckpointError(f"it refuses a {size} picture: {reason}") from error
     if made.ndim != 4 or made.shape[0] != 1:
         raise CheckpointError(f"its output has the shape {made.shape}, expected one picture")
@@ -240,7 +277,7 @@ def _scale(size: tuple[int, int], made: Array) -> int:
     return scale
 
 
-def _reach(run: Callable[[Array], Array], channels: int) -> int:
+def _reach(run: Run, channels: int) -> int:
     """By how far a changed pixel shows, on ever larger pictures; -1 when it shows up to the border of all."""
     for side in FIELD_SIDES:
         reach = max(_shown(run, side, channels, seed) for seed in range(2))
@@ -249,7 +286,7 @@ def _reach(run: Callable[[Array], Array], channels: int) -> int:
     return -1
 
 
-def _shown(run: Callable[[Array], Array], side: int, channels: int, seed: int) -> int:
+def _shown(run: Run, side: int, channels: int, seed: int) -> int:
     picture = np.random.default_rng(seed).uniform(0.2, 0.8, (side, side, channels)).astype(np.float32)
     before, middle = run(picture), side // 2
     picture[middle, middle] += 0.2

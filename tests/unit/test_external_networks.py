@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper
 from support.external_onnx import model
@@ -19,13 +20,13 @@ from edge_sr.bundle import Source, read_bundle
 from edge_sr.errors import CheckpointError, InputNotFoundError, MemoryLimitError, OutputExistsError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.external.model import read_model
-from edge_sr.export.external.network import export_brought
+from edge_sr.export.external.network import export_external, freed
 from edge_sr.export.external.probe import Stated
 from edge_sr.machine import memory
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
-IDENTITY = Identity("brought", "1", Source("net.onnx", "0" * 64))
+IDENTITY = Identity("external", "1", Source("net.onnx", "0" * 64))
 FRAME = reference_card(61, 47)
 
 
@@ -37,9 +38,9 @@ def saved(tmp_path: Path, made: onnx.ModelProto) -> Path:
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("channels", [3, 1])
-def test_a_brought_network_runs_at_any_size_in_blocks(tmp_path: Path, layout: str, channels: int) -> None:
+def test_an_external_network_runs_at_any_size_in_blocks(tmp_path: Path, layout: str, channels: int) -> None:
     path = saved(tmp_path, model(layout=layout, channels=channels, top=255))
-    bundle = export_brought(path, IDENTITY, tmp_path / "out", Stated())
+    bundle = export_external(path, IDENTITY, tmp_path / "out", Stated())
     description = read_bundle(tmp_path / "out").description
     assert (description.kind, description.scale, description.radius) == ("fixed", 2, 5)
     assert "computed from the graph" in description.extra["field"]
@@ -57,18 +58,18 @@ def test_a_brought_network_runs_at_any_size_in_blocks(tmp_path: Path, layout: st
 @pytest.mark.parametrize(("layout", "top"), [("NCHW", 1), ("NCHW", 255), ("NHWC", 255)])
 def test_what_is_stated_is_not_tried_otherwise(tmp_path: Path, layout: str, top: int) -> None:
     path = saved(tmp_path, model(layout=layout, top=top))
-    bundle = export_brought(path, IDENTITY, tmp_path / "out", Stated(layout, top, 3))
+    bundle = export_external(path, IDENTITY, tmp_path / "out", Stated(layout, top, 3))
     options = bundle.description.network.options  # type: ignore[union-attr]
     assert (options["layout"], options["top"], options["channels"], options["scale"]) == (layout, top, 3, 2)
     with pytest.raises(CheckpointError, match=r"refuses|dB"):
-        export_brought(path, IDENTITY, tmp_path / "other", Stated(layout, top, 1))
+        export_external(path, IDENTITY, tmp_path / "other", Stated(layout, top, 1))
     assert not (tmp_path / "other").exists()
 
 
 def test_a_field_without_bound_is_found_and_runs_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = export_brought(saved(tmp_path, model(whole=True)), IDENTITY, tmp_path / "out", Stated())
+    bundle = export_external(saved(tmp_path, model(whole=True)), IDENTITY, tmp_path / "out", Stated())
     assert bundle.description.whole_frames
     assert "whole frame" in bundle.description.extra["field"]
     small = bundle.description.working_bytes * 900
@@ -76,9 +77,96 @@ def test_a_field_without_bound_is_found_and_runs_whole(
         everything = upscaler(FRAME, scale=2)
         part = upscaler(FRAME, scale=2, region=(10, 5, 20, 30))
         monkeypatch.setattr(memory, "available_bytes", lambda: 1 << 20)
-        with pytest.raises(MemoryLimitError, match="brought cannot run in parts, and 61x47 at once needs"):
+        with pytest.raises(MemoryLimitError, match="external cannot run in parts, and 61x47 at once needs"):
             upscaler(FRAME, scale=2)
     np.testing.assert_array_equal(part, everything[10:70, 20:60])
+
+
+def windowed(multiple: int, made: onnx.ModelProto) -> onnx.ModelProto:
+    """A network whose sides must be multiples: it goes through blocks of pixels, each with an opinion of its own."""
+    channels = 3 * multiple**2
+    opinion = np.linspace(-0.02, 0.02, channels, dtype=np.float32).reshape(1, channels, 1, 1)
+    made.graph.initializer.append(numpy_helper.from_array(opinion, "opinion"))
+    before = [
+        helper.make_node("SpaceToDepth", ["picture"], ["packed"], blocksize=multiple),
+        helper.make_node("Add", ["packed", "opinion"], ["moved"]),
+        helper.make_node("DepthToSpace", ["moved"], ["planes"], blocksize=multiple),
+    ]
+    for node in reversed(before):
+        made.graph.node.insert(0, node)
+    made.graph.input[0].name = "picture"
+    return made
+
+
+@pytest.mark.parametrize("multiple", [2, 4, 12])
+def test_sides_that_must_be_multiples_are_padded_by_mirrored_edges(tmp_path: Path, multiple: int) -> None:
+    path = saved(tmp_path, windowed(multiple, model(layout="NCHW")))
+    bundle = export_external(path, IDENTITY, tmp_path / "out", Stated("NCHW", 1, 3))
+    description = read_bundle(tmp_path / "out").description
+    assert description.multiple == multiple
+    options = {"backend": "onnxruntime", "precision": "fp32"}
+    small = description.working_bytes * 40**2
+    with Upscaler(bundle, **options) as upscaler, Upscaler(bundle, **options, block_bytes=small) as in_blocks:  # type: ignore[arg-type]
+        whole = upscaler(FRAME, scale=2)
+        cut = in_blocks(FRAME, scale=2)
+        part = upscaler(FRAME, scale=2, region=(7, 9, 30, 20))
+        other = in_blocks(FRAME, scale=1.7)
+    height, width = FRAME.shape[:2]
+    padded = np.pad(FRAME, ((0, -height % multiple), (0, -width % multiple), (0, 0)), "reflect")
+    free = freed(onnx.load(path)).SerializeToString()
+    session = onnxruntime.InferenceSession(free, providers=["CPUExecutionProvider"])
+    unit = padded.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
+    wanted = session.run(None, {"picture": unit})[0][0].transpose(1, 2, 0)[: 2 * height, : 2 * width]
+    assert np.abs(np.rint(wanted.clip(0, 1) * 255) - whole).max() <= 1
+    assert np.abs(cut.astype(int) - whole).max() <= 1
+    np.testing.assert_array_equal(part, whole[18:58, 14:74])
+    assert other.shape == (80, 104, 3)
+
+
+def test_a_refining_network_of_multiples_runs_in_parts(tmp_path: Path) -> None:
+    made = model()
+    del made.graph.node[:]
+    made.graph.node.append(helper.make_node("Identity", ["planes"], ["large"]))
+    del made.graph.initializer[:]
+    bundle = export_external(saved(tmp_path, windowed(8, made)), IDENTITY, tmp_path / "out", Stated())
+    assert (bundle.kind, bundle.description.multiple) == ("refine", 8)
+    with Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler:
+        whole = upscaler(FRAME, scale=2.3)
+        part = upscaler(FRAME, scale=2.3, region=(11, 9, 30, 20))
+    assert whole.shape == (108, 140, 3)
+    y, x = (2 * 9 * 108 + 47) // 94, (2 * 11 * 140 + 61) // 122
+    np.testing.assert_array_equal(part, whole[y : y + part.shape[0], x : x + part.shape[1]])
+
+
+def test_a_float16_input_is_taken(tmp_path: Path) -> None:
+    made = model()
+    half = onnx.ModelProto()
+    half.CopyFrom(made)
+    for value in (*half.graph.input, *half.graph.output):
+        value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    for tensor in half.graph.initializer:
+        tensor.CopyFrom(
+            numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name)
+        )
+    bundle = export_external(saved(tmp_path, half), IDENTITY, tmp_path / "half", Stated())
+    plain = export_external(saved(tmp_path, made), IDENTITY, tmp_path / "plain", Stated())
+    options = {"backend": "onnxruntime", "precision": "fp32"}
+    with Upscaler(bundle, **options) as rough, Upscaler(plain, **options) as exact:  # type: ignore[arg-type]
+        assert np.abs(rough(FRAME, scale=2).astype(int) - exact(FRAME, scale=2)).max() <= 1
+
+
+def test_what_was_tried_and_why_it_failed_is_one_whole_line(tmp_path: Path) -> None:
+    made = model(channels=1)
+    made.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, 48, 64], np.int64), "fixed"))
+    made.graph.node.append(helper.make_node("Reshape", ["large", "fixed"], ["shaped"]))
+    made.graph.output[0].name = "shaped"
+    with pytest.raises(CheckpointError) as refused:
+        export_external(saved(tmp_path, made), IDENTITY, tmp_path / "out", Stated())
+    said = str(refused.value)
+    assert "\n" not in said
+    assert all(
+        words in said for words in ("as luma NCHW", "as RGB NCHW", "Reshape", "the file states 1x1x24x32")
+    )
 
 
 Change = Callable[[onnx.ModelProto], Any]
@@ -143,7 +231,7 @@ def test_a_hostile_or_useless_network_is_refused_in_a_line(tmp_path: Path, chang
     made = model()
     change(made)
     with pytest.raises(CheckpointError, match=says) as refused:
-        export_brought(saved(tmp_path, made), IDENTITY, tmp_path / "out", Stated())
+        export_external(saved(tmp_path, made), IDENTITY, tmp_path / "out", Stated())
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "out").exists()
 
@@ -204,6 +292,6 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     path = saved(tmp_path, model())
     (tmp_path / "out").mkdir()
     with pytest.raises(OutputExistsError):
-        export_brought(path, IDENTITY, tmp_path / "out", Stated())
+        export_external(path, IDENTITY, tmp_path / "out", Stated())
     with pytest.raises(InputNotFoundError):
         read_model(tmp_path / "nowhere.onnx")
