@@ -23,6 +23,8 @@ EXTRAS: dict[str, str] = {
     "gi": "gst",
     "matplotlib": "report",
     "imageio_ffmpeg": "report",
+    "pillow_heif": "heif",
+    "pillow_jxl": "jxl",
 }
 
 

@@ -28,7 +28,7 @@ from edge_sr.cli.options import (
     Size,
     Threads,
 )
-from edge_sr.errors import OptionError
+from edge_sr.errors import MediaError, OptionError
 
 if TYPE_CHECKING:
     from edge_sr.upscale.dry_run import Outline
@@ -113,6 +113,10 @@ Strict = Annotated[
     bool,
     typer.Option("--strict", help="Fail when anything is damaged or left out.", rich_help_panel=RUN),
 ]
+Recursive = Annotated[
+    bool,
+    typer.Option("--recursive", help="Of a folder, the images in its sub-folders too.", rich_help_panel=RUN),
+]
 
 
 def upscale(
@@ -138,6 +142,7 @@ def upscale(
     strict: Strict = False,
     dry_run: DryRun = False,
     allow_protocols: Protocols = None,
+    recursive: Recursive = False,
     as_json: Json = False,
 ) -> None:
     """Upscale a film, an image or a folder of images to any size.
@@ -155,6 +160,12 @@ def upscale(
         work = _dry_run if dry_run else _run
         mapping, text = work(_request(given), Controls(talker, stop))
     typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text)
+    if failed := mapping.get("failed"):
+        count = len(failed)
+        raise MediaError(
+            f"{count} of {count + mapping['frames']} could not be upscaled, the others are in {mapping['output']}; "
+            f"the first: {failed[0]['error']}"
+        )
 
 
 def _run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
@@ -213,7 +224,7 @@ def _request(given: dict[str, Any]) -> Request:
         "preset",
         "threads",
     )
-    flags = ("hwaccel", "resume", "overwrite", "strict", "tta")
+    flags = ("hwaccel", "resume", "overwrite", "strict", "recursive", "tta")
     return Request(
         **{name: given[name] for name in as_given + flags},
         scale=None if given["scale"] is None else parse_scale(given["scale"]),

@@ -8,15 +8,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import InputNotFoundError, MediaError, OptionError
+from edge_sr.errors import MediaError, MissingError, OptionError
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
+from edge_sr.upscale.folders import folder_pictures
 from edge_sr.upscale.request import Controls, Report, Request, check_free, check_place
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film, FilmInfo
 from edge_sr.video.film.tracks import track_name
-from edge_sr.video.image.pictures import is_picture_name, read_info
+from edge_sr.video.image.read import read_info
+from edge_sr.video.image.recognise import is_still
 from edge_sr.video.opening import is_url, open_input
 
 # Enough for the encoder's first frames to matter little, few enough for a 4K film on two cores.
@@ -62,7 +64,7 @@ def outline(request: Request, controls: Controls) -> Outline:
         raise OptionError("--dry-run tells of a whole run: leave --resume out")
     if path.is_dir():
         return _folder(request, path, controls)
-    if path.exists() and is_picture_name(path):
+    if is_still(path):
         return _picture(request, path, controls)
     return _film(request, controls)
 
@@ -113,12 +115,11 @@ def _picture(request: Request, path: Path, controls: Controls) -> Outline:
 
 
 def _folder(request: Request, path: Path, controls: Controls) -> Outline:
-    pictures = sorted(found for found in path.iterdir() if found.is_file() and is_picture_name(found))
-    if not pictures:
-        raise InputNotFoundError(f"expected images in {path}, found none")
-    report, _, size = _sample(request, pictures[0], None, controls)
-    share = sum(_pixels(picture) for picture in pictures) / _pixels(pictures[0])
     output = request.output or path.with_name(f"{path.resolve().name}-{request.label}")
+    pictures = folder_pictures(path, output, request.recursive, controls)
+    sample = next((picture for picture in pictures if _pixels(picture)), pictures[0])
+    report, _, size = _sample(request, sample, None, controls)
+    share = sum(_pixels(picture) for picture in pictures) / max(1, _pixels(sample))
     return _still(request, output, report, len(pictures), report.seconds * share, round(size * share))
 
 
@@ -126,7 +127,7 @@ def _pixels(picture: Path) -> int:
     """How many pixels; a picture that cannot be read costs nothing, and the run itself names it."""
     try:
         width, height = read_info(picture).size
-    except MediaError:
+    except (MediaError, MissingError):
         return 0
     return width * height
 

@@ -53,6 +53,7 @@ class Request:
     overwrite: bool = False
     strict: bool = False
     protocols: frozenset[str] = frozenset()
+    recursive: bool = False
     go_on: str = "the same command with --resume"
     segment_frames: int | None = None
 
@@ -119,8 +120,17 @@ class Controls:
 
 
 @dataclasses.dataclass(frozen=True)
+class Failure:
+    """An input of several that could not be upscaled, and why."""
+
+    input: str
+    error: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Report:
-    """What was done. ``frames`` counts those in the output, ``resumed_frames`` those of an earlier run."""
+    """What was done. ``frames`` counts those in the output, ``resumed_frames`` those of an earlier run; ``failed``
+    names what of several inputs was not done, for which the command ends with 4."""
 
     output: str
     frames: int
@@ -143,6 +153,7 @@ class Report:
     bad_frames: int = 0
     dropped: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
 
     def mapping(self) -> dict[str, Any]:
         """The report as JSON has it; keys without a value are left out."""

@@ -1,4 +1,4 @@
-"""Upscaling a picture, or every picture of a folder."""
+"""Upscaling one picture."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_sr.errors import InputNotFoundError, InterruptedRun, MediaError, OptionError
+from edge_sr.errors import MediaError, MemoryLimitError, OptionError
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
-from edge_sr.sizes import Region, Size, output_region
+from edge_sr.sizes import Region, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.request import (
     Controls,
@@ -24,149 +24,94 @@ from edge_sr.upscale.request import (
 )
 from edge_sr.upscaler import PartTimes, Upscaler
 from edge_sr.video.encode.workfolder import replacing
-from edge_sr.video.image.pictures import (
-    WRITABLE,
-    Still,
-    StillInfo,
-    is_picture_name,
-    output_format,
-    read_info,
-    read_still,
-    write_still,
-)
+from edge_sr.video.image.formats import check_size, output_format, suffix_for
+from edge_sr.video.image.read import read_info, read_still
+from edge_sr.video.image.still import Still, StillInfo
+from edge_sr.video.image.write import write_still
+
+
+@dataclasses.dataclass(frozen=True)
+class Converted:
+    """A picture that was written: its displayed size and the result's, what each part of the network took, what was
+    left out of the file, and what was damaged in the source."""
+
+    input_size: Size
+    output_size: Size
+    times: PartTimes
+    dropped: tuple[str, ...]
+    damage: str
 
 
 def upscale_picture(request: Request, controls: Controls) -> Report:
-    """One picture; the output is whole or absent."""
-    _refuse_film_options(request)
+    """One picture; the output is whole or absent.
+
+    What decodes of a damaged one is upscaled, with a warning; ``MediaError`` when nothing does, or with ``strict``.
+    """
+    refuse_film_options(request)
     source = Path(request.input)
     info = read_info(source)
-    size = _written_size(request, info)
-    output = request.output or beside_input(request.input, size, _suffix(source))
-    output_format(output)
+    size = written_size(request, source, info)
+    suffix = suffix_for(source, info.content, deep=info.deep)
+    output = request.output or beside_input(request.input, size, suffix)
+    check_size(output, size)
     check_place(request.input, output)
     if not request.overwrite:
         check_free(output)
-    network = open_network(request, controls.watcher)
-    with network:
+    with open_network(request, controls.watcher) as network:
         controls.watcher.begin(1, 0)
         began = time.perf_counter()
-        times: list[PartTimes] = []
-        dropped = _convert(request, source, output, network, controls, times)
-        seconds = time.perf_counter() - began
+        done = convert(request, source, output, network, controls)
         controls.watcher.end()
         return report(
             network,
-            times,
+            [done.times],
             output=output,
             frames=1,
-            seconds=seconds,
+            seconds=time.perf_counter() - began,
             input_size=info.size,
             output_size=size,
-            dropped=tuple(dropped),
+            dropped=done.dropped,
+            bad_frames=int(bool(done.damage)),
+            warnings=(f"{source}: {done.damage}",) if done.damage else (),
         )
 
 
-def upscale_folder(request: Request, controls: Controls) -> Report:
-    """Every picture of a folder under its own name; with ``resume`` those that are there are left alone."""
-    _refuse_film_options(request)
-    source = Path(request.input)
-    output = request.output or source.with_name(f"{source.resolve().name}-{request.label}")
-    pictures = _pictures(source, output, controls)
-    if not request.resume and not request.overwrite:
-        for picture in pictures:
-            check_free(output / _target_name(picture))
-    network = open_network(request, controls.watcher)
-    with network:
-        return _convert_all(request, pictures, output, network, controls)
+def convert(request: Request, source: Path, target: Path, network: Upscaler, controls: Controls) -> Converted:
+    """Writes the picture ``target``; what is lost or damaged is said.
 
-
-def _convert_all(
-    request: Request, pictures: list[Path], output: Path, network: Upscaler, controls: Controls
-) -> Report:
-    info = read_info(pictures[0])
-    output.mkdir(exist_ok=True)
-    tally = _Tally()
-    waiting = [
-        picture for picture in pictures if not (request.resume and (output / _target_name(picture)).exists())
-    ]
-    controls.watcher.begin(len(pictures), len(pictures) - len(waiting))
-    began = time.perf_counter()
-    for picture in waiting:
-        if controls.stop.is_set():
-            raise InterruptedRun(
-                f"stopped after {tally.done} pictures, all in {output}; go on with: {request.go_on}"
-            )
-        _convert_one(request, picture, output / _target_name(picture), network, controls, tally)
-        resumed = len(pictures) - len(waiting)
-        controls.watcher.frame(resumed + tally.done, tally.done / (time.perf_counter() - began))
-    controls.watcher.end()
-    if tally.bad and (request.strict or tally.done == 0):
-        raise MediaError(f"{tally.bad} of {len(pictures)} pictures could not be read: {tally.warnings[0]}")
-    return report(
-        network,
-        tally.times,
-        output=output,
-        frames=tally.done,
-        seconds=time.perf_counter() - began,
-        input_size=info.size,
-        output_size=_written_size(request, info),
-        resumed_frames=len(pictures) - len(waiting),
-        bad_frames=tally.bad,
-        dropped=tuple(tally.dropped),
-        warnings=tuple(tally.warnings),
-    )
-
-
-@dataclasses.dataclass
-class _Tally:
-    done: int = 0
-    bad: int = 0
-    times: list[PartTimes] = dataclasses.field(default_factory=list)
-    dropped: list[str] = dataclasses.field(default_factory=list)
-    warnings: list[str] = dataclasses.field(default_factory=list)
-
-
-def _convert_one(
-    request: Request, source: Path, target: Path, network: Upscaler, controls: Controls, tally: _Tally
-) -> None:
-    """One picture of many: a damaged one is counted and named, the others go on."""
-    try:
-        tally.dropped += _convert(request, source, target, network, controls, tally.times)
-        tally.done += 1
-    except MediaError as error:
-        tally.bad += 1
-        tally.warnings.append(str(error))
-        controls.watcher.say(f"warning: {error}")
-
-
-def _convert(
-    request: Request,
-    source: Path,
-    target: Path,
-    network: Upscaler,
-    controls: Controls,
-    times: list[PartTimes],
-) -> list[str]:
-    """One picture; what the network took goes to ``times``, and what its format cannot hold is returned."""
-    kind = output_format(target)
+    Raises ``MediaError`` for a source that does not decode, ``OptionError`` for a size that does not fit,
+    ``MemoryLimitError`` for one beyond the memory there is.
+    """
     info = read_info(source)
-    whole = request.whole_size(info.size)
-    _check_memory(source, info, _written_size(request, info))
-    still = read_still(source)
+    size = written_size(request, source, info)
+    check_size(target, size)
+    _check_memory(source, info, size)
+    still = _read(source)
     for note in still.notes:
         controls.watcher.say(f"note: {source.name}: {note}")
-    larger, spent = _upscaled(still, whole, request.region, network)
-    times.append(spent)
+    if still.damage:
+        if request.strict:
+            raise MediaError(f"{source} is {still.damage}; without --strict what decodes is upscaled")
+        controls.watcher.say(f"warning: {source.name} is {still.damage}; upscaled as far as it decodes")
+    larger, times = _upscaled(still, request.whole_size(info.size), request.region, network)
     with replacing(target) as temporary:
-        dropped = write_still(larger, temporary, kind)
+        dropped = (*still.lost, *write_still(larger, temporary, output_format(target)))
         if dropped and request.strict:
             raise MediaError(
                 f"{target} cannot hold {' and '.join(dropped)}: choose another format, or leave out --strict"
             )
     for name in dropped:
         controls.watcher.say(f"warning: left out of {target.name}: {name}")
-    return dropped
+    return Converted(info.size, size, times, dropped, still.damage)
+
+
+def _read(source: Path) -> Still:
+    try:
+        return read_still(source)
+    except MemoryError as error:
+        raise MemoryLimitError(f"{source} does not fit into memory: use a machine with more") from error
+    except OSError as error:
+        raise MediaError(f"{source} cannot be read: {error.strerror or error}") from error
 
 
 def _upscaled(still: Still, size: Size, region: Region | None, network: Upscaler) -> tuple[Still, PartTimes]:
@@ -179,11 +124,13 @@ def _upscaled(still: Still, size: Size, region: Region | None, network: Upscaler
     return dataclasses.replace(still, pixels=pixels.frame, alpha=alpha), pixels.times + grey.times
 
 
-def _written_size(request: Request, info: StillInfo) -> Size:
+def written_size(request: Request, source: Path, info: StillInfo) -> Size:
+    """``(width, height)`` of the output; ``MediaError`` for a picture too small, ``OptionError`` for one too large."""
     if min(info.size) < SMALLEST_SIDE:
-        found = "x".join(map(str, info.size))
-        least = f"{SMALLEST_SIDE}x{SMALLEST_SIDE}"
-        raise MediaError(f"expected a picture of {least} pixels or more, found {found}")
+        least = size_text((SMALLEST_SIDE, SMALLEST_SIDE))
+        raise MediaError(
+            f"expected a picture of {least} pixels or more, found {source} of {size_text(info.size)}"
+        )
     whole = request.whole_size(info.size)
     if request.region is None:
         return whole
@@ -195,38 +142,10 @@ def _check_memory(source: Path, info: StillInfo, size: Size) -> None:
     """Both pictures with alpha, and what writing takes on top of the larger one."""
     sample = 4 if info.deep else 1
     need = BASE_BYTES + sample * 4 * (info.size[0] * info.size[1] + 3 * size[0] * size[1])
-    require_bytes(need, f"{source.name} at {size[0]}x{size[1]}")
+    require_bytes(need, f"{source.name} at {size_text(size)}")
 
 
-def _suffix(source: Path) -> str:
-    return source.suffix if source.suffix.lower() in WRITABLE else ".png"
-
-
-def _target_name(source: Path) -> str:
-    return source.name if source.suffix.lower() in WRITABLE else source.stem + ".png"
-
-
-def _pictures(source: Path, output: Path, controls: Controls) -> list[Path]:
-    if output.exists() and not output.is_dir():
-        raise OptionError(f"{output} is a file, expected a folder for the pictures of {source}")
-    if output.resolve() == source.resolve():
-        raise OptionError(f"the output folder is the input folder {source}: choose another with -o")
-    # The folder itself when it is there, else the one it will be made in.
-    check_place(str(source), output / "any" if output.is_dir() else output)
-    files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
-    pictures = [path for path in files if is_picture_name(path)]
-    if not pictures:
-        raise InputNotFoundError(
-            f"the folder {source} holds no picture: expected PNG, JPEG, WebP, TIFF or BMP files"
-        )
-    if len(pictures) < len(files):
-        controls.watcher.say(
-            f"note: {len(files) - len(pictures)} files in {source} are no pictures: left out"
-        )
-    return pictures
-
-
-def _refuse_film_options(request: Request) -> None:
+def refuse_film_options(request: Request) -> None:
     given = {
         "--codec": request.codec,
         "--crf": request.crf,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_sr.upscale.pipes import is_pipe, kept_in_file
 from edge_sr.upscale.request import Controls, Report, Request
-from edge_sr.video.image.pictures import is_picture_name
+from edge_sr.video.image.recognise import is_still
 from edge_sr.video.opening import is_url
 
 
@@ -21,10 +21,10 @@ def upscale(request: Request, controls: Controls | None = None) -> Report:
         with kept_in_file(request, controls) as kept:
             return upscale(kept, controls)
     if not is_url(request.input) and path.is_dir():
-        from edge_sr.upscale.stills import upscale_folder
+        from edge_sr.upscale.folders import upscale_folder
 
         return upscale_folder(request, controls)
-    if not is_url(request.input) and is_picture_name(path) and path.exists():
+    if not is_url(request.input) and is_still(path):
         from edge_sr.upscale.stills import upscale_picture
 
         return upscale_picture(request, controls)

@@ -1,0 +1,57 @@
+"""HR references: pictures that are taken to be perfect, to measure against and to calibrate from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import InputNotFoundError, MediaError
+from edge_sr.video.film.film import Film
+from edge_sr.video.image.read import read_still
+from edge_sr.video.image.recognise import is_still
+from edge_sr.video.image.still import eight_bits
+from edge_sr.video.pixels import ToRgb
+
+
+class HrReference(NamedTuple):
+    """A picture or a film's frame, uint8 RGB ``H x W x 3``, and what to call it."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+
+
+def still_references(folder: Path, *, recursive: bool) -> list[Path]:
+    """The folder's pictures in order, with ``recursive`` those below it; ``InputNotFoundError`` without any."""
+    files = folder.rglob("*") if recursive else folder.iterdir()
+    found = sorted(path for path in files if path.is_file() and is_still(path))
+    if not found:
+        raise InputNotFoundError(f"expected pictures in {folder}, found none")
+    return found
+
+
+def read_reference(path: Path) -> HrReference:
+    """A picture, upright, in 8 bits; ``MediaError`` for one that is damaged: it would measure as noise."""
+    still = read_still(path)
+    if still.damage:
+        raise MediaError(f"{path} is {still.damage}: give a picture that is whole")
+    return HrReference(path.name, eight_bits(still.pixels))
+
+
+def film_references(path: Path, wanted: Callable[[int], bool]) -> Iterator[HrReference]:
+    """The film's frames whose number is ``wanted``, upright, one in memory at a time.
+
+    Raises ``MediaError`` in the end for a film that is damaged.
+    """
+    with Film(str(path)) as film:
+        to_rgb = ToRgb(film.info.colour, film.info.layout)
+        for frame in film.frames():
+            if wanted(frame.index):
+                upright = film.info.orientation.apply(to_rgb(frame.frame))
+                yield HrReference(f"{path.name} frame {frame.index}", eight_bits(upright))
+        damage = film.warnings[0] if film.warnings else f"{film.bad_frames} frames are corrupt"
+        if film.warnings or film.bad_frames:
+            raise MediaError(f"{path} is no film to take references from: {damage}; give one that is whole")

@@ -1,0 +1,170 @@
+"""Pixels by FFmpeg: pictures of more than 8 bits, formats that Pillow does not read, and the tiles of HEIF files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import MediaError
+from edge_sr.video.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
+from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
+from edge_sr.video.image.pillow_reader import Pixels
+from edge_sr.video.opening import open_input
+from edge_sr.video.pixels import PixelLayout, ToRgb, layout_of
+
+if TYPE_CHECKING:
+    import av
+
+FLOATING = re.compile(r"f(16|32)(le|be)?$")
+
+
+def first_frame(path: Path) -> av.VideoFrame:
+    """The file's first picture; ``MediaError`` when none decodes, or only to floating point."""
+    import av
+
+    try:
+        with open_input(str(path)) as container:
+            frame = next(container.decode(video=0))
+    except (av.error.FFmpegError, StopIteration, IndexError) as error:
+        reason = getattr(error, "strerror", None) or "it has no picture"
+        raise MediaError(f"{path} is no picture that can be read, or damaged: {reason}") from error
+    if FLOATING.search(frame.format.name):
+        raise MediaError(
+            f"{path} has floating-point samples, of linear light, expected 8 or 16 bits: convert it first"
+        )
+    return frame
+
+
+def frame_pixels(frame: av.VideoFrame, picture: HeifPicture | None = None) -> Pixels:
+    """The frame as RGB, its alpha channel beside it."""
+    layout = layout_of(frame.format)
+    alpha = _alpha(frame) if layout.has_alpha else None
+    grey = len(frame.format.components) - layout.has_alpha < 3
+    colour = _colour(frame, picture)
+    rgb = _rgb(frame, colour, layout)
+    if rgb.dtype == np.uint8 or layout.depth > 8:
+        return Pixels(rgb, alpha, grey, None)
+    rounded: NDArray[Any] = np.rint(rgb * 255).astype(np.uint8)
+    return Pixels(rounded, alpha, grey, None)
+
+
+def _rgb(frame: av.VideoFrame, colour: Colour, layout: PixelLayout) -> NDArray[Any]:
+    if layout.is_rgb or len(frame.format.components) < 3 or "pal" in frame.format.name:
+        deep = layout.depth > 8
+        # In several threads swscale writes over the rows where their slices meet.
+        samples = frame.reformat(format="rgb48le" if deep else "rgb24", threads=1).to_ndarray()
+        return samples.astype(np.float32) / np.float32(65535) if deep else np.ascontiguousarray(samples)
+    return ToRgb(colour, layout)(frame)
+
+
+def _alpha(frame: av.VideoFrame) -> NDArray[Any]:
+    deep = max(component.bits for component in frame.format.components) > 8
+    samples = frame.reformat(format="rgba64le" if deep else "rgba", threads=1).to_ndarray()[..., 3]
+    return samples.astype(np.float32) / np.float32(65535) if deep else np.ascontiguousarray(samples)
+
+
+def _colour(frame: av.VideoFrame, picture: HeifPicture | None) -> Colour:
+    """The frame's colours; a still that says nothing is of BT.601's matrix and full range (ISO/IEC 23000-22)."""
+    stated = picture.nclx if picture is not None else None
+    if stated is not None:
+        primaries, transfer, matrix, full = stated
+        return Colour(_usable(matrix), bool(full), primaries, transfer)
+    name = frame.format.name
+    full = int(frame.color_range) != 1 or name.startswith("yuvj")
+    return Colour(_usable(int(frame.colorspace)), full, int(frame.color_primaries), int(frame.color_trc))
+
+
+def _usable(matrix: int) -> int:
+    if matrix in (UNSPECIFIED, RGB, 3):
+        return SMPTE170M
+    if matrix not in SWSCALE_MATRIX:
+        raise MediaError(f"its colour matrix {matrix} of ITU-T H.273 is not supported: convert it first")
+    return matrix
+
+
+def heif_pixels(path: Path, picture: HeifPicture) -> Pixels:
+    """The picture of a HEIF file, assembled from its tiles, with its alpha channel."""
+    wanted = {*picture.tiles.items, *(picture.alpha.items if picture.alpha else ())}
+    frames = dict(_item_frames(path, wanted))
+    colour = frame_pixels(_assembled(path, picture.tiles, frames), picture)
+    alpha = None
+    if picture.alpha is not None and picture.alpha.size == picture.tiles.size:
+        alpha = _luma(_assembled(path, picture.alpha, frames))
+        if colour.colour.dtype == np.uint8:
+            alpha = np.rint(alpha * 255).astype(np.uint8)
+    box = picture.crop
+    shown, part = colour.colour[box.y0 : box.y1, box.x0 : box.x1], alpha
+    if part is not None:
+        part = np.ascontiguousarray(part[box.y0 : box.y1, box.x0 : box.x1])
+    return colour._replace(colour=np.ascontiguousarray(shown), alpha=part, icc=picture.icc)
+
+
+def _item_frames(path: Path, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+    import av
+
+    try:
+        with open_input(str(path)) as container:
+            streams = [stream for stream in container.streams.video if stream.id in wanted]
+            done: set[int] = set()
+            for packet in container.demux(streams):
+                for frame in [] if packet.stream.id in done else packet.decode():
+                    done.add(packet.stream.id)
+                    if isinstance(frame, av.VideoFrame):
+                        yield packet.stream.id, frame
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(f"{path} is damaged, or made of what FFmpeg does not decode: {reason}") from error
+
+
+def _assembled(path: Path, tiles: Tiles, frames: dict[int, av.VideoFrame]) -> av.VideoFrame:
+    """One frame of all tiles, copied plane by plane, so that no seam shows where chroma is interpolated."""
+    import av
+
+    missing = [item for item in tiles.items if item not in frames]
+    if missing:
+        raise MediaError(f"{path}: {len(missing)} of its {len(tiles.items)} tiles do not decode")
+    first = frames[tiles.items[0]]
+    if len(tiles.items) == 1:
+        return first
+    if any((frames[i].width, frames[i].height, frames[i].format.name) != (first.width, first.height, first.format.name)
+           for i in tiles.items):  # fmt: skip
+        raise MediaError(f"{path}: its tiles differ in size or format")
+    rows = len(tiles.items) // tiles.columns
+    whole = av.VideoFrame(first.width * tiles.columns, first.height * rows, first.format.name)
+    for number, plane in enumerate(whole.planes):
+        lines = [
+            np.hstack(
+                [_plane(frames[item], number) for item in tiles.items[row * tiles.columns :][: tiles.columns]]
+            )
+            for row in range(rows)
+        ]
+        pixels = np.vstack(lines)
+        padded = np.zeros((len(pixels), plane.line_size), np.uint8)
+        padded[:, : pixels.shape[1]] = pixels
+        plane.update(padded.tobytes())
+    whole.colorspace, whole.color_range = first.colorspace, first.color_range
+    whole.color_primaries, whole.color_trc = first.color_primaries, first.color_trc
+    return whole
+
+
+def _plane(frame: av.VideoFrame, number: int) -> NDArray[np.uint8]:
+    """The bytes of a plane without the padding of its lines."""
+    plane = frame.planes[number]
+    component = frame.format.components[number]
+    size = 1 if component.bits == 8 else 2
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
+        : plane.height, : plane.width * size
+    ]
+
+
+def _luma(frame: av.VideoFrame) -> NDArray[np.float32]:
+    """The first plane in [0, 1]: what a HEIF file keeps alpha in, full range."""
+    bits = frame.format.components[0].bits
+    plane = _plane(frame, 0)
+    values = plane if bits == 8 else plane.view("<u2")
+    return values.astype(np.float32) / np.float32((1 << bits) - 1)

@@ -1,0 +1,1 @@
+"""What stands in pictures' files, byte by byte."""

@@ -1,0 +1,182 @@
+"""What a picture's file says beside its pixels, and how much of it each format can hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import struct
+from typing import Any
+
+from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
+
+XMP_KEY = "XML:com.adobe.xmp"
+# A JPEG segment less XMP's signature, and the longest comment.
+LONGEST_XMP, LONGEST_COMMENT = 65_504, 65_533
+# PNG's gamma and chromaticities of sRGB, in 1/100,000 (ITU-R BT.709-6).
+SRGB_GAMMA = 45_455
+SRGB_CHROMA = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+TURNED = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """``dpi``: across and down; ``text``: PNG's keys and values;
+    ``chunks``: PNG's colour chunks as they stand; ``photoshop``: a JPEG's APP13 with its IPTC data."""
+
+    icc: bytes | None = None
+    exif: Tags | None = None
+    dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    comment: bytes = b""
+    chunks: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
+    photoshop: bytes = b""
+
+
+def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, list[str]]:
+    """All of a picture that Pillow has loaded, and a name for what cannot be read; ``chunks`` are a PNG's own."""
+    info = image.info
+    lost: list[str] = []
+    found, exif = None, None
+    try:
+        found = raw_exif(image, chunks)
+        exif, lost = described(found)
+    except Exception:  # Pillow's decoder raises whatever malformed EXIF makes it raise
+        lost = ["EXIF (malformed)"]
+    xmp = info.get("xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    metadata = Metadata(
+        icc=info.get("icc_profile") or None,
+        exif=exif,
+        dpi=_dpi(image, found),
+        xmp=TURNED.sub(rb"\g<1>1", xmp) if isinstance(xmp, bytes) else None,
+        text=_text(image),
+        comment=_comment(info),
+        chunks={kind: data for kind, data in chunks.items() if kind != b"eXIf"},
+        photoshop=b"".join(data for name, data in getattr(image, "applist", ()) if name == "APP13"),
+    )
+    return metadata, lost
+
+
+def raw_exif(image: Any, chunks: dict[bytes, bytes]) -> Any:
+    """EXIF as Pillow finds it; of a PNG wherever it stands, without decoding the pixels."""
+    if image.format != "PNG" or "Raw profile type exif" in image.info:
+        return image.getexif()
+    from PIL import Image
+
+    exif = Image.Exif()
+    if b"eXIf" in chunks:
+        exif.load(b"Exif\0\0" + chunks[b"eXIf"])
+    return exif
+
+
+def _dpi(image: Any, exif: Any) -> tuple[float, float] | None:
+    """The resolution, where the file states one: Pillow makes up a value for some."""
+    info = image.info
+    stated = info.get("jfif_unit") in (1, 2) or RESOLUTION[0] in (exif or ())
+    if image.format in ("TIFF", "JPEG", "MPO") and not stated:
+        return None
+    try:
+        across, down = (float(value) for value in info.get("dpi", ()))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    sound = all(math.isfinite(value) and 0 < value < 1e6 for value in (across, down))
+    return (across, down) if sound else None
+
+
+def _text(image: Any) -> tuple[tuple[str, str], ...]:
+    if image.format != "PNG":
+        return ()
+    entries = getattr(image, "text", {}).items()
+    kept = ((str(key), str(value)) for key, value in entries if key not in (XMP_KEY, "Raw profile type exif"))
+    return tuple(kept)
+
+
+def _comment(info: dict[str, Any]) -> bytes:
+    comment = info.get("comment", b"")
+    return comment.encode("utf-8", "replace") if isinstance(comment, str) else bytes(comment)
+
+
+def saving(metadata: Metadata, kind: str, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
+    """Pillow's options that write it into a ``kind`` of ``size``, and a name for each thing left out."""
+    lost = _lost(metadata, kind)
+    tags, missing = fitting(_with_dpi(metadata, kind), kind, size)
+    options = {
+        "icc_profile": metadata.icc,
+        "exif": (tags if kind == "TIFF" else tags.encoded()) if tags else None,
+        "dpi": metadata.dpi if kind in ("JPEG", "PNG", "TIFF") else None,
+        **_more(metadata, kind),
+    }
+    return {key: value for key, value in options.items() if value}, lost + missing
+
+
+def _more(metadata: Metadata, kind: str) -> dict[str, Any]:
+    if kind == "PNG":
+        return {"pnginfo": _png_info(metadata)}
+    more: dict[str, Any] = {"xmp": metadata.xmp}
+    if kind == "JPEG":
+        more["xmp"] = metadata.xmp if len(metadata.xmp or b"") <= LONGEST_XMP else None
+        more["comment"] = metadata.comment if len(metadata.comment) <= LONGEST_COMMENT else None
+        if metadata.photoshop:
+            more["extra"] = b"\xff\xed" + struct.pack(">H", 2 + len(metadata.photoshop)) + metadata.photoshop
+    return more
+
+
+def _lost(metadata: Metadata, kind: str) -> list[str]:
+    lost = []
+    if kind != "PNG":
+        if metadata.text:
+            lost.append(f"text ({', '.join(key for key, _ in metadata.text)}; {kind} has none)")
+        lost += [] if metadata.icc else _colours(metadata.chunks, kind)
+    if metadata.comment and (kind in ("WEBP", "TIFF", "AVIF") or len(metadata.comment) > LONGEST_COMMENT):
+        lost.append(f"the comment ({kind} has no room for it)")
+    if metadata.photoshop and (kind != "JPEG" or len(metadata.photoshop) > LONGEST_COMMENT):
+        lost.append(f"IPTC and Photoshop data ({kind} has no place for them)")
+    if kind == "JPEG" and len(metadata.xmp or b"") > LONGEST_XMP:
+        lost.append("XMP (longer than JPEG's 65,504 bytes)")
+    return lost
+
+
+def _colours(chunks: dict[bytes, bytes], kind: str) -> list[str]:
+    """What a PNG says of its colours that is not sRGB's, which every reader assumes."""
+    lost = []
+    gamma = int.from_bytes(chunks.get(b"gAMA", b""), "big")
+    if gamma and abs(gamma - SRGB_GAMMA) > 500 and b"sRGB" not in chunks:
+        lost.append(f"gamma {gamma / 100_000:g} ({kind} has none)")
+    chroma = chunks.get(b"cHRM", b"")
+    if len(chroma) == 32 and b"sRGB" not in chunks:
+        far = (abs(a - b) > 500 for a, b in zip(struct.unpack(">8I", chroma), SRGB_CHROMA, strict=True))
+        lost += [f"chromaticities ({kind} has none)"] if any(far) else []
+    if chunks.get(b"cICP", b"\1\x0d")[:2] != b"\1\x0d":
+        lost.append(f"the colour description cICP ({kind} has none)")
+    return lost
+
+
+def _with_dpi(metadata: Metadata, kind: str) -> Tags:
+    """EXIF that also says the resolution, where the format has no field of its own for it."""
+    tags = metadata.exif or Tags({})
+    if metadata.dpi is None or kind not in ("WEBP", "AVIF"):
+        return tags
+    resolution = dict(zip(RESOLUTION, (*metadata.dpi, 2), strict=True))
+    return dataclasses.replace(tags, main={**tags.main, **resolution})
+
+
+def _png_info(metadata: Metadata) -> Any:
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for kind, data in metadata.chunks.items():
+        if not (metadata.icc and kind == b"sRGB"):
+            info.add(kind, data)
+    for key, value in metadata.text:
+        info.add_itxt(key, value) if _needs_utf8(value) else info.add_text(key, value)
+    if metadata.comment:
+        info.add_itxt("Comment", metadata.comment.decode("utf-8", "replace"))
+    if metadata.xmp:
+        info.add_itxt(XMP_KEY, metadata.xmp.decode("utf-8", "replace"))
+    return info if info.chunks else None
+
+
+def _needs_utf8(value: str) -> bool:
+    return any(ord(letter) > 255 for letter in value)

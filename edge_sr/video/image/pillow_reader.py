@@ -1,0 +1,182 @@
+"""Pixels by Pillow: every layout that it reads becomes RGB of the same colours, as far as the file decodes."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import MediaError
+from edge_sr.video.image.files.png_chunks import rows_present
+from edge_sr.video.image.recognise import open_picture
+
+# Pillow's switch for damaged files is one for the whole process.
+LENIENT = threading.Lock()
+WHITE_IS_ZERO, BITS, PHOTOMETRIC, PLANAR, TILE_WIDTH = 0, 258, 262, 284, 322
+OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
+
+
+class Pixels(NamedTuple):
+    """RGB ``H x W x 3``, uint8 or float32 in [0, 1], alpha ``H x W`` or None, and how they came about."""
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any] | None
+    grey: bool
+    icc: bytes | None
+    notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+def loaded(path: Path, image: Any) -> tuple[Any, str]:
+    """The picture decoded, and what is damaged about it, in words; ``MediaError`` when nothing decodes."""
+    try:
+        image.load()
+    except Exception as error:  # damaged data make Pillow's decoders raise nearly anything
+        return _as_far_as_it_decodes(path), f"damaged: {error}"
+    return image, missing_rows(path, image)
+
+
+def missing_rows(path: Path, image: Any) -> str:
+    """Which rows of a PNG are not there, in words: no decoder minds; ``MediaError`` when none is."""
+    present, expected = rows_present(path) if image.format == "PNG" else (0, 0)
+    if present == 0 < expected:
+        raise MediaError(f"{path} is damaged: it holds no pixels")
+    return "" if present == expected else f"damaged: only {present} of {expected} rows are there"
+
+
+def _as_far_as_it_decodes(path: Path) -> Any:
+    from PIL import ImageFile
+
+    with LENIENT:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            image = open_picture(path)
+            image.load()
+        except Exception as error:  # as above
+            raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes: {error}") from error
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+    ranges = image.getextrema()
+    if all(low == high for low, high in (ranges if isinstance(ranges[0], tuple) else (ranges,))):
+        raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes")
+    return image
+
+
+def eight_bit_pixels(image: Any, *, of_more: bool = False) -> Pixels:
+    """The loaded picture in 8 bits (``of_more`` that it has); CMYK and LAB become sRGB, CMYK by its colour profile."""
+    icc, notes, lost = image.info.get("icc_profile"), [], []
+    grey = image.mode in ("1", "L", "LA", "La")
+    has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+    if of_more:
+        lost.append(f"the lower 8 of 16 bits (of {image.mode} the upper 8 are read)")
+    if image.mode in ("CMYK", "LAB"):
+        image, note = _to_srgb(image, icc)
+        icc = None
+        notes.append(note)
+    pixels = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
+    alpha = np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
+    return Pixels(np.ascontiguousarray(pixels[..., :3]), alpha, grey, icc, tuple(notes), tuple(lost))
+
+
+def _to_srgb(image: Any, icc: bytes | None) -> tuple[Any, str]:
+    from PIL import ImageCms
+
+    mode = image.mode
+    try:
+        source: Any = (
+            ImageCms.createProfile("LAB")
+            if mode == "LAB"
+            else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
+        )
+        if mode == "CMYK" and source.profile.xcolor_space.strip() != "CMYK":
+            raise ImageCms.PyCMSError("the profile is none of CMYK")
+        rgb = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        return rgb, f"the {mode} picture becomes sRGB" + (", by its colour profile" if mode == "CMYK" else "")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image.convert("RGB"), f"the {mode} picture becomes RGB, without a {mode} colour profile"
+
+
+def bits_a_channel(path: Path, image: Any) -> int:
+    """How many the file has, of which Pillow keeps 8 of most kinds; the picture must not be loaded yet."""
+    if image.format == "TIFF":
+        return int(max(image.tag_v2.get(BITS, (1,))))
+    if image.format == "PPM" and image.mode != "I":
+        arguments = image.tile[0].args
+        return 16 if isinstance(arguments, tuple) and int(arguments[-1]) > 255 else 8
+    if image.format == "JPEG2000":
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+        size = head.find(b"\xff\x51")  # the codestream's size marker, before its first component's depth
+        return (head[size + 40] & 0x7F) + 1 if 0 <= size < len(head) - 40 else 8
+    return 16 if image.mode.startswith("I") or ";16" in _rawmode(image) else 8
+
+
+def deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
+    """The 16 bits of a TIFF, or None for a layout whose low bytes Pillow does not give.
+
+    Of a colour picture Pillow keeps one byte of two; told that the bytes lie the other way round, it gives the other.
+    """
+    tags, icc, raw = image.tag_v2, image.info.get("icc_profile"), _rawmode(image)
+    if image.mode.startswith("I;16"):
+        samples = np.asarray(image).astype(np.uint16)
+        top = 4095 if raw == "I;12" else 65535
+        grey = samples.astype(np.float32) / np.float32(top)
+        grey = 1 - grey if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else grey
+        return Pixels(np.repeat(grey[..., None], 3, axis=2), None, True, icc)
+    if tags.get(PLANAR, 1) != 1 or not raw.startswith(("RGB;16", "RGBA;16", "RGBa;16", "RGBX;16")):
+        return None
+    premultiplied = raw.startswith("RGBa")
+    names = (raw.replace("a", "A")[:-1] + order for order in (raw[-1], OTHER_ORDER[raw[-1]]))
+    high, low = (_bytes_of(path, name) for name in names)
+    values = (high.astype(np.float32) * 256 + low) / np.float32(65535)
+    has_alpha = raw.startswith(("RGBA", "RGBa"))
+    alpha = np.ascontiguousarray(values[..., 3]) if has_alpha else None
+    colour = values[..., :3]
+    if premultiplied:
+        colour = np.clip(colour / np.maximum(values[..., 3:], np.float32(1 / 65535)), 0, 1)
+    return Pixels(np.ascontiguousarray(colour), alpha, False, icc)
+
+
+def refuse_tiff(path: Path) -> None:
+    """``MediaError`` for a TIFF that Pillow does not read and FFmpeg would misread: tiles, and odd numbers of bits."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    with path.open("rb") as file:
+        head = file.read(8)
+        if head[:4] not in (b"II*\0", b"MM\0*"):
+            return
+        try:
+            directory: Any = ImageFileDirectory_v2(head)
+            file.seek(directory.next)
+            directory.load(file)
+            bits, tiled = directory.get(BITS, (1,)), TILE_WIDTH in directory
+        except Exception as error:  # a damaged directory makes Pillow raise nearly anything
+            raise MediaError(f"{path} is a damaged TIFF, whose tags cannot be read") from error
+    if tiled or set(bits) - {1, 8, 16, 32}:
+        layout = f"{'+'.join(map(str, bits))} bits{' in tiles' if tiled else ''}"
+        raise MediaError(
+            f"{path} is a TIFF of {layout}, which is not read, expected 8 or 16: convert it first"
+        )
+
+
+def _bytes_of(path: Path, rawmode: str) -> NDArray[np.uint8]:
+    image = open_picture(path)
+    if rawmode.startswith("RGBA"):
+        image._mode = "RGBA"
+    image.tile = [
+        tile._replace(args=rawmode if isinstance(tile.args, str) else (rawmode, *tile.args[1:]))
+        for tile in image.tile
+    ]
+    image.load()
+    return np.asarray(image)
+
+
+def _rawmode(image: Any) -> str:
+    """The layout of the samples in the file, as Pillow names it; known only before the picture is loaded."""
+    arguments = image.tile[0].args if image.tile else ""
+    return str(arguments if isinstance(arguments, str) else (arguments or ("",))[0])

@@ -1,0 +1,138 @@
+"""Which files are still pictures, told by their content: names can be wrong, and several pictures can be a film."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edge_sr.errors import MediaError, MissingError
+from edge_sr.optional import require
+
+# Pillow's readers that are used: none that starts another program (EPS) or has no signature to tell it by.
+READERS = [
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "TIFF",
+    "BMP",
+    "GIF",
+    "AVIF",
+    "PPM",
+    "JPEG2000",
+    "QOI",
+    "SGI",
+    "PSD",
+    "DDS",
+    "ICO",
+]
+# Formats whose several pictures are shown one after another.
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF", "JXL")
+# Names by which a folder's pictures are known even where their content is damaged.
+SUFFIXES = frozenset(
+    """.png .apng .jpg .jpeg .jfif .jpe .mpo .webp .tif .tiff .bmp .dib .avif .heic .heif .jxl .ppm .pgm .pbm .pnm .jp2
+    .j2k .qoi .tga .psd .dds .sgi .exr .dpx .pcx .ico""".split()  # noqa: SIM905
+)
+# Streams of JPEG pictures, which begin as one picture does.
+STREAMS = (".mjpeg", ".mjpg")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2")
+JXL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+# What films begin with, so that they need not be opened to be told from pictures.
+FILMS = (
+    *((b"\x1aE\xdf\xa3", 0), (b"OggS", 0), (b"FLV", 0), (b"YUV4MPEG2", 0), (b"AVI ", 8), (b"ftyp", 4)),
+    *((b"\0\0\1\xba", 0), (b"\x47", 0)),
+)
+
+
+def is_picture_name(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def is_still(path: Path) -> bool:
+    """Whether the file holds one picture; one that is named as a picture and holds nothing readable counts too."""
+    if not path.is_file() or path.suffix.lower() in STREAMS:
+        return False
+    try:
+        with open_picture(path) as image:
+            return not (image.format in ANIMATED and pictures_in(image) > 1)
+    except MissingError:
+        return True
+    except MediaError:
+        return _is_avif(path) or _is_still_to_ffmpeg(path)
+
+
+def open_picture(path: Path) -> Any:
+    """The file opened by Pillow, its pixels not decoded yet.
+
+    Raises ``MediaError`` for what it does not read, ``MissingError`` naming the extra for HEIC and JPEG XL.
+    """
+    from PIL import Image
+
+    # The caller weighs the size against the memory there is, so Pillow's own limit is of no use.
+    Image.MAX_IMAGE_PIXELS = None
+    formats = [*READERS, *_plugins(path)]
+    try:
+        with tags_unheard():
+            return Image.open(path, formats=formats)
+    except Exception as error:  # damaged headers make Pillow's readers raise nearly anything
+        raise MediaError(f"{path} is not a picture that can be read: {error}") from error
+
+
+@contextlib.contextmanager
+def tags_unheard() -> Iterator[None]:
+    """Without Pillow's warnings of damaged tags: those that are lost are named in their own place."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def pictures_in(image: Any) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # as above: a damaged directory of pictures
+        return 1
+
+
+def is_heic(path: Path) -> bool:
+    head = _head(path)
+    return head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head
+
+
+def _is_avif(path: Path) -> bool:
+    head = _head(path)
+    return head[4:8] == b"ftyp" and (head[8:12] == b"avif" or (head[8:12] in HEIC_BRANDS and b"avif" in head))
+
+
+def _plugins(path: Path) -> list[str]:
+    """Readers that come as packages of their own, loaded only for the files that need them."""
+    if is_heic(path):
+        require("pillow_heif", "reading this HEIC picture").register_heif_opener()
+        return ["HEIF"]
+    if _head(path).startswith(JXL_SIGNATURES):
+        require("pillow_jxl", "reading JPEG XL pictures")
+        return ["JXL"]
+    return []
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _is_still_to_ffmpeg(path: Path) -> bool:
+    head = _head(path)
+    if any(head.startswith(sign, place) for sign, place in FILMS):
+        return False
+    import av
+
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            name = container.format.name
+    except (av.error.FFmpegError, OSError, ValueError):
+        return is_picture_name(path)
+    return name.endswith("_pipe") or (name == "image2" and is_picture_name(path))

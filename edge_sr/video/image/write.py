@@ -1,0 +1,57 @@
+"""Writing a still picture, and naming what its format cannot hold."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.video.image.files import deep_files
+from edge_sr.video.image.formats import Format
+from edge_sr.video.image.metadata import saving
+from edge_sr.video.image.still import Still, eight_bits
+
+
+def write_still(still: Still, path: Path, kind: Format) -> list[str]:
+    """Writes the picture as ``kind``; returns a name for each thing that it cannot hold."""
+    dropped = []
+    if still.alpha is not None and not kind.alpha:
+        dropped.append(f"the alpha channel ({kind.name} has none)")
+        still = dataclasses.replace(still, alpha=None)
+    deep = still.pixels.dtype != np.uint8
+    if deep and not kind.deep:
+        dropped.append(f"the lower 8 of 16 bits ({kind.name} has 8)")
+        alpha = None if still.alpha is None else eight_bits(still.alpha)
+        still, deep = dataclasses.replace(still, pixels=eight_bits(still.pixels), alpha=alpha), False
+    channels = _samples16(still) if deep else _channels(still)
+    options, lost = saving(still.metadata, kind.name, (channels.shape[1], channels.shape[0]))
+    if kind.name == "TIFF":
+        path.write_bytes(deep_files.tiff(channels, options))
+    elif deep:
+        path.write_bytes(deep_files.png16(channels, options))
+    else:
+        _save_8_bits(channels, path, kind, options)
+    return dropped + lost
+
+
+def _channels(still: Still) -> NDArray[Any]:
+    """``H x W x n``: one channel for grey, three for colour, and the alpha channel if there is one."""
+    colour = still.pixels
+    if still.grey:
+        mean = colour.mean(axis=2, keepdims=True, dtype=np.float32)
+        colour = (np.rint(mean) if colour.dtype == np.uint8 else mean).astype(colour.dtype)
+    return colour if still.alpha is None else np.concatenate([colour, still.alpha[..., None]], axis=2)
+
+
+def _samples16(still: Still) -> NDArray[np.uint16]:
+    return np.rint(_channels(still) * np.float32(65535)).astype(np.uint16)
+
+
+def _save_8_bits(channels: NDArray[Any], path: Path, kind: Format, options: dict[str, Any]) -> None:
+    from PIL import Image
+
+    image = Image.fromarray(channels[..., 0] if channels.shape[2] == 1 else channels)
+    image.save(path, format=kind.name, **kind.saving, **options)

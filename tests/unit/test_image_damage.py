@@ -1,0 +1,87 @@
+"""Damaged pictures are read as far as they decode, and that is said; of what decodes not at all nothing is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.images import png
+
+from edge_sr.errors import MediaError
+from edge_sr.tensors import reference_card
+from edge_sr.video.image.read import read_still
+
+CARD = reference_card(200, 150)
+
+
+def cut(path: Path, share: float, **options: Any) -> Path:
+    Image.fromarray(CARD).save(path, **options)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    return path
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_rows_that_are_missing_are_counted(tmp_path: Path, deep: bool) -> None:
+    samples = CARD.astype(np.uint16) * 257 if deep else CARD
+    path = tmp_path / "short.png"
+    path.write_bytes(png(samples, rows=20))
+    still = read_still(path)
+    assert still.damage == "damaged: only 20 of 150 rows are there"
+    top = still.pixels[:20] if not deep else np.rint(still.pixels[:20] * 255)
+    assert np.array_equal(top, CARD[:20])
+    path.write_bytes(png(samples, rows=0))
+    with pytest.raises(MediaError, match="damaged"):
+        read_still(path)
+
+
+def test_an_interlaced_png_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "laced.png"
+    Image.fromarray(CARD[:13, :11].copy()).save(path)
+    assert read_still(path).damage == ""
+
+
+@pytest.mark.parametrize(("name", "share"), [("a.png", 0.6), ("a.jpg", 0.6), ("a.bmp", 0.6), ("a.gif", 0.6)])
+def test_what_decodes_of_a_cut_picture_is_kept(tmp_path: Path, name: str, share: float) -> None:
+    path = cut(tmp_path / name, share)
+    still = read_still(path)
+    assert "damaged" in still.damage
+    bottom_up = path.suffix == ".bmp"
+    part = (still.pixels[::-1] if bottom_up else still.pixels)[:40].astype(int)
+    wanted = (CARD[::-1] if bottom_up else CARD)[:40]
+    assert np.abs(part - wanted).mean() < 45
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.tif", "a.qoi"])
+@pytest.mark.parametrize("share", [0.02, 0.0])
+def test_of_a_headers_rest_nothing_is_made(tmp_path: Path, name: str, share: float) -> None:
+    if name == "a.tif" and share:
+        pytest.skip("a TIFF may keep its directory in front")
+    with pytest.raises(MediaError):
+        read_still(cut(tmp_path / name, share))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_mutated_pictures_are_read_or_refused(tmp_path: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    name = ("a.png", "a.jpg", "a.webp", "a.tif", "a.gif", "a.bmp", "a.avif", "a.ppm", "a.jp2", "a.qoi")[
+        seed % 10
+    ]
+    if name == "a.avif":
+        pytest.importorskip("PIL._avif")
+    path = tmp_path / name
+    Image.fromarray(CARD[:40, :60].copy()).save(path)
+    data = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    # Most of what matters stands in front.
+    places = np.where(random.random(6) < 0.5, random.integers(0, 64, 6), random.integers(0, len(data), 6))
+    data[places % len(data)] = random.integers(0, 256, 6)
+    path.write_bytes(data.tobytes()[: int(random.integers(len(data) // 2, len(data) + 1))])
+    try:
+        still = read_still(path)
+    except MediaError as error:
+        assert "\n" not in str(error)
+    else:
+        assert still.pixels.ndim == 3

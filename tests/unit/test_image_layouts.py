@@ -1,0 +1,169 @@
+"""Every layout that people's files have becomes RGB of the same colours, in all of its bits, or is refused by name."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from support.images import png, write_tiff
+
+from edge_sr.errors import MediaError
+from edge_sr.tensors import reference_card
+from edge_sr.video.image.formats import BY_NAME
+from edge_sr.video.image.read import read_info, read_still
+from edge_sr.video.image.recognise import is_still
+from edge_sr.video.image.write import write_still
+
+CARD = reference_card(50, 40)
+DEEP = CARD.astype(np.uint16) * 257 - CARD.astype(np.uint16) // 3
+
+
+def levels(path: Path) -> np.ndarray:
+    pixels = read_still(path).pixels
+    return pixels if pixels.dtype == np.uint8 else np.rint(pixels * 65535)
+
+
+@pytest.mark.parametrize(("order", "tiled"), itertools.product("<>", (False, True)))
+def test_a_tiff_of_16_bits_keeps_all_of_them(tmp_path: Path, order: str, tiled: bool) -> None:
+    tags = {322: 16, 323: 16} if tiled else {}
+    path = tmp_path / "deep.tif"
+    write_tiff(path, DEEP, tags, order)
+    assert read_info(path).deep
+    assert np.array_equal(levels(path), DEEP)
+
+
+def test_16_bits_in_planes_are_read_in_strips_and_refused_in_tiles(tmp_path: Path) -> None:
+    planes = DEEP.transpose(2, 0, 1)
+    path = tmp_path / "planes.tif"
+    write_tiff(path, planes, {284: 2})
+    assert np.array_equal(levels(path), DEEP)
+    write_tiff(path, planes, {284: 2, 322: 16, 323: 16})
+    with pytest.raises(MediaError, match="tiled planes"):
+        read_still(path)
+
+
+def test_grey_of_16_bits_counts_from_black_whatever_zero_means(tmp_path: Path) -> None:
+    path = tmp_path / "grey.tif"
+    write_tiff(path, 65535 - DEEP[..., :1], {262: 0})
+    still = read_still(path)
+    assert still.grey
+    assert np.array_equal(np.rint(still.pixels[..., 1] * 65535), DEEP[..., 0])
+
+
+def test_premultiplied_colour_is_divided_by_its_alpha(tmp_path: Path) -> None:
+    half = np.full((40, 50, 1), 32768, np.uint16)
+    path = tmp_path / "half.tif"
+    write_tiff(path, np.concatenate([DEEP // 2, half], axis=2), {262: 2, 338: 1})
+    still = read_still(path)
+    assert still.alpha is not None
+    assert np.abs(still.alpha - 0.5).max() < 1e-4
+    assert np.abs(still.pixels * 65535 - DEEP).max() < 4
+
+
+def test_deep_cmyk_becomes_rgb_and_says_what_it_lost(tmp_path: Path) -> None:
+    cmyk = Image.fromarray(CARD).convert("CMYK")
+    path = tmp_path / "press.tif"
+    write_tiff(path, np.asarray(cmyk).astype(np.uint16) * 257, {262: 5})
+    still = read_still(path)
+    assert np.abs(still.pixels.astype(int) - CARD).max() <= 1
+    assert "8 of 16 bits" in still.lost[0]
+
+
+def test_bits_that_nobody_reads_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "odd.tif"
+    write_tiff(path, DEEP, {258: (12, 12, 12)})
+    with pytest.raises(MediaError, match=r"12\+12\+12 bits"):
+        read_still(path)
+
+
+@pytest.mark.parametrize("mode", ["LAB", "CMYK", "YCbCr", "P", "L", "1", "RGBA"])
+@pytest.mark.parametrize("tiff", [True, False])
+def test_a_written_picture_has_no_structure_of_the_old_file(tmp_path: Path, mode: str, tiff: bool) -> None:
+    source = Image.fromarray(CARD)
+    if mode == "LAB":
+        made = ImageCms.profileToProfile(
+            source, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+        )
+        assert made is not None
+        source = made
+    else:
+        source = source.convert(mode)
+    source.save(tmp_path / "in.tif")
+    still = read_still(tmp_path / "in.tif")
+    kind = "TIFF" if tiff else "PNG"
+    assert write_still(still, tmp_path / "out", BY_NAME[kind]) == []
+    with Image.open(tmp_path / "out") as image:
+        assert image.size == (50, 40)
+        again = np.asarray(image.convert("RGB")).astype(int)
+    assert np.abs(again - still.pixels).max() <= 1
+    assert np.abs(again - CARD).mean() < (4 if mode not in ("P", "L", "1") else 255)
+
+
+def test_a_profile_of_cmyk_makes_the_colours(tmp_path: Path) -> None:
+    path = tmp_path / "odd.jpg"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(CARD).convert("CMYK").save(path, icc_profile=profile, quality=100)
+    still = read_still(path)
+    assert still.metadata.icc is None
+    assert "without a CMYK colour profile" in still.notes[0]
+
+
+def test_a_cameras_raw_picture_is_not_its_thumbnail(tmp_path: Path) -> None:
+    path = tmp_path / "raw.tif"
+    write_tiff(path, CARD, {254: 1, 330: 8})
+    with pytest.raises(MediaError, match="raw picture"):
+        read_info(path)
+
+
+def saved(path: Path, **options: Any) -> Path:
+    Image.fromarray(CARD).save(path, **options)
+    return path
+
+
+def test_stills_are_told_by_content(tmp_path: Path) -> None:
+    second = {"save_all": True, "append_images": [Image.fromarray(255 - CARD)]}
+    assert is_still(saved(tmp_path / "one.gif"))
+    assert not is_still(saved(tmp_path / "two.gif", **second))
+    assert not is_still(saved(tmp_path / "two.png", **second))
+    assert is_still(saved(tmp_path / "phone.jpg", format="MPO", **second))
+    assert is_still(saved(tmp_path / "four.jfif", format="JPEG"))
+    assert is_still(saved(tmp_path / "nothing.dat", format="WEBP"))
+    assert is_still(saved(tmp_path / "old.tga"))
+    assert not is_still(tmp_path / "absent.png")
+
+
+def test_of_an_mpo_the_first_picture_is_read_and_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "phone.jpg"
+    flat = Image.fromarray(np.full_like(CARD, 90))
+    flat.save(path, "MPO", save_all=True, append_images=[Image.fromarray(CARD)])
+    still = read_still(path)
+    assert int(np.abs(still.pixels.astype(int) - 90).max()) <= 1
+    assert still.lost == ("1 further pictures (the first of 2 is read)",)
+    assert read_info(path).content == "MPO"
+
+
+def test_a_tiffs_thumbnail_is_no_second_picture(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    small = Image.fromarray(CARD[::4, ::4].copy())
+    small.encoderinfo = {"tiffinfo": {254: 1}}  # type: ignore[attr-defined]
+    Image.fromarray(CARD).save(path, save_all=True, append_images=[small])
+    with Image.open(path) as image:
+        image.seek(1)
+        thumbnail = image.tag_v2.get(254) == 1
+    if not thumbnail:
+        pytest.skip("this Pillow gives pages no tags of their own")
+    assert np.array_equal(levels(path), CARD)
+
+
+def test_deep_pictures_of_other_formats_are_read_by_ffmpeg(tmp_path: Path) -> None:
+    path = tmp_path / "deep.ppm"
+    path.write_bytes(b"P6 50 40 65535\n" + DEEP.astype(">u2").tobytes())
+    assert is_still(path)
+    assert read_info(path).size == (50, 40)
+    assert np.array_equal(levels(path), DEEP)
+    (tmp_path / "deep.png").write_bytes(png(DEEP))
+    assert np.array_equal(levels(tmp_path / "deep.png"), DEEP)

@@ -1,0 +1,167 @@
+"""What a file says beside its pixels is kept where the new format can hold it, and named where it cannot."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+from support.images import chunk, png, write_tiff
+
+from edge_sr.tensors import reference_card
+from edge_sr.video.image.formats import BY_NAME, check_size, output_format, suffix_for
+from edge_sr.video.image.read import read_info, read_still
+from edge_sr.video.image.write import write_still
+
+CARD = reference_card(30, 20)
+DEEP = CARD.astype(np.uint16) * 256 + 77
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = b'<x:xmpmeta tiff:Orientation="6"/>'
+
+
+def camera_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[271], exif[274], exif[315] = "Maker", 6, "An artist"
+    exif.get_ifd(34665).update({36867: "2020:01:02 03:04:05", 40962: 30, 37500: b"maker's own"})
+    exif.get_ifd(34853).update({1: "N", 2: (48.0, 8.0, 1.5)})
+    return exif
+
+
+def through(source: Path, kind: str) -> tuple[Any, list[str]]:
+    """The picture read and written again as ``kind``, opened by Pillow, and what was named."""
+    still = read_still(source)
+    target = source.with_name(f"out{BY_NAME[kind].suffixes[0]}")
+    lost = write_still(still, target, BY_NAME[kind])
+    with Image.open(target) as image:
+        image.load()
+    return image, [*still.lost, *lost]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_what_a_camera_wrote_is_kept_in_every_format(tmp_path: Path, kind: str) -> None:
+    if kind == "AVIF":
+        pytest.importorskip("PIL._avif")
+    path = tmp_path / "in.jpg"
+    Image.fromarray(CARD).save(path, exif=camera_exif(), dpi=(240, 240), icc_profile=PROFILE, xmp=XMP)
+    image, lost = through(path, kind)
+    assert lost == []
+    exif = image.getexif()
+    exposure, place = exif.get_ifd(34665), exif.get_ifd(34853)
+    assert (exif[271], exif[315]) == ("Maker", "An artist")
+    assert exif.get(274, 1) == 1
+    assert (exposure[36867], exposure[37500]) == ("2020:01:02 03:04:05", b"maker's own")
+    assert exposure[40962] == image.size[0] == 20
+    assert (place[1], tuple(map(float, place[2]))) == ("N", (48.0, 8.0, 1.5))
+    assert image.info["icc_profile"] == PROFILE
+    assert image.info["xmp"].replace(b"\0", b"") == XMP.replace(b"6", b"1")
+    dpi = image.info.get("dpi") or (float(exif[282]), float(exif[283]))
+    assert np.allclose(dpi, 240, atol=0.1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_keep_all_that_eight_do(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "in.png"
+    before = chunk(b"iCCP", b"p\0\0" + zlib.compress(PROFILE))
+    before += chunk(b"pHYs", struct.pack(">IIB", 11811, 11811, 1)) + chunk(b"tEXt", b"Title\0A name")
+    path.write_bytes(png(DEEP, before=before, after=chunk(b"eXIf", camera_exif().tobytes()[6:])))
+    image, lost = through(path, kind)
+    assert lost == ([] if kind == "PNG" else ["text (Title; TIFF has none)"])
+    assert image.info.get("Title") == ("A name" if kind == "PNG" else None)
+    assert image.getexif()[271] == "Maker"
+    assert image.getexif().get_ifd(34665)[36867] == "2020:01:02 03:04:05"
+    assert image.info["icc_profile"] == PROFILE
+    assert np.allclose(image.info["dpi"], 300, atol=0.1)
+    turned = np.rint(read_still(tmp_path / f"out{BY_NAME[kind].suffixes[0]}").pixels * 65535)
+    assert np.array_equal(turned, np.rot90(DEEP, -1))
+
+
+def test_a_png_keeps_its_colour_chunks_and_other_formats_name_them(tmp_path: Path) -> None:
+    path = tmp_path / "in.png"
+    hlg, linear = bytes([9, 18, 0, 1]), struct.pack(">I", 100_000)
+    path.write_bytes(png(CARD, before=chunk(b"cICP", hlg) + chunk(b"gAMA", linear)))
+    through(path, "PNG")
+    again = (tmp_path / "out.png").read_bytes()
+    assert chunk(b"cICP", hlg) in again
+    assert chunk(b"gAMA", linear) in again
+    _, lost = through(path, "JPEG")
+    assert lost == ["gamma 1 (JPEG has none)", "the colour description cICP (JPEG has none)"]
+
+
+def test_sixteen_bit_pngs_keep_their_colour_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "in.png"
+    path.write_bytes(png(DEEP, before=chunk(b"cICP", bytes([9, 16, 0, 1]))))
+    through(path, "PNG")
+    assert chunk(b"cICP", bytes([9, 16, 0, 1])) in (tmp_path / "out.png").read_bytes()
+
+
+def test_exif_that_jpeg_cannot_hold_is_left_out_tag_by_tag(tmp_path: Path) -> None:
+    path = tmp_path / "in.png"
+    exif = camera_exif()
+    exif.get_ifd(34665)[37510] = b"x" * 70_000
+    Image.fromarray(CARD).save(path, exif=exif)
+    image, lost = through(path, "JPEG")
+    assert len(lost) == 1
+    assert "UserComment" in lost[0]
+    assert image.getexif()[271] == "Maker"
+    assert image.getexif().get_ifd(34665)[36867] == "2020:01:02 03:04:05"
+
+
+def test_malformed_exif_is_named_and_the_picture_written(tmp_path: Path) -> None:
+    path = tmp_path / "in.png"
+    path.write_bytes(png(CARD, before=chunk(b"eXIf", b"II*\0\x08\0\0\0\xff\xff" + b"\x99" * 40)))
+    _, lost = through(path, "JPEG")
+    assert read_info(path).size == (30, 20)
+    assert all("EXIF" in name or "tag" in name for name in lost)
+
+
+def test_structure_of_a_tiff_is_dropped_and_unknown_tags_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "in.tif"
+    write_tiff(path, CARD, {33550: 7, 530: (1, 1)})
+    image, lost = through(path, "TIFF")
+    assert image.size == (30, 20)
+    assert lost == ["tag 33550"]
+    assert 530 not in image.tag_v2
+    assert "dpi" not in read_still(path).metadata.__dict__ or read_still(path).metadata.dpi is None
+
+
+def test_comments_iptc_and_long_xmp(tmp_path: Path) -> None:
+    path = tmp_path / "in.jpg"
+    iptc = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x06\x1c\x02\x78\0\x01x"
+    marker = b"\xff\xed" + struct.pack(">H", 2 + len(iptc)) + iptc
+    Image.fromarray(CARD).save(path, comment=b"said", extra=marker)
+    image, lost = through(path, "JPEG")
+    assert (image.info["comment"], lost) == (b"said", [])
+    assert iptc in (tmp_path / "out.jpg").read_bytes()
+    image, lost = through(path, "PNG")
+    assert image.info["Comment"] == "said"
+    assert lost == ["IPTC and Photoshop data (PNG has no place for them)"]
+    _, lost = through(path, "WEBP")
+    assert "the comment" in lost[0]
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", "y" * 70_000)
+    Image.fromarray(CARD).save(tmp_path / "long.png", pnginfo=info)
+    _, lost = through(tmp_path / "long.png", "JPEG")
+    assert lost == ["XMP (longer than JPEG's 65,504 bytes)"]
+
+
+def test_limits_of_formats_are_known_before_the_work(tmp_path: Path) -> None:
+    check_size(tmp_path / "x.webp", (16_383, 10))
+    for name, side in (("x.webp", 16_384), ("x.jpg", 65_501), ("x.avif", 32_769)):
+        with pytest.raises(ValueError, match="pixels a side"):
+            check_size(tmp_path / name, (10, side))
+
+
+def test_the_outputs_suffix_follows_the_content() -> None:
+    assert suffix_for(Path("a.JPG"), "JPEG", deep=False) == ".JPG"
+    assert suffix_for(Path("a.jpg"), "MPO", deep=False) == ".jpg"
+    assert suffix_for(Path("a.jpg"), "PNG", deep=False) == ".png"
+    assert suffix_for(Path("a.dat"), "JPEG", deep=False) == ".jpg"
+    assert suffix_for(Path("a.avif"), "AVIF", deep=False) == ".avif"
+    assert suffix_for(Path("a.avif"), "AVIF", deep=True) == ".png"
+    assert suffix_for(Path("a.heic"), "HEIF", deep=False) == ".png"
+    assert output_format(Path("x.jfif")).name == "JPEG"
