@@ -31,13 +31,13 @@ from numpy.typing import NDArray
 
 from edge_sr import Upscaler
 from edge_sr.errors import HdrError
-from edge_sr.evaluation.hr_references import eight_bits
 from edge_sr.evaluation.vmaf import find_ffmpeg, video_scores
 from edge_sr.quality import luma, psnr_y
 from edge_sr.resample import resize, to_levels
 from edge_sr.training.data.degradation import Codec, Scene, decoded, encoded
 from edge_sr.video.colour import BT709, Colour
 from edge_sr.video.film.film import Film, FilmInfo
+from edge_sr.video.image.still import eight_bits
 
 Picture = NDArray[np.uint8]
 Enlarge = Callable[[Picture], Picture]

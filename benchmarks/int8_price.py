@@ -16,11 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.evaluation.hr_references import Original, find_originals
+from edge_sr.evaluation.hr_references import find_references
 from edge_sr.evaluation.measure import pairs
 from edge_sr.quality import psnr_y
 from edge_sr.sizes import parse_scale
 from edge_sr.upscaler import Upscaler
+from edge_sr.video.hr_references import HrReference
 
 
 class Loss(NamedTuple):
@@ -39,16 +40,16 @@ def middle(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
 
-def read(folder: Path, every: int, side: int) -> list[Original]:
-    found = find_originals(folder, 16)
+def read(folder: Path, every: int, side: int) -> list[HrReference]:
+    found = find_references(folder, 16)
     chosen = dataclasses.replace(found, pictures=found.pictures[::every])
-    return [Original(one.name, middle(one.pixels, side)) for one in chosen]
+    return [HrReference(one.name, middle(one.pixels, side)) for one in chosen]
 
 
-def losses(originals: list[Original], scale: str, fp32: Upscaler, int8: Upscaler) -> list[Loss]:
+def losses(references: list[HrReference], scale: str, fp32: Upscaler, int8: Upscaler) -> list[Loss]:
     exact = parse_scale(scale)
     made = []
-    for pair in pairs(originals, exact):
+    for pair in pairs(references, exact):
         before, after = (psnr_y(up(pair.low, size=pair.size), pair.high, exact) for up in (fp32, int8))
         made.append(Loss(before - after, pair.name, before))
     return made
@@ -66,14 +67,14 @@ def main() -> None:
     parser.add_argument("--backend", default="native")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    originals = read(options.folder, options.every, options.side)
+    references = read(options.folder, options.every, options.side)
     found = {}
     with (
         Upscaler(options.bundle, backend=options.backend, precision="fp32") as fp32,
         Upscaler(options.bundle, backend=options.backend, precision="int8") as int8,
     ):
         for scale in options.scales.split(","):
-            entries = losses(originals, scale, fp32, int8)
+            entries = losses(references, scale, fp32, int8)
             worst, mean = max(entries), sum(entry.db for entry in entries) / len(entries)
             found[scale] = {"mean_db": mean, "pictures": len(entries), "worst": worst._asdict()}
             if not options.json:

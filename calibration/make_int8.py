@@ -3,7 +3,7 @@
 
     python calibration/make_int8.py --frames LIST [NAME...] [--install]
 
-LIST is a text file of originals, one path a line relative to the file, ``#`` before remarks. The bundles go to
+LIST is a text file of references, one path a line relative to the file, ``#`` before remarks. The bundles go to
 ``calibration/out/NAME``; with ``--install`` they take the place of the shipped ones, whole or not at all.
 """
 
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def read_list(path: Path) -> tuple[Path, ...]:
-    """The paths in a list of originals."""
+    """The paths in a list of references."""
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     return tuple(path.parent / line for line in lines if line and not line.startswith("#"))
 
@@ -33,18 +33,18 @@ def make(name: str, frames: tuple[Path, ...], install: bool) -> Calibrated:
     bundle = open_bundle(name)
     out = bundle.path if install else HERE / "out" / name
     out.parent.mkdir(exist_ok=True)
-    memo = HERE / "out" / f"{name}.calibration.json"
-    memo.parent.mkdir(exist_ok=True)
+    cache = HERE / "out" / f"{name}.calibration.json"
+    cache.parent.mkdir(exist_ok=True)
     recipe = read_recipe(HERE / "recipes" / f"{name}.toml")
-    request = Request(bundle, frames, recipe, out, memo, overwrite=True)
+    request = Request(bundle, frames, recipe, out, cache, overwrite=True)
     return calibrate(request, lambda message: print(f"{name}: {message}", file=sys.stderr, flush=True))
 
 
 def report(name: str, done: Calibrated, seconds: float) -> None:
-    for placement, entry in done.table.placements.items():
+    for scheme, entry in done.table.placements.items():
         kept = ", ".join(entry.high_precision) or "nothing"
         print(
-            f"{name} {placement}: {entry.mean_db:+.4f} dB, worst {entry.worst_db:+.4f} dB; "
+            f"{name} {scheme}: {entry.mean_db:+.4f} dB, worst {entry.worst_db:+.4f} dB; "
             f"in high precision: {kept}; {seconds:.0f} s"
         )
 
@@ -54,7 +54,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="shipped bundles; all by default")
-    parser.add_argument("--frames", type=Path, required=True, metavar="LIST", help="list of originals")
+    parser.add_argument("--frames", type=Path, required=True, metavar="LIST", help="list of references")
     parser.add_argument("--install", action="store_true", help="replace the shipped bundles")
     options = parser.parse_args()
     frames = read_list(options.frames)

@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from edge_sr.backends.registry import AROUND_NETWORKS
 from edge_sr.bundle import Bundle
 from edge_sr.calibration.frames.selection import Frames, Sample, choose_frames
-from edge_sr.calibration.frames.sources import read_originals
+from edge_sr.calibration.frames.sources import read_references
 from edge_sr.calibration.graph.layers import GraphMap
 from edge_sr.calibration.graph.network import Network
 from edge_sr.calibration.graph.pair import Pair
 from edge_sr.calibration.graph.write import write_bundle
 from edge_sr.calibration.ranges.clipping import clip_ranges
 from edge_sr.calibration.ranges.equalise import channel_limits, equalised, find_factors
-from edge_sr.calibration.ranges.levels import PLACEMENTS, Range, weight_scales
+from edge_sr.calibration.ranges.levels import QDQ_SCHEMES, Range, weight_scales
 from edge_sr.calibration.ranges.methods import Histogram, limits, ranges_by
 from edge_sr.calibration.recipe import KEEP, Recipe
-from edge_sr.calibration.search.cache import Memo
+from edge_sr.calibration.search.cache import SearchCache
 from edge_sr.calibration.search.search import Bench, Candidate, Search
 from edge_sr.calibration.search.trial import Sight, Subject, Tensors, Trial
-from edge_sr.calibration.table import SCHEMA, FrameEntry, PlacementEntry, ScaleTable, graph_hashes
+from edge_sr.calibration.table import SCHEMA, FrameEntry, ScaleTable, SchemeEntry, graph_hashes
 from edge_sr.errors import ConfigError, EdgeSRError
 
 Say = Callable[[str], None]
@@ -38,13 +38,13 @@ CLIPPING_SCALE = 2  # unless the network enlarges by more itself
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to calibrate: ``table`` is one to use again, ``memo`` where the search keeps what it measured."""
+    """What to calibrate: ``table`` is one to use again, ``cache`` where the search keeps what it measured."""
 
     bundle: Bundle
     frames: tuple[Path, ...]
     recipe: Recipe
     out: Path
-    memo: Path
+    cache: Path
     resume: bool = False
     overwrite: bool = False
     table: ScaleTable | None = None
@@ -60,7 +60,7 @@ class Calibrated:
 
 
 def calibrate(request: Request, say: Say) -> Calibrated:
-    """Calibrate and write the bundle; on failure nothing is written, and an interruption leaves the memo.
+    """Calibrate and write the bundle; on failure nothing is written, and an interruption leaves the cache.
 
     Raises ``BudgetError`` when no assignment meets the budget, ``BundleError`` for a bundle without FP32
     graphs or with nothing to quantise, and what reading the frames raises.
@@ -70,18 +70,18 @@ def calibrate(request: Request, say: Say) -> Calibrated:
     subject = subject_of(request.bundle)
     if request.table is not None:
         request.table.check_belongs_to(request.bundle)
-    frames = choose_frames(read_originals(request.frames), request.recipe)
+    frames = choose_frames(read_references(request.frames), request.recipe)
     say(frames.summary())
-    memo = Memo(request.memo, _key(request, frames), resume=request.resume)
+    cache = SearchCache(request.cache, _key(request, frames), resume=request.resume)
     if request.resume:
-        say(f"going on with {len(memo)} results" if len(memo) else "nothing to go on from: beginning anew")
+        say(f"going on with {len(cache)} results" if len(cache) else "nothing to go on from: beginning anew")
     try:
-        table = _Calibration(request, subject, frames, memo, say).table()
+        table = _Calibration(request, subject, frames, cache, say).table()
         bundle = write_bundle(request.bundle, table, request.out, overwrite=request.overwrite)
     except EdgeSRError:
-        memo.remove()  # the same search would fail again; only one that was interrupted is worth going on with
+        cache.remove()  # the same search would fail again; only one that was interrupted is worth going on with
         raise
-    memo.remove()
+    cache.remove()
     return Calibrated(bundle, table, frames)
 
 
@@ -98,15 +98,17 @@ def subject_of(bundle: Bundle) -> Subject:
 class _Calibration:
     """One run of it, with the bundle's graphs loaded."""
 
-    def __init__(self, request: Request, subject: Subject, frames: Frames, memo: Memo, say: Say) -> None:
+    def __init__(
+        self, request: Request, subject: Subject, frames: Frames, cache: SearchCache, say: Say
+    ) -> None:
         self.request, self.subject, self.frames = request, subject, frames
-        self.memo, self.say = memo, say
+        self.cache, self.say = cache, say
         self.recipe = request.recipe
         self.own = request.bundle.description.scale
         self.factors = self._factors()
         plain, main = self.subject.models, self.subject.main
         self.models = {**plain, main: equalised(plain[main], self.factors)}
-        self.trial = self._trial(frames.price, self.recipe.exact_scales)
+        self.trial = self._trial(frames.held_out, self.recipe.exact_scales)
         graphs = [GraphMap(model) for model in self.models.values()]
         self.layers = {name: layer for graph in graphs for name, layer in graph.layers.items()}
         self._check_keep()
@@ -117,7 +119,7 @@ class _Calibration:
     def table(self) -> ScaleTable:
         reused = self.request.table
         ranges = self._ranges() if reused is None else reused.ranges
-        placements = {name: self._placement(name, ranges) for name in PLACEMENTS}
+        placements = {name: self._scheme(name, ranges) for name in QDQ_SCHEMES}
         encoder_sha256, decoder_sha256 = graph_hashes(self.request.bundle)
         return ScaleTable(
             schema=SCHEMA,
@@ -139,8 +141,8 @@ class _Calibration:
             if name not in self.layers and name not in KEEP:
                 raise ConfigError(f"keep names {name!r}, no layer of this network: {', '.join(self.layers)}")
 
-    def _candidates(self, placement: str) -> list[Candidate]:
-        work = self.subject.work(placement, self.recipe)
+    def _candidates(self, scheme: str) -> list[Candidate]:
+        work = self.subject.work(scheme, self.recipe)
         return [Candidate(name, work[name]) for name in work if name not in self.recipe.keep]
 
     def _factors(self) -> dict[str, tuple[float, ...]]:
@@ -160,7 +162,7 @@ class _Calibration:
         frames = self.frames.ranges[-CLIPPING_FRAMES:]
         trial = self._trial(frames, (Fraction(max(CLIPPING_SCALE, self.own)),))
         layers = [candidate.name for candidate in self._candidates("int8-cpu")]
-        return clip_ranges(trial, ranges, layers, self.memo, self.say)
+        return clip_ranges(trial, ranges, layers, self.cache, self.say)
 
     def _histograms(self) -> dict[str, Histogram]:
         found = limits(self._activations())
@@ -180,18 +182,18 @@ class _Calibration:
         for i, frame in enumerate(self.frames.ranges):
             low, high = frame.pair(scales[i % len(scales)])
             yield low, high.shape
-            if frame.drawn:
+            if frame.synthetic:
                 # Crisp as it is, as screens and drawings are that nobody has shrunk.
                 yield _crisp(high, self.own)
 
     def _weights(self) -> dict[str, tuple[float, ...]]:
-        names = sorted({entry.name for name in PLACEMENTS for entry in self._candidates(name)})
+        names = sorted({entry.name for name in QDQ_SCHEMES for entry in self._candidates(name)})
         return {
             name: tuple(float(scale) for scale in weight_scales(self.layers[name].values)) for name in names
         }
 
-    def _placement(self, name: str, ranges: dict[str, Range]) -> PlacementEntry:
-        bench = Bench(self.trial, ranges, name, self.memo)
+    def _scheme(self, name: str, ranges: dict[str, Range]) -> SchemeEntry:
+        bench = Bench(self.trial, ranges, name, self.cache)
         candidates = self._candidates(name)
         if self.request.table is not None and name in self.request.table.placements:
             return self.request.table.placements[name]
@@ -199,17 +201,17 @@ class _Calibration:
         layers = search.run()
         return self._entry(bench, layers, search)
 
-    def _entry(self, bench: Bench, layers: Sequence[str], search: Search) -> PlacementEntry:
+    def _entry(self, bench: Bench, layers: Sequence[str], search: Search) -> SchemeEntry:
         pictures = bench.pictures(layers)
-        price = self.trial.price(pictures)
+        loss = self.trial.loss(pictures)
         psnr_db, levels = self.trial.distance(pictures)
-        self.say(f"{bench.placement}: {len(layers)} of {len(search.work)} layers: {price}")
-        return PlacementEntry(
+        self.say(f"{bench.scheme}: {len(layers)} of {len(search.work)} layers: {loss}")
+        return SchemeEntry(
             layers=tuple(layers),
             high_precision=tuple(name for name in search.work if name not in layers),
-            mean_db=round(price.mean_db, 5),
-            worst_db=round(price.worst_db, 5),
-            worst=price.worst,
+            mean_db=round(loss.mean_db, 5),
+            worst_db=round(loss.worst_db, 5),
+            worst=loss.worst,
             psnr_db=round(psnr_db, 3),
             levels=levels,
             sensitivity=search.sensitivity,
@@ -226,6 +228,6 @@ def _crisp(high: NDArray[np.uint8], own: int) -> Sight:
 
 def _entries(frames: Frames) -> Iterator[FrameEntry]:
     samples: list[tuple[Sample, str]] = [(sample, "ranges") for sample in frames.ranges]
-    samples += [(sample, "price") for sample in frames.price]
+    samples += [(sample, "price") for sample in frames.held_out]
     for sample, use in samples:
         yield FrameEntry(sample.name, sample.sha256, use)

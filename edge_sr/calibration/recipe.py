@@ -1,4 +1,4 @@
-"""Calibration recipes: what to calibrate from, how ranges are found, and the price that may be paid."""
+"""Calibration recipes: what to calibrate from, how ranges are found, and the PSNR that may be lost."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Budget:
 class Recipe:
     """A recipe, ``calibration/recipes/*.toml``.
 
-    ``range_frames`` give the ranges, ``price_frames`` the price; each is a crop of at most ``crop`` pixels a
-    side of an original. ``keep`` names layers that stay in high precision whatever they cost.
-    ``high_precision`` is what surrounds the quantised layers in TensorRT's placement. ``reference_card``
+    ``range_frames`` give the ranges, ``price_frames`` the PSNR loss; each is a crop of at most ``crop`` pixels a
+    side of a reference. ``keep`` names layers that stay in high precision whatever they cost.
+    ``high_precision`` is what surrounds the quantised layers in TensorRT's scheme. ``reference_card``
     adds a built-in picture to the ranges, ``equalise`` brings channels to like ranges. ``residual``
     says whether the residual stream is rounded to 8 bits as well. ``least_share`` of the
     multiply-adds must be quantised for the result to count as INT8. ``table`` names a scale table, relative

@@ -1,4 +1,4 @@
-"""The scale table: ranges, weight scales, frames, layers and prices of one calibration, as readable JSON."""
+"""The scale table: ranges, weight scales, frames, layers and losses of one calibration, as readable JSON."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Sensitivity:
 
 
 @dataclasses.dataclass(frozen=True)
-class PlacementEntry:
-    """One placement: layers that stay in high precision, the price, and how it was measured.
+class SchemeEntry:
+    """One scheme: layers that stay in high precision, the loss, and how it was measured.
 
     ``psnr_db`` and ``levels``: the lowest PSNR and the largest difference of its pictures from FP32's.
     """
@@ -69,7 +69,7 @@ class ScaleTable:
     factors: dict[str, tuple[float, ...]]
     ranges: dict[str, tuple[float, float]]
     weights: dict[str, tuple[float, ...]]
-    placements: dict[str, PlacementEntry]
+    placements: dict[str, SchemeEntry]
 
     def check_belongs_to(self, bundle: Bundle) -> None:
         """``BundleError`` when it was made for other weights."""

@@ -106,7 +106,7 @@ def _request(
         frames=tuple(frames),
         recipe=recipe,
         out=out,
-        memo=out.absolute().with_name(f".{out.name}.calibration.json"),
+        cache=out.absolute().with_name(f".{out.name}.calibration.json"),
         resume=resume,
         overwrite=output is None,
         table=_table(recipe, recipe_path),
@@ -149,7 +149,7 @@ def _report(done: Calibrated, seconds: float, as_json: bool) -> None:
         typer.echo(json.dumps(result))
         return
     typer.echo(f"{result['bundle']}: {', '.join(result['precisions'])}")
-    typer.echo("placement  layers  mean dB  worst dB  least PSNR to FP32  in high precision")
+    typer.echo("scheme     layers  mean dB  worst dB  least PSNR to FP32  in high precision")
     for name, entry in done.table.placements.items():
         kept = ", ".join(entry.high_precision) or "none"
         typer.echo(
@@ -167,7 +167,7 @@ def _result(done: Calibrated, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "frames": {
             "ranges": len(frames.ranges),
-            "price": len(frames.price),
+            "price": len(frames.held_out),
             "alike": frames.alike,
             "flat": frames.flat,
             "small": frames.small,

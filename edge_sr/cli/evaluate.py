@@ -98,7 +98,7 @@ def evaluate(
 
 
 def table(found: Evaluation) -> str:
-    """The figures as text: a line for each rival and each row, in the order of scales."""
+    """The figures as text: a line for each baseline and each row, in the order of scales."""
     head = f"{'':<34} {'scale':>6} {'PSNR-Y':>8} {'SSIM-Y':>8} {'PSNR-RGB':>9}   {found.set}"
     rows = sorted([*found.rivals, *found.results], key=lambda row: row.scale)
     return "\n".join([head, *(_line(row) for row in rows), "", found.protocol])
@@ -113,13 +113,13 @@ def _line(row: Row) -> str:
 
 
 def _request(bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int) -> Request:
-    from edge_sr.evaluation.hr_references import find_originals
+    from edge_sr.evaluation.hr_references import find_references
     from edge_sr.evaluation.measure import Request
     from edge_sr.sizes import parse_scale
 
     return Request(
         bundles=tuple(bundles),
-        originals=find_originals(hr, frames),
+        references=find_references(hr, frames),
         scales=tuple(parse_scale(scale) for scale in scales.split(",")),
         precisions=tuple(precision.split(",")),
         backend=backend,

@@ -1,1 +1,1 @@
-"""What a bundle is worth: picture quality, speed, rivals, and the report."""
+"""What a bundle is worth: picture quality, speed, baselines, and the report."""

@@ -18,9 +18,9 @@ AMPLIFIED = 4
 CROP_NAMES = ("original", "network", "bicubic", "difference")
 
 
-def worst_box(picture: Picture, original: Picture, border: int) -> tuple[int, int, int, int]:
+def worst_box(picture: Picture, reference: Picture, border: int) -> tuple[int, int, int, int]:
     """The square (x, y, width, height) with the largest squared error of luma, ``border`` pixels left out."""
-    error = np.square(luma(picture) - luma(original))[border:-border, border:-border]
+    error = np.square(luma(picture) - luma(reference))[border:-border, border:-border]
     height, width = min(SIDE, error.shape[0]), min(SIDE, error.shape[1])
     sums = np.pad(error, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     inside = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
@@ -28,12 +28,12 @@ def worst_box(picture: Picture, original: Picture, border: int) -> tuple[int, in
     return int(x) + border, int(y) + border, width, height
 
 
-def crops(picture: Picture, original: Picture, bicubic: Picture, box: tuple[int, ...]) -> dict[str, str]:
+def crops(picture: Picture, reference: Picture, bicubic: Picture, box: tuple[int, ...]) -> dict[str, str]:
     """The four crops that a report sets side by side."""
     x, y, width, height = box
     inner = (slice(y, y + height), slice(x, x + width))
-    difference = np.abs(picture[inner].astype(int) - original[inner].astype(int)) * AMPLIFIED
-    parts = (original[inner], picture[inner], bicubic[inner], np.minimum(difference, 255))
+    difference = np.abs(picture[inner].astype(int) - reference[inner].astype(int)) * AMPLIFIED
+    parts = (reference[inner], picture[inner], bicubic[inner], np.minimum(difference, 255))
     return {name: data_address(part) for name, part in zip(CROP_NAMES, parts, strict=True)}
 
 

@@ -1,4 +1,4 @@
-"""Networks and their rivals over a set of originals: the protocol of ``edge_sr.quality`` applied."""
+"""Networks and their baselines over a set of references: the protocol of ``edge_sr.quality`` applied."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from edge_sr.bundle import Bundle, open_bundle
 from edge_sr.errors import MediaError, OptionError, ShapeError
 from edge_sr.evaluation.crops import crops, worst_box
-from edge_sr.evaluation.hr_references import Original, Originals
+from edge_sr.evaluation.hr_references import HrSet
 from edge_sr.evaluation.results import (
     PROTOCOL,
     Evaluation,
-    LayerPrice,
+    LayerLoss,
     Row,
     Speed,
     Worst,
@@ -33,11 +33,12 @@ from edge_sr.machine.description import describe
 from edge_sr.quality import Quality, compare, pair_sizes
 from edge_sr.resample import Kernel, resize
 from edge_sr.upscaler import Upscaler
+from edge_sr.video.hr_references import HrReference
 
 Picture = NDArray[np.uint8]
 Notify = Callable[[str], None]
 
-RIVALS: dict[str, Kernel] = {"bicubic": "bicubic", "lanczos": "lanczos3"}
+BASELINES: dict[str, Kernel] = {"bicubic": "bicubic", "lanczos": "lanczos3"}
 RIVAL_PRECISION = "fp32"  # what the resampler computes in
 WORST = 2  # pictures kept for each row
 
@@ -51,7 +52,7 @@ class Request:
     """
 
     bundles: tuple[str, ...]
-    originals: Originals
+    references: HrSet
     scales: tuple[Fraction, ...]
     precisions: tuple[str, ...]
     backend: str
@@ -71,7 +72,7 @@ class Request:
 
 
 class Pair(NamedTuple):
-    """A low-resolution picture, the original cut to fit, and the name of both."""
+    """A low-resolution picture, the reference cut to fit, and the name of both."""
 
     name: str
     low: Picture
@@ -112,9 +113,9 @@ class Tally:
 
 
 def evaluate(request: Request, notify: Notify) -> Evaluation:
-    """Every row asked for and the rivals beside them; ``notify`` hears what is being measured.
+    """Every row asked for and the baselines beside them; ``notify`` hears what is being measured.
 
-    Raises what ``open_bundle``, ``Upscaler`` and the originals raise, and ``MediaError`` for a picture that
+    Raises what ``open_bundle``, ``Upscaler`` and the references raise, and ``MediaError`` for a picture that
     is too small to be measured.
     """
     found = _Found(request, notify)
@@ -122,13 +123,13 @@ def evaluate(request: Request, notify: Notify) -> Evaluation:
     for bundle, name in zip(bundles, unique_names(bundles), strict=True):
         for precision in request.precisions:
             found.add_network(bundle, name, precision)
-    rivals = [_rival(request.originals, name, scale) for scale in request.scales for name in RIVALS]
+    baselines = [_baseline(request.references, name, scale) for scale in request.scales for name in BASELINES]
     return Evaluation(
-        set=request.originals.name,
+        set=request.references.name,
         protocol=PROTOCOL,
         machine=dict(describe()),
         results=tuple(found.results),
-        rivals=(*rivals, *found.rivals),
+        rivals=(*baselines, *found.rivals),
         speed=tuple(found.speed),
         worst=tuple(found.worst),
         layers=tuple(found.layers),
@@ -144,13 +145,13 @@ class _Found:
         self.rivals: list[Row] = []
         self.speed: list[Speed] = []
         self.worst: list[Worst] = []
-        self.layers: list[LayerPrice] = []
+        self.layers: list[LayerLoss] = []
         self._vmaf_by = find_ffmpeg() if request.with_crops else None
 
     def add_network(self, bundle: Bundle, name: str, asked: str) -> None:
         with self._opened(bundle, asked) as upscaler:
             self._add_scales(bundle, name, upscaler)
-            self.layers += _layer_prices(bundle, name, upscaler.scheme)
+            self.layers += _layer_losses(bundle, name, upscaler.scheme)
         if self.request.tta:
             with self._opened(bundle, asked, tta=True) as upscaler:
                 self._add_scales(bundle, f"{name} tta", upscaler)
@@ -162,10 +163,10 @@ class _Found:
     def _add_scales(self, bundle: Bundle, name: str, upscaler: Upscaler) -> None:
         for scale in self.request.scales:
             self.notify(f"{name} {upscaler.precision} on {upscaler.backend}, x{number(scale):g}")
-            self._add_scale(name, upscaler, scale, _rival_network(bundle))
+            self._add_scale(name, upscaler, scale, _baseline_network(bundle))
 
     def _add_scale(self, name: str, upscaler: Upscaler, scale: Fraction, network: str | None) -> None:
-        tally = measure(upscaler, self.request.originals, scale, self._vmaf_by)
+        tally = measure(upscaler, self.request.references, scale, self._vmaf_by)
         precision = upscaler.precision
         row = mean_row(name, precision, scale, tally.values, upscaler.scheme, tally.vmaf)
         self.results.append(dataclasses.replace(row, network=network))
@@ -175,41 +176,41 @@ class _Found:
         ]
         if scale.denominator != 1 and not upscaler.tta:
             for whole in (math.floor(scale), math.ceil(scale)):
-                values = list(_resized(upscaler, self.request.originals, scale, whole))
+                values = list(_resized(upscaler, self.request.references, scale, whole))
                 self.rivals.append(mean_row(f"{name} x{whole} + lanczos", precision, scale, values))
 
 
-def _rival_network(bundle: Bundle) -> str | None:
+def _baseline_network(bundle: Bundle) -> str | None:
     """What the bundle holds where that is not DIINN."""
     network = bundle.description.network.network
     return None if network == "diinn" else network
 
 
-def _layer_prices(bundle: Bundle, name: str, placement: str | None) -> Iterator[LayerPrice]:
+def _layer_losses(bundle: Bundle, name: str, scheme: str | None) -> Iterator[LayerLoss]:
     """As the bundle's calibration found them; none unless INT8 ran."""
     placements = bundle.description.extra.get("calibration", {}).get("placements", {})
-    found = placements.get(placement, {})
+    found = placements.get(scheme, {})
     for entry in found.get("sensitivity", ()):
         rounded = entry["layer"] in found["layers"]
-        yield LayerPrice(name, str(placement), entry["layer"], entry["mean_db"], entry["worst_db"], rounded)
+        yield LayerLoss(name, str(scheme), entry["layer"], entry["mean_db"], entry["worst_db"], rounded)
 
 
-def pairs(originals: Iterable[Original], scale: Fraction) -> Iterator[Pair]:
-    """Each original cut to fit ``scale`` with its low-resolution picture."""
-    for original in originals:
-        height, width = original.pixels.shape[:2]
+def pairs(references: Iterable[HrReference], scale: Fraction) -> Iterator[Pair]:
+    """Each reference cut to fit ``scale`` with its low-resolution picture."""
+    for reference in references:
+        height, width = reference.pixels.shape[:2]
         try:
             sizes = pair_sizes((width, height), scale)
         except ShapeError as error:
-            raise MediaError(f"{original.name}: {error}") from error
-        high = np.ascontiguousarray(original.pixels[: sizes.high[1], : sizes.high[0]])
-        yield Pair(original.name, resize(high, sizes.low), high)
+            raise MediaError(f"{reference.name}: {error}") from error
+        high = np.ascontiguousarray(reference.pixels[: sizes.high[1], : sizes.high[0]])
+        yield Pair(reference.name, resize(high, sizes.low), high)
 
 
-def measure(upscaler: Upscaler, originals: Originals, scale: Fraction, vmaf_by: str | None = None) -> Tally:
+def measure(upscaler: Upscaler, references: HrSet, scale: Fraction, vmaf_by: str | None = None) -> Tally:
     """The network over the set. The first picture goes through once untimed, to warm up."""
     tally = Tally(vmaf_by)
-    for pair in pairs(originals, scale):
+    for pair in pairs(references, scale):
         with _naming(pair, scale):
             if not tally.values:
                 upscaler(pair.low, size=pair.size)
@@ -236,17 +237,17 @@ def _naming(pair: Pair, scale: Fraction) -> Iterator[None]:
         raise MediaError(f"{pair.name} is too small to be measured at x{number(scale):g}: {error}") from error
 
 
-def _rival(originals: Originals, name: str, scale: Fraction) -> Row:
+def _baseline(references: HrSet, name: str, scale: Fraction) -> Row:
     values = []
-    for pair in pairs(originals, scale):
+    for pair in pairs(references, scale):
         with _naming(pair, scale):
-            values.append(compare(resize(pair.low, pair.size, RIVALS[name]), pair.high, scale))
+            values.append(compare(resize(pair.low, pair.size, BASELINES[name]), pair.high, scale))
     return mean_row(name, RIVAL_PRECISION, scale, values)
 
 
-def _resized(upscaler: Upscaler, originals: Originals, scale: Fraction, whole: int) -> Iterator[Quality]:
+def _resized(upscaler: Upscaler, references: HrSet, scale: Fraction, whole: int) -> Iterator[Quality]:
     """The network at a whole scale, its output brought to size by Lanczos."""
-    for pair in pairs(originals, scale):
+    for pair in pairs(references, scale):
         picture = upscaler(pair.low, scale=whole)
         yield compare(resize(picture, pair.size, "lanczos3"), pair.high, scale)
 

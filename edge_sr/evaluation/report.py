@@ -11,7 +11,7 @@ from string import Template
 from edge_sr.chart import SHAPES, Level, Point, scatter
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.crops import AMPLIFIED, CROP_NAMES
-from edge_sr.evaluation.report_tables import layer_prices, scrolling, times
+from edge_sr.evaluation.report_tables import layer_losses, scrolling, times
 from edge_sr.evaluation.results import Evaluation, Row, Score, Speed, Worst
 from edge_sr.version import __version__
 
@@ -57,7 +57,7 @@ def _section(name: str, runs: Sequence[Evaluation], index: int) -> str:
         "<h3>Quality against time</h3>",
         f'<div class="charts">{"".join(charts)}</div>',
         times([(_label(speed, run, runs), speed) for run in runs for speed in run.speed]),
-        layer_prices(list(dict.fromkeys(entry for run in runs for entry in run.layers))),
+        layer_losses(list(dict.fromkeys(entry for run in runs for entry in run.layers))),
         _worst(list(chain.from_iterable(run.worst for run in runs))),
         "</section>",
     ]
@@ -86,18 +86,18 @@ def _edge(key: str) -> str:
 
 
 def _labelled(runs: Sequence[Evaluation]) -> Iterable[tuple[str, Row, bool]]:
-    """Every row with its label and whether it is a rival; equal rivals of several runs fall together.
+    """Every row with its label and whether it is a baseline; equal baselines of several runs fall together.
 
     Plain interpolation comes first, then the networks, then their whole scales brought to size.
     """
-    rivals = [(_rival_label(row), row, True) for run in runs for row in run.rivals]
-    yield from (entry for entry in rivals if entry[1].bundle in SIMPLE)
+    baselines = [(_baseline_label(row), row, True) for run in runs for row in run.rivals]
+    yield from (entry for entry in baselines if entry[1].bundle in SIMPLE)
     for run in runs:
         yield from ((_label(row, run, runs), row, False) for row in run.results)
-    yield from (entry for entry in rivals if entry[1].bundle not in SIMPLE)
+    yield from (entry for entry in baselines if entry[1].bundle not in SIMPLE)
 
 
-def _rival_label(row: Row) -> str:
+def _baseline_label(row: Row) -> str:
     return row.bundle if row.bundle in SIMPLE else f"{row.bundle} {row.precision}"
 
 
@@ -119,7 +119,7 @@ def _backend(row: Row | Speed, run: Evaluation) -> str:
 def _table_row(
     label: str, rows: Sequence[tuple[str, Row, bool]], scales: Sequence[float], measures: Measures
 ) -> str:
-    rival = next(is_rival for name, _, is_rival in rows if name == label)
+    baseline = next(is_baseline for name, _, is_baseline in rows if name == label)
     cells = []
     for scale in scales:
         here = [(name, row) for name, row, _ in rows if row.scale == scale]
@@ -127,7 +127,7 @@ def _table_row(
         for measure in measures:
             known = [row for _, row in here if _is_known(row, measure[0])]
             cells.append(_cell(measure, own if own in known else None, known))
-    kind = ' class="rival"' if rival else ""
+    kind = ' class="rival"' if baseline else ""
     return f'<tr{kind}><th scope="row">{escape(label)}</th>{"".join(cells)}</tr>'
 
 
@@ -160,8 +160,8 @@ def _chart(runs: Sequence[Evaluation], scale: float) -> str:
     points = list(_points(runs, scale))
     if not points:
         return ""
-    rivals = {row.bundle: row.psnr_y for run in runs for row in run.rivals if row.scale == scale}
-    levels = [Level(value, name) for name, value in rivals.items() if name in SIMPLE and value is not None]
+    baselines = {row.bundle: row.psnr_y for run in runs for row in run.rivals if row.scale == scale}
+    levels = [Level(value, name) for name, value in baselines.items() if name in SIMPLE and value is not None]
     title = f"Quality against time at x{scale:g}"
     svg = scatter(title, points, levels, "ms for 10^6 output pixels", "PSNR-Y dB")
     return f"<figure>{svg}<figcaption>x{scale:g}: up and to the left is better.</figcaption></figure>"

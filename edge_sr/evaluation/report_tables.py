@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from edge_sr.evaluation.results import LayerPrice, Speed
+from edge_sr.evaluation.results import LayerLoss, Speed
 
 
 def scrolling(label: str, head: str, rows: Iterable[str]) -> str:
@@ -36,11 +36,11 @@ def times(entries: Sequence[tuple[str, Speed]]) -> str:
     return "<h3>Time by part, for a million output pixels</h3>" + scrolling("Time by part", head, rows)
 
 
-def layer_prices(entries: Sequence[LayerPrice]) -> str:
-    """Each placement's layers, the costliest first."""
+def layer_losses(entries: Sequence[LayerLoss]) -> str:
+    """Each scheme's layers, the costliest first."""
     if not entries:
         return ""
-    head = _head("Layer", "Bundle", "Placement", "Mean dB", "Worst dB", "In INT8")
+    head = _head("Layer", "Bundle", "Q/DQ scheme", "Mean dB", "Worst dB", "In INT8")
     ordered = sorted(entries, key=lambda entry: (entry.bundle, entry.placement, -entry.worst_db))
     rows = [
         _row(

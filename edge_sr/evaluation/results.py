@@ -12,7 +12,7 @@ from edge_sr.quality import Quality
 from edge_sr.spec import load_json
 
 PROTOCOL = (
-    "LR pictures by antialiased bicubic (a = -0.5, as imresize), rounded to 8 bits, from originals cut at "
+    "LR pictures by antialiased bicubic (a = -0.5, as imresize), rounded to 8 bits, from references cut at "
     "the bottom and right to fit the scale; psnr_y and ssim_y on BT.601 luma (16 to 235) less a border of "
     "ceil(scale) pixels, SSIM with an 11 x 11 Gaussian of sigma 1.5; psnr_rgb over three channels less "
     "ceil(scale) + 6 pixels; each figure the mean over the set's pictures."
@@ -42,7 +42,7 @@ class Row:
     def mapping(self) -> dict[str, Any]:
         """The JSON form.
 
-        ``placement`` only where a precision has several, ``vmaf`` where it was measured, ``network`` where the
+        ``scheme`` only where a precision has several, ``vmaf`` where it was measured, ``network`` where the
         bundle holds another than DIINN.
         """
         optional = {"placement": self.placement, "vmaf": self.vmaf, "network": self.network}
@@ -70,7 +70,7 @@ class Speed:
 class Worst:
     """One of a row's lowest pictures; ``box`` (x, y, width, height) is where it errs most, in output pixels.
 
-    ``crops``: that box out of ``original``, ``network``, ``bicubic`` and the amplified ``difference``, as
+    ``crops``: that box out of ``reference``, ``network``, ``bicubic`` and the amplified ``difference``, as
     ``data:`` addresses of PNG files; empty in a run without a report.
     """
 
@@ -84,7 +84,7 @@ class Worst:
 
 
 @dataclasses.dataclass(frozen=True)
-class LayerPrice:
+class LayerLoss:
     """What rounding one layer alone cost when the bundle was calibrated, in dB; ``rounded``: whether it is."""
 
     bundle: str
@@ -97,7 +97,7 @@ class LayerPrice:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """One run over one set of originals on one machine."""
+    """One run over one set of references on one machine."""
 
     set: str
     protocol: str
@@ -106,7 +106,7 @@ class Evaluation:
     rivals: tuple[Row, ...]
     speed: tuple[Speed, ...]
     worst: tuple[Worst, ...]
-    layers: tuple[LayerPrice, ...] = ()
+    layers: tuple[LayerLoss, ...] = ()
 
     def mapping(self) -> dict[str, Any]:
         """The JSON form, which ``load`` reads."""

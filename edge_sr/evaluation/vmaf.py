@@ -34,26 +34,26 @@ def find_ffmpeg() -> str | None:
     return found if " libvmaf " in filters.stdout else None
 
 
-def vmaf(ffmpeg: str, picture: Picture, original: Picture) -> float | None:
+def vmaf(ffmpeg: str, picture: Picture, reference: Picture) -> float | None:
     """0 to 100, libvmaf's built-in model on one frame, so without motion; ``None`` where it refuses the size."""
-    return _compared(ffmpeg, GRAPH, [picture], [original]).get("vmaf")
+    return _compared(ffmpeg, GRAPH, [picture], [reference]).get("vmaf")
 
 
-def video_scores(ffmpeg: str, film: Sequence[Picture], original: Sequence[Picture]) -> dict[str, float]:
+def video_scores(ffmpeg: str, film: Sequence[Picture], reference: Sequence[Picture]) -> dict[str, float]:
     """``vmaf``, the mean of the frames, and ``xpsnr`` of luma in dB (Helmrich et al., *XPSNR*, ICASSP 2020).
 
     What FFmpeg cannot measure is left out: both for frames that libvmaf is too large for.
     """
-    return _compared(ffmpeg, XPSNR_TOO, film, original)
+    return _compared(ffmpeg, XPSNR_TOO, film, reference)
 
 
 def _compared(
-    ffmpeg: str, graph: str, film: Sequence[Picture], original: Sequence[Picture]
+    ffmpeg: str, graph: str, film: Sequence[Picture], reference: Sequence[Picture]
 ) -> dict[str, float]:
-    height, width = original[0].shape[:2]
+    height, width = reference[0].shape[:2]
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "25", "-i"]
     with tempfile.TemporaryDirectory() as folder:
-        for name, frames in (("film", film), ("original", original)):
+        for name, frames in (("film", film), ("original", reference)):
             (Path(folder) / name).write_bytes(b"".join(np.ascontiguousarray(f).tobytes() for f in frames))
         command = [ffmpeg, "-nostdin", "-v", "info", *raw, "film", *raw, "original"]
         command += ["-lavfi", graph, "-f", "null", "-"]

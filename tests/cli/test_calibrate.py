@@ -135,17 +135,17 @@ def test_an_interrupted_search_goes_on(
     def interrupt(*_given: object, **_named: object) -> None:
         raise KeyboardInterrupt
 
-    out, memo = tmp_path / "made", tmp_path / ".made.calibration.json"
+    out, cache = tmp_path / "made", tmp_path / ".made.calibration.json"
     words = ("diinn-nano", "--frames", scenes, "-o", out, "--recipe", recipe(tmp_path))
     with monkeypatch.context() as patch:
         patch.setattr(library, "write_bundle", interrupt)
         assert_refused(calibrate(*words), 130, out, "--resume")
-    assert memo.is_file()
+    assert cache.is_file()
     other = calibrate(*words[:-1], recipe(tmp_path, "entropy"), "--resume")
     assert_refused(other, 2, out, "another bundle, recipe or frames")
     done = calibrate(*words, "--resume")
     assert done.code == 0 and "going on with" in done.err
-    assert not memo.exists()
+    assert not cache.exists()
 
 
 def test_bad_frames_are_refused(calibrate: Command, tmp_path: Path) -> None:

@@ -19,16 +19,16 @@ def evaluate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def originals(tmp_path: Path) -> Path:
-    folder = tmp_path / "originals"
+def references(tmp_path: Path) -> Path:
+    folder = tmp_path / "references"
     folder.mkdir()
     Image.fromarray(reference_card(61, 47)).save(folder / "card.png")
     return folder
 
 
-def test_json_has_one_row_for_what_was_asked(evaluate: Command, originals: Path) -> None:
+def test_json_has_one_row_for_what_was_asked(evaluate: Command, references: Path) -> None:
     answer = evaluate(
-        "diinn-nano", "diinn-edge", "--hr", originals, "--scales", "2,1.5", "--precision", "fp32,fp16",
+        "diinn-nano", "diinn-edge", "--hr", references, "--scales", "2,1.5", "--precision", "fp32,fp16",
         "--backend", "onnxruntime", "--json",
     )  # fmt: skip
     assert answer.code == 0
@@ -40,15 +40,15 @@ def test_json_has_one_row_for_what_was_asked(evaluate: Command, originals: Path)
     assert "bicubic" in found["protocol"] and found["machine"]["cores"] >= 1
 
 
-def test_table_is_text(evaluate: Command, originals: Path) -> None:
-    answer = evaluate("diinn-nano", "--hr", originals, "--scales", "2", "--backend", "onnxruntime")
+def test_table_is_text(evaluate: Command, references: Path) -> None:
+    answer = evaluate("diinn-nano", "--hr", references, "--scales", "2", "--backend", "onnxruntime")
     names = [line.split()[0] for line in answer.out.splitlines() if " x2 " in line]
     assert names == ["bicubic", "lanczos", "diinn-nano"]
 
 
-def test_report_and_merge(evaluate: Command, originals: Path, tmp_path: Path) -> None:
+def test_report_and_merge(evaluate: Command, references: Path, tmp_path: Path) -> None:
     pages = tmp_path / "one.html", tmp_path / "both.html"
-    words = ("diinn-nano", "--hr", originals, "--scales", "2", "--backend", "onnxruntime", "--json")
+    words = ("diinn-nano", "--hr", references, "--scales", "2", "--backend", "onnxruntime", "--json")
     first = evaluate(*words, "--report", pages[0])
     assert first.json["worst"][0]["crops"]["difference"].startswith("data:image/png;base64,")
     assert "data:image/png" in pages[0].read_text()
@@ -75,7 +75,7 @@ def test_report_and_merge(evaluate: Command, originals: Path, tmp_path: Path) ->
         (("diinn-nano", "--hr", "{hr}", "--report", "{hr}/absent/page.html"), 2, "--report"),
     ],
 )
-def test_refusals(evaluate: Command, originals: Path, words: tuple[str, ...], code: int, says: str) -> None:
-    answer = evaluate(*(word.format(hr=originals) for word in words))
+def test_refusals(evaluate: Command, references: Path, words: tuple[str, ...], code: int, says: str) -> None:
+    answer = evaluate(*(word.format(hr=references) for word in words))
     assert answer.code == code and answer.out == ""
     assert answer.err.splitlines()[-1].startswith("edge-sr: ") and says in answer.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.scenes import originals, scene, write_scenes
+from support.scenes import references, scene, write_scenes
 
 from edge_sr.backends import autotune as choice
 from edge_sr.backends.registry import BACKENDS
@@ -93,5 +93,5 @@ def test_auto_measures_int8_too(calibrated: Bundle, monkeypatch: pytest.MonkeyPa
 
 
 def test_scenes_are_the_same_everywhere() -> None:
-    assert [original.name for original in originals(2)] == ["scene 0", "scene 1"]
+    assert [reference.name for reference in references(2)] == ["scene 0", "scene 1"]
     assert np.array_equal(scene(7), scene(7))

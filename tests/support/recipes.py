@@ -6,7 +6,7 @@ from edge_sr.calibration.recipe import Budget, Recipe
 
 
 def lenient_recipe() -> Recipe:
-    """Ranges and prices from two frames each, every layer free, a budget that random weights stay within."""
+    """Ranges and losses from two frames each, every layer free, a budget that random weights stay within."""
     return Recipe(
         method="minmax",
         range_frames=2,

@@ -1,4 +1,4 @@
-"""Made-up originals for calibration: different scenes, the same on every machine."""
+"""Made-up references for calibration: different scenes, the same on every machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edge_sr.calibration.frames.sources import Original
 from edge_sr.resample import resize
+from edge_sr.video.hr_references import HrReference
 
 
 def scene(seed: int, width: int = 96, height: int = 80) -> np.ndarray:
@@ -22,8 +22,8 @@ def scene(seed: int, width: int = 96, height: int = 80) -> np.ndarray:
     return picture
 
 
-def originals(count: int, **size: int) -> list[Original]:
-    return [Original(f"scene {seed}", scene(seed, **size)) for seed in range(count)]
+def references(count: int, **size: int) -> list[HrReference]:
+    return [HrReference(f"scene {seed}", scene(seed, **size)) for seed in range(count)]
 
 
 def write_scenes(folder: Path, count: int) -> Path:

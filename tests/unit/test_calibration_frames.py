@@ -1,4 +1,4 @@
-"""Which originals become calibration frames, and what is refused."""
+"""Which references become calibration frames, and what is refused."""
 
 from __future__ import annotations
 
@@ -7,56 +7,59 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.scenes import originals, scene, write_scenes
+from support.scenes import references, scene, write_scenes
 
 from edge_sr.calibration.frames.selection import choose_frames, liveliest_crop
-from edge_sr.calibration.frames.sources import Original, read_originals
-from edge_sr.calibration.frames.synthetic import drawing
+from edge_sr.calibration.frames.sources import read_references
+from edge_sr.calibration.frames.synthetic import synthetic_image
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.errors import InputError, InputNotFoundError, MediaError
+from edge_sr.video.hr_references import HrReference
 
 RECIPE = Recipe(range_frames=4, price_frames=2, drawings=3, crop=64)
 
 
 def test_frames_are_shared_out_and_the_rest_spared() -> None:
-    frames = choose_frames(originals(9), RECIPE)
-    assert (len(frames.ranges), len(frames.price), frames.spare) == (8, 5, 3)
-    built_in = {sample.name for sample in (*frames.ranges, *frames.price) if sample.drawn}
-    assert built_in == {"reference card", *(f"drawing {i}" for i in range(6))}
+    frames = choose_frames(references(9), RECIPE)
+    assert (len(frames.ranges), len(frames.held_out), frames.spare) == (8, 5, 3)
+    built_in = {sample.name for sample in (*frames.ranges, *frames.held_out) if sample.synthetic}
+    assert built_in == {"reference card", *(f"synthetic image {i}" for i in range(6))}
     assert frames.summary().startswith("8 frames for the ranges, 5 held out, 7 of both built in")
-    used = [sample.sha256 for sample in (*frames.ranges, *frames.price)]
+    used = [sample.sha256 for sample in (*frames.ranges, *frames.held_out)]
     assert len(set(used)) == len(used)
 
 
 def test_the_same_originals_give_the_same_frames() -> None:
-    assert choose_frames(originals(9), RECIPE).digest() == choose_frames(originals(9), RECIPE).digest()
+    assert choose_frames(references(9), RECIPE).digest() == choose_frames(references(9), RECIPE).digest()
 
 
 def test_flat_alike_and_small_originals_are_counted_and_left_out() -> None:
-    grey = Original("grey", np.full((80, 96, 3), 77, np.uint8))
-    twin = Original("twin", scene(0) // 255 + scene(0))
-    tiny = Original("tiny", scene(3, 30, 24))
-    frames = choose_frames([*originals(4), grey, twin, tiny], RECIPE)
+    grey = HrReference("grey", np.full((80, 96, 3), 77, np.uint8))
+    twin = HrReference("twin", scene(0) // 255 + scene(0))
+    tiny = HrReference("tiny", scene(3, 30, 24))
+    frames = choose_frames([*references(4), grey, twin, tiny], RECIPE)
     assert (frames.flat, frames.alike, frames.small) == (1, 1, 1)
-    assert {sample.name for sample in frames.price if not sample.drawn} <= {f"scene {i}" for i in range(4)}
+    assert {sample.name for sample in frames.held_out if not sample.synthetic} <= {
+        f"scene {i}" for i in range(4)
+    }
 
 
 def test_drawings_are_alike_every_time_and_unlike_each_other() -> None:
-    every = [drawing(i, 48) for i in range(10)]
-    assert all(np.array_equal(picture, drawing(i, 48)) for i, picture in enumerate(every))
+    every = [synthetic_image(i, 48) for i in range(10)]
+    assert all(np.array_equal(picture, synthetic_image(i, 48)) for i, picture in enumerate(every))
     assert len({picture.tobytes() for picture in every}) == 10
     assert all(picture.shape == (48, 48, 3) and picture.std() > 5 for picture in every)
 
 
 def test_a_sky_is_smooth_and_a_page_is_not() -> None:
-    sky, page = drawing(1, 96)[:48].astype(int), drawing(2, 96).astype(int)
+    sky, page = synthetic_image(1, 96)[:48].astype(int), synthetic_image(2, 96).astype(int)
     assert np.abs(np.diff(sky, axis=0)).max() <= 3
     assert np.abs(np.diff(page, axis=0)).max() > 100
 
 
 @pytest.mark.parametrize("index", [5, 11])
 def test_a_chart_is_mostly_its_ground(index: int) -> None:
-    chart = drawing(index, 96)
+    chart = synthetic_image(index, 96)
     _, counts = np.unique(chart.reshape(-1, 3), axis=0, return_counts=True)
     assert counts.max() > 0.6 * 96 * 96
     assert np.abs(np.diff(chart.astype(int), axis=0)).max() > 50
@@ -65,7 +68,7 @@ def test_a_chart_is_mostly_its_ground(index: int) -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_frames_are_refused(count: int) -> None:
     with pytest.raises(InputError, match="at least 2 different frames"):
-        choose_frames(originals(count), RECIPE)
+        choose_frames(references(count), RECIPE)
 
 
 def test_a_crop_is_where_something_happens() -> None:
@@ -79,19 +82,19 @@ def test_a_crop_is_where_something_happens() -> None:
 def test_folders_pictures_and_films_are_read(tmp_path: Path, samples: Path) -> None:
     folder = write_scenes(tmp_path / "scenes", 2)
     film = samples / "bunny.mp4"
-    names = [original.name for original in read_originals([folder, folder / "00.png", film])]
+    names = [reference.name for reference in read_references([folder, folder / "00.png", film])]
     assert names[:3] == ["00.png", "01.png", "00.png"]
     assert names[3] == "bunny.mp4 frame 0"
 
 
 def test_what_is_absent_or_damaged_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputNotFoundError):
-        list(read_originals([tmp_path / "nothing"]))
+        list(read_references([tmp_path / "nothing"]))
     with pytest.raises(InputNotFoundError, match="found none"):
-        list(read_originals([tmp_path]))
+        list(read_references([tmp_path]))
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
     with pytest.raises(MediaError):
-        list(read_originals([tmp_path]))
+        list(read_references([tmp_path]))
 
 
 def test_a_film_that_breaks_midway_is_refused(tmp_path: Path, samples: Path) -> None:
@@ -101,12 +104,12 @@ def test_a_film_that_breaks_midway_is_refused(tmp_path: Path, samples: Path) -> 
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(whole)
     with pytest.raises(MediaError, match=r"no film|not a film|holds no"):
-        list(read_originals([broken]))
+        list(read_references([broken]))
 
 
 def test_a_deep_picture_becomes_levels(tmp_path: Path) -> None:
     deep = np.full((40, 50), 0x8000, np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    (original,) = read_originals([tmp_path])
-    assert original.pixels.dtype == np.uint8
-    assert int(original.pixels.mean()) in (127, 128)
+    (reference,) = read_references([tmp_path])
+    assert reference.pixels.dtype == np.uint8
+    assert int(reference.pixels.mean()) in (127, 128)

@@ -1,4 +1,4 @@
-"""Names, equalisation and Q/DQ placement, on the shipped graphs."""
+"""Names, equalisation and Q/DQ scheme, on the shipped graphs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_sr.calibration.graph.dla_cache import cache_text
 from edge_sr.calibration.graph.layers import GraphMap
 from edge_sr.calibration.graph.qdq import quantised
 from edge_sr.calibration.ranges.equalise import channel_limits, equalised, find_factors, groups
-from edge_sr.calibration.ranges.levels import PLACEMENTS, Scale, half_exact, weight_levels, weight_scales
+from edge_sr.calibration.ranges.levels import QDQ_SCHEMES, Scale, half_exact, weight_levels, weight_scales
 from edge_sr.calibration.ranges.methods import Histogram, Probe, entropy_share, limits, percentile_share
 from edge_sr.calibration.search.trial import open_graph
 from edge_sr.errors import BundleError
@@ -50,13 +50,13 @@ def test_names_are_the_networks_in_every_precision(nano: Bundle) -> None:
     assert {"encoder.head", "encoder.body.0.conv2.sum", "encoder.tail.sum", "content.1"} <= found[0]
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("scheme", QDQ_SCHEMES)
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_quantised_graphs_stay_near(
-    nano: Bundle, ranges: dict[str, tuple[float, float]], picture: np.ndarray, placement: str, precision: str
+    nano: Bundle, ranges: dict[str, tuple[float, float]], picture: np.ndarray, scheme: str, precision: str
 ) -> None:
     model = onnx.load(nano.graph("encoder", precision))
-    made = quantised(model, ranges, placement, layers(model))
+    made = quantised(model, ranges, scheme, layers(model))
     exact, rough = run(model, picture).astype(np.float64), run(made, picture).astype(np.float64)
     assert 20 < 10 * np.log10(np.mean(exact**2) / np.mean((exact - rough) ** 2)) < 80
 
@@ -83,24 +83,24 @@ def test_the_cpus_placement_keeps_8_bits_between_layers(
     assert {node.op_type for node in made.graph.node if "maps" in node.output} == {"Concat"}
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("scheme", QDQ_SCHEMES)
 def test_a_float_residual_stream_is_never_rounded_on_its_way(
-    encoder: Any, ranges: dict[str, tuple[float, float]], placement: str
+    encoder: Any, ranges: dict[str, tuple[float, float]], scheme: str
 ) -> None:
-    made = quantised(encoder, ranges, placement, layers(encoder))
+    made = quantised(encoder, ranges, scheme, layers(encoder))
     by_output = {name: node for node in made.graph.node for name in node.output}
     adds = [node for node in made.graph.node if node.op_type == "Add"]
     assert adds
     assert all(by_output[name].op_type != "DequantizeLinear" for node in adds for name in node.input)
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("scheme", QDQ_SCHEMES)
 def test_rounding_the_stream_costs_more(
-    encoder: Any, ranges: dict[str, tuple[float, float]], picture: np.ndarray, placement: str
+    encoder: Any, ranges: dict[str, tuple[float, float]], picture: np.ndarray, scheme: str
 ) -> None:
     exact = run(encoder, picture)
     errors = [
-        np.mean((run(quantised(encoder, ranges, placement, layers(encoder), residual), picture) - exact) ** 2)
+        np.mean((run(quantised(encoder, ranges, scheme, layers(encoder), residual), picture) - exact) ** 2)
         for residual in ("float", "int8")
     ]
     assert errors[0] < errors[1]
@@ -141,10 +141,10 @@ def test_a_residual_stream_is_one_group(encoder: Any) -> None:
 
 def test_scales_cover_their_range_and_fit_float16() -> None:
     for low, high in ((-1.3, 2.7), (0.0, 5.1), (-3.0, 0.0), (0.0, 0.0)):
-        for placement in PLACEMENTS.values():
-            scale = Scale.of((low, high), placement)
+        for scheme in QDQ_SCHEMES.values():
+            scale = Scale.of((low, high), scheme)
             assert np.float16(scale.scale) == scale.scale
-            least, most = (0, 255) if placement.unsigned else (-127, 127)
+            least, most = (0, 255) if scheme.unsigned else (-127, 127)
             assert scale.scale * (least - scale.zero) <= low + scale.scale / 2 + 1e-6
             assert scale.scale * (most - scale.zero) >= high - scale.scale / 2 - 1e-6
     assert half_exact(1e-30) == 2.0**-14

@@ -88,7 +88,7 @@ def exported(name: str, folder: Path) -> Bundle:
 
 def test_a_network_of_one_graph_keeps_its_ends_in_float(made: Made) -> None:
     done, expected = made.done, BETWEEN[made.name]
-    assert {placement: list(entry.layers) for placement, entry in done.table.placements.items()} == {
+    assert {scheme: list(entry.layers) for scheme, entry in done.table.placements.items()} == {
         "int8": expected,
         "int8-cpu": expected,
     }
@@ -177,7 +177,7 @@ def test_a_budget_that_it_cannot_meet_leaves_nothing(tmp_path: Path) -> None:
     strict = dataclasses.replace(
         FEW, method="percentile", percentile=55, least_share=0.9, budget=Budget(1e-9, 1e-9)
     )
-    bundle = brought(tmp_path, middle=True)
+    bundle = external(tmp_path, middle=True)
     before = {path.name for path in tmp_path.iterdir()}
     with pytest.raises(BudgetError, match="no assignment") as failed:
         calibrated(bundle, tmp_path, strict)
@@ -220,23 +220,23 @@ def test_factors_leave_a_shared_weight_alone(made: Made) -> None:
     assert scaled
 
 
-def brought(folder: Path, **what: Any) -> Bundle:
+def external(folder: Path, **what: Any) -> Bundle:
     import onnx
     from support.external_onnx import model
 
     from edge_sr.bundle import Source
     from edge_sr.export.bundle import Identity
-    from edge_sr.export.external.network import export_brought
+    from edge_sr.export.external.network import export_external
     from edge_sr.export.external.probe import Stated
 
     onnx.save_model(model(**what), folder / "net.onnx")
     identity = Identity("brought", "1", Source("net.onnx", "0" * 64))
-    return export_brought(folder / "net.onnx", identity, folder / "bundle", Stated())
+    return export_external(folder / "net.onnx", identity, folder / "bundle", Stated())
 
 
 @pytest.mark.parametrize("channels", [3, 1])
-def test_a_brought_network_calibrates(tmp_path: Path, channels: int) -> None:
-    done = calibrated(brought(tmp_path, channels=channels, middle=True), tmp_path)
+def test_an_external_network_calibrates(tmp_path: Path, channels: int) -> None:
+    done = calibrated(external(tmp_path, channels=channels, middle=True), tmp_path)
     assert done.bundle.stored == ("fp32", "int8", "int8-cpu")
     assert done.table.placements["int8-cpu"].layers == ("middle",)
     with Upscaler(done.bundle, backend="onnxruntime", precision="int8", threads=1) as up:
@@ -246,9 +246,9 @@ def test_a_brought_network_calibrates(tmp_path: Path, channels: int) -> None:
 @pytest.mark.parametrize(
     ("what", "says"), [({}, "nothing to quantise"), ({"middle": True, "opset": 11}, "opset 13")]
 )
-def test_a_brought_network_without_a_way_to_int8_is_refused(
+def test_an_external_network_without_a_way_to_int8_is_refused(
     tmp_path: Path, what: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(BundleError, match=says):
-        calibrated(brought(tmp_path, **what), tmp_path)
+        calibrated(external(tmp_path, **what), tmp_path)
     assert not (tmp_path / "made").exists()

@@ -10,31 +10,31 @@ import pytest
 pytest.importorskip("onnx")
 
 from edge_sr.calibration.recipe import Budget
-from edge_sr.calibration.search.cache import Memo
+from edge_sr.calibration.search.cache import SearchCache
 from edge_sr.calibration.search.search import Candidate, Search
-from edge_sr.calibration.search.trial import Price
+from edge_sr.calibration.search.trial import PsnrLoss
 from edge_sr.errors import BudgetError, OptionError
 
 COSTS = {"a": 0.01, "b": 0.06, "c": 0.002, "d": 0.02}
 
 
-class PricedBench:
+class CountingBench:
     """A bench whose layers' costs are known and add up."""
 
-    placement = "int8"
+    scheme = "int8"
 
     def __init__(self, costs: dict[str, float]) -> None:
         self.costs = costs
         self.tried: list[frozenset[str]] = []
 
-    def price(self, layers: Collection[str]) -> Price:
+    def loss(self, layers: Collection[str]) -> PsnrLoss:
         self.tried.append(frozenset(layers))
         lost = sum(self.costs[name] for name in layers)
-        return Price(lost, 2 * lost, "a frame")
+        return PsnrLoss(lost, 2 * lost, "a frame")
 
 
-def search(costs: dict[str, float], budget: Budget, least: float = 0.0) -> tuple[PricedBench, Search]:
-    bench = PricedBench(costs)
+def search(costs: dict[str, float], budget: Budget, least: float = 0.0) -> tuple[CountingBench, Search]:
+    bench = CountingBench(costs)
     candidates = [Candidate(name, 10) for name in costs]
     return bench, Search(bench, candidates, budget, least, lambda message: None)  # type: ignore[arg-type]
 
@@ -71,18 +71,18 @@ def test_a_memo_measures_once(tmp_path: Path) -> None:
         return 0.5
 
     path = tmp_path / "memo.json"
-    assert Memo(path, "key", resume=False).get("x", measure) == 0.5
-    assert Memo(path, "key", resume=True).get("x", measure) == 0.5
+    assert SearchCache(path, "key", resume=False).get("x", measure) == 0.5
+    assert SearchCache(path, "key", resume=True).get("x", measure) == 0.5
     assert len(calls) == 1
-    assert Memo(path, "key", resume=False).get("x", measure) == 0.5
+    assert SearchCache(path, "key", resume=False).get("x", measure) == 0.5
     assert len(calls) == 2
 
 
 def test_a_memo_of_another_calibration_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "memo.json"
-    Memo(path, "key", resume=False).get("x", lambda: 1)
+    SearchCache(path, "key", resume=False).get("x", lambda: 1)
     with pytest.raises(OptionError, match="another bundle, recipe or frames"):
-        Memo(path, "other", resume=True)
+        SearchCache(path, "other", resume=True)
     path.write_text("{")
     with pytest.raises(OptionError, match="damaged"):
-        Memo(path, "key", resume=True)
+        SearchCache(path, "key", resume=True)

@@ -1,4 +1,4 @@
-"""Evaluation over small pictures: the protocol end to end, rows as asked, rivals, and the JSON."""
+"""Evaluation over small pictures: the protocol end to end, rows as asked, baselines, and the JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError, OptionError
 from edge_sr.evaluation.crops import CROP_NAMES, SIDE, worst_box
-from edge_sr.evaluation.hr_references import find_originals
+from edge_sr.evaluation.hr_references import find_references
 from edge_sr.evaluation.measure import Request, evaluate, pairs
 from edge_sr.evaluation.results import Evaluation, load
 from edge_sr.quality import compare, pair_sizes
@@ -24,18 +24,18 @@ from edge_sr.upscaler import Upscaler
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two originals of unlike size, and a file that is no picture."""
-    originals = tmp_path / "originals"
-    originals.mkdir()
+    """Two references of unlike size, and a file that is no picture."""
+    references = tmp_path / "references"
+    references.mkdir()
     for name, size in (("a.png", (61, 47)), ("b.png", (52, 66))):
-        Image.fromarray(reference_card(*size)).save(originals / name)
-    (originals / "notes.txt").write_text("no picture")
-    return originals
+        Image.fromarray(reference_card(*size)).save(references / name)
+    (references / "notes.txt").write_text("no picture")
+    return references
 
 
 def request_for(folder: Path, *scales: str, with_crops: bool = False) -> Request:
     wanted = tuple(map(Fraction, scales))
-    return Request(("diinn-nano",), find_originals(folder, 4), wanted, ("fp32",), "onnxruntime", with_crops)
+    return Request(("diinn-nano",), find_references(folder, 4), wanted, ("fp32",), "onnxruntime", with_crops)
 
 
 def run(folder: Path, *scales: str, with_crops: bool = False) -> Evaluation:
@@ -48,9 +48,9 @@ def test_rows_are_those_asked_for(folder: Path) -> None:
         ("diinn-nano", "fp32", 2, 2),
         ("diinn-nano", "fp32", 2.5, 2),
     ]
-    rivals = [(r.bundle, r.scale) for r in found.rivals]
-    assert rivals[:4] == [("bicubic", 2), ("lanczos", 2), ("bicubic", 2.5), ("lanczos", 2.5)]
-    assert rivals[4:] == [("diinn-nano x2 + lanczos", 2.5), ("diinn-nano x3 + lanczos", 2.5)]
+    baselines = [(r.bundle, r.scale) for r in found.rivals]
+    assert baselines[:4] == [("bicubic", 2), ("lanczos", 2), ("bicubic", 2.5), ("lanczos", 2.5)]
+    assert baselines[4:] == [("diinn-nano x2 + lanczos", 2.5), ("diinn-nano x3 + lanczos", 2.5)]
 
 
 def test_figures_are_the_mean_of_the_pictures(folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_self_ensemble_is_a_row_of_its_own(folder: Path) -> None:
     with Upscaler("diinn-nano", backend="onnxruntime", precision="fp32", tta=True) as upscaler:
         values = [
             compare(upscaler(pair.low, size=pair.size), pair.high, Fraction(2))
-            for pair in pairs(find_originals(folder, 4), Fraction(2))
+            for pair in pairs(find_references(folder, 4), Fraction(2))
         ]
     assert found.results[2].psnr_y == pytest.approx(np.mean([value.psnr_y for value in values]))
 
@@ -99,32 +99,32 @@ def test_other_json_is_refused(tmp_path: Path) -> None:
 
 def test_equal_pictures_have_no_number(tmp_path: Path) -> None:
     Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(tmp_path / "flat.png")
-    rival = run(tmp_path, "2").rivals[0]
-    assert rival.psnr_y is None and rival.ssim_y == pytest.approx(1)
+    baseline = run(tmp_path, "2").rivals[0]
+    assert baseline.psnr_y is None and baseline.ssim_y == pytest.approx(1)
 
 
 def test_pairs_fit_the_scale(folder: Path) -> None:
-    for pair in pairs(find_originals(folder, 1), Fraction("2.5")):
+    for pair in pairs(find_references(folder, 1), Fraction("2.5")):
         assert pair.size == tuple(int(side * 2.5 + 0.5) for side in (pair.low.shape[1], pair.low.shape[0]))
 
 
 def test_worst_box_finds_the_error() -> None:
-    original = reference_card(300, 200)
-    broken = original.copy()
+    reference = reference_card(300, 200)
+    broken = reference.copy()
     broken[150:160, 240:250] ^= 255
-    x, y, width, height = worst_box(broken, original, 4)
+    x, y, width, height = worst_box(broken, reference, 4)
     assert (width, height) == (SIDE, SIDE)
     assert x <= 240 and x + width >= 250 and y <= 150 and y + height >= 160
 
 
 def test_what_cannot_be_measured(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputNotFoundError, match="nothing at"):
-        find_originals(tmp_path / "absent", 1)
+        find_references(tmp_path / "absent", 1)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputNotFoundError, match="found none"):
-        find_originals(tmp_path / "empty", 1)
+        find_references(tmp_path / "empty", 1)
     with pytest.raises(OptionError, match="--frames"):
-        find_originals(folder, 0)
+        find_references(folder, 0)
     with pytest.raises(OptionError, match="twice"):
         request_for(folder, "2", "2.0")
     Image.fromarray(reference_card(18, 18)).save(folder / "small.png")
@@ -135,10 +135,10 @@ def test_what_cannot_be_measured(folder: Path, tmp_path: Path) -> None:
 def test_deep_and_broken_pictures_are_named(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((20, 20), np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(MediaError, match="more than 8 bits"):
-        list(find_originals(tmp_path / "deep.png", 1))
+        list(find_references(tmp_path / "deep.png", 1))
     (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(MediaError, match=r"cut\.png"):
-        list(find_originals(tmp_path / "cut.png", 1))
+        list(find_references(tmp_path / "cut.png", 1))
 
 
 def test_a_films_frames_are_spread(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_films_frames_are_spread(tmp_path: Path) -> None:
             grey = np.full((32, 32, 3), 20 * i, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
         container.mux(stream.encode())
-    found = list(find_originals(path, 5))
-    assert [original.name for original in found] == [f"film.mkv frame {i}" for i in (1, 3, 5, 7, 9)]
-    levels = [int(original.pixels.mean()) for original in found]
+    found = list(find_references(path, 5))
+    assert [reference.name for reference in found] == [f"film.mkv frame {i}" for i in (1, 3, 5, 7, 9)]
+    levels = [int(reference.pixels.mean()) for reference in found]
     assert np.allclose(levels, [20, 60, 100, 140, 180], atol=3)

@@ -13,7 +13,7 @@ import pytest
 from edge_sr.chart import Bar, Level, Point, bars, pareto, scatter, standalone
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.report import page
-from edge_sr.evaluation.results import PROTOCOL, Evaluation, LayerPrice, Row, Speed, Worst
+from edge_sr.evaluation.results import PROTOCOL, Evaluation, LayerLoss, Row, Speed, Worst
 from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf
 from edge_sr.resample import resize
 from edge_sr.tensors import reference_card
@@ -133,7 +133,7 @@ def test_times_layers_and_vmaf_stand_where_they_were_measured() -> None:
     plain = evaluation()
     assert "VMAF</th>" not in page([plain]) and "layer by layer" not in page([plain])
     rows = (dataclasses.replace(plain.results[0], vmaf=91.25), plain.results[1])
-    layers = (LayerPrice("edge", "int8-cpu", "encoder.<0>", 0.0042, 0.0871, False),)
+    layers = (LayerLoss("edge", "int8-cpu", "encoder.<0>", 0.0042, 0.0871, False),)
     html = page([dataclasses.replace(plain, results=rows, layers=layers)])
     checked(html)
     assert html.count("VMAF</th>") == 2 and ">91.2<" in html

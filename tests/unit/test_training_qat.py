@@ -65,7 +65,7 @@ def bundle_of(checkpoint: Path, frames: Path, out: Path, table: ScaleTable | Non
     loaded = load_checkpoint(checkpoint)
     identity = Identity("tiny", "1", Source(checkpoint.name, loaded.sha256))
     plain = export_checkpoint(loaded, identity, out.with_name(f"{out.name}-plain"), ["fp32"])
-    request = Request(plain, (frames,), RECIPE, out, out.with_suffix(".memo"), table=table)
+    request = Request(plain, (frames,), RECIPE, out, out.with_suffix(".cache"), table=table)
     return calibrate(request, quiet).bundle
 
 

@@ -1,4 +1,4 @@
-"""Which originals become calibration frames: different ones, with something to see, as small crops."""
+"""Which references become calibration frames: different ones, with something to see, as small crops."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.calibration.frames.sources import Original
-from edge_sr.calibration.frames.synthetic import drawing
+from edge_sr.calibration.frames.synthetic import synthetic_image
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.errors import InputError
 from edge_sr.quality import luma, pair_sizes
 from edge_sr.resample import resize
 from edge_sr.tensors import SMALLEST_SIDE, reference_card
+from edge_sr.video.hr_references import HrReference
 
 CARD = "reference card"
 THUMBNAIL = 16
@@ -28,19 +28,19 @@ BORDER = 14  # what the measures leave out at most at scale 8, and then some
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A crop of an original, or a built-in picture (``drawn``): uint8 ``H x W x 3``, and its pixels' SHA-256."""
+    """A crop of a reference, or a built-in picture (``synthetic``): uint8 ``H x W x 3``, and its pixels' SHA-256."""
 
     name: str
     high: NDArray[np.uint8]
     sha256: str
-    drawn: bool = False
+    synthetic: bool = False
 
     @classmethod
-    def of(cls, name: str, high: NDArray[np.uint8], *, drawn: bool = False) -> Sample:
-        return cls(name, high, hashlib.sha256(high.tobytes()).hexdigest(), drawn)
+    def of(cls, name: str, high: NDArray[np.uint8], *, synthetic: bool = False) -> Sample:
+        return cls(name, high, hashlib.sha256(high.tobytes()).hexdigest(), synthetic)
 
     def pair(self, scale: Fraction) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The low-resolution frame at ``scale`` and the original cut to fit it."""
+        """The low-resolution frame at ``scale`` and the reference cut to fit it."""
         sizes = pair_sizes((self.high.shape[1], self.high.shape[0]), scale)
         high = np.ascontiguousarray(self.high[: sizes.high[1], : sizes.high[0]])
         return resize(high, sizes.low), high
@@ -48,10 +48,10 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Frames:
-    """Frames that give the ranges, frames held out for the price, and how many were left out and why."""
+    """Frames that give the ranges, frames held out to measure the loss, and how many were left out and why."""
 
     ranges: tuple[Sample, ...]
-    price: tuple[Sample, ...]
+    held_out: tuple[Sample, ...]
     flat: int
     alike: int
     small: int
@@ -59,21 +59,19 @@ class Frames:
 
     def digest(self) -> str:
         """One hash over all frames in order."""
-        every = "".join(sample.sha256 for sample in (*self.ranges, *self.price))
+        every = "".join(sample.sha256 for sample in (*self.ranges, *self.held_out))
         return hashlib.sha256(every.encode()).hexdigest()
 
     def summary(self) -> str:
         left = f"{self.alike} alike, {self.flat} of one colour, {self.small} too small, {self.spare} to spare"
-        drawn = sum(sample.drawn for sample in (*self.ranges, *self.price))
-        used = (
-            f"{len(self.ranges)} frames for the ranges, {len(self.price)} held out, {drawn} of both built in"
-        )
+        synthetic = sum(sample.synthetic for sample in (*self.ranges, *self.held_out))
+        used = f"{len(self.ranges)} frames for the ranges, {len(self.held_out)} held out, {synthetic} of both built in"
         return f"{used}; left out: {left}"
 
 
 @dataclasses.dataclass
 class _Sieve:
-    """Collects crops of originals that are large, lively and unlike those before."""
+    """Collects crops of references that are large, lively and unlike those before."""
 
     crop: int
     smallest: int
@@ -83,33 +81,33 @@ class _Sieve:
     alike: int = 0
     small: int = 0
 
-    def add(self, original: Original) -> None:
-        if min(original.pixels.shape[:2]) < self.smallest:
+    def add(self, reference: HrReference) -> None:
+        if min(reference.pixels.shape[:2]) < self.smallest:
             self.small += 1
             return
-        high = liveliest_crop(original.pixels, self.crop)
+        high = liveliest_crop(reference.pixels, self.crop)
         if float(luma(high).std()) < FLAT:
             self.flat += 1
             return
-        thumbnail = _thumbnail(original.pixels)
+        thumbnail = _thumbnail(reference.pixels)
         if any(float(np.abs(thumbnail - other).mean()) < ALIKE for other in self.thumbnails):
             self.alike += 1
             return
-        self.samples.append(Sample.of(original.name, high))
+        self.samples.append(Sample.of(reference.name, high))
         self.thumbnails.append(thumbnail)
 
 
-def choose_frames(originals: Iterable[Original], recipe: Recipe) -> Frames:
-    """Sort the originals into frames for ranges and frames for the price.
+def choose_frames(references: Iterable[HrReference], recipe: Recipe) -> Frames:
+    """Sort the references into frames for ranges and frames to measure the loss.
 
     Of more than are needed those that differ most are taken. Raises ``InputError`` when fewer than two are
-    left, for the price must be measured on frames that gave no ranges.
+    left, for the loss must be measured on frames that gave no ranges.
     """
     largest = max(recipe.exact_scales)
     smallest = max(2 * BORDER + SMALLEST_SIDE, math.ceil(largest * SMALLEST_SIDE))
     sieve = _Sieve(recipe.crop, smallest)
-    for original in originals:
-        sieve.add(original)
+    for reference in references:
+        sieve.add(reference)
     wanted = recipe.range_frames + recipe.price_frames
     chosen = [sieve.samples[i] for i in _most_different(sieve.thumbnails, wanted)]
     if len(chosen) < 2:
@@ -119,24 +117,26 @@ def choose_frames(originals: Iterable[Original], recipe: Recipe) -> Frames:
             "give more"
         )
     held = _held_out(len(chosen), recipe)
-    price = tuple(sample for i, sample in enumerate(chosen) if i in held)
+    held_out = tuple(sample for i, sample in enumerate(chosen) if i in held)
     ranges = tuple(sample for i, sample in enumerate(chosen) if i not in held)
     spare = len(sieve.samples) - len(chosen)
-    drawn = [_drawing(i, recipe.crop) for i in range(2 * recipe.drawings)]
-    built_in = (*_card(recipe), *drawn[recipe.drawings :])
-    held_drawn = drawn[: recipe.drawings]
-    return Frames((*ranges, *built_in), (*price, *held_drawn), sieve.flat, sieve.alike, sieve.small, spare)
+    synthetic = [_synthetic(i, recipe.crop) for i in range(2 * recipe.drawings)]
+    built_in = (*_card(recipe), *synthetic[recipe.drawings :])
+    held_synthetic = synthetic[: recipe.drawings]
+    return Frames(
+        (*ranges, *built_in), (*held_out, *held_synthetic), sieve.flat, sieve.alike, sieve.small, spare
+    )
 
 
 def _card(recipe: Recipe) -> tuple[Sample, ...]:
     """The built-in picture: hard edges and full colours that photographs seldom have."""
     if not recipe.reference_card:
         return ()
-    return (Sample.of(CARD, reference_card(recipe.crop, recipe.crop), drawn=True),)
+    return (Sample.of(CARD, reference_card(recipe.crop, recipe.crop), synthetic=True),)
 
 
-def _drawing(index: int, side: int) -> Sample:
-    return Sample.of(f"drawing {index}", drawing(index, side), drawn=True)
+def _synthetic(index: int, side: int) -> Sample:
+    return Sample.of(f"synthetic image {index}", synthetic_image(index, side), synthetic=True)
 
 
 def _held_out(count: int, recipe: Recipe) -> frozenset[int]:

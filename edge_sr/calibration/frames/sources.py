@@ -1,76 +1,39 @@
-"""Originals to calibrate from: folders of pictures, single pictures, films."""
+"""What to calibrate from: folders of pictures, single pictures, films."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge_sr.errors import InputNotFoundError, MediaError
+from edge_sr.errors import InputNotFoundError
 from edge_sr.video.film.film import Film
-from edge_sr.video.image.pictures import is_picture_name, read_still
-from edge_sr.video.pixels import ToRgb
+from edge_sr.video.hr_references import HrReference, film_references, read_reference, still_references
+from edge_sr.video.image.recognise import is_still
 
 # About as many frames of one film are looked at, by the length that its header gives.
 FILM_FRAMES = 128
 
 
-class Original(NamedTuple):
-    """A picture or a film's frame, uint8 RGB ``H x W x 3``, and what to call it."""
-
-    name: str
-    pixels: NDArray[np.uint8]
-
-
-def read_originals(paths: Iterable[Path]) -> Iterator[Original]:
-    """All originals, one after the other.
+def read_references(paths: Iterable[Path]) -> Iterator[HrReference]:
+    """All references, one after the other, of folders those in sub-folders too.
 
     Raises ``InputNotFoundError`` for a path that is not there or a folder without pictures, ``MediaError``
-    for a picture or film that is damaged: its frames would calibrate to noise.
+    for a picture or film that is damaged.
     """
     for path in paths:
         if path.is_dir():
-            yield from map(_picture, _pictures(path))
+            yield from map(read_reference, still_references(path, recursive=True))
         elif not path.exists():
             raise InputNotFoundError(
                 f"expected pictures or a film to calibrate from, found nothing at {path}"
             )
-        elif is_picture_name(path):
-            yield _picture(path)
+        elif is_still(path):
+            yield read_reference(path)
         else:
-            yield from _film(path)
+            yield from film_references(path, _spread(path).__contains__)
 
 
-def _pictures(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.iterdir() if path.is_file() and is_picture_name(path))
-    if not found:
-        raise InputNotFoundError(f"expected pictures to calibrate from in {folder}, found none")
-    return found
-
-
-def _picture(path: Path) -> Original:
-    return Original(path.name, _levels(read_still(path).pixels))
-
-
-def _film(path: Path) -> Iterator[Original]:
-    """Frames spread evenly over the film, one in memory at a time."""
+def _spread(path: Path) -> range:
+    """Numbers of frames spread evenly over the film."""
     with Film(str(path)) as film:
-        to_rgb = ToRgb(film.info.colour, film.info.layout)
-        step = max(1, film.info.frames // FILM_FRAMES)
-        for frame in film.frames():
-            if frame.index % step == 0:
-                upright = film.info.orientation.apply(to_rgb(frame.frame))
-                yield Original(f"{path.name} frame {frame.index}", _levels(upright))
-        damage = film.warnings[0] if film.warnings else f"{film.bad_frames} frames are corrupt"
-        if film.warnings or film.bad_frames:
-            raise MediaError(f"{path} is no film to calibrate from: {damage}; give one that is whole")
-
-
-def _levels(pixels: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(pixels, np.uint8)
-    levels: NDArray[np.uint8] = np.clip(np.floor(pixels * 255 + 0.5), 0, 255).astype(np.uint8)
-    return levels
+        return range(0, 1 << 62, max(1, film.info.frames // FILM_FRAMES))

@@ -18,7 +18,7 @@ Colour = NDArray[np.float32]
 Random = np.random.RandomState  # its numbers are the same in every numpy
 
 
-def drawing(index: int, side: int) -> NDArray[np.uint8]:
+def synthetic_image(index: int, side: int) -> NDArray[np.uint8]:
     """Picture ``index`` of an endless series, uint8 ``side x side x 3``."""
     random = Random(index)
     canvas = np.empty((side * OVER, side * OVER, 3), np.float32)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import onnx
 
 from edge_sr.calibration.graph.layers import GraphMap
-from edge_sr.calibration.ranges.levels import PLACEMENTS, Range, Scale
+from edge_sr.calibration.ranges.levels import QDQ_SCHEMES, Range, Scale
 
 # TensorRT 10.3, the one of JetPack 6; it refuses a cache of another version or algorithm.
 HEADER = "TRT-100300-EntropyCalibration2"
@@ -22,7 +22,7 @@ def cache_text(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> str:
     """Scales of every tensor of ``model`` that the table knows, symmetric int8, in the graph's order."""
     points = GraphMap(model).points
     lines = [
-        f"{tensor}: {_bits(Scale.of(ranges[point], PLACEMENTS['int8']).scale)}"
+        f"{tensor}: {_bits(Scale.of(ranges[point], QDQ_SCHEMES['int8']).scale)}"
         for tensor, point in points.items()
         if point in ranges
     ]

@@ -44,8 +44,8 @@ class Network:
                 f"{bundle.name} has no convolution between its first and its last: nothing to quantise"
             )
 
-    def work(self, _placement: str, _recipe: Recipe) -> dict[str, int]:
-        """Every convolution but those at the ends, in both placements."""
+    def work(self, _scheme: str, _recipe: Recipe) -> dict[str, int]:
+        """Every convolution but those at the ends, in both schemes."""
         return self._work
 
     def drawer(self, models: Models, *, simulate: bool = True) -> Draw:

@@ -38,9 +38,9 @@ class Pair:
         self._inputs = {value.name for value in decoder.graph.input}
         self._exact = open_graph(decoder, self._threads)
 
-    def work(self, placement: str, recipe: Recipe) -> dict[str, int]:
+    def work(self, scheme: str, recipe: Recipe) -> dict[str, int]:
         """TensorRT may quantise the decoder too; on a CPU its sines cost more than its products would."""
-        parts = {"encoder": 1, "decoder": DECODER_WORK if placement == "int8" else 0}
+        parts = {"encoder": 1, "decoder": DECODER_WORK if scheme == "int8" else 0}
         return {
             name: parts[part] * int(np.prod(layer.weight.dims))
             for part, model in self.models.items()

@@ -1,10 +1,10 @@
-"""Q/DQ pairs in a graph: TensorRT's placement, and one for CPUs, from one scale table.
+"""Q/DQ pairs in a graph: TensorRT's scheme, and one for CPUs, from one scale table.
 
 ``int8`` (TensorRT): symmetric int8. ``int8-cpu``: uint8 with a zero point, and int32 biases. Weights are int8 for
 each output channel in both, and in both what convolutions read is rounded.
 
 Rounded again at every block, the residual stream is what INT8 loses most by: left in floating point, as it is by
-default, the price is a quarter. With ``residual="int8"`` the sums take rounded operands too: in TensorRT the one
+default, the loss is a quarter. With ``residual="int8"`` the sums take rounded operands too: in TensorRT the one
 that is rounded anyway, so that a convolution, the sum and the ReLU fuse; on a CPU all, so that tensors stay in 8
 bits from one convolution to the next.
 """
@@ -21,8 +21,8 @@ from onnx import helper, numpy_helper
 
 from edge_sr.calibration.graph.layers import GraphMap, Layer
 from edge_sr.calibration.ranges.levels import (
-    PLACEMENTS,
-    Placement,
+    QDQ_SCHEMES,
+    QdqScheme,
     Range,
     Scale,
     weight_levels,
@@ -35,15 +35,15 @@ class Quantiser:
     """Rewrites one graph."""
 
     def __init__(
-        self, model: onnx.ModelProto, ranges: Mapping[str, Range], placement: Placement, residual: str
+        self, model: onnx.ModelProto, ranges: Mapping[str, Range], scheme: QdqScheme, residual: str
     ) -> None:
         self.model = onnx.ModelProto()
         self.model.CopyFrom(model)
         self.map = GraphMap(self.model)
         self.ranges = ranges
-        self.placement = placement
+        self.scheme = scheme
         self.rounds_sums = residual == "int8"
-        self.rounds_results = self.rounds_sums and placement.results
+        self.rounds_results = self.rounds_sums and scheme.results
         self._after: dict[str, list[onnx.NodeProto]] = {}
         self._rounded: dict[str, str] = {}
         self._constants: dict[tuple[str, bytes], str] = {}
@@ -81,7 +81,7 @@ class Quantiser:
         point = self.map.points[tensor]
         if point not in self.ranges:
             raise BundleError(f"the scale table has no range for {point}: calibrate this bundle anew")
-        scale = Scale.of(self.ranges[point], self.placement)
+        scale = Scale.of(self.ranges[point], self.scheme)
         self._constant(f"{point}.scale", np.array(scale.scale, dtype))
         self._constant(f"{point}.zero", np.array(scale.zero, scale.dtype))
         levels, rounded = f"{point}.levels", f"{point}.rounded"
@@ -109,13 +109,13 @@ class Quantiser:
         weight = numpy_helper.to_array(layer.weight).astype(np.float32)
         scales = weight_scales(weight)
         self._replace_constant(layer.node, 1, weight_levels(weight, scales), scales.astype(layer.dtype))
-        if layer.bias is not None and self.placement.unsigned and layer.dtype == "float32":
+        if layer.bias is not None and self.scheme.unsigned and layer.dtype == "float32":
             self._quantise_bias(layer, scales)
 
     def _quantise_bias(self, layer: Layer, scales: NDArray[np.float32]) -> None:
         """Integer kernels add the bias to their sums, so it takes the product's scale."""
         assert layer.bias is not None
-        source = Scale.of(self.ranges[self.map.points[layer.source]], self.placement)
+        source = Scale.of(self.ranges[self.map.points[layer.source]], self.scheme)
         products = (np.float32(source.scale) * scales).astype(np.float32)
         bias = numpy_helper.to_array(layer.bias).astype(np.float64)
         limit = 2**31 - 1
@@ -168,12 +168,12 @@ class Quantiser:
 def quantised(
     model: onnx.ModelProto,
     ranges: Mapping[str, Range],
-    placement: str,
+    scheme: str,
     chosen: Collection[str],
     residual: str = "float",
 ) -> onnx.ModelProto:
-    """``model`` with Q/DQ pairs around the layers named in ``chosen``; the original is left alone.
+    """``model`` with Q/DQ pairs around the layers named in ``chosen``; it is left alone.
 
     ``ranges`` maps points to the values they cover. Raises ``BundleError`` when a point is missing there.
     """
-    return Quantiser(model, ranges, PLACEMENTS[placement], residual).run(chosen)
+    return Quantiser(model, ranges, QDQ_SCHEMES[scheme], residual).run(chosen)

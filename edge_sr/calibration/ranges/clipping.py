@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_sr.calibration.graph.layers import GraphMap
 from edge_sr.calibration.graph.qdq import quantised
 from edge_sr.calibration.ranges.levels import Range
-from edge_sr.calibration.search.cache import Memo
+from edge_sr.calibration.search.cache import SearchCache
 from edge_sr.calibration.search.trial import Trial
 
 SHARES = (0.85, 0.7, 0.55)
@@ -25,17 +25,17 @@ def clip_ranges(
     trial: Trial,
     ranges: Mapping[str, Range],
     layers: Collection[str],
-    memo: Memo,
+    cache: SearchCache,
     say: Callable[[str], None],
 ) -> dict[str, Range]:
     """``ranges`` with those of the main graph's points narrowed, one after the other in the network's order.
 
-    Error is measured with all of ``layers`` quantised as on a CPU, the placement that rounds most tensors.
+    Error is measured with all of ``layers`` quantised as on a CPU, the scheme that rounds most tensors.
     """
     result = dict(ranges)
 
     def measured(name: str, tried: Mapping[str, Range]) -> NDArray[np.float64]:
-        return np.array(memo.get(f"clip: {name}", lambda: _decibels(trial, tried, layers)))
+        return np.array(cache.get(f"clip: {name}", lambda: _decibels(trial, tried, layers)))
 
     read = {point: result[point] for point in _points(trial, layers)}
     best = measured("", result)

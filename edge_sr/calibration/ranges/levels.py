@@ -13,7 +13,7 @@ Range = tuple[float, float]
 
 
 @dataclasses.dataclass(frozen=True)
-class Placement:
+class QdqScheme:
     """``unsigned``: uint8 with a zero point, and integer biases; ``results``: the layers' results are rounded too,
     where the residual stream is."""
 
@@ -22,9 +22,9 @@ class Placement:
     results: bool
 
 
-PLACEMENTS = {
-    "int8": Placement("int8", unsigned=False, results=False),
-    "int8-cpu": Placement("int8-cpu", unsigned=True, results=True),
+QDQ_SCHEMES = {
+    "int8": QdqScheme("int8", unsigned=False, results=False),
+    "int8-cpu": QdqScheme("int8-cpu", unsigned=True, results=True),
 }
 
 
@@ -37,10 +37,10 @@ class Scale:
     dtype: Any
 
     @classmethod
-    def of(cls, low_high: Range, placement: Placement) -> Scale:
+    def of(cls, low_high: Range, scheme: QdqScheme) -> Scale:
         """The scale that just covers a range; raises nothing: a range of nothing gets a tiny scale."""
         low, high = min(low_high[0], 0.0), max(low_high[1], 0.0)
-        if not placement.unsigned:
+        if not scheme.unsigned:
             return cls(half_exact(max(-low, high) / LARGEST), 0, np.int8)
         scale = half_exact((high - low) / 255)
         return cls(scale, int(np.clip(np.rint(-low / scale), 0, 255)), np.uint8)

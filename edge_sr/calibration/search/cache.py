@@ -1,4 +1,4 @@
-"""Prices that were measured already, on disk, so that an interrupted search goes on where it was."""
+"""Losses that were measured already, on disk, so that an interrupted search goes on where it was."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_sr.atomic_file import write_whole
 from edge_sr.errors import OptionError
 
 
-class Memo:
+class SearchCache:
     """Results by name. ``key`` stands for everything they depend on: bundle, frames, recipe.
 
     Without ``resume`` an earlier file is written over. Raises ``OptionError`` when one to resume from was

@@ -11,8 +11,8 @@ from edge_sr.calibration.graph.layers import GraphMap
 from edge_sr.calibration.graph.qdq import quantised
 from edge_sr.calibration.ranges.levels import Range
 from edge_sr.calibration.recipe import Budget
-from edge_sr.calibration.search.cache import Memo
-from edge_sr.calibration.search.trial import Picture, Price, Trial
+from edge_sr.calibration.search.cache import SearchCache
+from edge_sr.calibration.search.trial import Picture, PsnrLoss, Trial
 from edge_sr.calibration.table import Sensitivity
 from edge_sr.errors import BudgetError
 
@@ -28,34 +28,34 @@ class Candidate:
 
 
 class Bench:
-    """Tries sets of layers of one placement, remembering what was measured."""
+    """Tries sets of layers of one scheme, remembering what was measured."""
 
-    def __init__(self, trial: Trial, ranges: Mapping[str, Range], placement: str, memo: Memo) -> None:
-        self.trial, self.ranges, self.placement, self._memo = trial, ranges, placement, memo
+    def __init__(self, trial: Trial, ranges: Mapping[str, Range], scheme: str, cache: SearchCache) -> None:
+        self.trial, self.ranges, self.scheme, self._cache = trial, ranges, scheme, cache
         self._layers = {role: set(GraphMap(model).layers) for role, model in trial.models.items()}
 
     def graphs(self, layers: Collection[str]) -> dict[str, onnx.ModelProto]:
         """The graphs that have any of these layers, with them quantised."""
         return {
-            role: quantised(model, self.ranges, self.placement, layers, self.trial.residual)
+            role: quantised(model, self.ranges, self.scheme, layers, self.trial.residual)
             for role, model in self.trial.models.items()
             if not self._layers[role].isdisjoint(layers)
         }
 
-    def price(self, layers: Collection[str]) -> Price:
-        name = f"{self.placement}: {' '.join(sorted(layers))}"
-        return Price(**self._memo.get(name, lambda: dataclasses.asdict(self._measure(layers))))
+    def loss(self, layers: Collection[str]) -> PsnrLoss:
+        name = f"{self.scheme}: {' '.join(sorted(layers))}"
+        return PsnrLoss(**self._cache.get(name, lambda: dataclasses.asdict(self._measure(layers))))
 
     def pictures(self, layers: Collection[str]) -> list[Picture]:
         """As the graphs really run: on integer kernels where the CPU has them."""
-        return list(self.trial.pictures(self.graphs(layers), simulate=self.placement == "int8"))
+        return list(self.trial.pictures(self.graphs(layers), simulate=self.scheme == "int8"))
 
-    def _measure(self, layers: Collection[str]) -> Price:
-        return self.trial.price(self.pictures(layers))
+    def _measure(self, layers: Collection[str]) -> PsnrLoss:
+        return self.trial.loss(self.pictures(layers))
 
 
 class Search:
-    """Finds the layers that one placement quantises within a budget; ``say`` hears every step."""
+    """Finds the layers that one scheme quantises within a budget; ``say`` hears every step."""
 
     def __init__(
         self, bench: Bench, candidates: Sequence[Candidate], budget: Budget, least_share: float, say: Say
@@ -75,49 +75,49 @@ class Search:
         return tuple(name for name in self.work if name in chosen)
 
     def _alone(self, name: str) -> Sensitivity:
-        price = self.bench.price([name])
-        self._tell(f"{name} alone", price)
-        return Sensitivity(name, price.mean_db, price.worst_db)
+        loss = self.bench.loss([name])
+        self._tell(f"{name} alone", loss)
+        return Sensitivity(name, loss.mean_db, loss.worst_db)
 
     def _within_budget(self) -> set[str]:
         """Greedy, from the most sensitive on."""
         chosen = set(self.work)
         costliest = sorted(self.sensitivity, key=self._sensitivity_strain, reverse=True)
-        price = self._price(chosen, f"all {len(chosen)} layers")
+        loss = self._loss(chosen, f"all {len(chosen)} layers")
         for entry in costliest:
-            if self._strain(price) <= 1:
+            if self._strain(loss) <= 1:
                 return chosen
             if self._share(chosen - {entry.layer}) < self.least:
                 break
             chosen.remove(entry.layer)
-            price = self._price(chosen, f"without {entry.layer}")
-        if self._strain(price) <= 1:
+            loss = self._loss(chosen, f"without {entry.layer}")
+        if self._strain(loss) <= 1:
             return chosen
         raise BudgetError(
-            f"{self.bench.placement}: no assignment loses at most {self.budget.mean_db:g} dB on average and "
+            f"{self.bench.scheme}: no assignment loses at most {self.budget.mean_db:g} dB on average and "
             f"{self.budget.worst_db:g} dB at worst; the nearest, {len(chosen)} of {len(self.work)} layers, "
-            f"loses {price}; nothing was written; allow more with --budget-db, or give nearer frames"
+            f"loses {loss}; nothing was written; allow more with --budget-db, or give nearer frames"
         )
 
     def _give_back(self, chosen: set[str]) -> set[str]:
         """Quantise again what went before the last one for nothing, the least sensitive first."""
         strain = {entry.layer: self._sensitivity_strain(entry) for entry in self.sensitivity}
         for name in sorted(set(self.work) - chosen, key=lambda name: strain[name]):
-            if self._strain(self._price(chosen | {name}, f"with {name} again")) <= 1:
+            if self._strain(self._loss(chosen | {name}, f"with {name} again")) <= 1:
                 chosen = chosen | {name}
         return chosen
 
-    def _price(self, chosen: Collection[str], what: str) -> Price:
-        price = self.bench.price(chosen)
-        self._tell(what, price)
-        return price
+    def _loss(self, chosen: Collection[str], what: str) -> PsnrLoss:
+        loss = self.bench.loss(chosen)
+        self._tell(what, loss)
+        return loss
 
-    def _tell(self, what: str, price: Price) -> None:
-        self.say(f"{self.bench.placement}: {what}: {price}")
+    def _tell(self, what: str, loss: PsnrLoss) -> None:
+        self.say(f"{self.bench.scheme}: {what}: {loss}")
 
-    def _strain(self, price: Price) -> float:
+    def _strain(self, loss: PsnrLoss) -> float:
         """At most 1 within the budget."""
-        return max(price.mean_db / self.budget.mean_db, price.worst_db / self.budget.worst_db)
+        return max(loss.mean_db / self.budget.mean_db, loss.worst_db / self.budget.worst_db)
 
     def _sensitivity_strain(self, entry: Sensitivity) -> float:
         return max(entry.mean_db / self.budget.mean_db, entry.worst_db / self.budget.worst_db)

@@ -23,12 +23,12 @@ Tensors = dict[str, NDArray[Any]]  # by the names of their points
 Sight = tuple[Picture, Shape]  # a frame, ``h x w x 3``, and the shape of the picture to make of it
 Draw = Callable[[Picture, Shape], Picture]
 
-# A picture equal to its original has no PSNR; this is beyond what 8 bits can show.
+# A picture equal to its reference has no PSNR; this is beyond what 8 bits can show.
 MOST_DB = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Price:
+class PsnrLoss:
     """dB of ``psnr_y`` lost against FP32: the mean, the worst frame and scale, and which that was."""
 
     mean_db: float
@@ -68,8 +68,8 @@ class Subject(Protocol):
     ) -> Iterator[Tensors]:
         """Every point's values in the graphs of ``parts``, sight by sight."""
 
-    def work(self, placement: str, recipe: Recipe) -> dict[str, int]:
-        """The layers that ``placement`` may quantise, and their multiply-adds for each LR pixel, at twice the size."""
+    def work(self, scheme: str, recipe: Recipe) -> dict[str, int]:
+        """The layers that ``scheme`` may quantise, and their multiply-adds for each LR pixel, at twice the size."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,12 +110,12 @@ class Trial:
         for case in self._cases:
             yield draw(case.low, case.high.shape)
 
-    def price(self, pictures: Sequence[Picture]) -> Price:
-        """What the pictures lose against FP32's, both held against the originals."""
+    def loss(self, pictures: Sequence[Picture]) -> PsnrLoss:
+        """What the pictures lose against FP32's, both held against the references."""
         lost = self._reference_db - self._qualities(pictures)
         worst = int(lost.argmax())
         name = f"{self._cases[worst].name} x{float(self._cases[worst].scale):g}"
-        return Price(float(lost.mean()), float(lost[worst]), name)
+        return PsnrLoss(float(lost.mean()), float(lost[worst]), name)
 
     def distance(self, pictures: Sequence[Picture]) -> tuple[float, int]:
         """Lowest PSNR over RGB against FP32's pictures in dB, and the largest difference in levels."""

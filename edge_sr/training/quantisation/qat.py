@@ -20,7 +20,7 @@ from edge_sr.bundle import Bundle, Source, file_sha256
 from edge_sr.calibration.graph.layers import GraphMap
 from edge_sr.calibration.graph.write import TABLE
 from edge_sr.calibration.ranges.equalise import groups
-from edge_sr.calibration.ranges.levels import PLACEMENTS, Scale
+from edge_sr.calibration.ranges.levels import QDQ_SCHEMES, Scale
 from edge_sr.calibration.table import ScaleTable, graph_hashes, read_table, table_text
 from edge_sr.errors import BundleError, ConfigError
 from edge_sr.export.bundle import Identity
@@ -63,7 +63,7 @@ class RoundedTraining:
             if name not in graph.layers:
                 raise ConfigError(f"--qat rounds layers of the encoder alone, and the table has {name}")
             layer = graph.layers[name]
-            scale = Scale.of(self._table.ranges[graph.points[layer.source]], PLACEMENTS[PLACEMENT])
+            scale = Scale.of(self._table.ranges[graph.points[layer.source]], QDQ_SCHEMES[PLACEMENT])
             factors = (
                 enlarged(layer.source, layer.values.shape[1]),
                 enlarged(layer.result, len(layer.values)),
