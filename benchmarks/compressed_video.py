@@ -1,6 +1,6 @@
 """How networks do on compressed video: clips shrunk by 2, sent through a codec, enlarged by 2 again.
 
-    python benchmarks/compressed_video.py CLIPS [BUNDLE...] [--codecs x264,av1] [--qualities 2] [--noise 4] [--json]
+    python benchmarks/compressed_video.py CLIPS [BUNDLE...] [--codecs x264] [--qualities 23,30] [--noise 4] [--json]
 
 Against the clip as it was, nine frames of the middle 640 x 480 pixels at most: luma PSNR (mean of the third, sixth
 and ninth frame), VMAF and XPSNR (of all frames, by an FFmpeg that has them), and the temporal error: the mean absolute
@@ -169,7 +169,7 @@ def measure(options: argparse.Namespace, enlargers: dict[str, Enlarge]) -> dict[
         frames = with_noise(clean, options.noise)
         small = [halved(frame) for frame in frames]
         for by_codec, coding in codings.items():
-            for quality in coding.qualities[: options.qualities]:
+            for quality in options.qualities or coding.qualities:
                 film = coded(small, coding.codec, quality)
                 figures = {by: judged(frames, film, one, ffmpeg) for by, one in enlargers.items()}
                 rows.append({"clip": name, "coding": by_codec, "quality": quality, **known(film), **figures})
@@ -178,7 +178,9 @@ def measure(options: argparse.Namespace, enlargers: dict[str, Enlarge]) -> dict[
     steady: dict[str, list[float]] = {by: [] for by in enlargers}
     for still in stills[:3]:
         for coding in codings.values():
-            for by, ratio in flicker(still, coding, coding.qualities[1], enlargers).items():
+            for by, ratio in flicker(
+                still, coding, (options.qualities or coding.qualities[1:])[0], enlargers
+            ).items():
                 steady[by].append(ratio)
     return {"noise_added": options.noise, "rows": rows, "flicker": steady}
 
@@ -229,6 +231,10 @@ def _lead(rows: list[dict[str, Any]], one: str, other: str) -> str:
     return f"over {other}: {', '.join(told)}"
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -236,7 +242,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("clips", type=Path)
     parser.add_argument("bundles", nargs="*", default=["diinn-edge", "diinn-edge-video"])
     parser.add_argument("--codecs", type=lambda text: text.split(","), default=list(CODINGS))
-    parser.add_argument("--qualities", type=int, default=4, help="how many of each codec's four")
+    numbers = "on each codec's own scale; by default four of its own"
+    parser.add_argument("--qualities", type=_numbers, metavar="N,...", help=numbers)
     parser.add_argument("--noise", type=float, default=0.0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
