@@ -1,4 +1,5 @@
 # Edge SR on a data-centre GPU, x86-64: docker build -f docs/docker/datacentre.Dockerfile .
+# The image's CUDA and the extra's (tensorrt-cu12) belong together. Host drivers: 525 or newer; NVENC needs 570.
 ARG BASE=nvidia/cuda:12.8.1-devel-ubuntu24.04
 FROM ${BASE}
 
@@ -14,7 +15,9 @@ RUN LIBRARY_PATH=/usr/local/cuda/lib64/stubs pip install --no-cache-dir '/src[te
 
 # NVENC and NVDEC are given to a container only when they are asked for.
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
-RUN useradd --create-home film && install -d -m 0700 -o film -g film /engines
+# Ubuntu 24.04's images hold a user 1000 already, the number that a host's first user and its films have.
+RUN userdel --remove ubuntu 2>/dev/null || true
+RUN useradd --create-home --uid 1000 film && install -d -m 0700 -o film -g film /engines
 USER film
 ENV EDGE_SR_CACHE=/engines
 VOLUME /engines

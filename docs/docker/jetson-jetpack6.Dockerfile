@@ -14,7 +14,7 @@ COPY . /src
 RUN pip install --no-cache-dir '/src[cuda]'
 
 # Engines are code: their folder belongs to the user that loads them, and to nobody else.
-RUN useradd --create-home --groups video film && install -d -m 0700 -o film -g film /engines
+RUN useradd --create-home --uid 1000 --groups video film && install -d -m 0700 -o film -g film /engines
 USER film
 ENV EDGE_SR_CACHE=/engines
 VOLUME /engines

@@ -13,7 +13,9 @@ RUN python3 -m venv --system-site-packages /opt/edge-sr
 COPY . /src
 RUN pip install --no-cache-dir '/src[cuda]'
 
-RUN useradd --create-home --groups video film && install -d -m 0700 -o film -g film /engines
+# Ubuntu 24.04's images hold a user 1000 already, the number that a host's first user and its films have.
+RUN userdel --remove ubuntu 2>/dev/null || true
+RUN useradd --create-home --uid 1000 --groups video film && install -d -m 0700 -o film -g film /engines
 USER film
 ENV EDGE_SR_CACHE=/engines
 VOLUME /engines

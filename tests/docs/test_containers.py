@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -28,3 +29,24 @@ def test_a_container_file_is_sound(file: Path) -> None:
         if name == "RUN":
             script = line.removeprefix("RUN ")
             assert subprocess.run(["bash", "-n", "-c", script], check=False).returncode == 0, line
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.stem)
+def test_a_containers_user_can_write_beside_the_films(file: Path) -> None:
+    """Ubuntu 24.04's images hold a user 1000 already; ours would become 1001, which owns no film."""
+    runs = [line for name, line in instructions(file) if name == "RUN"]
+    (adding,) = (index for index, line in enumerate(runs) if "useradd" in line)
+    assert "--uid 1000" in runs[adding]
+    older = "l4t-jetpack:r36" in file.read_text()
+    assert older or any("userdel" in line for line in runs[:adding])
+
+
+def test_the_data_centres_image_and_extra_are_for_one_cuda() -> None:
+    text = (ROOT / "docs/docker/datacentre.Dockerfile").read_text()
+    assert "nvidia/cuda:12." in text and "/src[tensorrt]" in text
+    assert "tensorrt-cu12" in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("guide", ["docs/guides/jetson.md", "docs/guides/desktop.md"])
+def test_the_guides_print_what_an_owner_runs(guide: str) -> None:
+    assert re.search(r"^tests/gpu/first_run\.sh tensorrt(-rtx)?$", (ROOT / guide).read_text(), re.MULTILINE)

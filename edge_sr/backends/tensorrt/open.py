@@ -31,13 +31,16 @@ def unavailable_reason(flavour: Flavour) -> str | None:
     return None
 
 
-def open_runner(config: RunnerConfig, flavour: Flavour) -> Runner:
-    """The runner on this machine's first GPU; ``MissingError`` when something for it is not here."""
+def open_runner(config: RunnerConfig, flavour: Flavour, graphs: bool | None = None) -> Runner:
+    """The runner on this machine's first GPU; ``MissingError`` when something for it is not here.
+
+    ``graphs``: capture CUDA graphs; by default where TensorRT allows that for sure.
+    """
     _require_here(flavour)
     engines, driver = PairEngines(config, flavour, find_gpu(), EngineStore()), PycudaDriver()
     # TensorRT for RTX captures only engines that allocate nothing, which these were not built as.
-    graphs = flavour is Flavour.TENSORRT
-    inner = TensorRTRunner(PairForm.of(config), flavour.value, engines.find, driver, graphs)
+    captured = flavour is Flavour.TENSORRT if graphs is None else graphs
+    inner = TensorRTRunner(PairForm.of(config), flavour.value, engines.find, driver, captured)
     return VerifiedRunner(inner, engines, driver)
 
 

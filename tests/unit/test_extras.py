@@ -1,0 +1,79 @@
+"""The GPU's extras: what they ask for on each kind of machine, and that it is there to be had."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+requirements = pytest.importorskip("packaging.requirements")
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+# Compiled where they are installed: on purpose for pycuda, which must match the device's CUDA.
+SOURCES_ALONE = {"pycuda", "PyGObject", "tensorrt-cu12"}
+TAGS = ("manylinux_2_17", "manylinux2014", "manylinux_2_28", "manylinux_2_31", "manylinux_2_35")
+
+
+def asked_for(extra: str, machine: str, python: str = "3.12") -> Iterator[str]:
+    """Name and version of every direct requirement there, those of other extras of ours included."""
+    for text in EXTRAS[extra]:
+        wanted = requirements.Requirement(text)
+        there = {"platform_machine": machine, "python_version": python, "sys_platform": "linux", "extra": ""}
+        if wanted.marker is not None and not wanted.marker.evaluate(there):
+            continue
+        if wanted.name == PROJECT["name"]:
+            for inner in wanted.extras:
+                yield from asked_for(inner, machine, python)
+        else:
+            yield f"{wanted.name}{wanted.specifier}"
+
+
+def names(extra: str, machine: str) -> set[str]:
+    return {requirements.Requirement(text).name for text in asked_for(extra, machine)}
+
+
+def test_no_extra_asks_for_cuda_13_where_cuda_12_is() -> None:
+    assert names("tensorrt", "x86_64") >= {"tensorrt-cu12"} and "tensorrt" not in names("tensorrt", "x86_64")
+    assert names("tensorrt-rtx", "x86_64") == {"tensorrt-rtx-cu12"}
+    for machine in ("x86_64", "aarch64"):
+        assert [text for text in asked_for("cuda", machine) if "cuda-bindings" in text and "<13" in text]
+
+
+def test_gb10_gets_what_there_is_for_aarch64() -> None:
+    assert names("tensorrt-rtx", "aarch64") == {"tensorrt-rtx-cu13"}
+    assert not any(name.startswith("tensorrt") for name in names("tensorrt", "aarch64"))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("python", ["3.10", "3.12"])
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("extra", sorted(EXTRAS))
+def test_every_requirement_has_a_wheel_there(extra: str, machine: str, python: str, tmp_path: Path) -> None:
+    """Asks the package index, so it needs a network; nothing is downloaded but names."""
+    platforms = [word for tag in TAGS for word in ("--platform", f"{tag}_{machine}")]
+    for wanted in dict.fromkeys(asked_for(extra, machine, python)):
+        if requirements.Requirement(wanted).name in SOURCES_ALONE:
+            continue
+        fixed = ["--python-version", python, "--only-binary=:all:", "--no-deps", "--dry-run"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            *fixed,
+            *platforms,
+            "--target",
+            str(tmp_path),
+        ]
+        done = subprocess.run([*command, wanted], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{wanted}: {done.stderr}"
