@@ -13,7 +13,14 @@ from PIL import Image
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
 from edge_sr import atomic_file as whole_file
-from edge_sr.errors import ConfigError, DiskFullError, InputError, InputNotFoundError, OptionError
+from edge_sr.errors import (
+    ConfigError,
+    DiskFullError,
+    InputError,
+    InputNotFoundError,
+    OptionError,
+    OutputExistsError,
+)
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, load_toml
 from edge_sr.training.data import crops as packed
@@ -204,6 +211,14 @@ def test_scales_of_other_crops_or_another_degradation_are_made_anew(tmp_path: Pa
     store = stored(tmp_path / "s", other, seed=2 if change == "seed" else 1)
     assert not (tmp_path / "s" / "low-x2-1").exists()
     assert np.array_equal(store.scaled(Fraction(2)).low, scale_crops(other, Fraction(2)).low)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "notes.txt").write_text("mine")
+    with pytest.raises(OutputExistsError, match="name another checkpoint"):
+        stored(tmp_path / "s", np.zeros((2, 72, 72, 3), np.uint8))
+    assert (tmp_path / "s" / "notes.txt").read_text() == "mine"
 
 
 def test_enlarged_crops_are_stored_too(tmp_path: Path) -> None:

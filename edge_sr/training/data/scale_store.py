@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from edge_sr.atomic_file import write_whole
+from edge_sr.errors import OutputExistsError
 from edge_sr.quality import pair_sizes
 from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
 from edge_sr.training.data.pictures import Pixels
@@ -31,17 +32,23 @@ CHUNK = 512
 class ScaleStore:
     """``crops`` (uint8 ``n x side x side x 3``) at one scale and another, in ``folder``.
 
-    What lies there already is used if it was made from the same crops in the same way, and removed if not.
+    What lies there already is used if it was made from the same crops in the same way, and made anew if not. Raises
+    ``OutputExistsError`` for a folder of something else.
     """
 
     def __init__(self, folder: Path, crops: Pixels, spec: TrainingSpec) -> None:
         self._folder, self._crops, self._shrink = folder, crops, shrinker(spec)
         made_from = json.dumps(_made_from(crops, spec), indent=2) + "\n"
         index = folder / INDEX
-        if not index.is_file() or index.read_text(encoding="utf-8") != made_from:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            write_whole(index, made_from.encode())
+        if index.is_file() and index.read_text(encoding="utf-8") == made_from:
+            return
+        if folder.exists() and not index.is_file() and any(folder.iterdir()):
+            raise OutputExistsError(
+                f"{folder} is not a training run's folder of scales: move it or name another checkpoint"
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+        write_whole(index, made_from.encode())
 
     def scaled(self, scale: Fraction) -> ScaledCrops:
         """All crops at ``scale``, shrunk as the evaluation does and degraded as the spec says."""
