@@ -19,8 +19,8 @@ from onnx import TensorProto, helper
 from support.tiny_bundle import write_bundle
 
 from edge_sr.bundle import Bundle, Weights, file_sha256, read_bundle
+from edge_sr.bundle.graph_file import declared
 from edge_sr.errors import BundleError, ConfigError
-from edge_sr.graph_file import declared
 from edge_sr.spec import ModelSpec, load_toml
 
 Change = Callable[[dict[str, Any]], Any]
