@@ -12,7 +12,6 @@ torch = pytest.importorskip("torch")
 from support.networks import LAYOUTS
 from support.rtx_builds import build_all
 
-from edge_sr import plan as blocks
 from edge_sr.benchmark.cost import bundle_cost
 from edge_sr.bundle import Bundle, Source
 from edge_sr.errors import ConfigError
@@ -50,14 +49,13 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
-def test_blocks_and_regions_equal_the_whole_frame(
-    bundle: Bundle, backend: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blocks_and_regions_equal_the_whole_frame(bundle: Bundle, backend: str) -> None:
     pytest.importorskip(backend)
     with Upscaler(bundle, backend=backend, precision="fp32") as upscaler:
         whole = upscaler(FRAME, size=SIZE).astype(int)
         part = upscaler(FRAME, size=SIZE, region=(20, 10, 25, 30))
-        monkeypatch.setattr(blocks, "BLOCK_BYTES", bundle.description.working_bytes * 1500)
+    small = bundle.description.working_bytes * 1500
+    with Upscaler(bundle, backend=backend, precision="fp32", block_bytes=small) as upscaler:
         cut = upscaler(FRAME, size=SIZE)
     x, y = (2 * 20 * SIZE[0] + 61) // (2 * 61), (2 * 10 * SIZE[1] + 47) // (2 * 47)
     inner = whole[y : y + part.shape[0], x : x + part.shape[1]]
