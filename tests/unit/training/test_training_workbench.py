@@ -17,7 +17,7 @@ pytest.importorskip("matplotlib")
 
 from edge_sr.training import progress
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SPEC = """
 name = "small"
 [encoder]

@@ -30,7 +30,7 @@ from edge_sr.training.data.scale_store import ScaleStore
 from edge_sr.training.limit import Limit
 from edge_sr.training.spec import DataSpec, ScheduleSpec, training_spec
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = DataSpec(crop=64, cache_mb=1, validation=1)
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from support.scenes import scene
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:

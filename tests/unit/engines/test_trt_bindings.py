@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-BINDINGS = Path(__file__).parents[1] / "bindings"
+BINDINGS = Path(__file__).parents[2] / "bindings"
 sys.path.insert(0, str(BINDINGS))
 import fetch
 

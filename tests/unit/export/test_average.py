@@ -18,7 +18,7 @@ from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 from edge_sr.training.state import save_weights
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = NetworkSpec(
     "small", EncoderSpec("residual", channels=8, blocks=1), DecoderSpec(3, False, (12, 12), True)
 )

@@ -219,7 +219,7 @@ def test_it_calibrates(travelled: tuple[ImplicitNetwork, Bundle], tmp_path: Path
 
 
 def test_the_rival_costs_what_diinn_edge_costs() -> None:
-    spec = load_toml(Path(__file__).parents[2] / "export/rivals/liif-edge.toml", ModelSpec)
+    spec = load_toml(Path(__file__).parents[3] / "export/rivals/liif-edge.toml", ModelSpec)
     rival, edge = Cost(*liif_form(build(spec.network())).macs), split_cost(open_bundle("diinn-edge").network)
     sizes = (320, 180), (640, 360)
     assert rival.gflop(*sizes) == pytest.approx(edge.gflop(*sizes), rel=0.05)

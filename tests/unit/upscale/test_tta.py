@@ -99,7 +99,7 @@ def test_a_turned_frame_gives_the_turned_result(eight: Upscaler) -> None:
 def test_it_is_closer_to_the_truth(eight: Upscaler) -> None:
     from PIL import Image
 
-    sample = next((Path(__file__).parents[1] / "samples").glob("*.png"), None)
+    sample = next((Path(__file__).parents[2] / "samples").glob("*.png"), None)
     high = picture(240, 180) if sample is None else np.asarray(Image.open(sample).convert("RGB"))
     high = high[: high.shape[0] // 2 * 2, : high.shape[1] // 2 * 2]
     low = resize(high, (high.shape[1] // 2, high.shape[0] // 2))

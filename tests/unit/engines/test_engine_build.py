@@ -213,7 +213,7 @@ print([item.fresh for item in built])
 
 
 def start(bundle: Bundle, cache: EngineStore, *before: str) -> subprocess.Popen[str]:
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     command = [*before, sys.executable, "-c", BUILD, root, str(bundle.path), str(cache.folder)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-BINDINGS = Path(__file__).parents[1] / "bindings"
+BINDINGS = Path(__file__).parents[2] / "bindings"
 
 
 def compile_driver(folder: Path) -> Path:
