@@ -27,6 +27,7 @@ _PATTERNS = (
     ),
 )
 _remembered: set[str] = set()
+_disclosed: set[str] = set()
 
 
 def remember(address: str) -> None:
@@ -42,6 +43,11 @@ def remember(address: str) -> None:
         found.append("/".join(path.split("/")[2:]))
     for secret in found:
         _remembered.update(form for form in (secret, unquote(secret)) if len(form) >= _LONG_ENOUGH)
+
+
+def disclose(address: str) -> None:
+    """Has an address of our own shown whole: its token is for whoever reads what the command says."""
+    _disclosed.add(address)
 
 
 def masked(text: str) -> str:
@@ -75,8 +81,11 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     found = [match.span("secret") for pattern in _PATTERNS for match in pattern.finditer(text)]
     for secret in _remembered:
         found += [match.span() for match in re.finditer(re.escape(secret), text)]
+    open_to_all = [match.span() for shown in _disclosed for match in re.finditer(re.escape(shown), text)]
     start, end = 0, 0
     for begins, ends in sorted(found):
+        if any(first <= begins < last for first, last in open_to_all):
+            continue
         if begins > end or not end:
             if end:
                 yield start, end

@@ -12,6 +12,7 @@ from edge_sr.camera.page.audience import Audience
 from edge_sr.camera.reader import Say
 from edge_sr.camera.request import LiveReport, Request
 from edge_sr.camera.session import DEFAULT_RATE, Session
+from edge_sr.masking import disclose
 
 
 def run(request: Request, stop: threading.Event, say: Say) -> LiveReport:
@@ -36,6 +37,7 @@ def _page(request: Request, session: Session, say: Say) -> Iterator[None]:
     audience = Audience(float(1 / rate), lambda: session.target)
     server = open_page(request.place, audience, open_bundle(request.model), request.backend, say)
     try:
+        disclose(server.address)
         say(f"page: {server.address}")
         session.audience = audience
         yield

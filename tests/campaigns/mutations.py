@@ -23,7 +23,7 @@ def mutated(data: bytes, dice: random.Random) -> bytes:
 
 
 def _place(work: bytearray, dice: random.Random) -> int:
-    return dice.randrange(min(len(work), HEAD) if dice.random() < 0.5 else len(work))
+    return dice.randrange(min(len(work), HEAD) if dice.random() < 0.35 else len(work))
 
 
 def _flip(work: bytearray, dice: random.Random) -> None:

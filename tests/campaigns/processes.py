@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 # A signal or a moment: told the process's id again and again until it says that it has done its work.
 Watch = Callable[[int], bool]
@@ -28,8 +29,7 @@ class Limits:
     file_mb: int = 2_000
 
 
-@dataclasses.dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """How a process ended: ``code`` is negative for a signal, ``overdue`` when it had to be ended."""
 
     code: int
@@ -117,6 +117,7 @@ def _become(
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(streams[0], 1)
         os.dup2(streams[1], 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import InputNotFoundError, UnreachableError
-from edge_sr.masking import masked, remember, starred
+from edge_sr.masking import disclose, masked, remember, starred
 from edge_sr.upscale.request import beside_input
 
 ADDRESSES = [
@@ -113,3 +113,11 @@ def test_a_chained_traceback_is_masked_as_a_whole() -> None:
 )
 def test_the_name_of_the_output_shows_no_secret(address: str, name: str) -> None:
     assert beside_input(address, (4, 2), ".mkv") == Path(name)
+
+
+def test_the_pages_own_address_is_shown_whole() -> None:
+    page = "http://camera:8080/?token=s3cr3t-of-the-page"
+    assert masked(f"page: {page}") == "page: http://camera:8080/"
+    disclose(page)
+    assert masked(f"page: {page}") == f"page: {page}"
+    assert masked("http://camera:8080/?token=another") == "http://camera:8080/"
