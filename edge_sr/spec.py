@@ -160,8 +160,9 @@ def to_mapping(value: Any) -> dict[str, Any]:
 
 def load_toml(path: Path, cls: type[T]) -> T:
     """A TOML file as ``cls``; ``ConfigError`` names an unknown key, a missing one or a wrong type."""
+    text = _read(path)
     try:
-        table = tomllib.loads(_read(path))
+        table = tomllib.loads(text)
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deeply to be read") from error
     except ValueError as error:  # as below
@@ -182,8 +183,9 @@ def load_network(path: Path) -> NetworkSpec | PublishedSpec:
 
 
 def _json(path: Path) -> Any:
+    text = _read(path)
     try:
-        return json.loads(_read(path))
+        return json.loads(text)
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deeply to be read") from error
     except ValueError as error:  # of syntax, and of numbers with thousands of digits
