@@ -23,7 +23,8 @@ from edge_sr.tensors import Frame
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.film.film import Film
-from edge_sr.video.pixels import Converter, FromRgb, ToRgb
+from edge_sr.video.film.upright import UprightReader
+from edge_sr.video.pixels import FromRgb
 from edge_sr.video.timed import Timed
 
 # Frames that wait between two stages.
@@ -136,7 +137,7 @@ def _upscaled(
 def _decode(
     film: Film, target: Target, first: int, decoded: Relay[Timed[Frame]], stop: threading.Event, flow: Flow
 ) -> None:
-    to_rgb = _Reader(film, target)
+    to_rgb = UprightReader(film.info, target.size if target.box is None else None)
     for timed in film.frames():
         if stop.is_set():
             break
@@ -151,33 +152,6 @@ def _encode(upscaled: Relay[Timed[Frame]], to_yuv: FromRgb, writer: SegmentWrite
     for timed in upscaled:
         writer.write(timed.holding(to_yuv(timed.frame)))
         flow.frames += 1
-
-
-class _Reader:
-    """Frames to upright RGB; one of another format or size than the first is brought to what can be used."""
-
-    def __init__(self, film: Film, target: Target) -> None:
-        self._info = film.info
-        self._target = target
-        self._to_rgb = ToRgb(film.info.colour, film.info.layout)
-        self._convert = Converter(film.info.colour)
-        self._format: str | None = None
-
-    def __call__(self, image: Any) -> Frame:
-        if self._format is None:
-            self._format = image.format.name
-        if image.format.name != self._format:
-            image = self._convert(image, self._format)
-        return self._info.orientation.apply(self._to_rgb(image, self._size(image)))
-
-    def _size(self, image: Any) -> Size | None:
-        """The size to scale to before the network, None for the frame's own."""
-        size = (image.width, image.height)
-        if size == self._info.coded_size:
-            return None
-        shown = self._info.orientation.displayed(*size)
-        fits = shown[0] <= self._target.size[0] and shown[1] <= self._target.size[1]
-        return None if fits and self._target.box is None else self._info.coded_size
 
 
 class Aborted(Exception):

@@ -51,7 +51,13 @@ def from_display_matrix(matrix: bytes) -> Orientation:
     return Orientation(False, mirror_x=a < 0, mirror_y=d < 0)
 
 
+def display_matrix(frame: av.VideoFrame) -> bytes | None:
+    """The display matrix that the frame carries, None when it carries none."""
+    matrix = side_data(frame).get("DISPLAYMATRIX")
+    return None if matrix is None else bytes(matrix)
+
+
 def frame_orientation(frame: av.VideoFrame) -> Orientation:
     """The orientation that the frame carries, upright when it carries none."""
-    matrix = side_data(frame).get("DISPLAYMATRIX")
-    return UPRIGHT if matrix is None else from_display_matrix(bytes(matrix))
+    matrix = display_matrix(frame)
+    return UPRIGHT if matrix is None else from_display_matrix(matrix)

@@ -259,6 +259,23 @@ def test_grey_levels_stay(tmp_path: Path, pixels: str) -> None:
             assert abs(int(np.median(luma[8:40, 40:56])) - 235 * unit) <= unit
 
 
+def test_a_part_of_another_shape_keeps_it(tmp_path: Path) -> None:
+    """A phone that was turned: the second half is portrait."""
+    parts = [
+        make_film(tmp_path / f"{number}.ts", Making(size=size, frames=10, options={"bf": "0"}))
+        for number, size in enumerate([(64, 48), (48, 64), (64, 48)])
+    ]
+    turned, output = tmp_path / "turned.ts", tmp_path / "out.mkv"
+    turned.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert run(turned, output).frames == 30
+    found = frame_pixels(output, "rgb24")
+    portrait = found[15].astype(int)
+    assert portrait[:, :10].max() < 24
+    assert portrait[:, -10:].max() < 24
+    assert portrait[:, 16:48].max() > 100
+    assert found[5][:, :10].max() > 100
+
+
 @pytest.mark.parametrize(
     ("aspect", "before", "after", "wanted"),
     [
