@@ -73,7 +73,7 @@ def _film(request: Request, controls: Controls) -> Outline:
     check_named_output(request)
     with Film(request.input, request.excerpt, protocols=request.protocols) as film:
         plan, info = plan_film(request, film, controls), film.info
-        lost = plan.joining.tracks.dropped
+        lost = plan.muxing.tracks.dropped
     model, reason = (request.model, "(as asked for)") if request.model else suited_model(info)
     settled = dataclasses.replace(request, model=model)
     with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
@@ -102,7 +102,7 @@ def _middle(excerpt: Excerpt, info: FilmInfo) -> Excerpt:
 
 def _kept(request: Request, plan: FilmPlan) -> tuple[str, ...]:
     with open_input(request.input) as source:
-        return tuple(track_name(source.streams[index]) for index in plan.joining.tracks.kept)
+        return tuple(track_name(source.streams[index]) for index in plan.muxing.tracks.kept)
 
 
 def _picture(request: Request, path: Path, controls: Controls) -> Outline:

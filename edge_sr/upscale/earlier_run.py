@@ -50,7 +50,7 @@ def run_state(request: Request, plan: FilmPlan, upscaler: Upscaler, work: WorkFo
         "codec options": dict(encoding.options),
         "pixel format": encoding.layout.name,
         "encoder threads": encoding.threads,
-        "frames a piece": plan.length,
+        "frames a segment": plan.length,
     }
     return {"input": input_identity(request.input, salt), "settings": settings}
 

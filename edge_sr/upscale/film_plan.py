@@ -17,8 +17,8 @@ from edge_sr.upscale.request import Controls, Request, beside_input, check_free,
 from edge_sr.video.encode.codecs import find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, known_container
 from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
-from edge_sr.video.encode.muxing import JoinPlan
-from edge_sr.video.encode.pieces import Recipe
+from edge_sr.video.encode.muxing import MuxPlan
+from edge_sr.video.encode.segment_encoder import Recipe
 from edge_sr.video.encode.segments import frames_per_segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
@@ -34,12 +34,12 @@ MOST_ASPECT = 65535
 
 @dataclasses.dataclass(frozen=True)
 class FilmPlan:
-    """Where to, what to compute, how to encode it in pieces of ``length`` frames, and how to join them."""
+    """Where to, what to compute, how to encode it in segments of ``length`` frames, and how to mux them."""
 
     output: Path
     target: Target
     recipe: Recipe
-    joining: JoinPlan
+    muxing: MuxPlan
     length: int
 
     @property
@@ -94,7 +94,7 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
         output,
         target,
         Recipe(encoding, info.time_base, aspect, info.colour),
-        _join_plan(request, film, container, aspect, controls),
+        _mux_plan(request, film, container, aspect, controls),
         request.segment_frames or frames_per_segment(encoding),
     )
 
@@ -124,9 +124,9 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
         )
 
 
-def _join_plan(
+def _mux_plan(
     request: Request, film: Film, container: Container, aspect: Fraction, controls: Controls
-) -> JoinPlan:
+) -> MuxPlan:
     with open_input(request.input, protocols=request.protocols) as source:
         tracks = plan_tracks(source, film.stream_index, container)
     holder = container.name.upper()
@@ -140,7 +140,7 @@ def _join_plan(
     if refused and request.strict:
         raise MediaError(f"--strict asks for all, and {holder} does not take as it is: {'; '.join(refused)}")
     info = film.info
-    return JoinPlan(
+    return MuxPlan(
         source=request.input,
         picture=film.stream_index,
         container=container,

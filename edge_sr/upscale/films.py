@@ -1,4 +1,4 @@
-"""Upscaling a film: made in pieces as planned, joined at the end; whatever happens, what was made stays."""
+"""Upscaling a film: made in segments as planned, muxed at the end; whatever happens, what was made stays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.request import Controls, Report, Request, Watcher, open_network, report
 from edge_sr.upscaler import Upscaler
-from edge_sr.video.encode.muxing import Joined, join
+from edge_sr.video.encode.muxing import Muxed, mux
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.film.film import Film
@@ -75,12 +75,12 @@ class _FilmRun:
             self._film.skip_to(self._done, segments[-1].end_pts)
         self._work.reserve()
         try:
-            flow = self._make_pieces()
+            flow = self._make_segments()
             if flow.interrupted:
                 raise self._stopped(self._done + flow.frames)
             self._writer.finish()
             self._work.release()
-            joined = self._join()
+            muxed = self._mux()
         except InterruptedRun:
             raise
         except Exception as error:
@@ -92,9 +92,9 @@ class _FilmRun:
         finally:
             watcher.end()
         self._work.remove()
-        return self._report(flow, joined)
+        return self._report(flow, muxed)
 
-    def _make_pieces(self) -> Flow:
+    def _make_segments(self) -> Flow:
         watcher, plan = self._controls.watcher, self._plan
         return run_film(
             self._film,
@@ -107,17 +107,17 @@ class _FilmRun:
             after_frame=lambda flow: watcher.frame(self._done + flow.taken, flow.taken / flow.seconds),
         )
 
-    def _join(self) -> Joined:
-        """Joins the pieces and puts the film in its place."""
-        joined = self._work.path / f"whole{self._plan.output.suffix}"
-        joined.unlink(missing_ok=True)
+    def _mux(self) -> Muxed:
+        """Joins the segments and puts the film in its place."""
+        muxed = self._work.path / f"whole{self._plan.output.suffix}"
+        muxed.unlink(missing_ok=True)
         segments = self._work.segments()
-        _check_room(segments, joined)
+        _check_room(segments, muxed)
         try:
-            found = join(segments, self._plan.joining, joined)
-            self._work.finish(joined, self._plan.output)
+            found = mux(segments, self._plan.muxing, muxed)
+            self._work.finish(muxed, self._plan.output)
         finally:
-            joined.unlink(missing_ok=True)
+            muxed.unlink(missing_ok=True)
         return found
 
     def _stopped(self, frames: int) -> InterruptedRun:
@@ -146,8 +146,8 @@ class _FilmRun:
         segments = self._work.segments() + ([tail] if tail else [])
         if not segments:
             return "nothing was finished yet"
-        # Where there is no room for a copy, a list of the pieces plays just as well.
-        for put in (self._write_partial, self._list_pieces):
+        # Where there is no room for a copy, a list of the segments plays just as well.
+        for put in (self._write_partial, self._list_segments):
             try:
                 return f"{put(segments)} plays what was made so far"
             except (EdgeSRError, OSError):
@@ -155,18 +155,18 @@ class _FilmRun:
         return f"{self._work.path} holds what was made so far"
 
     def _write_partial(self, segments: list[Segment]) -> Path:
-        unit = self._plan.joining.time_base
+        unit = self._plan.muxing.time_base
         partial = self._work.place_beside(partial_for(self._plan.output))
         _check_room(segments, partial)
         draft = new_draft(partial)
         try:
-            join(segments, self._plan.joining, draft, until=segments[-1].end_pts * unit)
+            mux(segments, self._plan.muxing, draft, until=segments[-1].end_pts * unit)
             draft.replace(partial)
         finally:
             draft.unlink(missing_ok=True)
         return partial
 
-    def _list_pieces(self, segments: list[Segment]) -> Path:
+    def _list_segments(self, segments: list[Segment]) -> Path:
         """A list in FFmpeg's ffconcat form, which players built on FFmpeg open like a film."""
         if len(segments) == 1:
             return segments[0].path
@@ -176,11 +176,11 @@ class _FilmRun:
         write_whole(listing, "\n".join(["ffconcat version 1.0", *names, ""]).encode())
         return listing
 
-    def _report(self, flow: Flow, joined: Joined) -> Report:
+    def _report(self, flow: Flow, muxed: Muxed) -> Report:
         plan, film = self._plan, self._film
-        warnings = [*self._warnings(), *joined.warnings]
-        lost = [*joined.lost, *film.lost]
-        dropped = (*plan.joining.tracks.dropped, *lost)
+        warnings = [*self._warnings(), *muxed.warnings]
+        lost = [*muxed.lost, *film.lost]
+        dropped = (*plan.muxing.tracks.dropped, *lost)
         for text in [*(f"{plan.output.name} cannot hold {name}" for name in lost), *warnings]:
             self._controls.watcher.say(f"warning: {text}")
         if self._request.strict and (warnings or dropped):
@@ -208,13 +208,13 @@ class _FilmRun:
 
 
 def _check_room(segments: list[Segment], target: Path) -> None:
-    """Raises ``DiskFullError`` when the pieces alone need more room for a copy than there is."""
+    """Raises ``DiskFullError`` when the segments alone need more room for a copy than there is."""
     needed = sum(segment.path.stat().st_size for segment in segments)
     with writing(str(target)):
         free = shutil.disk_usage(target.parent).free
     if free < needed:
         raise DiskFullError(
-            f"joining takes {needed >> 20} MiB, and {target.parent} has {free >> 20} MiB left: free some"
+            f"muxing takes {needed >> 20} MiB, and {target.parent} has {free >> 20} MiB left: free some"
         )
 
 

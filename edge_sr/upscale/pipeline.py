@@ -2,7 +2,7 @@
 
     decode   film.frames()   a packet decoded, turned upright, converted to RGB        (thread)
     network  network.stream  encoder graph, decoder graph; a GPU has frames under way  (the caller's thread)
-    encode   writer.write()  converted to the output's YUV, encoded into a piece       (thread)
+    encode   writer.write()  converted to the output's YUV, encoded into a segment       (thread)
 
 Between them lie relays of a few frames, so memory does not grow with the film and a slow stage holds the
 others back. A still picture takes the same way without the threads.
@@ -80,7 +80,7 @@ def run_film(
     stop: threading.Event,
     after_frame: Callable[[Flow], None],
 ) -> Flow:
-    """Upscales the film's frames from number ``first`` on; the last piece is left for the caller to close.
+    """Upscales the film's frames from number ``first`` on; the last segment is left for the caller to close.
 
     Ends early once ``stop`` is set, with the frames that the network has taken by then. Whatever goes wrong in a
     stage is raised here, when the other stages have ended.

@@ -11,8 +11,8 @@ from edge_sr.video.pixels import SUBSAMPLING, PixelLayout
 
 @dataclasses.dataclass(frozen=True)
 class Codec:
-    """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``piece`` is the suffix of
-    its pieces, ``intra`` says that every frame stands alone. ``crf_key``: one option, or several that take the
+    """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``segment_suffix`` is that of
+    its segments, ``intra`` says that every frame stands alone. ``crf_key``: one option, or several that take the
     same. ``element``: GStreamer's encoder, and what brings frames to it, in place of FFmpeg's; ``encoder`` then
     only names the format."""
 
@@ -28,7 +28,7 @@ class Codec:
     preset: str | None = None
     preset_key: str | None = "preset"
     fixed: tuple[tuple[str, str], ...] = ()
-    piece: str = "mp4"
+    segment_suffix: str = "mp4"
     largest_side: int = 65535
     intra: bool = False
     element: str = ""
@@ -115,7 +115,7 @@ CODECS = {
             preset="hq",
             preset_key="profile",
             fixed=(("vendor", "apl0"),),
-            piece="mov",
+            segment_suffix="mov",
             intra=True,
         ),
         Codec(
@@ -125,7 +125,7 @@ CODECS = {
             frozenset({"mkv"}),
             preset_key=None,
             fixed=(("level", "3"), ("slicecrc", "1"), ("g", "1")),
-            piece="nut",
+            segment_suffix="nut",
             intra=True,
         ),
         Codec(

@@ -130,7 +130,7 @@ def probe(encoding: Encoding) -> None:
 
 
 def _probe_element(encoding: Encoding) -> None:
-    """Opened on the way to memory, as ``Piece`` opens it on the way to a file."""
+    """Opened on the way to memory, as ``SegmentEncoder`` opens it on the way to a file."""
     import io
 
     import av

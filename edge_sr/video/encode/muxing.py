@@ -1,4 +1,4 @@
-"""Finished pieces and the source's other tracks to one film, the picture not encoded again."""
+"""Finished segments and the source's other tracks to one film, the picture not encoded again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edge_sr.video.encode.copying import (
 from edge_sr.video.encode.output import open_output
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.sound import SoundConverter, add_sound
-from edge_sr.video.encode.splicing import joined_packets
+from edge_sr.video.encode.splicing import spliced_packets
 from edge_sr.video.encode.words import WordsConverter
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class JoinPlan:
-    """All that the joined film takes from the source: its tracks, times, tags and excerpt."""
+class MuxPlan:
+    """All that the muxed film takes from the source: its tracks, times, tags and excerpt."""
 
     source: str
     picture: int
@@ -65,14 +65,14 @@ class JoinPlan:
 
 
 @dataclasses.dataclass
-class Joined:
-    """What did not get into the joined film: a name for each part lost, a sentence for each damage."""
+class Muxed:
+    """What did not get into the muxed film: a name for each part lost, a sentence for each damage."""
 
     lost: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
-def join(segments: list[Segment], plan: JoinPlan, target: Path, *, until: Fraction | None = None) -> Joined:
+def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction | None = None) -> Muxed:
     """Writes ``target``; whatever is wrong with the other tracks, the picture gets there.
 
     ``until`` cuts the other tracks, in seconds, for a film that is not finished. ``target`` is written in place: the
@@ -83,11 +83,11 @@ def join(segments: list[Segment], plan: JoinPlan, target: Path, *, until: Fracti
     with open_input(plan.source, protocols=plan.protocols) as source:
         names = {stream.index: track_name(stream) for stream in source.streams}
     for tracks in _fewer_and_fewer(plan.tracks, names):
-        joined = Joined(
+        muxed = Muxed(
             [name for index, name in names.items() if index in set(plan.tracks.kept) - set(tracks.kept)]
         )
         try:
-            _JoinRun(segments, dataclasses.replace(plan, tracks=tracks), target, until, joined).run()
+            _MuxRun(segments, dataclasses.replace(plan, tracks=tracks), target, until, muxed).run()
             break
         except av.error.FFmpegError as error:
             if error.errno in OUT_OF_DISK or not tracks.ways:
@@ -95,8 +95,8 @@ def join(segments: list[Segment], plan: JoinPlan, target: Path, *, until: Fracti
                     raise
     with writing(str(target)):
         to_disk(target)
-    joined.lost += _lost(plan, target)
-    return joined
+    muxed.lost += _lost(plan, target)
+    return muxed
 
 
 def _fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:
@@ -109,14 +109,14 @@ def _fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[Track
         yield dataclasses.replace(tracks, ways=())
 
 
-class _JoinRun:
+class _MuxRun:
     """One attempt to write the film, with all that it needs at hand."""
 
     def __init__(
-        self, segments: list[Segment], plan: JoinPlan, target: Path, until: Fraction | None, joined: Joined
+        self, segments: list[Segment], plan: MuxPlan, target: Path, until: Fraction | None, muxed: Muxed
     ) -> None:
         self._segments, self._plan, self._target, self._until = segments, plan, target, until
-        self._joined = joined
+        self._joined = muxed
         self._twins: dict[int, Any] = {}
         self._converters: dict[int, PacketConverter] = {}
         self._damaged = 0
@@ -199,7 +199,7 @@ class _JoinRun:
         import av
 
         is_mp4 = self._plan.container.name in ("mp4", "mov")
-        pictures = _on_stream(joined_packets(self._segments, self._plan.time_base, adds_up=is_mp4), video)
+        pictures = _on_stream(spliced_packets(self._segments, self._plan.time_base, adds_up=is_mp4), video)
         others = other_packets(packets, self._twins, self._converters, window)
         output.start_encoding()
         others = rising(others) if is_mp4 else others
@@ -233,7 +233,7 @@ def _pictures_in(paths: list[Path]) -> int:
     return count
 
 
-def cover_data(plan: JoinPlan, index: int) -> bytes:
+def cover_data(plan: MuxPlan, index: int) -> bytes:
     """The bytes of a cover; empty where it cannot be read."""
     with contextlib.suppress(EdgeSRError), open_input(plan.source, protocols=plan.protocols) as container:
         for packet in container.demux(container.streams[index]):
@@ -253,6 +253,6 @@ def _decoding_time(packet: Any) -> Fraction:
     return Fraction((ticks or 0) * packet.time_base)
 
 
-def _lost(plan: JoinPlan, target: Path) -> list[str]:
+def _lost(plan: MuxPlan, target: Path) -> list[str]:
     with open_input(plan.source, protocols=plan.protocols) as source, open_input(str(target)) as result:
         return lost_metadata(dict(source.metadata), dict(result.metadata), "the film")

@@ -1,4 +1,4 @@
-"""The file that a film is joined into, opened with FFmpeg's muxer or, for what PyAV refuses, its tee muxer."""
+"""The file that a film is muxed into, opened with FFmpeg's muxer or, for what PyAV refuses, its tee muxer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""An encoded film in pieces of a fixed number of frames, each a file that is whole or absent.
+"""An encoded film in segments of a fixed number of frames, each a file that is whole or absent.
 
-Every piece comes from an encoder of its own, so a piece depends on nothing but its frames: a run that was cut
-off and gone on with makes the same pieces as one that was not.
+Every segment comes from an encoder of its own, so a segment depends on nothing but its frames: a run that was cut
+off and gone on with makes the same segments as one that was not.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 
 from edge_sr.atomic_file import to_disk
 from edge_sr.video.encode.encoding import Encoding
-from edge_sr.video.encode.pieces import Piece, Recipe
+from edge_sr.video.encode.segment_encoder import Recipe, SegmentEncoder
 from edge_sr.video.opening import writing
 from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:
     import av
 
-PIECE_NAME = r"(\d{6,})_(-?\d+)_(-?\d+)\.(?:mp4|mov|nut)"
-_NAME = re.compile(PIECE_NAME)
-# A piece holds about this many output pixels, within a limit either way.
+SEGMENT_NAME = r"(\d{6,})_(-?\d+)_(-?\d+)\.(?:mp4|mov|nut)"
+_NAME = re.compile(SEGMENT_NAME)
+# A segment holds about this many output pixels, within a limit either way.
 PIXELS = 1 << 28
 
 
 def frames_per_segment(encoding: Encoding) -> int:
-    """How many frames a piece holds: 120 up to 1080p, fewer where each is large or stands alone."""
+    """How many frames a segment holds: 120 up to 1080p, fewer where each is large or stands alone."""
     if encoding.codec.intra:
         return 16
     width, height = encoding.size
@@ -36,7 +36,7 @@ def frames_per_segment(encoding: Encoding) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A finished piece. Its file begins at time 0; ``first_pts`` is that of its first frame in the film, ``end_pts``
+    """A finished segment. Its file begins at time 0; ``first_pts`` is that of its first frame in the film, ``end_pts``
     when its last frame has been shown."""
 
     path: Path
@@ -46,22 +46,22 @@ class Segment:
 
 
 def finished_segments(folder: Path) -> list[Segment]:
-    """The pieces from the first on without a gap, in order."""
+    """The segments from the first on without a gap, in order."""
     found = {}
     for path in folder.iterdir():
         match = _NAME.fullmatch(path.name)
         if match and path.is_file() and not path.is_symlink():
             found[int(match[1])] = Segment(path, *map(int, match.groups()))
-    pieces: list[Segment] = []
-    while len(pieces) in found:
-        pieces.append(found[len(pieces)])
-    return pieces
+    segments: list[Segment] = []
+    while len(segments) in found:
+        segments.append(found[len(segments)])
+    return segments
 
 
 class SegmentWriter:
-    """Encodes frames into pieces of ``length`` frames in ``folder``.
+    """Encodes frames into segments of ``length`` frames in ``folder``.
 
-    ``finish`` completes the last piece, ``suspend`` writes an unfinished one under a name that is no piece's,
+    ``finish`` completes the last segment, ``suspend`` writes an unfinished one under a name that is no segment's,
     and ``salvage`` what there is room for of it. Raises ``DiskFullError`` or ``ResourceError`` if not.
     """
 
@@ -69,43 +69,43 @@ class SegmentWriter:
         self._folder = folder
         self._recipe = recipe
         self._length = length
-        self._piece: Piece | None = None
+        self._current: SegmentEncoder | None = None
 
     def write(self, frame: Timed[av.VideoFrame]) -> None:
-        """Encodes one frame; completes the piece when it is the piece's last."""
+        """Encodes one frame; completes the segment when it is the segment's last."""
         with writing(str(self._folder)):
-            if self._piece is None:
-                path = self._folder / f"unfinished.{self._recipe.encoding.codec.piece}"
-                self._piece = Piece(path, frame, self._recipe)
-            self._piece.encode(frame)
+            if self._current is None:
+                path = self._folder / f"unfinished.{self._recipe.encoding.codec.segment_suffix}"
+                self._current = SegmentEncoder(path, frame, self._recipe)
+            self._current.encode(frame)
         if (frame.index + 1) % self._length == 0:
             self.finish()
 
     def finish(self) -> None:
-        """Completes the piece that is on its way."""
-        piece = self._piece
-        if piece is None:
+        """Completes the segment that is on its way."""
+        segment = self._current
+        if segment is None:
             return
         with writing(str(self._folder)):
-            piece.save()
-            number = piece.index // self._length
-            name = f"{number:06d}_{piece.first_pts}_{piece.end_pts}{piece.path.suffix}"
-            piece.path.replace(self._folder / name)
+            segment.save()
+            number = segment.index // self._length
+            name = f"{number:06d}_{segment.first_pts}_{segment.end_pts}{segment.path.suffix}"
+            segment.path.replace(self._folder / name)
             to_disk(self._folder)
-        self._piece = None
+        self._current = None
 
     def suspend(self) -> Segment | None:
-        """Writes the piece as it is; playable, but not among ``finished_segments``."""
-        piece, self._piece = self._piece, None
-        if piece is None:
+        """Writes the segment as it is; playable, but not among ``finished_segments``."""
+        segment, self._current = self._current, None
+        if segment is None:
             return None
         with writing(str(self._folder)):
-            piece.save()
-        return Segment(piece.path, piece.index, piece.first_pts, piece.end_pts)
+            segment.save()
+        return Segment(segment.path, segment.index, segment.first_pts, segment.end_pts)
 
     def salvage(self) -> Segment | None:
-        """After an error: as much of the piece as can be written, None when nothing can."""
-        piece, self._piece = self._piece, None
-        if piece is None or not piece.salvage():
+        """After an error: as much of the segment as can be written, None when nothing can."""
+        segment, self._current = self._current, None
+        if segment is None or not segment.salvage():
             return None
-        return Segment(piece.path, piece.index, piece.first_pts, piece.end_pts)
+        return Segment(segment.path, segment.index, segment.first_pts, segment.end_pts)

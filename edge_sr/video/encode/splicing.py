@@ -1,4 +1,4 @@
-"""The packets of finished pieces as one stream, its times those of the film."""
+"""The packets of finished segments as one stream, its times those of the film."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edge_sr.video.opening import ffmpeg_name
 
 
 def read_packets(segment: Segment, time_base: Fraction) -> list[Any]:
-    """The packets of a piece in decoding order, with the film's own presentation times.
+    """The packets of a segment in decoding order, with the film's own presentation times.
 
-    Each lasts until the next is shown, the last one to the piece's end: not every container tells.
+    Each lasts until the next is shown, the last one to the segment's end: not every container tells.
     """
     import av
 
@@ -42,8 +42,8 @@ def reorder_delay(segment: Segment) -> int:
     return delay
 
 
-def joined_packets(segments: list[Segment], time_base: Fraction, *, adds_up: bool = False) -> Iterator[Any]:
-    """The packets of all pieces as one stream, decoding times recomputed to rise throughout.
+def spliced_packets(segments: list[Segment], time_base: Fraction, *, adds_up: bool = False) -> Iterator[Any]:
+    """The packets of all segments as one stream, decoding times recomputed to rise throughout.
 
     Packet ``i`` decodes when frame ``i - delay`` is shown: never later than its own time, since no packet
     comes more than ``delay`` places early. ``adds_up``: the last one lasts so long that decoding takes as long as

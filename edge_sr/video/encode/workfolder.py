@@ -1,4 +1,4 @@
-"""The folder beside an output where its finished pieces lie until they are joined, and what made them."""
+"""The folder beside an output where its finished segments lie until they are muxed, and what made them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import Any
 
 from edge_sr.atomic_file import create_exclusively, fitting_name, new_draft, to_disk, write_whole
 from edge_sr.errors import OptionError, OutputExistsError
-from edge_sr.video.encode.segments import PIECE_NAME, Segment, finished_segments
+from edge_sr.video.encode.segments import SEGMENT_NAME, Segment, finished_segments
 from edge_sr.video.opening import writing
 
 MARKER = "edge-sr-work-folder"
 STATE = "state.json"
 LOCK = "lock"
 RESERVE = "reserve"
-FINISHED = "joined"
+FINISHED = "muxed"
 BESIDE = "beside.json"
 RESERVED_BYTES = 1 << 18
 SCHEMA = 2
 # Everything that a run puts into its folder; nothing else in it is ever deleted.
 _OURS = re.compile(
-    rf"({MARKER}|({STATE}|{BESIDE})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)\.\w+|{PIECE_NAME})"
+    rf"({MARKER}|({STATE}|{BESIDE})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)\.\w+|{SEGMENT_NAME})"
 )
 
 
@@ -40,7 +40,7 @@ def partial_for(output: Path) -> Path:
 
 
 class WorkFolder:
-    """The pieces of one unfinished output, and the input and settings that they were made from.
+    """The segments of one unfinished output, and the input and settings that they were made from.
 
     A folder is a run's only by the marker in it: any other of that name is refused with ``OptionError`` and left
     as it is, and so is one that is a link or another user's. Only one process may use it at a time.
@@ -59,7 +59,7 @@ class WorkFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the earlier run had joined its pieces."""
+        """Whether the earlier run had muxed its segments."""
         return self.exists and _is_file(self.path / FINISHED)
 
     def recorded(self) -> dict[str, Any]:
@@ -106,13 +106,13 @@ class WorkFolder:
     def release(self) -> None:
         (self.path / RESERVE).unlink(missing_ok=True)
 
-    def finish(self, joined: Path, output: Path) -> None:
-        """Puts the joined film in its place; a run that is killed from here on is known to be finished."""
+    def finish(self, muxed: Path, output: Path) -> None:
+        """Puts the muxed film in its place; a run that is killed from here on is known to be finished."""
         with writing(str(output)):
             (self.path / FINISHED).unlink(missing_ok=True)
             create_exclusively(self.path / FINISHED, 0o600)
             to_disk(self.path)
-            joined.replace(output)
+            muxed.replace(output)
             to_disk(output.parent)
 
     def place_beside(self, wanted: Path) -> Path:

@@ -19,7 +19,7 @@ from edge_sr.upscale.pipeline import WAITING, Aborted, Flow, Relay, Target, run_
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.encode.codecs import find_codec
 from edge_sr.video.encode.encoding import plan_encoding
-from edge_sr.video.encode.pieces import Recipe
+from edge_sr.video.encode.segment_encoder import Recipe
 from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.film.film import Film
 from edge_sr.video.pixels import FromRgb, PixelLayout
@@ -71,11 +71,11 @@ def writer_for(folder: Path, film: Film, size: tuple[int, int]) -> tuple[Segment
 def run(tmp_path: Path, making: Making, **changes: Any) -> tuple[Flow, SegmentWriter]:
     """Doubles a film made as told."""
     path = make_film(tmp_path / "film.mp4", making)
-    pieces = tmp_path / "pieces"
-    pieces.mkdir()
+    segments = tmp_path / "segments"
+    segments.mkdir()
     with Film(str(path)) as film:
         size = (2 * film.info.size[0], 2 * film.info.size[1])
-        writer, to_yuv = writer_for(pieces, film, changes.get("target", Target(size)).written)
+        writer, to_yuv = writer_for(segments, film, changes.get("target", Target(size)).written)
         more: dict[str, Any] = {
             "network": Repeating(),
             "writer": writer,
@@ -216,10 +216,10 @@ def test_frames_that_change_size_go_on(tmp_path: Path) -> None:
                         packet.dts += number * 8 * 3600
                         container.mux(packet)
     network = Repeating()
-    pieces = tmp_path / "pieces"
-    pieces.mkdir()
+    segments = tmp_path / "segments"
+    segments.mkdir()
     with Film(str(path)) as film:
-        writer, to_yuv = writer_for(pieces, film, (128, 96))
+        writer, to_yuv = writer_for(segments, film, (128, 96))
         flow = run_film(
             film,
             network,

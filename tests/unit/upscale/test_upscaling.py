@@ -98,7 +98,7 @@ def survive_kills(source: Path, output: Path, seed: int, kills: int) -> int:
     done = 0
     while done < kills:
         process = started(source, output, "resume")
-        # Either at some frame, or somewhere in opening and joining.
+        # Either at some frame, or somewhere in opening and muxing.
         if chance.random() < 0.7:
             for _ in range(chance.randrange(1, 9)):
                 assert process.stdout is not None
@@ -227,7 +227,7 @@ def test_what_auto_came_to_is_that_of_the_first_run(source: Path, tmp_path: Path
 def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
     source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is full when what was made so far is to be joined."""
+    """The disk is full when what was made so far is to be muxed."""
 
     def full(*given: object, **more: object) -> list[str]:
         raise DiskFullError(f"no space left for {len(given) + len(more)} things")
@@ -239,7 +239,7 @@ def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
             if done >= 10:
                 stop.set()
 
-    monkeypatch.setattr("edge_sr.upscale.films.join", full)
+    monkeypatch.setattr("edge_sr.upscale.films.mux", full)
     with pytest.raises(InterruptedRun, match=r"film\.partial\.ffconcat plays"):
         upscale(request_for(source, tmp_path / "film.mp4"), Controls(Stopping(), stop))
     found = len(frame_pixels(tmp_path / "film.partial.ffconcat"))
@@ -251,7 +251,7 @@ def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
 
 
 def test_a_disk_that_fills_up_while_joining_loses_nothing(source: Path, whole: Path, tmp_path: Path) -> None:
-    """A limit on the size of one file: every piece fits, the film does not."""
+    """A limit on the size of one file: every segment fits, the film does not."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(whole.stat().st_size * 0.6), before[1]))

@@ -1,4 +1,4 @@
-"""Encoders: which container takes which, our options in their words, and pieces joined without a seam."""
+"""Encoders: which container takes which, our options in their words, and segments muxed without a seam."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import CODECS, find_codec, fitting_layout
 from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_options
 from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
-from edge_sr.video.encode.muxing import JoinPlan, join
-from edge_sr.video.encode.pieces import Recipe
+from edge_sr.video.encode.muxing import MuxPlan, mux
+from edge_sr.video.encode.segment_encoder import Recipe
 from edge_sr.video.encode.segments import SegmentWriter, finished_segments, frames_per_segment
-from edge_sr.video.encode.splicing import joined_packets
+from edge_sr.video.encode.splicing import spliced_packets
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.film.tracks import TrackPlan
 from edge_sr.video.pixels import FromRgb, PixelLayout, ToRgb
@@ -43,7 +43,7 @@ def encoding_of(codec: str, container: str, **options: Any) -> Encoding:
 def write_pieces(
     folder: Path, encoding: Encoding, length: int, unit: Fraction = Fraction(1, 90000)
 ) -> Recipe:
-    """A film of uneven times, ``UNEVEN`` fiftieths of a second after a start of 1.4 s, in pieces of ``length``."""
+    """A film of uneven times, ``UNEVEN`` fiftieths of a second after a start of 1.4 s, in segments of ``length``."""
     recipe = Recipe(encoding, unit, Fraction(1), COLOUR)
     writer = SegmentWriter(folder, recipe, length)
     to_yuv = FromRgb(COLOUR, encoding.layout)
@@ -54,9 +54,9 @@ def write_pieces(
     return recipe
 
 
-def joined(tmp_path: Path, recipe: Recipe, pieces: Path, suffix: str) -> Path:
-    source, target = make_film(tmp_path / "source.mkv"), tmp_path / f"joined{suffix}"
-    plan = JoinPlan(
+def muxed(tmp_path: Path, recipe: Recipe, segments: Path, suffix: str) -> Path:
+    source, target = make_film(tmp_path / "source.mkv"), tmp_path / f"muxed{suffix}"
+    plan = MuxPlan(
         source=str(source),
         picture=0,
         container=container_for(target),
@@ -67,7 +67,7 @@ def joined(tmp_path: Path, recipe: Recipe, pieces: Path, suffix: str) -> Path:
         aspect=Fraction(1),
         colour=COLOUR,
     )
-    join(finished_segments(pieces), plan, target)
+    mux(finished_segments(segments), plan, target)
     return target
 
 
@@ -84,10 +84,10 @@ def joined(tmp_path: Path, recipe: Recipe, pieces: Path, suffix: str) -> Path:
     ],
 )
 def test_every_codec_keeps_times_and_picture(tmp_path: Path, codec: str, suffix: str) -> None:
-    pieces = tmp_path / "pieces"
-    pieces.mkdir()
-    recipe = write_pieces(pieces, encoding_of(codec, suffix[1:]), length=5)
-    film = joined(tmp_path, recipe, pieces, suffix)
+    segments = tmp_path / "segments"
+    segments.mkdir()
+    recipe = write_pieces(segments, encoding_of(codec, suffix[1:]), length=5)
+    film = muxed(tmp_path, recipe, segments, suffix)
     wanted = [Fraction(14, 10) + Fraction(place, 50) for place in UNEVEN]
     # Matroska, and so WebM, counts in milliseconds.
     slack = Fraction(1, 1000) if suffix in (".mkv", ".webm") else 0
@@ -109,17 +109,17 @@ def test_pieces_do_not_depend_on_the_run(tmp_path: Path) -> None:
 
 def test_decoding_times_rise_and_never_pass_their_frames(tmp_path: Path) -> None:
     recipe = write_pieces(tmp_path, encoding_of("x264", "mp4"), length=5)
-    packets = list(joined_packets(finished_segments(tmp_path), recipe.time_base))
+    packets = list(spliced_packets(finished_segments(tmp_path), recipe.time_base))
     decoding = [packet.dts for packet in packets]
     assert all(a < b for a, b in itertools.pairwise(decoding))
     assert all(packet.dts <= packet.pts for packet in packets)
-    assert min(decoding) < packets[0].pts  # the pieces do have frames out of order
+    assert min(decoding) < packets[0].pts  # the segments do have frames out of order
 
 
 def test_a_gap_ends_what_is_finished(tmp_path: Path) -> None:
     write_pieces(tmp_path, encoding_of("x264", "mp4"), length=5)
     next(tmp_path.glob("000001_*")).unlink()
-    assert [piece.index for piece in finished_segments(tmp_path)] == [0]
+    assert [segment.index for segment in finished_segments(tmp_path)] == [0]
 
 
 def test_an_unfinished_piece_is_playable_but_not_finished(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from edge_sr.video.encode import codecs
 from edge_sr.video.encode.codecs import Codec, find_codec
 from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder, packed, pipeline_text
-from edge_sr.video.encode.pieces import Piece, Recipe
+from edge_sr.video.encode.segment_encoder import Recipe, SegmentEncoder
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.sinks import plan_outlet
 from edge_sr.video.pixels import PixelLayout
@@ -86,11 +86,11 @@ def picture(index: int, size: tuple[int, int] = (130, 98)) -> av.VideoFrame:
 def test_a_piece_keeps_times_colours_and_aspect(software: Codec, tmp_path: Path) -> None:
     recipe = Recipe(encoding_of(software, crf=10), Fraction(1, 1000), Fraction(4, 3), COLOUR)
     frames = [Timed(i, 40 * i + (i % 3), 40, picture(i)) for i in range(12)]
-    piece = Piece(tmp_path / "piece.mp4", frames[0], recipe)
+    segment = SegmentEncoder(tmp_path / "segment.mp4", frames[0], recipe)
     for frame in frames:
-        piece.encode(frame)
-    piece.save()
-    with av.open(str(piece.path)) as file:
+        segment.encode(frame)
+    segment.save()
+    with av.open(str(segment.path)) as file:
         stream = file.streams.video[0]
         decoded = list(file.decode(stream))
         context = stream.codec_context
@@ -120,12 +120,12 @@ def test_a_film_through_gstreamer_is_the_one_through_ffmpeg(software: Codec, tmp
 def test_an_encoder_that_fails_is_one_error(software: Codec, tmp_path: Path) -> None:
     broken = dataclasses.replace(software, element="videoconvert ! identity error-after=3 ! x264enc")
     recipe = Recipe(encoding_of(broken), Fraction(1, 25), Fraction(1), COLOUR)
-    piece = Piece(tmp_path / "piece.mp4", Timed(0, 0, 1, picture(0)), recipe)
+    segment = SegmentEncoder(tmp_path / "segment.mp4", Timed(0, 0, 1, picture(0)), recipe)
     with pytest.raises(ResourceError, match="GStreamer's encoder failed"):
         for index in range(200):
-            piece.encode(Timed(index, index, 1, picture(index % 12)))
-        piece.save()
-    assert not piece.salvage() or piece.path.exists()
+            segment.encode(Timed(index, index, 1, picture(index % 12)))
+        segment.save()
+    assert not segment.salvage() or segment.path.exists()
 
 
 def test_an_element_nobody_has_is_missing(software: Codec) -> None:

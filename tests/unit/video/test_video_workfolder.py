@@ -1,4 +1,4 @@
-"""The folder of pieces: what it remembers, and what it refuses."""
+"""The folder of segments: what it remembers, and what it refuses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_going_on_keeps_whole_pieces_only(output: Path) -> None:
     start(output, "000000_0_99.mp4", "000001_99_198.mp4", "000003_300_400.mp4", "unfinished.mp4")
     work = WorkFolder(output)
     work.open(STATE, resume=True, overwrite=False)
-    assert [(piece.index, piece.first_pts) for piece in work.segments()] == [(0, 0), (1, 99)]
+    assert [(segment.index, segment.first_pts) for segment in work.segments()] == [(0, 0), (1, 99)]
     assert sorted(path.name for path in work.path.iterdir()) == [
         "000000_0_99.mp4",
         "000001_99_198.mp4",

@@ -1,4 +1,4 @@
-"""One piece of a film on its way: an encoder of its own, its packets kept until it is written whole."""
+"""One segment of a film on its way: an encoder of its own, its packets kept until it is written whole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut"}
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What every piece of a film has in common."""
+    """What every segment of a film has in common."""
 
     encoding: Encoding
     time_base: Fraction
@@ -31,8 +31,8 @@ class Recipe:
     colour: Colour
 
 
-class Piece:
-    """The encoder of up to a piece's frames; nothing is on the disk before ``save``."""
+class SegmentEncoder:
+    """The encoder of up to a segment's frames; nothing is on the disk before ``save``."""
 
     def __init__(self, path: Path, first: Timed[av.VideoFrame], recipe: Recipe) -> None:
         self.path = path
@@ -57,12 +57,12 @@ class Piece:
         self._keep(self._encoder.encode(frame.frame))
 
     def save(self) -> None:
-        """Ends the encoder and writes the piece, down to the disk."""
+        """Ends the encoder and writes the segment, down to the disk."""
         self._end()
         self._write(self._file, self._stream, len(self._packets))
 
     def salvage(self) -> bool:
-        """Writes as much of the piece as there is room for; False when not even one packet fits."""
+        """Writes as much of the segment as there is room for; False when not even one packet fits."""
         import av
 
         with contextlib.suppress(av.error.FFmpegError, OSError, EdgeSRError):
