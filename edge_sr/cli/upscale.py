@@ -119,6 +119,14 @@ Recursive = Annotated[
 ]
 
 
+Tonemap = Annotated[
+    bool,
+    typer.Option(
+        "--tonemap", help="Bring HDR films to SDR, for displays that show no HDR.", rich_help_panel=FILM
+    ),
+]
+
+
 def upscale(
     input: Input,
     scale: Scale = None,
@@ -136,6 +144,7 @@ def upscale(
     crf: Crf = None,
     preset: Preset = None,
     hwaccel: Hwaccel = "auto",
+    tonemap: Tonemap = False,
     output: Output = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -224,7 +233,7 @@ def _request(given: dict[str, Any]) -> Request:
         "preset",
         "threads",
     )
-    flags = ("hwaccel", "resume", "overwrite", "strict", "recursive", "tta")
+    flags = ("hwaccel", "resume", "overwrite", "strict", "recursive", "tta", "tonemap")
     return Request(
         **{name: given[name] for name in as_given + flags},
         scale=None if given["scale"] is None else parse_scale(given["scale"]),

@@ -71,7 +71,7 @@ def outline(request: Request, controls: Controls) -> Outline:
 
 def _film(request: Request, controls: Controls) -> Outline:
     check_named_output(request)
-    with Film(request.input, request.excerpt, protocols=request.protocols) as film:
+    with Film(request.input, request.excerpt, protocols=request.protocols, tone_map=request.tonemap) as film:
         plan, info = plan_film(request, film, controls), film.info
         lost = plan.muxing.tracks.dropped
     model, reason = (request.model, "(as asked for)") if request.model else suited_model(info)

@@ -45,6 +45,7 @@ def run_state(request: Request, plan: FilmPlan, upscaler: Upscaler, work: WorkFo
         "size": list(plan.target.size),
         "region": list(request.region or ()),
         "start": str(request.excerpt.start),
+        "tone-mapped": request.tonemap,
         "duration": _text(request.excerpt.duration),
         "codec": encoding.codec.name,
         "codec options": dict(encoding.options),

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from edge_sr.errors import MediaError
+from edge_sr.errors import MediaError, OptionError
 from edge_sr.machine.description import available_cores
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Box, Size, output_region
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
 from edge_sr.upscale.request import Controls, Request, beside_input, check_free, check_place
-from edge_sr.video.encode.codecs import find_codec, fitting_layout, frame_bytes
+from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, known_container
 from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
 from edge_sr.video.encode.muxing import MuxPlan
@@ -23,8 +23,9 @@ from edge_sr.video.encode.segments import frames_per_segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
 from edge_sr.video.film.tracks import plan_tracks
+from edge_sr.video.hdr import TRANSFERS, UNDESCRIBED, encoder_words
 from edge_sr.video.opening import open_input
-from edge_sr.video.pixels import even_neighbours
+from edge_sr.video.pixels import PixelLayout, even_neighbours
 
 # A shape changed by less than this looks the same.
 NEGLIGIBLE = Fraction(1, 200)
@@ -69,6 +70,9 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
     codec = find_codec(request.codec, container.name)
     whole = request.whole_size(info.size)
     layout = fitting_layout(codec, info.layout, explicit=request.size is not None, size=whole)
+    _refuse_flat_hdr(info, codec, layout)
+    if request.tonemap and not info.tone_map:
+        say("note: the film is not HDR, so --tonemap has nothing to do")
     even = even_neighbours(whole, layout.chroma)
     if even != whole:
         found, needed = "x".join(map(str, whole)), "x".join(map(str, even))
@@ -86,6 +90,7 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
         crf=request.crf,
         preset=request.preset,
         threads=_threads(output, request),
+        hdr=UNDESCRIBED if info.tone_map else info.hdr,
     )
     _check_memory(request, encoding, info)
     probe(encoding)
@@ -93,10 +98,19 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
     return FilmPlan(
         output,
         target,
-        Recipe(encoding, info.time_base, aspect, info.colour),
-        _mux_plan(request, film, container, aspect, controls),
+        Recipe(encoding, info.time_base, aspect, info.shown_colour),
+        _mux_plan(request, film, container, codec, aspect, controls),
         request.segment_frames or frames_per_segment(encoding),
     )
+
+
+def _refuse_flat_hdr(info: FilmInfo, codec: Codec, layout: PixelLayout) -> None:
+    """HDR never becomes 8 bits: its steps would be seen as bands."""
+    if info.colour.is_hdr and not info.tone_map and layout.depth < 10:
+        raise OptionError(
+            f"the film is HDR, {TRANSFERS[info.colour.transfer]}, and {codec.name} writes {layout.depth} bits here: "
+            "use --codec x265 or x264, or bring it to SDR with --tonemap"
+        )
 
 
 def pixel_aspect(aspect: Fraction, before: Size, after: Size) -> Fraction:
@@ -125,10 +139,13 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
 
 
 def _mux_plan(
-    request: Request, film: Film, container: Container, aspect: Fraction, controls: Controls
+    request: Request, film: Film, container: Container, codec: Codec, aspect: Fraction, controls: Controls
 ) -> MuxPlan:
     with open_input(request.input, protocols=request.protocols) as source:
         tracks = plan_tracks(source, film.stream_index, container)
+    if film.info.hdr and not film.info.tone_map and encoder_words(codec.name, film.info.hdr) is None:
+        unkept = f"the mastering display and light levels ({codec.name} has no place for them)"
+        tracks = dataclasses.replace(tracks, dropped=(*tracks.dropped, unkept))
     holder = container.name.upper()
     for name in tracks.dropped:
         controls.watcher.say(f"warning: left out of the {holder} file: {name}")
@@ -149,7 +166,7 @@ def _mux_plan(
         time_base=info.time_base,
         rate=info.rate,
         aspect=aspect,
-        colour=info.colour,
+        colour=info.shown_colour,
         protocols=request.protocols,
     )
 

@@ -34,6 +34,7 @@ def upscale_film(request: Request, controls: Controls) -> Report:
         hwaccel=request.hwaccel,
         threads=threads,
         protocols=request.protocols,
+        tone_map=request.tonemap,
     ) as film:
         plan = plan_film(request, film, controls)
         if is_finished(request, plan.output):

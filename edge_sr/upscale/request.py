@@ -52,6 +52,7 @@ class Request:
     resume: bool = False
     overwrite: bool = False
     strict: bool = False
+    tonemap: bool = False
     protocols: frozenset[str] = frozenset()
     recursive: bool = False
     go_on: str = "the same command with --resume"

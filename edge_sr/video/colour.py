@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from edge_sr.errors import HdrError, MediaError
+from edge_sr.errors import MediaError
 
 if TYPE_CHECKING:
     import av
@@ -31,7 +31,8 @@ LUMA_WEIGHTS = {
     9: (0.2627, 0.0593),
 }
 
-HDR_TRANSFERS = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
+HDR_TRANSFERS = {16, 18}  # PQ and HLG
+BT2020 = 9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,10 @@ class Colour:
     full_range: bool
     primaries: int
     transfer: int
+
+    @property
+    def is_hdr(self) -> bool:
+        return self.transfer in HDR_TRANSFERS
 
     @property
     def range_code(self) -> int:
@@ -65,7 +70,7 @@ def guessed_matrix(width: int, height: int) -> int:
 def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
     """The frame's colour description, with a sentence for each thing that had to be assumed.
 
-    Raises ``HdrError`` for PQ and HLG, ``MediaError`` for a matrix that cannot be converted.
+    Raises ``MediaError`` for a matrix that cannot be converted.
     """
     notes: list[str] = []
     name = frame.format.name
@@ -73,11 +78,14 @@ def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
     if frame.format.is_rgb or frame.format.has_palette:
         # The output is YUV: BT.709 is what players expect of a film that began as RGB.
         matrix = BT709
+    elif matrix in (UNSPECIFIED, RGB, 3) and int(frame.color_trc) in HDR_TRANSFERS:
+        matrix = BT2020
+        notes.append("the film names no colour matrix: BT.2020 assumed, as it is HDR")
     elif matrix in (UNSPECIFIED, RGB, 3):
         matrix = guessed_matrix(frame.width, frame.height)
         label = "BT.709" if matrix == BT709 else "BT.601"
         notes.append(f"the film names no colour matrix: {label} assumed from its size, as players do")
-    _refuse_unsupported(matrix, int(frame.color_trc))
+    _refuse_unsupported(matrix)
     # Black and white of one bit is all of the range.
     full = int(frame.color_range) == 2 or name.startswith(("yuvj", "mono"))
     if frame.format.is_rgb or frame.format.has_palette:
@@ -85,12 +93,7 @@ def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
     return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc)), notes
 
 
-def _refuse_unsupported(matrix: int, transfer: int) -> None:
-    if transfer in HDR_TRANSFERS:
-        raise HdrError(
-            f"the film is HDR, {HDR_TRANSFERS[transfer]}, and the networks are trained on SDR: "
-            "tone-map it to SDR first, for instance with FFmpeg's zscale and tonemap filters"
-        )
+def _refuse_unsupported(matrix: int) -> None:
     if matrix not in SWSCALE_MATRIX:
         known = ", ".join(str(number) for number in sorted(SWSCALE_MATRIX))
         raise MediaError(f"colour matrix {matrix} of ITU-T H.273 is not supported, only {known}")

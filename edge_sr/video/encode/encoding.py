@@ -9,6 +9,7 @@ from typing import Any
 from edge_sr.errors import EdgeSRError, MissingError, OptionError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import Codec, frame_bytes, pixel_format
+from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, encoder_words
 from edge_sr.video.pixels import PixelLayout
 
 # The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
@@ -44,6 +45,7 @@ def plan_encoding(
     crf: int | None,
     preset: str | None,
     threads: int,
+    hdr: HdrDescription = UNDESCRIBED,
 ) -> Encoding:
     """The encoder's settings; ``OptionError`` for an option that this codec does not have or take."""
     if max(size) > codec.largest_side:
@@ -55,6 +57,8 @@ def plan_encoding(
     options.update(_quality(codec, crf))
     options.update(_speed(codec, preset))
     options.update(_lookahead(codec, layout, size))
+    if hdr and (words := encoder_words(codec.name, hdr)) is not None:
+        options[words[0]] = ":".join(filter(None, (options.get(words[0]), words[1])))
     return Encoding(codec, layout, size, rate, tuple(sorted(options.items())), threads)
 
 
@@ -99,12 +103,17 @@ def configure(context: Any, encoding: Encoding, aspect: Fraction, colour: Colour
     context.framerate = encoding.rate
     context.time_base = 1 / encoding.rate
     context.sample_aspect_ratio = aspect
+    tag_colours(context, colour)
+    context.thread_count = encoding.threads
+    context.options = dict(encoding.options)
+
+
+def tag_colours(context: Any, colour: Colour) -> None:
+    """Has the stream of a codec context say what its colours are."""
     context.colorspace = colour.matrix
     context.color_range = colour.range_code
     context.color_primaries = colour.primaries
     context.color_trc = colour.transfer
-    context.thread_count = encoding.threads
-    context.options = dict(encoding.options)
 
 
 def probe(encoding: Encoding) -> None:

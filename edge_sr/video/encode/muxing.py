@@ -22,6 +22,7 @@ from edge_sr.video.encode.copying import (
     rising,
     window_of,
 )
+from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.output import open_output
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.sound import SoundConverter, add_sound
@@ -170,6 +171,8 @@ class _MuxRun:
         video.time_base = self._plan.time_base
         video.codec_context.sample_aspect_ratio = self._plan.aspect
         video.codec_context.framerate = self._plan.rate
+        # Not every codec carries its colours itself.
+        tag_colours(video.codec_context, self._plan.colour)
         video.metadata.update(without(stream.metadata, STALE_OF_VIDEO))
         video.disposition = stream.disposition
         return video

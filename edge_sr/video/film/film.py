@@ -35,7 +35,8 @@ RUN_UP = Fraction(2)
 class Film:
     """An opened film. ``frames`` may be read once; ``bad_frames`` and ``warnings`` count as it is read.
 
-    Raises ``MediaError`` when there is no picture in it, ``HdrError`` when it is HDR.
+    ``tone_map`` brings HDR to SDR. Raises ``MediaError`` when there is no picture in it, ``HdrError`` for Dolby
+    Vision that only a Dolby decoder can show.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Film:
         hwaccel: str = "none",
         threads: int = 1,
         protocols: Collection[str] = (),
+        tone_map: bool = False,
     ) -> None:
         self.name = name
         self.excerpt = excerpt
@@ -54,6 +56,7 @@ class Film:
         self.decoded = 0
         self.warnings: list[str] = []
         self._protocols = protocols
+        self._tone_map = tone_map
         self._open()
         try:
             self._times = self._within_excerpt(self._target(excerpt.start))
@@ -247,7 +250,13 @@ class Film:
 
     def _describe(self, frame: av.VideoFrame) -> FilmInfo:
         info = describe(
-            self.name, self._container, self._stream, frame, rate=self._rate, excerpt=self.excerpt
+            self.name,
+            self._container,
+            self._stream,
+            frame,
+            rate=self._rate,
+            excerpt=self.excerpt,
+            tone_map=self._tone_map,
         )
         notes = list(info.notes)
         if self._decoder.deinterlaces:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.errors import HdrError
 from edge_sr.video.colour import UNSPECIFIED, Colour, read_colour
 from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
+from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, read_description
 from edge_sr.video.orientation import Orientation, frame_orientation
 from edge_sr.video.pixels import PixelLayout, layout_of
 from edge_sr.video.side_data import side_data
+from edge_sr.video.tonemap import tone_mapped_colour
 
 if TYPE_CHECKING:
     import av
@@ -43,7 +45,8 @@ class FilmInfo:
     ``bits_per_pixel``: what the codec spends on a pixel of a frame, 0 where the headers don't say;
     ``quantiser``: of the first frame on its codec's own scale, where FFmpeg tells: H.264's mean over its blocks, which
     is nearly the CRF that it was coded at, MPEG-2's (twice the scale of 1 to 31), VP9's (0 to 255);
-    ``lost``: a name for each part of the picture that cannot be kept.
+    ``lost``: a name for each part of the picture that cannot be kept; ``hdr``: how it was mastered;
+    ``tone_map``: whether it is brought to SDR as it is read.
     """
 
     name: str
@@ -62,6 +65,13 @@ class FilmInfo:
     orientation: Orientation
     notes: tuple[str, ...]
     lost: tuple[str, ...]
+    hdr: HdrDescription = UNDESCRIBED
+    tone_map: bool = False
+
+    @property
+    def shown_colour(self) -> Colour:
+        """The colours of what is written: those of the film, unless it is tone-mapped."""
+        return tone_mapped_colour(self.colour) if self.tone_map else self.colour
 
 
 def describe(
@@ -72,11 +82,15 @@ def describe(
     *,
     rate: Fraction,
     excerpt: Excerpt,
+    tone_map: bool = False,
 ) -> FilmInfo:
     """The film's facts; ``HdrError`` or ``MediaError`` for colours that are refused."""
     _refuse_dolby(name, frame)
     colour, notes = read_colour(frame)
     layout = layout_of(frame.format)
+    if colour.is_hdr:
+        # However few bits it comes in, what is made of it needs ten.
+        layout = dataclasses.replace(layout, depth=max(10, layout.depth))
     orientation = frame_orientation(frame)
     return FilmInfo(
         name=name,
@@ -95,6 +109,8 @@ def describe(
         orientation=orientation,
         notes=tuple(notes),
         lost=tuple(_lost(stream)),
+        hdr=read_description(frame) if colour.is_hdr else UNDESCRIBED,
+        tone_map=tone_map and colour.is_hdr,
     )
 
 

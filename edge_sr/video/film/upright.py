@@ -12,6 +12,7 @@ from edge_sr.tensors import Frame
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.orientation import Orientation, display_matrix, from_display_matrix
 from edge_sr.video.pixels import Converter, ToRgb
+from edge_sr.video.tonemap import ToneMap
 
 if TYPE_CHECKING:
     import av
@@ -31,6 +32,7 @@ class UprightReader:
         self._info = info
         self._largest = largest
         self._to_rgb = ToRgb(info.colour, info.layout)
+        self._tone_map = ToneMap(info.colour.transfer, info.hdr.peak) if info.tone_map else None
         self._convert = Converter(info.colour)
         self._format: str | None = None
 
@@ -49,7 +51,8 @@ class UprightReader:
     def _upright(self, image: av.VideoFrame, orientation: Orientation, size: Size | None) -> Frame:
         """The frame as it is shown, scaled to ``size`` if that is given."""
         stored = None if size is None else orientation.displayed(*size)
-        return orientation.apply(self._to_rgb(image, stored))
+        pixels = self._to_rgb(image, stored)
+        return orientation.apply(pixels if self._tone_map is None else self._tone_map(pixels))
 
     def _orientation(self, image: av.VideoFrame) -> Orientation:
         matrix = display_matrix(image)
