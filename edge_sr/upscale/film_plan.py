@@ -14,6 +14,7 @@ from edge_sr.sizes import Box, Size, output_region
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
 from edge_sr.upscale.request import Controls, Request, beside_input, check_free, check_place
+from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, known_container
 from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
@@ -68,6 +69,8 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
         say(f"note: {note}")
     container = _container(request)
     codec = find_codec(request.codec, container.name)
+    if codec.name in WITH_CAPTIONS:
+        film.keep_captions()
     whole = request.whole_size(info.size)
     layout = fitting_layout(codec, info.layout, explicit=request.size is not None, size=whole)
     _refuse_flat_hdr(info, codec, layout)

@@ -67,7 +67,7 @@ class _FilmRun:
         self._network = network
         self._work = work
         self._done = len(work.segments()) * plan.length
-        self._writer = SegmentWriter(work.path, plan.recipe, plan.length)
+        self._writer = SegmentWriter(work.path, plan.recipe, plan.length, film.captions)
 
     def run(self) -> Report:
         watcher = self._controls.watcher

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.video.colour import Colour
+from edge_sr.video.encode.captions import WITH_CAPTIONS, with_captions
 from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
 from edge_sr.video.opening import ffmpeg_name
 from edge_sr.video.timed import Timed
@@ -18,6 +19,8 @@ from edge_sr.video.timed import Timed
 if TYPE_CHECKING:
     import av
 
+# Closed captions by the number of their frame in the film, on their way from decoder to encoder.
+Captions = dict[int, bytes]
 MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut"}
 
 
@@ -34,11 +37,14 @@ class Recipe:
 class SegmentEncoder:
     """The encoder of up to a segment's frames; nothing is on the disk before ``save``."""
 
-    def __init__(self, path: Path, first: Timed[av.VideoFrame], recipe: Recipe) -> None:
+    def __init__(
+        self, path: Path, first: Timed[av.VideoFrame], recipe: Recipe, captions: Captions | None = None
+    ) -> None:
         self.path = path
         self.index = first.index
         self.first_pts = first.pts
         self._recipe = recipe
+        self._captions = {} if captions is None else captions
         self._times: list[tuple[int, int]] = []
         self._packets: list[Any] = []
         self._file, self._stream = self._open()
@@ -110,13 +116,19 @@ class SegmentEncoder:
 
     def _keep(self, packets: list[Any]) -> None:
         """Puts the true times on packets whose times are frame numbers."""
-        for packet in packets:
+        for packet in map(self._captioned, packets):
             pts, packet.duration = self._times[packet.pts]
             dts = packet.pts if packet.dts is None else packet.dts
             packet.dts = dts * self._times[0][1] if dts < 0 else self._times[dts][0]
             packet.pts = pts
             packet.time_base = self._recipe.time_base
             self._packets.append(packet)
+
+    def _captioned(self, packet: Any) -> Any:
+        """The packet with its frame's closed captions, if it has any."""
+        captions = self._captions.pop(self.index + packet.pts, None)
+        codec = WITH_CAPTIONS.get(self._recipe.encoding.codec.name)
+        return packet if captions is None or codec is None else with_captions(packet, captions, codec)
 
     def _write(self, file: Any, stream: Any, count: int) -> None:
         try:

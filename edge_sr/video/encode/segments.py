@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from edge_sr.atomic_file import to_disk
 from edge_sr.video.encode.encoding import Encoding
-from edge_sr.video.encode.segment_encoder import Recipe, SegmentEncoder
+from edge_sr.video.encode.segment_encoder import Captions, Recipe, SegmentEncoder
 from edge_sr.video.opening import writing
 from edge_sr.video.timed import Timed
 
@@ -62,13 +62,15 @@ class SegmentWriter:
     """Encodes frames into segments of ``length`` frames in ``folder``.
 
     ``finish`` completes the last segment, ``suspend`` writes an unfinished one under a name that is no segment's,
-    and ``salvage`` what there is room for of it. Raises ``DiskFullError`` or ``ResourceError`` if not.
+    and ``salvage`` what there is room for of it. ``captions`` are taken from as frames are encoded. Raises
+    ``DiskFullError`` or ``ResourceError``.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, length: int) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, length: int, captions: Captions | None = None) -> None:
         self._folder = folder
         self._recipe = recipe
         self._length = length
+        self._captions = {} if captions is None else captions
         self._current: SegmentEncoder | None = None
 
     def write(self, frame: Timed[av.VideoFrame]) -> None:
@@ -76,7 +78,7 @@ class SegmentWriter:
         with writing(str(self._folder)):
             if self._current is None:
                 path = self._folder / f"unfinished.{self._recipe.encoding.codec.segment_suffix}"
-                self._current = SegmentEncoder(path, frame, self._recipe)
+                self._current = SegmentEncoder(path, frame, self._recipe, self._captions)
             self._current.encode(frame)
         if (frame.index + 1) % self._length == 0:
             self.finish()

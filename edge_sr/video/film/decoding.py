@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 # Codecs whose decoders say how coarsely a frame was quantised, when asked to.
 TELL_QUANTISERS = ("h264", "mpeg2video", "vp9")
+CAPTIONS = "closed captions"
 # Side data that describes the picture's content and cannot be passed on, by FFmpeg's names.
 NOT_KEPT = {
-    "A53_CC": "closed captions",
+    "A53_CC": CAPTIONS,
     "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
 }

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import MediaError
-from edge_sr.video.film.decoding import FrameDecoder
+from edge_sr.video.film.decoding import CAPTIONS, FrameDecoder
 from edge_sr.video.film.info import Excerpt, FilmInfo, describe
 from edge_sr.video.film.packets import FilmPackets, packets_for
 from edge_sr.video.film.promised import missing_seconds
 from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
+from edge_sr.video.side_data import side_data
 from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Film:
         self._threads = threads
         self.decoded = 0
         self.warnings: list[str] = []
+        self.captions: dict[int, bytes] | None = None
         self._protocols = protocols
         self._tone_map = tone_map
         self._open()
@@ -91,7 +93,13 @@ class Film:
     @property
     def lost(self) -> list[str]:
         """A name for each part of the picture that cannot be kept, as far as the film has been read."""
-        return [*self.info.lost, *self._decoder.lost]
+        found = [*self.info.lost, *self._decoder.lost]
+        return [name for name in found if name != CAPTIONS or self.captions is None]
+
+    def keep_captions(self) -> dict[int, bytes]:
+        """Has the closed captions of each frame put into the result, by the frame's number, as it is read."""
+        self.captions = {}
+        return self.captions
 
     def skip_to(self, count: int, pts: int) -> None:
         """Has ``frames`` begin with number ``count``, whose time is ``pts``, from a keyframe before it.
@@ -125,6 +133,8 @@ class Film:
 
     def _timed(self, held: tuple[int, av.VideoFrame], duration: int) -> Timed[av.VideoFrame]:
         self.decoded += 1
+        if self.captions is not None and (captions := side_data(held[1]).get("A53_CC")) is not None:
+            self.captions[self.decoded - 1] = bytes(captions)
         return Timed(self.decoded - 1, held[0] - self._shift, duration, held[1])
 
     def _last_duration(self, pts: int, frame: av.VideoFrame) -> int:

@@ -21,6 +21,7 @@ from edge_sr.upscale.request import Report, Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.pixels import read_plane
+from edge_sr.video.side_data import side_data
 
 TICK = Fraction(1, 25)
 
@@ -207,15 +208,30 @@ def test_a_damaged_packet_costs_no_more_than_itself(odd: Path, tmp_path: Path) -
     assert len(frame_times(tmp_path / "strict.mkv")) == 10
 
 
+@pytest.mark.parametrize(("codec", "name"), [("x264", "out.mp4"), ("x265", "out.mkv")])
+def test_closed_captions_stay_with_their_frames(odd: Path, tmp_path: Path, codec: str, name: str) -> None:
+    def captions(path: Path) -> list[bytes]:
+        with av.open(str(path)) as container:
+            return [bytes(side_data(frame).get("A53_CC", b"")) for frame in container.decode(video=0)]
+
+    assert (
+        run(odd / "captions.mp4", tmp_path / name, codec=codec, strict=True, segment_frames=8).dropped == ()
+    )
+    found = captions(tmp_path / name)
+    assert found == captions(odd / "captions.mp4")
+    assert any(found)
+
+
 @pytest.mark.parametrize(
     ("name", "lost"),
     [("captions.mp4", "closed captions"), ("alpha.webm", "transparency"), ("slow.gif", "transparency")],
 )
 def test_what_a_picture_loses_is_named(odd: Path, tmp_path: Path, name: str, lost: str) -> None:
-    report = run(odd / name, tmp_path / "out.mkv")
+    codec = "ffv1" if name == "captions.mp4" else None
+    report = run(odd / name, tmp_path / "out.mkv", codec=codec)
     assert any(lost in part for part in report.dropped)
     with pytest.raises(MediaError, match=lost):
-        run(odd / name, tmp_path / "strict.mkv", strict=True)
+        run(odd / name, tmp_path / "strict.mkv", strict=True, codec=codec)
 
 
 # Pictures of a film
