@@ -81,6 +81,8 @@ def _fit(packet: Any, window: Window) -> bool:
     time = packet.dts if packet.pts is None else packet.pts
     if time is None:
         return False
+    if window.end is None and not window.cuts_begin:
+        return True
     unit = packet.time_base
     shift = round(window.shift / unit)
     begins, ends = time * unit, (time + (packet.duration or 0)) * unit

@@ -41,7 +41,12 @@ class FilmPackets:
         self.begins = start - self.origin
         self._streams = list(container.streams)
         self._timeline = self._new_timeline()
-        self.ends: dict[int, Fraction] = {}
+        self._ends: dict[int, int] = {}
+
+    @property
+    def ends(self) -> dict[int, Fraction]:
+        """When each track read so far ends."""
+        return {index: end * Fraction(self._streams[index].time_base) for index, end in self._ends.items()}
 
     @property
     def has_times(self) -> bool:
@@ -84,11 +89,12 @@ class FilmPackets:
         return Timeline([_track(stream) for stream in self._streams], self.origin, jumps=self._jumps)
 
     def _place(self, packet: Any) -> None:
-        index, unit = packet.stream_index, Fraction(packet.time_base)
+        index = packet.stream_index
         packet.pts, packet.dts = self._timeline.place(index, packet.pts, packet.dts, packet.duration or 0)
         time = packet.dts if packet.pts is None else packet.pts
         if time is not None:
-            self.ends[index] = max(self.ends.get(index, self.begins), (time + (packet.duration or 0)) * unit)
+            end = time + (packet.duration or 0)
+            self._ends[index] = max(self._ends.get(index, end), end)
 
     def _demuxed(self) -> Iterator[Any]:
         """Every packet that can be read; damage in the container is skipped."""

@@ -38,13 +38,23 @@ class Track:
 
 @dataclasses.dataclass
 class _Position:
-    """Where a track has got to: its epoch, the one before, the last decoding time given, the end in seconds."""
+    """Where a track has got to, in its own unit: its epoch and the one before, and since when; the last decoding time
+    as it came and as it was given, and the end of what was given."""
 
+    unit: Fraction
     epoch: int = 0
     before: int = 0
     packets: int = DOUBTFUL
+    came: int = 0
     last: int | None = None
-    end: Fraction | None = None
+    end_units: int | None = None
+    offset: Fraction | None = None
+    shift: int = 0
+
+    @property
+    def end(self) -> Fraction | None:
+        """In seconds."""
+        return None if self.end_units is None else self.end_units * self.unit
 
 
 @dataclasses.dataclass
@@ -64,7 +74,9 @@ class Timeline:
 
     def __init__(self, tracks: Sequence[Track], origin: Fraction, *, jumps: bool) -> None:
         self._tracks = tracks
-        self._positions = [_Position() for _ in tracks]
+        self._positions = [_Position(track.unit) for track in tracks]
+        self._ticks = [max(1, round(track.tick / track.unit)) for track in tracks]
+        self._seconds = [max(1, int(1 / track.unit)) for track in tracks]
         self._epochs = [_Epoch(-origin, origin)]
         self._jumps = jumps
 
@@ -79,17 +91,26 @@ class Timeline:
         if raw is None:
             return None, None
         track, position = self._tracks[index], self._positions[index]
-        self._change_epoch(position, self._epoch_of(track, position, raw * track.unit, dts is None))
-        placed = raw + round(self._epochs[position.epoch].offset / track.unit)
+        # Nearly every packet: it follows within a second on a clock that nobody doubts.
+        simple = dts is not None and position.last is not None and position.packets > DOUBTFUL
+        if not (simple and 0 <= raw - position.came <= self._seconds[index] and track.dense):
+            self._change_epoch(position, self._epoch_of(track, position, raw * track.unit, dts is None))
+        placed = raw + self._shift(position)
         if dts is None:
             return placed, None
         if position.last is not None:
             placed = max(placed, position.last)
-        length = duration * track.unit if duration > 0 else track.tick
-        end = placed * track.unit + length
-        position.last, position.end = placed, end if position.end is None else max(position.end, end)
+        end = placed + (duration if duration > 0 else self._ticks[index])
+        position.came, position.last, position.end_units = raw, placed, max(position.end_units or end, end)
         # What was moved to stay in order is moved as a whole.
         return (None if pts is None else pts + placed - raw), placed
+
+    def _shift(self, position: _Position) -> int:
+        """What the track's epoch adds to its times, in the track's unit."""
+        offset = self._epochs[position.epoch].offset
+        if offset is not position.offset:
+            position.offset, position.shift = offset, round(offset / position.unit)
+        return position.shift
 
     def _change_epoch(self, position: _Position, epoch: int) -> None:
         if epoch != position.epoch:
