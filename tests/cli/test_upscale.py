@@ -282,12 +282,13 @@ def test_an_output_that_exists_is_kept_unless_told_otherwise(
     assert size_of(output) == (64, 48)
 
 
-def test_hdr_is_refused_and_nothing_written(upscale: Upscale, tmp_path: Path) -> None:
+def test_an_hdr_film_stays_hdr_or_is_brought_to_sdr(upscale: Upscale, tmp_path: Path) -> None:
     film = make_film(tmp_path / "hdr.mp4", Making(colours=(9, 1, 9, 16), frames=2))
-    answer = upscale(film, "--scale", "2")
-    assert answer.code == 4
-    assert "HDR" in answer.err
-    assert [path.name for path in tmp_path.iterdir()] == ["hdr.mp4"]
+    for words, transfer in (((), 16), (("--tonemap",), 1)):
+        assert upscale(film, "-o", "out.mp4", "--scale", "1", "--overwrite", *words).code == 0
+        with av.open(str(tmp_path / "out.mp4")) as container:
+            frame = next(container.decode(video=0))
+        assert (frame.color_trc, frame.format.name) == (transfer, "yuv420p10le")
 
 
 @pytest.mark.parametrize(

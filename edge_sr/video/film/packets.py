@@ -46,7 +46,9 @@ class FilmPackets:
     @property
     def ends(self) -> dict[int, Fraction]:
         """When each track read so far ends."""
-        return {index: end * Fraction(self._streams[index].time_base) for index, end in self._ends.items()}
+        return {
+            index: end * Fraction(self._streams[index].time_base or 1) for index, end in self._ends.items()
+        }
 
     @property
     def has_times(self) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.films import Making, make_film, moving_picture
 
-from edge_sr.errors import HdrError, InputNotFoundError, MediaError
+from edge_sr.errors import InputNotFoundError, MediaError
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.orientation import Orientation, from_display_matrix
 from edge_sr.video.pixels import ToRgb
@@ -88,12 +88,6 @@ def test_interlaced_frames_become_progressive_one_for_one(tmp_path: Path) -> Non
         assert not any(frame.frame.interlaced_frame for frame in frames)
         assert [frame.pts * film.info.time_base for frame in frames] == [Fraction(i, 25) for i in range(9)]
         assert {frame.duration * film.info.time_base for frame in frames} == {Fraction(1, 25)}
-
-
-def test_hdr_is_refused(tmp_path: Path) -> None:
-    path = make_film(tmp_path / "film.mp4", Making(colours=(9, 1, 9, 16), frames=2))
-    with pytest.raises(HdrError):
-        Film(str(path))
 
 
 def test_what_is_no_film_is_refused(tmp_path: Path) -> None:
