@@ -66,6 +66,8 @@ class _FilmRun:
         self._plan = plan
         self._network = network
         self._work = work
+        # The plan has told of these.
+        self._said = film.lost
         self._done = len(work.segments()) * plan.length
         self._writer = SegmentWriter(work.path, plan.recipe, plan.length, film.captions)
 
@@ -182,7 +184,8 @@ class _FilmRun:
         warnings = [*self._warnings(), *muxed.warnings]
         lost = [*muxed.lost, *film.lost]
         dropped = (*plan.muxing.tracks.dropped, *lost)
-        for text in [*(f"{plan.output.name} cannot hold {name}" for name in lost), *warnings]:
+        unsaid = [name for name in lost if name not in self._said]
+        for text in [*(f"left out of {plan.output.name}: {name}" for name in unsaid), *warnings]:
             self._controls.watcher.say(f"warning: {text}")
         if self._request.strict and (warnings or dropped):
             raise MediaError(f"{plan.output} was written, but --strict: {'; '.join([*warnings, *dropped])}")

@@ -90,14 +90,19 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
         try:
             _MuxRun(segments, dataclasses.replace(plan, tracks=tracks), target, until, muxed).run()
             break
-        except av.error.FFmpegError as error:
-            if error.errno in OUT_OF_DISK or not tracks.ways:
+        except (av.error.FFmpegError, ValueError, TypeError, RuntimeError) as error:
+            # PyAV raises the plain ones for what it does not support.
+            if isinstance(error, EdgeSRError) or is_out_of_disk(error) or not tracks.ways:
                 with writing(str(target)):
                     raise
     with writing(str(target)):
         to_disk(target)
     muxed.lost += _lost(plan, target)
     return muxed
+
+
+def is_out_of_disk(error: Exception) -> bool:
+    return getattr(error, "errno", None) in OUT_OF_DISK
 
 
 def _fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:

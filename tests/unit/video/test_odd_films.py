@@ -208,6 +208,27 @@ def test_a_damaged_packet_costs_no_more_than_itself(odd: Path, tmp_path: Path) -
     assert len(frame_times(tmp_path / "strict.mkv")) == 10
 
 
+def test_a_track_that_cannot_be_written_after_all_does_not_cost_the_film(
+    odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the muxer took in an empty file, it refuses in this one: the subtitles, then the sound as well."""
+    from edge_sr.video.encode import muxing
+
+    copied = muxing.copy_stream
+
+    def refusing(output: Any, stream: Any) -> Any:
+        if stream.type in refused:
+            raise av.error.InvalidDataError(1, "refused")
+        return copied(output, stream)
+
+    monkeypatch.setattr(muxing, "copy_stream", refusing)
+    for refused, lost in ((("subtitle",), ["subtitle"]), (("audio", "subtitle"), ["audio", "subtitle"])):
+        report = run(odd / "coverfirst.mp4", tmp_path / "out.mp4", overwrite=True)
+        assert report.frames == len(frame_times(tmp_path / "out.mp4")) == 15
+        assert all(any(name.startswith(kind) for name in report.dropped) for kind in lost)
+        assert bool(packets(tmp_path / "out.mp4", "audio")) == ("audio" not in refused)
+
+
 @pytest.mark.parametrize(("codec", "name"), [("x264", "out.mp4"), ("x265", "out.mkv")])
 def test_closed_captions_stay_with_their_frames(odd: Path, tmp_path: Path, codec: str, name: str) -> None:
     def captions(path: Path) -> list[bytes]:
