@@ -23,6 +23,7 @@ from edge_sr.errors import (
     as_ours,
 )
 from edge_sr.video.protocols import opening_options
+from edge_sr.video.sequences import numbered_files
 
 if TYPE_CHECKING:
     import av.container
@@ -64,6 +65,9 @@ def open_input(
     if Path(name).is_file() and Path(name).stat().st_size == 0:
         raise MediaError(f"{name} is empty, expected a film or a picture")
     options = opening_options(name, _kind(name), protocols)
+    if files := numbered_files(name):
+        # FFmpeg looks for the first number up to 4 only.
+        options = {**options, "start_number": str(next(iter(files)))}
     container, reason = _on_gpu(name, hwaccel, options)
     if container is not None:
         return container

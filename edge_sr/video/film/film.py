@@ -16,6 +16,7 @@ from edge_sr.video.film.info import Excerpt, FilmInfo, describe
 from edge_sr.video.film.packets import FilmPackets, packets_for
 from edge_sr.video.film.promised import missing_seconds
 from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
+from edge_sr.video.sequences import after_a_gap, numbered_files
 from edge_sr.video.side_data import side_data
 from edge_sr.video.timed import Timed
 
@@ -178,6 +179,10 @@ class Film:
                 )
             # For progress and rate control alone where the film has times of its own.
             self._rate = frame_rate(self._stream) or Fraction(25)
+            if missed := after_a_gap(numbered_files(self.name)):
+                self._warn(
+                    f"a number is missing before {missed[0].name}: {len(missed)} pictures are left out"
+                )
             self._packets = FilmPackets(self._container, self._warn)
             self._decoder = FrameDecoder(self._stream, self._threads, self._warn)
         except BaseException:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 
 from edge_sr.masking import masked
 from edge_sr.video.opening import is_url
+from edge_sr.video.sequences import numbered_files
 
 SAMPLE = 1 << 20
-# FFmpeg's numbered sequences: %d, %5d, %05d.
-_NUMBER = re.compile(r"%0?(\d*)d")
 
 
 def input_identity(name: str, salt: str | None = None) -> dict[str, Any]:
@@ -23,7 +21,7 @@ def input_identity(name: str, salt: str | None = None) -> dict[str, Any]:
 
     An address is recorded without its secrets, and told apart by a hash with a ``salt`` (by default a new one).
     """
-    if files := numbered_files(name):
+    if files := list(numbered_files(name).values()):
         facts = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
         everything = hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
         return {"pictures": len(files), "sizes and times": everything, "sha256 of both ends": _digest(files)}
@@ -37,23 +35,6 @@ def input_identity(name: str, salt: str | None = None) -> dict[str, Any]:
         "changed": facts_of_file.st_mtime_ns,
         "sha256 of both ends": _digest([Path(name)]),
     }
-
-
-def numbered_files(name: str) -> list[Path]:
-    """The files of a numbered sequence such as ``frame%04d.png``, in order; none for any other name."""
-    pattern = Path(name)
-    number = _NUMBER.search(pattern.name)
-    if "://" in name or number is None or pattern.exists() or not pattern.parent.is_dir():
-        return []
-    before, after = pattern.name[: number.start()], pattern.name[number.end() :]
-    digits = f"\\d{{{number[1]},}}" if number[1] else r"\d+"
-    wanted = re.compile(
-        re.escape(before.replace("%%", "%")) + f"({digits})" + re.escape(after.replace("%%", "%"))
-    )
-    found = {
-        int(match[1]): path for path in pattern.parent.iterdir() if (match := wanted.fullmatch(path.name))
-    }
-    return [found[index] for index in sorted(found)]
 
 
 def _digest(files: Sequence[Path]) -> str:

@@ -21,6 +21,7 @@ from edge_sr.upscale.request import Report, Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.pixels import read_plane
+from edge_sr.video.sequences import numbered_files
 from edge_sr.video.side_data import side_data
 
 TICK = Fraction(1, 25)
@@ -262,6 +263,17 @@ def test_what_a_picture_loses_is_named(odd: Path, tmp_path: Path, name: str, los
 def test_sequences_of_odd_pictures_run(odd: Path, tmp_path: Path, pattern: str, frames: int) -> None:
     """Side data that PyAV has no name for; black and white of one bit."""
     assert run(odd / pattern, tmp_path / "out.mkv").frames == frames
+
+
+def test_a_sequence_may_begin_anywhere_and_a_gap_in_it_is_told(odd: Path, tmp_path: Path) -> None:
+    for number in (98, 99, 100, 103, 104):
+        (tmp_path / f"p{number}.png").write_bytes((odd / "page000.png").read_bytes())
+    assert list(numbered_files(str(tmp_path / "p%d.png"))) == [98, 99, 100, 103, 104]
+    assert list(numbered_files(str(tmp_path / "p%03d.png"))) == [100, 103, 104]
+    assert numbered_files(str(tmp_path / "p100.png")) == {}
+    report = run(tmp_path / "p%d.png", tmp_path / "out.mkv")
+    assert report.frames == 3
+    assert report.warnings == ("a number is missing before p103.png: 2 pictures are left out",)
 
 
 def test_black_and_white_of_one_bit_stay_black_and_white(odd: Path, tmp_path: Path) -> None:
