@@ -98,7 +98,7 @@ def convert(request: Request, source: Path, target: Path, network: Upscaler, con
         dropped = (*still.lost, *write_still(larger, temporary, output_format(target)))
         if dropped and request.strict:
             raise MediaError(
-                f"{target} cannot hold {' and '.join(dropped)}: choose another format, or leave out --strict"
+                f"{target} would be without {' and '.join(dropped)}: choose another format, or leave out --strict"
             )
     for name in dropped:
         controls.watcher.say(f"warning: left out of {target.name}: {name}")

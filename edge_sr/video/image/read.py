@@ -130,7 +130,8 @@ def _single(path: Path, image: Any) -> tuple[str, ...]:
     """What is left out of a file beside the picture that is read; ``MediaError`` for several of equal right."""
     count = pictures_in(image)
     if image.format == "MPO":
-        return (f"{count - 1} further pictures (the first of {count} is read)",) if count > 1 else ()
+        more = "the second picture" if count == 2 else f"the other {count - 1} pictures"
+        return (f"{more} (the first of {count} is read)",) if count > 1 else ()
     if image.format == "TIFF":
         _refuse_undeveloped(path, image)
         count = _pages(image, count)

@@ -42,7 +42,7 @@ JXL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 # What films begin with, so that they need not be opened to be told from pictures.
 FILMS = (
     *((b"\x1aE\xdf\xa3", 0), (b"OggS", 0), (b"FLV", 0), (b"YUV4MPEG2", 0), (b"AVI ", 8), (b"ftyp", 4)),
-    *((b"\0\0\1\xba", 0), (b"\x47", 0)),
+    (b"\0\0\1\xba", 0),
 )
 
 
@@ -55,12 +55,14 @@ def is_still(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() in STREAMS:
         return False
     try:
+        if _is_film(path):
+            return False
         with open_picture(path) as image:
             return not (image.format in ANIMATED and pictures_in(image) > 1)
     except MissingError:
         return True
     except MediaError:
-        return _is_avif(path) or _is_still_to_ffmpeg(path)
+        return _is_still_to_others(path)
 
 
 def open_picture(path: Path) -> Any:
@@ -124,13 +126,20 @@ def _head(path: Path) -> bytes:
         raise MediaError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _is_still_to_ffmpeg(path: Path) -> bool:
+def _is_film(path: Path) -> bool:
     head = _head(path)
     if any(head.startswith(sign, place) for sign, place in FILMS):
-        return False
+        return not (is_heic(path) or _is_avif(path))
+    return False
+
+
+def _is_still_to_others(path: Path) -> bool:
+    """Of what Pillow does not read: whether FFmpeg takes it for a picture, or its name says that it should be one."""
     import av
 
     try:
+        if _is_avif(path):
+            return True
         with av.open(str(path), metadata_errors="replace") as container:
             name = container.format.name
     except (av.error.FFmpegError, OSError, ValueError):

@@ -142,7 +142,7 @@ def test_of_an_mpo_the_first_picture_is_read_and_that_is_said(tmp_path: Path) ->
     flat.save(path, "MPO", save_all=True, append_images=[Image.fromarray(CARD)])
     still = read_still(path)
     assert int(np.abs(still.pixels.astype(int) - 90).max()) <= 1
-    assert still.lost == ("1 further pictures (the first of 2 is read)",)
+    assert still.lost == ("the second picture (the first of 2 is read)",)
     assert read_info(path).content == "MPO"
 
 

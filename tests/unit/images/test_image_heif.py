@@ -1,0 +1,115 @@
+"""HEIC and AVIF: tiles, cropping, turning, depth and alpha, as the file's structure says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.ImageFilter import GaussianBlur
+
+pillow_heif = pytest.importorskip("pillow_heif")
+
+from edge_sr.errors import MediaError
+from edge_sr.tensors import reference_card
+from edge_sr.video.image.ffmpeg_reader import heif_pixels
+from edge_sr.video.image.files.heif_items import Tiles, read_items
+from edge_sr.video.image.read import read_info, read_still
+from edge_sr.video.image.recognise import is_still
+from edge_sr.video.orientation import Orientation
+
+# Smooth, so that chroma's resolution matters little; of sides that no coding block divides.
+SOFT = Image.fromarray(reference_card(150, 113)).filter(GaussianBlur(6))
+PIXELS = np.asarray(SOFT).astype(int)
+
+
+@pytest.fixture(autouse=True)
+def registered() -> None:
+    pillow_heif.register_heif_opener()
+
+
+def saved(path: Path, image: Image.Image = SOFT, **options: object) -> Path:
+    image.save(path, quality=95, **options)
+    return path
+
+
+def test_a_heic_is_read_cropped_as_it_says(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.heic")
+    assert is_still(path)
+    assert (read_info(path).size, read_info(path).deep) == ((150, 113), False)
+    still = read_still(path)
+    assert still.pixels.shape == (113, 150, 3)
+    assert np.abs(still.pixels.astype(int) - PIXELS).mean() < 2
+
+
+def test_a_turned_heic_stands_upright_with_its_exif_and_profile(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274], exif[271] = 6, "Maker"
+    still = read_still(saved(tmp_path / "a.heic", exif=exif.tobytes()))
+    assert np.abs(still.pixels.astype(int) - np.rot90(PIXELS, -1)).mean() < 2
+    assert still.metadata.exif is not None
+    assert still.metadata.exif.main == {271: "Maker"}
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.avif"])
+def test_alpha_is_read_beside_the_colours(tmp_path: Path, name: str) -> None:
+    clear = SOFT.convert("RGBA")
+    clear.putalpha(SOFT.getchannel("R"))
+    path = saved(tmp_path / name, clear)
+    pixels = heif_pixels(path, read_items(path))
+    assert pixels.alpha is not None
+    assert np.abs(pixels.alpha.astype(int) - PIXELS[..., 0]).mean() < 3
+
+
+def test_ten_bits_stay_ten(tmp_path: Path) -> None:
+    path = tmp_path / "deep.heic"
+    deep = (np.linspace(0, 65535, 64 * 64 * 3).reshape(64, 64, 3)).astype(np.uint16)
+    pillow_heif.encode("RGB;16", (64, 64), deep.tobytes(), path, quality=100, chroma=444)
+    assert read_info(path).deep
+    still = read_still(path)
+    assert still.pixels.dtype == np.float32
+    assert len(np.unique(still.pixels)) > 400
+    assert np.abs(still.pixels * 65535 - deep).mean() < 400
+
+
+def test_turns_and_mirrors_are_applied_in_order() -> None:
+    picture = np.arange(6).reshape(2, 3, 1)
+    assert np.array_equal(Orientation(True, mirror_y=True).apply(picture), np.rot90(picture))
+    assert np.array_equal(Orientation(True, mirror_x=True).apply(picture), np.rot90(picture, -1))
+
+
+def test_tiles_lie_row_by_row() -> None:
+    assert Tiles((2, 3, 4, 5), 2, (256, 256)).columns == 2
+
+
+def test_what_is_cut_or_torn_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.heic")
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    for length in (20, 60, 200, len(whole) // 2):
+        path.write_bytes(whole[:length])
+        with pytest.raises(MediaError):
+            read_still(path)
+    for _ in range(20):
+        torn = np.frombuffer(whole, np.uint8).copy()
+        torn[random.integers(12, 300, 4)] = random.integers(0, 256, 4)
+        path.write_bytes(torn.tobytes())
+        try:
+            read_still(path)
+        except MediaError as error:
+            assert "\n" not in str(error)
+
+
+def test_without_the_extra_a_heic_is_read_by_ffmpeg(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.heic")
+    program = (
+        "import sys; sys.modules['pillow_heif'] = None\n"
+        "from pathlib import Path\n"
+        "from edge_sr.video.image.read import read_still\n"
+        f"print(read_still(Path({str(path)!r})).pixels.shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(113, 150, 3)"
