@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
+from edge_sr.bundle import Bundle, shipped_bundles
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, installed_version, load
 from edge_sr.errors import EdgeSRError
-from edge_sr.machine.description import package_version
+from edge_sr.kinds import Precision
+from edge_sr.machine.description import available_cores, package_version
 from edge_sr.optional import EXTRAS
 
 if TYPE_CHECKING:
@@ -33,7 +36,10 @@ PACKAGES = (  # import name, distribution, what it is for
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One part. ``kind``: ``backend``, ``device``, ``media`` or ``package``; ``install``: empty if ready."""
+    """One part. ``kind``: ``backend``, ``device``, ``media``, ``auto`` or ``package``; ``install``: empty if ready.
+
+    Of kind ``auto`` is each shipped model: what ``--backend auto --precision auto`` takes for it here.
+    """
 
     kind: str
     name: str
@@ -46,6 +52,8 @@ def examine() -> Iterator[Finding]:
     """Every part, one after another; a part that fails says so and stops nothing."""
     for kind, name, probe in PROBES:
         yield Finding(kind, name, *_answer(probe))
+    for bundle in shipped_bundles():
+        yield Finding("auto", bundle.name, *_answer(functools.partial(_auto, bundle)))
     for module, distribution, purpose in PACKAGES:
         yield Finding("package", distribution, *_package(module, distribution, purpose))
 
@@ -76,7 +84,8 @@ def _native() -> Answer:
     from edge_sr.backends.native import library as native_library
 
     if native_library.available():
-        return "ready", f"compiled, kernels {', '.join(native_library.kernels())}", ""
+        detail = f"compiled, kernels {', '.join(native_library.encoder_kernels())}; {_kernels_taken()}"
+        return "ready", detail, ""
     compiler = next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
     known = f"compiler {compiler} is here" if compiler else "no C++ compiler is here either"
     return (
@@ -84,6 +93,26 @@ def _native() -> Answer:
         f"{native_library.why_not()} ({known})",
         "pip install --force-reinstall --no-deps edge-sr",
     )
+
+
+def _kernels_taken() -> str:
+    """``fp32 avx512, bf16 amx, int8 amx``: which kernel serves each precision."""
+    from edge_sr.backends.native.kernels import encoder_kernel
+    from edge_sr.backends.native.library import encoder_kernels
+
+    asked: tuple[Precision, ...] = ("fp32", "bf16", "int8")
+    taken = [(name, encoder_kernel(name)) for name in asked]
+    first = encoder_kernels()[0]
+    return ", ".join(f"{name} {first if kernel == 'auto' else kernel or 'none'}" for name, kernel in taken)
+
+
+def _auto(bundle: Bundle) -> Answer:
+    from edge_sr.backends.autotune import known_choice
+
+    found = known_choice(bundle, available_cores())
+    if found is None:
+        return "absent", "auto has not measured here yet: the first run with it does", ""
+    return "ready", f"auto takes {found.why}", ""
 
 
 def _openvino() -> Answer:

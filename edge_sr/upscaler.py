@@ -52,8 +52,8 @@ class Upscaler:
     ``model`` is a shipped model's name or a bundle's folder; ``backend`` and ``precision`` may be ``auto``, and
     ``why`` says in a line how they were chosen. ``threads`` defaults to the cores that the process may use;
     ``block_bytes`` is the memory that one block of a large frame may take on a CPU. ``tta`` gives the mean of all eight
-    turns and mirrorings of each frame, at eight times the work. Raises ``UnknownNameError``, ``BundleError``,
-    ``OptionError`` or ``MissingError`` when it cannot be opened so.
+    turns and mirrorings of each frame, at eight times the work. ``retune`` measures again what ``auto`` chooses by.
+    Raises ``UnknownNameError``, ``BundleError``, ``OptionError`` or ``MissingError`` when it cannot be opened so.
 
     One thread at a time may use it, whichever that is; several threads take an upscaler each. A stream has it to
     itself until it ends or is closed. ``close`` waits for what runs, and a closed one is never opened again. A
@@ -69,11 +69,12 @@ class Upscaler:
         threads: int | None = None,
         block_bytes: int = BLOCK_BYTES,
         tta: bool = False,
+        retune: bool = False,
     ) -> None:
         _require_types(model, backend, precision)
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
         self.threads = available_cores() if threads is None else _checked_threads(threads)
-        choice = choose(self.bundle, backend, precision, self.threads)
+        choice = choose(self.bundle, backend, precision, self.threads, retune=retune)
         self._backend = choice.backend
         self.precision, self.scheme, self.why = choice.precision, choice.scheme, choice.why
         self._block_bytes, self.tta = block_bytes, tta

@@ -1,41 +1,40 @@
-"""``auto``: backend and precision chosen by measuring on this device, once, and kept with its identity.
+"""``auto``: backend and precision chosen by measured time and stated loss, once a device and bundle.
 
-The precision depends on device and bundle alone, never on a size, a region or a scale: a region would not equal
-that crop of the whole otherwise. INT8 is taken where it is clearly faster; a bundle has it within its budget or
-not at all. Nothing else is chosen that changes a pixel: bfloat16 and float16 must be asked for.
+Candidates are all precisions of all backends that work here and whose loss the bundle states within the budget. The
+fastest wins, or of those within a tenth of it the most exact, and of equally exact ones the first backend in the
+registry's order. The choice depends on device and bundle alone, never on a size, a region or a scale: a region would
+not equal that crop of the whole otherwise.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.backends.base import Runner, RunnerConfig
+from edge_sr.backends.loss import BUDGET, Loss, budget_of, loss_of
+from edge_sr.backends.measurement import (
+    Clock,
+    Measurement,
+    device_identity,
+    measure,
+    stopwatch,
+    store,
+    stored,
+)
 from edge_sr.backends.registry import BACKENDS, Backend, choose_backend
 from edge_sr.bundle import Bundle
 from edge_sr.errors import EdgeSRError, OptionError
 from edge_sr.grid import sampling_grid
-from edge_sr.json_file import read_json
 from edge_sr.kinds import Precision, Scheme
-from edge_sr.machine.cache import choices_folder
-from edge_sr.machine.description import cpu_name, package_version
 from edge_sr.sizes import size_text
 from edge_sr.tensors import reference_card
-from edge_sr.version import __version__
 
 # Large enough for threads and caches to tell, small enough to take seconds in all.
 INPUT_SIZE, OUTPUT_SIZE = (160, 90), (320, 180)
-ROUNDS = 5
-# INT8 costs some hundredths of a dB: for less time than this, relative to the best FP32, it pays.
-WORTH = 0.85
-MEASURED = ("fp32", "int8")
-MOST_BYTES = 1 << 16
+# Less than this nobody notices, and a busy machine hides it.
+TOLERANCE = 0.10
 # Their engines are built for chosen sizes, so they are asked for by name.
 BY_NAME_ALONE = ("tensorrt", "tensorrt-rtx")
 
@@ -50,64 +49,82 @@ class Choice:
     why: str
 
 
-def choose(bundle: Bundle, backend: str, precision: str, threads: int) -> Choice:
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """One backend in one precision; ``loss`` is ``None`` where the bundle states none."""
+
+    backend: Backend
+    precision: Precision
+    scheme: Scheme | None
+    loss: Loss | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.backend.name} {self.precision}"
+
+    def chosen(self, why: str) -> Choice:
+        return Choice(self.backend, self.precision, self.scheme, why)
+
+
+def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune: bool = False) -> Choice:
     """What ``backend`` and ``precision``, each possibly ``auto``, come to for ``bundle`` on this device.
 
-    Measures for a few seconds when this device and bundle are new to it. Raises ``OptionError`` for a precision
-    that the bundle lacks, and what ``choose_backend`` raises.
+    Measures for a few seconds when this device and bundle are new to it, or when ``retune`` asks for it. Raises
+    ``OptionError`` for a precision that the bundle lacks, and what ``choose_backend`` raises.
     """
     if backend != "auto" and precision != "auto":
         chosen = choose_backend(backend, bundle)
-        return _choice(bundle, chosen, _checked(precision, bundle, chosen), "as asked for")
-    names = [backend] if backend != "auto" else [one.name for one in _usable(bundle)]
-    pairs = [
-        (choose_backend(name, bundle), wanted)
-        for name in names
-        for wanted in _wanted(bundle, name, precision)
-    ]
-    if not pairs:
-        _checked(precision, bundle, choose_backend(names[0], bundle))
-    if len(pairs) == 1:
-        return _choice(bundle, *pairs[0], "the only one here that fits")
-    times = known_times(bundle, threads)
-    measured = {(one.name, wanted): times.get(f"{one.name} {wanted}") for one, wanted in pairs}
-    best = _best({pair: spent for pair, spent in measured.items() if spent is not None})
-    if best is None:
-        return _choice(bundle, *pairs[0], "the first that fits")
-    return _choice(bundle, BACKENDS[best[0]], best[1], _reason(best, measured))
+        return _candidate(bundle, chosen, _checked(precision, bundle, chosen)).chosen("as asked for")
+    candidates = list(_candidates(bundle, backend, precision))
+    if not candidates:
+        raise OptionError(f"model {bundle.name} has no {precision!r} on any backend here: see edge-sr doctor")
+    if len(candidates) == 1:
+        return candidates[0].chosen("the only one here that fits")
+    found = measured(bundle, threads, retune=retune)
+    return _best(candidates, found)
 
 
-def known_times(bundle: Bundle, threads: int) -> dict[str, float]:
-    """Milliseconds for one small frame by ``BACKEND PRECISION``, measured now unless they are on file."""
+def known_choice(bundle: Bundle, threads: int) -> Choice | None:
+    """What ``auto`` takes by a measurement that was made before; ``None`` before the first."""
+    found = stored(_graphs(bundle), device_identity(threads))
+    candidates = list(_candidates(bundle, "auto", "auto"))
+    return None if found is None or not candidates else _best(candidates, found)
+
+
+def measured(bundle: Bundle, threads: int, *, retune: bool = False) -> Measurement:
+    """The times of one small frame by ``BACKEND PRECISION``, measured now unless they are on file."""
     identity = device_identity(threads)
-    folder = choices_folder()
-    path = None if folder is None else folder / f"{_digest(bundle, identity)}.json"
-    try:
-        stored = {} if path is None else read_json(path, MOST_BYTES)
-        return {str(name): float(spent) for name, spent in stored["milliseconds"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        times = dict(_measure(bundle, threads))
-        _store(path, {"bundle": bundle.name, "device": identity, "milliseconds": times})
-        return times
+    found = None if retune else stored(_graphs(bundle), identity)
+    if found is None:
+        with contextlib.ExitStack() as stack:
+            found = measure(dict(_clocks(bundle, threads, stack)))
+        store(bundle.name, _graphs(bundle), identity, found)
+    return found
 
 
-def device_identity(threads: int) -> dict[str, str]:
-    """What the times depend on: processor, threads, and the versions that compute."""
-    packages = {name: package_version(name) or "absent" for name in ("onnxruntime", "openvino", "numpy")}
-    kernels = _native_kernels()
-    machine = {"processor": cpu_name(), "threads": str(threads), "native": kernels, "edge-sr": __version__}
-    return {**machine, **packages}
+def _candidates(bundle: Bundle, backend: str, precision: str) -> Iterator[Candidate]:
+    """What may be chosen; a precision asked for by name needs no stated loss."""
+    budget = budget_of(bundle)
+    usable = list(_usable(bundle)) if backend == "auto" else [choose_backend(backend, bundle)]
+    for one in usable:
+        for name in one.precisions(bundle):
+            candidate = _candidate(bundle, one, name)
+            within = candidate.loss is not None and candidate.loss.within(budget)
+            if name == precision or (precision == "auto" and within):
+                yield candidate
+
+
+def _candidate(bundle: Bundle, backend: Backend, precision: Precision) -> Candidate:
+    scheme = backend.scheme_for(bundle, precision)
+    # What bfloat16 loses is measured as the library rounds; others keep more of the network in it.
+    stated = precision != "bf16" or backend.name == "native"
+    return Candidate(backend, precision, scheme, loss_of(bundle, precision, scheme) if stated else None)
 
 
 def _usable(bundle: Bundle) -> Iterator[Backend]:
     for backend in BACKENDS.values():
         if backend.name not in BY_NAME_ALONE and backend.takes(bundle) and not backend.unavailable_reason():
             yield backend
-
-
-def _wanted(bundle: Bundle, backend: str, precision: str) -> list[Precision]:
-    found = BACKENDS[backend].precisions(bundle) if backend in BACKENDS else ()
-    return [name for name in found if name in (MEASURED if precision == "auto" else (precision,))]
 
 
 def _checked(precision: str, bundle: Bundle, backend: Backend) -> Precision:
@@ -117,81 +134,49 @@ def _checked(precision: str, bundle: Bundle, backend: Backend) -> Precision:
     return precision
 
 
-def _choice(bundle: Bundle, backend: Backend, precision: Precision, why: str) -> Choice:
-    return Choice(backend, precision, backend.scheme_for(bundle, precision), why)
-
-
-Candidate = tuple[str, Precision]
-
-
-def _best(times: dict[Candidate, float]) -> Candidate | None:
-    """The fastest; INT8 only where it is worth it."""
-    quickest = {pair[1]: spent for pair, spent in sorted(times.items(), key=lambda item: -item[1])}
-    if not quickest:
-        return None
-    precision = min(quickest, key=lambda name: quickest[name])
-    if precision == "int8" and "fp32" in quickest and quickest["int8"] > WORTH * quickest["fp32"]:
-        precision = "fp32"
-    return min((pair for pair in times if pair[1] == precision), key=lambda pair: times[pair])
-
-
-def _reason(best: Candidate, times: dict[Candidate, float | None]) -> str:
-    """``fastest here: native int8 12 ms, native fp32 31 ms, onnxruntime fp32 88 ms``, for one small frame."""
-    known = sorted((spent, pair) for pair, spent in times.items() if spent is not None)
-    listed = ", ".join(f"{' '.join(pair)} {spent:.0f} ms" for spent, pair in known)
+def _best(candidates: list[Candidate], found: Measurement) -> Choice:
+    """The winner by time and loss; without any time, as where none could be opened, the first."""
+    times = found.milliseconds
+    timed = sorted((one for one in candidates if one.name in times), key=lambda one: times[one.name])
+    if not timed:
+        return candidates[0].chosen("the first that fits")
+    limit = (1 + TOLERANCE) * times[timed[0].name]
+    near = [one for one in timed if times[one.name] <= limit]
+    # Equally exact ones stay in the registry's order, whichever was a little faster today.
+    best = min((one for one in candidates if one in near), key=_inexactness)
+    following = next((one for one in timed if one is not best), None)
+    said = [_said(one, times) for one in (best, following) if one is not None]
     small = f"{size_text(INPUT_SIZE)} to {size_text(OUTPUT_SIZE)}"
-    lead = "fastest here" if known[0][1] == best else f"INT8 gains less than {1 - WORTH:.0%} here"
-    return f"{lead} ({small}): {listed}"
+    return best.chosen(f"{'; next '.join(said)} ({small}, {found.sureness})")
 
 
-def _measure(bundle: Bundle, threads: int) -> Iterator[tuple[str, float]]:
-    """Milliseconds for a small frame, the best of each candidate's rounds, after one to warm up.
-
-    The rounds go by turns, so that other work on the machine slows all candidates alike.
-    """
-    with contextlib.ExitStack() as stack:
-        runners = dict(_opened(bundle, threads, stack))
-        spent: dict[str, list[float]] = {name: [] for name in runners}
-        for _ in range(1 + ROUNDS):
-            for name, runner in runners.items():
-                spent[name].append(_milliseconds(runner))
-    for name, times in spent.items():
-        yield name, round(min(times[1:]), 3)
+def _inexactness(candidate: Candidate) -> tuple[float, float]:
+    loss = candidate.loss or BUDGET
+    return max(loss.mean_db, 0.0), max(loss.worst_db, 0.0)
 
 
-def _opened(bundle: Bundle, threads: int, stack: contextlib.ExitStack) -> Iterator[tuple[str, Runner]]:
+def _said(candidate: Candidate, times: dict[str, float]) -> str:
+    """``native bf16 7.1 ms, loses 0.001 dB, at worst 0.004``."""
+    loss = "loss unknown" if candidate.loss is None else str(candidate.loss)
+    return f"{candidate.name} {times[candidate.name]:.1f} ms, {'exact' if candidate.precision == 'fp32' else loss}"
+
+
+def _clocks(bundle: Bundle, threads: int, stack: contextlib.ExitStack) -> Iterator[tuple[str, Clock]]:
+    """Every candidate, whatever it loses: the budget may change, the times do not."""
     for backend in _usable(bundle):
-        for precision in _wanted(bundle, backend.name, "auto"):
+        for precision in backend.precisions(bundle):
             scheme = backend.scheme_for(bundle, precision)
             # What cannot open is no candidate; asked for by name it says why.
             with contextlib.suppress(EdgeSRError):
                 runner = backend.open(RunnerConfig(bundle, precision, "uint8", threads, scheme))
                 stack.callback(runner.close)
-                yield f"{backend.name} {precision}", runner
+                yield f"{backend.name} {precision}", _frame_clock(runner)
 
 
-def _milliseconds(runner: Runner) -> float:
+def _frame_clock(runner: Runner) -> Clock:
     image, grid = reference_card(*INPUT_SIZE)[None], sampling_grid(INPUT_SIZE, OUTPUT_SIZE)
-    start = time.perf_counter()
-    runner.decode(runner.encode(image), image, grid)
-    return 1000 * (time.perf_counter() - start)
+    return stopwatch(lambda: runner.decode(runner.encode(image), image, grid))
 
 
-def _digest(bundle: Bundle, identity: dict[str, str]) -> str:
-    graphs = [graph.sha256 for graph in bundle.description.graphs]
-    return hashlib.sha256(json.dumps([graphs, identity]).encode()).hexdigest()[:24]
-
-
-def _store(path: Path | None, content: object) -> None:
-    """Where nothing can be kept, it is measured again next time, no more."""
-    if path is None:
-        return
-    with contextlib.suppress(OSError, EdgeSRError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(content, indent=1).encode())
-
-
-def _native_kernels() -> str:
-    from edge_sr.backends.native import library
-
-    return " ".join(library.encoder_kernels()) if library.available() else "absent"
+def _graphs(bundle: Bundle) -> list[str]:
+    return [graph.sha256 for graph in bundle.description.graphs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from statistics import median
 from typing import Any
 
@@ -37,11 +37,16 @@ class Setting:
     backend: str
     precision: str
     threads: int | None = None
+    retune: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """Medians over ``frames`` frames; ``gflop_per_frame`` counts the products of the exported form."""
+    """Medians over ``frames`` frames; ``gflop_per_frame`` counts the products of the exported form.
+
+    ``peak_gflops`` is the machine's in this precision; ``encoder_share`` and ``decoder_share`` are the parts of it that
+    each reaches. What surrounds INT8, the decoder too, is held against bfloat16's peak where there is one.
+    """
 
     model: str
     backend: str
@@ -56,6 +61,8 @@ class Speed:
     gflop_per_frame: float
     gflops: float
     peak_gflops: float
+    encoder_share: float
+    decoder_share: float
     peak_rss_mb: float
     placement: str | None = None
 
@@ -68,15 +75,25 @@ class Speed:
         }
 
 
-def run(setting: Setting, peak_gflops: float) -> Speed:
+Peaks = Mapping[str, float]
+"""GFLOPS by precision, ``fp32`` among them."""
+
+
+def run(setting: Setting, peaks: Peaks) -> Speed:
     """Time ``setting`` on a picture of noise; raises what ``Upscaler`` raises."""
     forget_peak_memory()
     with Upscaler(
-        setting.bundle, backend=setting.backend, precision=setting.precision, threads=setting.threads
+        setting.bundle,
+        backend=setting.backend,
+        precision=setting.precision,
+        threads=setting.threads,
+        retune=setting.retune,
     ) as upscaler:
         times = list(_times(upscaler, setting))
         fps = 1000 / median(total for _, _, total in times)
-        work = bundle_cost(setting.bundle).gflop(setting.input_size, setting.output_size)
+        encoder_ms, decoder_ms = (median(part) for part in list(zip(*times, strict=True))[:2])
+        parts = _gflop(setting)
+        peak, around = (peaks.get(name, peaks["fp32"]) for name in _computed_in(upscaler.precision))
         return Speed(
             model=setting.bundle.name,
             backend=upscaler.backend,
@@ -85,19 +102,37 @@ def run(setting: Setting, peak_gflops: float) -> Speed:
             input_size=size_text(setting.input_size),
             output_size=size_text(setting.output_size),
             frames=len(times),
-            encoder_ms=median(encoder for encoder, _, _ in times),
-            decoder_ms=median(decoder for _, decoder, _ in times),
+            encoder_ms=encoder_ms,
+            decoder_ms=decoder_ms,
             fps=fps,
-            gflop_per_frame=work,
-            gflops=work * fps,
-            peak_gflops=peak_gflops,
+            gflop_per_frame=sum(parts),
+            gflops=sum(parts) * fps,
+            peak_gflops=peak,
+            encoder_share=_share(parts[0], encoder_ms, peak),
+            decoder_share=_share(parts[1], decoder_ms, around),
             peak_rss_mb=peak_memory_mb(),
             placement=upscaler.scheme,
         )
 
 
+def _gflop(setting: Setting) -> tuple[float, float]:
+    """Of encoder and decoder, in a frame."""
+    cost = bundle_cost(setting.bundle)
+    (w, h), (wide, high) = setting.input_size, setting.output_size
+    return 2e-9 * cost.encoder * w * h, 2e-9 * cost.decoder * wide * high
+
+
+def _computed_in(precision: str) -> tuple[str, str]:
+    """What the encoder's products are in, and the decoder's."""
+    return precision, "bf16" if precision == "int8" else precision
+
+
+def _share(gflop: float, milliseconds: float, peak: float) -> float:
+    return 1000 * gflop / milliseconds / peak if milliseconds > 0 else 0.0
+
+
 def run_all(
-    setting: Setting, peak_gflops: float, notify: Callable[[str], None]
+    setting: Setting, peaks: Peaks, notify: Callable[[str], None]
 ) -> tuple[list[Speed], dict[str, str]]:
     """Every backend and precision that runs here, and for each of the others why it does not."""
     found: list[Speed] = []
@@ -111,21 +146,22 @@ def run_all(
             notify(name)
             asked = dataclasses.replace(setting, backend=backend.name, precision=precision)
             try:
-                found.append(run(asked, peak_gflops))
+                found.append(run(asked, peaks))
             except EdgeSRError as error:
                 skipped[name] = str(error)
     return found, skipped
 
 
-def table(found: list[Speed], skipped: dict[str, str]) -> str:
-    """The figures as text, a line for each setting, with the share of the peak; then what did not run."""
+def table(found: list[Speed], skipped: dict[str, str], peaks: Peaks) -> str:
+    """The figures as text, a line for each setting, with the parts' shares of the peak; then what did not run."""
     head = (
-        f"{'backend':<14}{'precision':<10}{'encoder ms':>11}{'decoder ms':>11}{'fps':>8}"
-        f"{'GFLOPS':>9}{'of peak':>9}{'MB':>7}"
+        f"{'backend':<14}{'precision':<10}{'encoder ms':>11}{'of peak':>9}{'decoder ms':>11}{'of peak':>9}{'fps':>8}"
+        f"{'GFLOPS':>9}{'MB':>7}"
     )
+    measured = ", ".join(f"{name} {peak:.0f}" for name, peak in peaks.items())
     work = [
         f"{found[0].model}, {found[0].input_size} to {found[0].output_size}: "
-        f"{found[0].gflop_per_frame:.2f} GFLOP a frame; peak {found[0].peak_gflops:.0f} GFLOPS"
+        f"{found[0].gflop_per_frame:.2f} GFLOP a frame; peak in GFLOPS: {measured}"
         for _ in found[:1]
     ]
     absent = [f"not run: {name}: {reason}" for name, reason in skipped.items()]
@@ -154,8 +190,11 @@ def noise(size: Size) -> NDArray[np.uint8]:
 
 def _line(speed: Speed) -> str:
     # The peak is the processor's: of a GPU it says nothing.
-    share = "" if speed.backend.startswith("tensorrt") else f"{speed.gflops / speed.peak_gflops:.0%}"
+    on_gpu = speed.backend.startswith("tensorrt")
+    encoder, decoder = (
+        "" if on_gpu else f"{share:.0%}" for share in (speed.encoder_share, speed.decoder_share)
+    )
     return (
-        f"{speed.backend:<14}{speed.precision:<10}{speed.encoder_ms:>11.1f}{speed.decoder_ms:>11.1f}"
-        f"{speed.fps:>8.2f}{speed.gflops:>9.1f}{share:>9}{speed.peak_rss_mb:>7.0f}"
+        f"{speed.backend:<14}{speed.precision:<10}{speed.encoder_ms:>11.1f}{encoder:>9}{speed.decoder_ms:>11.1f}"
+        f"{decoder:>9}{speed.fps:>8.2f}{speed.gflops:>9.1f}{speed.peak_rss_mb:>7.0f}"
     )

@@ -1,7 +1,8 @@
-"""The most floating-point work this machine does in a second, measured: what a frame's work is held against.
+"""The most work this machine does in a second, measured: what a frame's work is held against.
 
-Three kernels, each the best its library has, on the same number of threads: a large product in numpy, and a
-large ``Gemm`` and a large 3 x 3 ``Conv`` in ONNX Runtime. Float32 throughout.
+For float32 the best of three kernels, each the best its library has, on the same number of threads: a large product in
+numpy, and a large ``Gemm`` and a large 3 x 3 ``Conv`` in ONNX Runtime; and of the native library's own loop. For
+bfloat16 and INT8 that library's loops: nothing but the multiply-adds of the kernel that runs them, on registers.
 """
 
 from __future__ import annotations
@@ -42,6 +43,15 @@ def measure(threads: int, seconds: float = SECONDS) -> Peak:
     work = 2 * 9 * CHANNELS**2 * height * width
     conv = onnx_gflops("conv", (1, CHANNELS, height, width), work, threads, seconds)
     return Peak(_numpy_on(threads, seconds), gemm, conv)
+
+
+def by_precision(threads: int, seconds: float = SECONDS) -> dict[str, float]:
+    """GFLOPS by precision, where the processor has products for it; ``fp32`` always."""
+    from edge_sr.backends.native.kernels import peak_gflops
+
+    own = {name: max(peak_gflops(name, threads).values(), default=0.0) for name in ("fp32", "bf16", "int8")}
+    found = {"fp32": max(measure(threads, seconds).best, own["fp32"])}
+    return {**found, **{name: peak for name, peak in own.items() if name != "fp32" and peak > 0}}
 
 
 def numpy_gflops(seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""The picture of ``edge-sr bench --plot``: bars of times, and below them the roofline of the fastest setting."""
+"""The picture of ``edge-sr bench --plot``: bars of times, below them a roofline of the fastest in each precision."""
 
 from __future__ import annotations
 
@@ -24,30 +24,37 @@ def write_plot(found: Sequence[Speed], setting: Setting, path: Path) -> None:
     rows = [
         Bar(f"{speed.backend} {speed.precision}", (speed.encoder_ms, speed.decoder_ms)) for speed in found
     ]
-    speed = _shown(found)
-    times = speed.encoder_ms, speed.decoder_ms
-    parts = frame_parts(setting.bundle, setting.input_size, setting.output_size, *times)
-    roof = Roof(speed.peak_gflops, measured_bandwidth(available_cores()))
-    below = f"roofline of {speed.backend} {speed.precision}"
+    bandwidth = measured_bandwidth(available_cores())
+    rooflines = [_roofline(speed, setting, bandwidth) for speed in _shown(found)]
     if path.suffix.lower() == ".svg":
-        charts = stacked(bars(title, rows, PARTS), drawing(below, parts, roof))
+        charts = stacked(bars(title, rows, PARTS), *(drawing(*roofline) for roofline in rooflines))
         write_whole(path, standalone(charts).encode())
     else:
-        write_whole(path, _drawn((title, rows), (below, parts, roof), path.suffix[1:].lower()))
+        write_whole(path, _drawn((title, rows), rooflines, path.suffix[1:].lower()))
 
 
-def _shown(found: Sequence[Speed]) -> Speed:
-    """The fastest in float32, which is what the peak is measured in, else the fastest."""
-    comparable = [speed for speed in found if speed.precision == "fp32"] or found
-    return max(comparable, key=lambda speed: speed.fps)
+Roofline = tuple[str, list[Part], Roof]
 
 
-def _drawn(times: tuple[str, list[Bar]], roofline: tuple[str, list[Part], Roof], form: str) -> bytes:
-    rows = times[1]
-    figure = require("matplotlib.figure", "edge-sr bench --plot").Figure((8, 5 + 0.4 * len(rows)))
-    upper, lower = figure.subplots(2, height_ratios=(1 + 0.4 * len(rows), 4))
+def _shown(found: Sequence[Speed]) -> list[Speed]:
+    """The fastest of each precision: each has a peak of its own."""
+    precisions = dict.fromkeys(speed.precision for speed in found)
+    return [max((s for s in found if s.precision == name), key=lambda s: s.fps) for name in precisions]
+
+
+def _roofline(speed: Speed, setting: Setting, bandwidth: float) -> Roofline:
+    times = speed.encoder_ms, speed.decoder_ms
+    parts = frame_parts(setting.bundle, setting.input_size, setting.output_size, *times)
+    return f"roofline of {speed.backend} {speed.precision}", parts, Roof(speed.peak_gflops, bandwidth)
+
+
+def _drawn(times: tuple[str, list[Bar]], rooflines: list[Roofline], form: str) -> bytes:
+    rows, count = times[1], len(rooflines)
+    figure = require("matplotlib.figure", "edge-sr bench --plot").Figure((8, 1 + 4 * count + 0.4 * len(rows)))
+    upper, *lower = figure.subplots(1 + count, height_ratios=(1 + 0.4 * len(rows), *[4] * count))
     _draw_bars(upper, *times)
-    _draw_roofline(lower, *roofline)
+    for axes, roofline in zip(lower, rooflines, strict=True):
+        _draw_roofline(axes, *roofline)
     figure.tight_layout()
     buffer = io.BytesIO()
     figure.savefig(buffer, format=form)

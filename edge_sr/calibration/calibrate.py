@@ -20,6 +20,7 @@ from edge_sr.calibration.graph.layers import GraphMap
 from edge_sr.calibration.graph.network import Network
 from edge_sr.calibration.graph.pair import Pair
 from edge_sr.calibration.graph.write import write_bundle
+from edge_sr.calibration.losses import measure_losses, with_losses
 from edge_sr.calibration.ranges.clipping import clip_ranges
 from edge_sr.calibration.ranges.equalise import channel_limits, equalised, find_factors
 from edge_sr.calibration.ranges.levels import QDQ_SCHEMES, Range, weight_scales
@@ -77,12 +78,20 @@ def calibrate(request: Request, say: Say) -> Calibrated:
         say(f"going on with {len(cache)} results" if len(cache) else "nothing to go on from: beginning anew")
     try:
         table = _Calibration(request, subject, frames, cache, say).table()
-        bundle = write_bundle(request.bundle, table, request.out, overwrite=request.overwrite)
+        source = _with_losses(request, subject, frames, say)
+        bundle = write_bundle(source, table, request.out, overwrite=request.overwrite)
     except EdgeSRError:
         cache.remove()  # the same search would fail again; only one that was interrupted is worth going on with
         raise
     cache.remove()
     return Calibrated(bundle, table, frames)
+
+
+def _with_losses(request: Request, subject: Subject, frames: Frames, say: Say) -> Bundle:
+    """The bundle, stating what its other precisions lose on the frames that INT8's loss is measured on."""
+    trial = Trial(subject, subject.models, frames.held_out, request.recipe.exact_scales)
+    losses = measure_losses(request.bundle, trial, say)
+    return dataclasses.replace(request.bundle, description=with_losses(request.bundle.description, losses))
 
 
 def _key(request: Request, frames: Frames) -> str:

@@ -22,6 +22,7 @@ class ModelChoice:
     backend: str
     precision: str
     threads: int | None = None
+    retune: bool = False
 
 
 class LiveUpscaler:
@@ -35,7 +36,11 @@ class LiveUpscaler:
 
     def _open(self, choice: ModelChoice) -> None:
         self.network = Upscaler(
-            choice.model, backend=choice.backend, precision=choice.precision, threads=choice.threads
+            choice.model,
+            backend=choice.backend,
+            precision=choice.precision,
+            threads=choice.threads,
+            retune=choice.retune,
         )
         self.choice = choice
         self._encoded: Encoded | None = None

@@ -42,6 +42,7 @@ class Request:
     backend: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    retune: bool = False
     protocols: frozenset[str] = frozenset()
 
     @property

@@ -60,7 +60,9 @@ class Session:
     def run(self) -> LiveReport:
         """Runs to the end of the source, of the duration, or to the stop."""
         request = self._request
-        choice = ModelChoice(request.model, request.backend, request.precision, request.threads)
+        choice = ModelChoice(
+            request.model, request.backend, request.precision, request.threads, request.retune
+        )
         with contextlib.closing(LiveUpscaler(choice, request.still_threshold)) as engine:
             reader = self._open_reader()
             try:

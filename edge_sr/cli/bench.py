@@ -16,6 +16,7 @@ from edge_sr.cli.options import (
     BundleArgument,
     Json,
     Precision,
+    Retune,
     Scale,
     Threads,
 )
@@ -40,6 +41,7 @@ def bench(
     precision: Precision = "auto",
     backend: Backend = "auto",
     threads: Threads = None,
+    retune: Retune = False,
     every: Annotated[
         bool,
         typer.Option("--all", help="Every backend and precision that runs here.", rich_help_panel=NETWORK),
@@ -59,25 +61,31 @@ def bench(
         )
     _check_plot(plot)
     from edge_sr.benchmark import bench as work
-    from edge_sr.benchmark.peak import measure
+    from edge_sr.benchmark.peak import by_precision
     from edge_sr.benchmark.plot import write_plot
     from edge_sr.machine.description import available_cores
 
-    setting = _setting(bundle, input_size, scale or "2", backend, precision, threads)
+    setting = _setting(bundle, input_size, scale or "2", backend, precision, threads, retune)
     typer.echo("measuring the machine's peak", err=True)
-    peak = measure(threads or available_cores()).best
+    peaks = by_precision(threads or available_cores())
     if every:
-        found, skipped = work.run_all(setting, peak, lambda text: typer.echo(text, err=True))
+        found, skipped = work.run_all(setting, peaks, lambda text: typer.echo(text, err=True))
     else:
-        found, skipped = [work.run(setting, peak)], {}
+        found, skipped = [work.run(setting, peaks)], {}
     if plot is not None and found:
         write_plot(found, setting, plot)
         typer.echo(f"plot: {plot}", err=True)
-    typer.echo(_json(found, skipped, every) if as_json else work.table(found, skipped))
+    typer.echo(_json(found, skipped, every) if as_json else work.table(found, skipped, peaks))
 
 
 def _setting(
-    bundle: str, input_size: str, scale: str, backend: str, precision: str, threads: int | None
+    bundle: str,
+    input_size: str,
+    scale: str,
+    backend: str,
+    precision: str,
+    threads: int | None,
+    retune: bool,
 ) -> Setting:
     from edge_sr.benchmark.bench import Setting
     from edge_sr.bundle import open_bundle
@@ -85,7 +93,7 @@ def _setting(
 
     before = parse_size(input_size, "--input-size")
     after = output_size(*before, scale=parse_scale(scale))
-    return Setting(open_bundle(bundle), before, after, backend, precision, threads)
+    return Setting(open_bundle(bundle), before, after, backend, precision, threads, retune)
 
 
 def _json(found: list[Speed], skipped: dict[str, str], every: bool) -> str:

@@ -20,6 +20,7 @@ from edge_sr.cli.options import (
     Overwrite,
     Precision,
     Protocols,
+    Retune,
     Scale,
     Size,
     Threads,
@@ -63,6 +64,7 @@ def camera(
     backend: Backend = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
+    retune: Retune = False,
     fps: Annotated[
         str | None,
         typer.Option(
@@ -132,6 +134,7 @@ def camera(
         backend=backend,
         precision=precision,
         threads=threads,
+        retune=retune,
         protocols=parse_protocols(allow_protocols),
     )
     talker = Talker()

@@ -142,6 +142,14 @@ Threads = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+Retune = Annotated[
+    bool,
+    typer.Option(
+        "--retune",
+        help="Measure again what auto chooses by: backends and precisions on this machine.",
+        rich_help_panel=NETWORK,
+    ),
+]
 Codec = Annotated[
     str | None,
     typer.Option(

@@ -24,6 +24,7 @@ from edge_sr.cli.options import (
     Overwrite,
     Precision,
     Protocols,
+    Retune,
     Scale,
     Size,
     Threads,
@@ -138,6 +139,7 @@ def upscale(
     precision: Precision = "auto",
     threads: Threads = None,
     tta: Tta = False,
+    retune: Retune = False,
     start: Start = None,
     duration: Duration = None,
     codec: Codec = None,
@@ -233,7 +235,7 @@ def _request(given: dict[str, Any]) -> Request:
         "preset",
         "threads",
     )
-    flags = ("hwaccel", "resume", "overwrite", "strict", "recursive", "tta", "tonemap")
+    flags = ("hwaccel", "resume", "overwrite", "strict", "recursive", "tta", "tonemap", "retune")
     return Request(
         **{name: given[name] for name in as_given + flags},
         scale=None if given["scale"] is None else parse_scale(given["scale"]),

@@ -48,6 +48,7 @@ class Request:
     preset: str | None = None
     threads: int | None = None
     tta: bool = False
+    retune: bool = False
     hwaccel: str = "auto"
     resume: bool = False
     overwrite: bool = False
@@ -213,6 +214,7 @@ def open_network(request: Request, watcher: Watcher) -> Upscaler:
         precision=request.precision,
         threads=request.threads,
         tta=request.tta,
+        retune=request.retune,
     )
     if "auto" in (request.backend, request.precision):
         watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")

@@ -86,7 +86,7 @@ def test_the_same_twice_is_bit_equal(up: Upscaler) -> None:
 
 def test_auto_measures_int8_too(calibrated: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert {"onnxruntime fp32", "onnxruntime int8"} <= choice.known_times(calibrated, 1).keys()
+    assert {"onnxruntime fp32", "onnxruntime int8"} <= choice.measured(calibrated, 1).milliseconds.keys()
     found = choice.choose(calibrated, "onnxruntime", "auto", 1)
     assert found.scheme == ("int8-cpu" if found.precision == "int8" else None)
     assert "onnxruntime" in found.why

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <sstream>
 #include <string>
 
@@ -46,10 +47,12 @@ Maps encode(const Encoder &encoder, const RandomPicture &picture, const EncoderS
 bool same(const Maps &a, const Maps &b) { return !std::memcmp(a.data(), b.data(), a.size() * sizeof(float)); }
 
 bool same_however_shared(const Encoder &encoder, const EncoderShape &shape, int maps, const RandomPicture &picture, const Maps &whole) {
-    for (const int threads : {1, 2, 5})
-        for (const int depth : {1, 2, 3, 30})
-            if (!same(whole, encode(encoder, picture, shape, maps, threads, depth))) return false;
-    return true;
+    constexpr struct {
+        int threads, depth;
+    } ways[] = {{1, 30}, {2, 1}, {2, 2}, {5, 3}};
+    return std::all_of(std::begin(ways), std::end(ways), [&](const auto &way) {
+        return same(whole, encode(encoder, picture, shape, maps, way.threads, way.depth));
+    });
 }
 
 // A part from column x and row y on has the maps of the whole beyond the reach of its own borders: the largest difference.

@@ -11,8 +11,8 @@ EncoderShape read_shape(Bytes &bytes) {
     shape.blocks = bytes.next(3);
     for (int contents = 1 + bytes.next(3); contents > 0; --contents) shape.contents.push_back(1 + bytes.next(70));
     shape.int8 = bytes.next(2) != 0;
-    shape.height = 1 + bytes.next(24);
-    shape.width = 1 + bytes.next(140);
+    shape.height = 1 + bytes.next(10);
+    shape.width = 1 + bytes.next(80);
     shape.float_pictures = bytes.next(2) != 0;
     return shape;
 }

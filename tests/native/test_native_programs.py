@@ -68,10 +68,10 @@ def test_neon_agrees_emulated(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["fuzz_decode", "fuzz_encode"])
-def test_fuzzer_finds_nothing(tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize(("target", "runs"), [("fuzz_decode", 3000), ("fuzz_encode", 600)])
+def test_fuzzer_finds_nothing(tmp_path: Path, target: str, runs: int) -> None:
     need("cmake", "clang++")
     if platform.machine() not in ("x86_64", "aarch64"):
         pytest.skip("libFuzzer is not everywhere")
     program = build(tmp_path, target, "-DESR_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++")
-    run(str(program), "-runs=3000", "-seed=1", "-max_len=200", f"-artifact_prefix={tmp_path}/")
+    run(str(program), f"-runs={runs}", "-seed=1", "-max_len=200", f"-artifact_prefix={tmp_path}/")

@@ -54,10 +54,12 @@ class Pair:
         decode = self._exact
         if "decoder" in models:
             decode = open_graph(models["decoder"], self._threads, simulate=simulate)
+        half = any(port.name == "maps" and port.type == "tensor(float16)" for port in decode.get_inputs())
+        dtype = np.float16 if half else np.float32
 
         def draw(low: Picture, shape: Shape) -> Picture:
             maps = encode.run(None, {"image": low[None]})[0]
-            return self._decode(decode, maps.astype(np.float32, copy=False), low, shape)
+            return self._decode(decode, maps.astype(dtype, copy=False), low, shape)
 
         return draw
 
@@ -73,12 +75,12 @@ class Pair:
             if decoder is not None:
                 yield decoder.run(self._whole_feeds(maps, low, shape))[1]
 
-    def _whole_feeds(self, maps: NDArray[np.float32], low: Picture, shape: Shape) -> dict[str, NDArray[Any]]:
+    def _whole_feeds(self, maps: NDArray[Any], low: Picture, shape: Shape) -> dict[str, NDArray[Any]]:
         """The decoder's inputs for a whole picture of ``shape`` in one piece."""
         grid = sampling_grid(low.shape[1::-1], (shape[1], shape[0]), halo=self._halo)
         return TileSampler(maps, low[None], sampled=self.sampled).feeds(self._inputs, grid)
 
-    def _decode(self, session: Any, maps: NDArray[np.float32], low: Picture, shape: Shape) -> Picture:
+    def _decode(self, session: Any, maps: NDArray[Any], low: Picture, shape: Shape) -> Picture:
         if not self.sampled:
             whole: Picture = session.run(None, self._whole_feeds(maps, low, shape))[0][0]
             return whole
