@@ -20,7 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from edge_sr.cli.options import closing
 from edge_sr.cli.streams import enduring_streams
-from edge_sr.errors import EdgeSRError, as_ours
+from edge_sr.errors import EdgeSRError, UnknownNameError, as_ours
 from edge_sr.machine.process_title import hide_secrets
 from edge_sr.masking import MaskedStream, remember
 from edge_sr.version import __version__
@@ -63,6 +63,8 @@ class LazyGroup(TyperGroup):
         return entry and TyperCommand(cmd_name, help=entry.help, rich_help_panel=entry.panel)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise UnknownNameError.among("command", args[0], list(COMMANDS), "; see: edge-sr --help")
         name, command, rest = super().resolve_command(ctx, args)
         return name, command if name is None else load_command(name), rest
 
@@ -117,13 +119,26 @@ def main() -> None:
 
 def _run(debug: bool) -> None:
     try:
-        app(prog_name="edge-sr")
+        code = app(prog_name="edge-sr", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except Exception as error:
+        if hasattr(error, "format_message"):
+            _end_usage(error, debug)
         explained = as_ours(error)
         if explained is None:
             found = f"{type(error).__name__}: {error}"
             _end(f"unexpected {found}; run it again with --debug for the traceback", 1, debug)
         _end(str(explained), explained.exit_code, debug)
+
+
+def _end_usage(error: Any, debug: bool) -> NoReturn:
+    """A wrong command line in one line, like every other error; a missing one has printed the help already."""
+    message = error.format_message().replace("Value error, ", "").strip()
+    if type(error).__name__ == "NoArgsIsHelpError" or not message:
+        sys.exit(error.exit_code)
+    context = getattr(error, "ctx", None)
+    asked = context.command_path if context is not None else "edge-sr"
+    _end(f"{message.rstrip('.')}; see: {asked} --help", error.exit_code, debug)
 
 
 @contextlib.contextmanager

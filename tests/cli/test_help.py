@@ -115,6 +115,16 @@ def test_an_example_is_understood(line: str) -> None:
 def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(words: list[str], said: str) -> None:
     command = [sys.executable, "-m", "edge_sr", "upscale", "film.mp4", "--scale", "2", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("edge-sr: ")
+    assert done.stderr.count("\n") == 1
     assert words[0] in done.stderr
+    assert done.stderr.endswith("see: edge-sr upscale --help\n")
     assert said in done.stderr
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
+    command = [sys.executable, "-m", "edge_sr", "upscal"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unknown command 'upscal'; did you mean upscale?" in done.stderr

@@ -226,7 +226,7 @@ def test_a_folder_without_a_picture_ends_with_4(spec: Path, tmp_path: Path, cont
         (("--minutes", "1", "--steps", "2"), "both"),
         (("--steps", "0"), "at least one step"),
         (("--minutes", "nan"), "minutes"),
-        (("--device", "tpu"), "cpu or cuda"),
+        (("--device", "tpu"), "'cpu', 'cuda'"),
     ],
 )
 def test_contradictions_end_with_2(
