@@ -18,13 +18,13 @@ from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, known_container
 from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
-from edge_sr.video.encode.muxing import MuxPlan
 from edge_sr.video.encode.segment_encoder import Recipe
 from edge_sr.video.encode.segments import frames_per_segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
 from edge_sr.video.film.tracks import plan_tracks
 from edge_sr.video.hdr import TRANSFERS, UNDESCRIBED, encoder_words
+from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import open_input
 from edge_sr.video.pixels import PixelLayout, even_neighbours
 

@@ -16,10 +16,10 @@ from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.request import Controls, Report, Request, Watcher, open_network, report
 from edge_sr.upscaler import Upscaler
-from edge_sr.video.encode.muxing import Muxed, mux
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.film.film import Film
+from edge_sr.video.mux.mux import Muxed, mux
 from edge_sr.video.opening import writing
 from edge_sr.video.pixels import FromRgb
 

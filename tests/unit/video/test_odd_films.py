@@ -213,7 +213,7 @@ def test_a_track_that_cannot_be_written_after_all_does_not_cost_the_film(
     odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the muxer took in an empty file, it refuses in this one: the subtitles, then the sound as well."""
-    from edge_sr.video.encode import muxing
+    from edge_sr.video.mux import mux as muxing
 
     copied = muxing.copy_stream
 

@@ -11,10 +11,10 @@ import pytest
 from support.films import Making, make_film, packets
 
 from edge_sr.video.encode.containers import CONTAINERS
-from edge_sr.video.encode.copying import moved_chapters, other_packets, window_of
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tracks import TrackPlan, Way, copy_stream, lost_metadata, plan_tracks
+from edge_sr.video.mux.copying import moved_chapters, other_packets, window_of
 
 RICH = Making(
     frames=50,

@@ -14,20 +14,9 @@ from edge_sr.atomic_file import to_disk
 from edge_sr.errors import OUT_OF_DISK, EdgeSRError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.containers import Container, muxer_options
-from edge_sr.video.encode.copying import (
-    PacketConverter,
-    Window,
-    moved_chapters,
-    other_packets,
-    rising,
-    window_of,
-)
 from edge_sr.video.encode.encoding import tag_colours
-from edge_sr.video.encode.output import open_output
 from edge_sr.video.encode.segments import Segment
-from edge_sr.video.encode.sound import SoundConverter, add_sound
 from edge_sr.video.encode.splicing import spliced_packets
-from edge_sr.video.encode.words import WordsConverter
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tracks import (
@@ -43,6 +32,17 @@ from edge_sr.video.film.tracks import (
     track_name,
     without,
 )
+from edge_sr.video.mux.copying import (
+    PacketConverter,
+    Window,
+    moved_chapters,
+    other_packets,
+    rising,
+    window_of,
+)
+from edge_sr.video.mux.output import open_output
+from edge_sr.video.mux.sound import SoundConverter, add_sound
+from edge_sr.video.mux.words import WordsConverter
 from edge_sr.video.opening import ffmpeg_name, open_input, writing
 
 if TYPE_CHECKING:
