@@ -12,8 +12,9 @@ from typing import Any
 
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.errors import EdgeSRError
+from edge_sr.video.live.arrival import Arrival, Sound
 from edge_sr.video.live.sinks import SoundPlan
-from edge_sr.video.live.sources import Arrival, LiveSource, Sound, SourcePlan
+from edge_sr.video.live.sources import LiveSource, SourcePlan
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 # Packets of sound that may wait for the sink: some ten seconds.

@@ -23,7 +23,7 @@ from edge_sr.camera.request import Fit, LiveReport, Request, fit
 from edge_sr.camera.writer import Finished, SinkPlan, Writer
 from edge_sr.errors import InputError, InterruptedRun, MediaError, UnreachableError
 from edge_sr.sizes import Size
-from edge_sr.video.live.sources import Arrival
+from edge_sr.video.live.arrival import Arrival
 
 FIRST_FRAME_SECONDS = 15.0
 # How soon a stop, a request of the page or the end of the duration is noticed.

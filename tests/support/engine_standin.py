@@ -26,7 +26,7 @@ from edge_sr.bundle import Bundle
 from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store.identity import EngineKey, EngineManifest, Shape
-from edge_sr.engines.store.shapes import Pair, pair_of
+from edge_sr.engines.store.shapes import PairShapes, pair_of
 from edge_sr.engines.store.store import SCHEMA, EngineFile, EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.errors import EngineError, MissingError
@@ -42,7 +42,7 @@ SCRATCH_PER_VALUE = 64
 
 
 class StandInExecution:
-    def __init__(self, driver: FakeDriver, session: Any, form: Pair | int, key: EngineKey) -> None:
+    def __init__(self, driver: FakeDriver, session: Any, form: PairShapes | int, key: EngineKey) -> None:
         self.driver, self.session, self.form, self.key = driver, session, form, key
         self.shapes: dict[str, Shape] = {}
         self.bound: dict[str, int] = {}

@@ -16,13 +16,13 @@ from cuda.bindings import driver as cuda
 from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
 from edge_sr.backends.tensorrt.runner import PairForm, TensorRTRunner
 from edge_sr.engines.store.identity import BuildSettings, EngineKey, Shape, ShapeRange
-from edge_sr.engines.store.shapes import Pair
+from edge_sr.engines.store.shapes import PairShapes
 from edge_sr.errors import DeviceError
 from edge_sr.kinds import Role
 
 SOURCE = Path(__file__).parents[1] / "gpu" / "standin.cu"
 POSITIONS = ("rows", "cols", "offset_y", "offset_x", "ratio")
-FORM = PairForm(Pair(3, POSITIONS), "float32", "fp32", np.dtype(np.uint8))
+FORM = PairForm(PairShapes(3, POSITIONS), "float32", "fp32", np.dtype(np.uint8))
 TILE = (256, 64)
 BLOCK = 128
 

@@ -24,7 +24,7 @@ from edge_sr.engines.interface.protocols import (
 )
 from edge_sr.engines.store.identity import EngineKey, Shape, ShapeRange
 from edge_sr.engines.store.sealed import read_sealed, write_sealed
-from edge_sr.engines.store.shapes import CONTRACT, Pair
+from edge_sr.engines.store.shapes import CONTRACT, PairShapes
 from edge_sr.errors import DeviceError, EdgeSRError, EngineError, MemoryLimitError, ResourceError
 
 
@@ -70,7 +70,7 @@ def profile_index(key: EngineKey, shapes: Mapping[str, Shape]) -> int | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tile:
+class OutputTile:
     """An output tile in pixels: at most so large, or with ``exact`` just so."""
 
     width: int
@@ -82,7 +82,7 @@ class Tile:
         return self.width * self.height
 
 
-def tile_for(key: EngineKey, shapes: Mapping[str, Shape], pair: Pair) -> Tile:
+def tile_for(key: EngineKey, shapes: Mapping[str, Shape], pair: PairShapes) -> OutputTile:
     """The largest output tile of a decoder's profile for these shapes."""
     index = profile_index(key, shapes)
     if index is None:
@@ -91,7 +91,9 @@ def tile_for(key: EngineKey, shapes: Mapping[str, Shape], pair: Pair) -> Tile:
     (least_width, width), (least_height, height) = (
         _lengths(profile, pair.positions, axis) for axis in ("Wt", "Ht")
     )
-    return Tile(width - eaten, height - eaten, (least_width, least_height) == (width, height) and width > 1)
+    return OutputTile(
+        width - eaten, height - eaten, (least_width, least_height) == (width, height) and width > 1
+    )
 
 
 def _lengths(profile: Mapping[str, ShapeRange], positions: Sequence[str], axis: str) -> tuple[int, int]:

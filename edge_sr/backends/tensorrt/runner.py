@@ -17,12 +17,12 @@ from edge_sr.backends.base import OpenRunner, Result, RunnerConfig
 from edge_sr.backends.cuda.driver.protocol import Driver
 from edge_sr.backends.gpu.device import Device
 from edge_sr.backends.gpu.ring import SlotForm, warn_short
-from edge_sr.backends.tensorrt.engine import Engine, Tile, tile_for
+from edge_sr.backends.tensorrt.engine import Engine, OutputTile, tile_for
 from edge_sr.backends.tensorrt.memory import DeviceMaps, MapsPool, Scratch, size_of
 from edge_sr.backends.tensorrt.session import Compute, EngineSession
 from edge_sr.backends.tensorrt.tiles import cut
 from edge_sr.engines.store.identity import Shape
-from edge_sr.engines.store.shapes import Pair, pair_of
+from edge_sr.engines.store.shapes import PairShapes, pair_of
 from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Precision, Role
@@ -41,7 +41,7 @@ FindEngine = Callable[[Role, dict[str, Shape]], Engine]
 class PairForm:
     """What the runner knows of a pair of graphs: ``maps_dtype`` lies between them, ``dtype`` at their ends."""
 
-    pair: Pair
+    pair: PairShapes
     maps_dtype: str
     precision: Precision
     dtype: np.dtype[Any]
@@ -176,20 +176,20 @@ class TensorRTRunner(OpenRunner):
                 self._remember(tile, asked)
                 return session
 
-    def _opened(self, decoder: Engine, image: Shape, grid: SamplingGrid, tile: Tile) -> EngineSession:
+    def _opened(self, decoder: Engine, image: Shape, grid: SamplingGrid, tile: OutputTile) -> EngineSession:
         height, width = grid.height - 2 * self._pair.halo, grid.width - 2 * self._pair.halo
         tiles = cut(height, width, tile.height, tile.width, exact=tile.exact)
         frame, shape = (height, width, 3), (tiles.height, tiles.width)
         form = SlotForm(image[1:], frame, self._dtype, shape, tuple(tiles.boxes()))
         return EngineSession(self._compute, self._pair, decoder.execution, image, grid, tiles, form)
 
-    def _tile(self, decoder: Engine, maps: Shape) -> Tile:
+    def _tile(self, decoder: Engine, maps: Shape) -> OutputTile:
         tile = tile_for(decoder.key, {"maps": maps}, self._pair)
         while self._most_pixels is not None and tile.pixels > self._most_pixels:
             tile = _halved(tile)
         return tile
 
-    def _remember(self, tile: Tile, asked: Tile) -> None:
+    def _remember(self, tile: OutputTile, asked: OutputTile) -> None:
         if tile != asked:
             self._most_pixels = tile.pixels
             warn_short(f"tiles of {tile.width} x {tile.height} from here on")
@@ -204,12 +204,12 @@ class TensorRTRunner(OpenRunner):
             self._compute.scratch.free()
 
 
-def _halved(tile: Tile) -> Tile:
+def _halved(tile: OutputTile) -> OutputTile:
     width, height = tile.width, tile.height
     if tile.exact or max(width, height) <= SMALLEST_TILE:
         raise MemoryLimitError(
             f"the GPU has no room for one tile of {width} x {height} pixels: close programs or ask for less"
         )
     if height > 1 and 2 * height >= width:
-        return Tile(width, height // 2)
-    return Tile(width // 2, height)
+        return OutputTile(width, height // 2)
+    return OutputTile(width // 2, height)

@@ -12,7 +12,7 @@ from edge_sr.backends.tensorrt.engine import Execution
 from edge_sr.backends.tensorrt.memory import DeviceMaps, Scratch
 from edge_sr.backends.tensorrt.tiles import Cut, lay_out
 from edge_sr.engines.store.identity import Shape
-from edge_sr.engines.store.shapes import Pair
+from edge_sr.engines.store.shapes import PairShapes
 from edge_sr.errors import DeviceError, ResourceError
 from edge_sr.grid import SamplingGrid
 
@@ -85,7 +85,7 @@ class EngineSession:
     def __init__(
         self,
         compute: Compute,
-        pair: Pair,
+        pair: PairShapes,
         decoder: Execution,
         image: Shape,
         grid: SamplingGrid,
@@ -180,7 +180,7 @@ class EngineSession:
             self._device.pool.give_back_device(positions)
 
 
-def _decoder_shapes(pair: Pair, image: Shape, cut: Cut) -> dict[str, Shape]:
+def _decoder_shapes(pair: PairShapes, image: Shape, cut: Cut) -> dict[str, Shape]:
     names = ("maps", *pair.positions, *(("image",) if pair.base else ()))
     frame, tile = (image[2], image[1]), (cut.width, cut.height)
     return {name: pair.shape(name, frame, tile) for name in names}

@@ -16,7 +16,7 @@ from edge_sr.camera.engine import LiveUpscaler, ModelChoice
 from edge_sr.camera.pacing.latency import Latencies
 from edge_sr.camera.page.messages import before_region, jpeg, packed, png
 from edge_sr.camera.page.viewer import Viewer
-from edge_sr.camera.page.views import FEWEST_PIXELS, MOST_PIXELS, Plan
+from edge_sr.camera.page.views import FEWEST_PIXELS, MOST_PIXELS, ViewPlan
 from edge_sr.camera.pictures import Picture
 from edge_sr.camera.request import LiveReport
 from edge_sr.errors import EdgeSRError
@@ -143,7 +143,7 @@ class Audience:
     def _show(self, engine: LiveUpscaler, viewers: Iterable[Viewer], scene: Scene) -> None:
         # Where encoding takes long, decoding may take as long: the more viewers share one encoding, the better.
         until = time.monotonic() + max(SHARE * self._period, self._encode_seconds)
-        painted: dict[Plan, Future[tuple[bytes, bytes]]] = {}
+        painted: dict[ViewPlan, Future[tuple[bytes, bytes]]] = {}
         most = self._most_pixels()
         for viewer in viewers:
             view = viewer.view
@@ -170,7 +170,7 @@ class Audience:
         stepped = STEP ** math.floor(math.log(max(pixels, 1.0), STEP))
         return round(min(MOST_PIXELS, max(FEWEST_PIXELS, stepped)))
 
-    def _paint(self, engine: LiveUpscaler, scene: Scene, plan: Plan) -> Future[tuple[bytes, bytes]]:
+    def _paint(self, engine: LiveUpscaler, scene: Scene, plan: ViewPlan) -> Future[tuple[bytes, bytes]]:
         began = time.perf_counter()
         sharp = engine.network.decode(scene.encoded, size=plan.size, region=plan.region)
         each = (time.perf_counter() - began) / (sharp.shape[0] * sharp.shape[1])
@@ -179,7 +179,9 @@ class Audience:
         soft = scene.encoded.frame[y : y + height, x : x + width]
         return self._painters.submit(lambda: (jpeg(sharp, SHARP_QUALITY), jpeg(soft, SOFT_QUALITY)))
 
-    def _send(self, viewer: Viewer, scene: Scene, plan: Plan, painted: Future[tuple[bytes, bytes]]) -> None:
+    def _send(
+        self, viewer: Viewer, scene: Scene, plan: ViewPlan, painted: Future[tuple[bytes, bytes]]
+    ) -> None:
         viewer.sent += 1
         viewer.served = time.monotonic()
         number = viewer.sent

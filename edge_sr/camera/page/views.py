@@ -30,17 +30,17 @@ class View:
     height: float
     screen: Size
 
-    def plan(self, source: Size, most_pixels: int = MOST_PIXELS) -> Plan:
+    def plan(self, source: Size, most_pixels: int = MOST_PIXELS) -> ViewPlan:
         """The decode for a source of that size, within ``most_pixels``."""
         region = _whole_pixels(self, source)
         scale = max(self.screen[0] / self.width, self.screen[1] / self.height)
         room = math.sqrt(most_pixels / (region[2] * region[3]))
         scale = max(1.0, min(scale, room, LARGEST_SCALE, LARGEST_SIDE / max(source)))
-        return Plan(region, (round(source[0] * scale), round(source[1] * scale)))
+        return ViewPlan(region, (round(source[0] * scale), round(source[1] * scale)))
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class ViewPlan:
     """The ``region`` in LR pixels, and the size of the whole virtual output."""
 
     region: Region

@@ -60,7 +60,7 @@ def up_to(largest: Size, tile: Size, static_tile: bool = False) -> SizeRange:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairShapes:
     """What an encoder and a decoder agree on: ``channels`` of the maps, ``padding`` pixels more on each side of them,
     ``halo`` output pixels that the decoder eats there, and its ``positions`` beside maps and ``image``."""
 
@@ -76,13 +76,13 @@ class Pair:
         return tuple(lengths.get(axis, axis) for axis in _axes(name))
 
 
-def pair_of(description: Description) -> Pair:
+def pair_of(description: Description) -> PairShapes:
     """What the graphs of an ``implicit`` bundle state."""
     decoder = next(graph for graph in description.graphs if graph.role == "decoder")
     maps = next(port for port in decoder.inputs if port.name == "maps")
     names = [port.name for port in decoder.inputs]
     positions = tuple(name for name in names if name not in ("maps", "image"))
-    return Pair(maps.shape[1], positions, _padding(description), description.halo, "image" in names)
+    return PairShapes(maps.shape[1], positions, _padding(description), description.halo, "image" in names)
 
 
 def profiles(

@@ -12,7 +12,7 @@ from edge_sr.errors import InputError, MissingError, UnreachableError
 from edge_sr.masking import masked
 from edge_sr.optional import require
 from edge_sr.video.live.address import Address
-from edge_sr.video.live.sources import OPEN_SECONDS, READ_SECONDS, Arrival
+from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival
 
 SINK = "videoconvert ! video/x-raw,format=RGB ! appsink name=edge_sr max-buffers=1 drop=true sync=false"
 WAIT_SECONDS = 0.2

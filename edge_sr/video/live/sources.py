@@ -22,35 +22,17 @@ from edge_sr.errors import (
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address
+from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Sound
 from edge_sr.video.opening import SHORT_OF, frame_rate, picture_stream
 from edge_sr.video.protocols import opening_options
 
 if TYPE_CHECKING:
     import av
 
-OPEN_SECONDS = 10.0
-READ_SECONDS = 5.0
 # A playlist is asked for a new piece only every few seconds.
 PLAYLIST_READ_SECONDS = 20.0
 # Decoded frames that may still be on their way for a packet whose arrival is remembered.
 REMEMBERED = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Arrival:
-    """A decoded frame, when it came in (``time.monotonic``), and its time by its own clock, in seconds."""
-
-    frame: av.VideoFrame
-    captured: float
-    seconds: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Sound:
-    """A packet of the source's sound, and its time by the source's clock in seconds."""
-
-    packet: Any
-    seconds: float
 
 
 class LiveSource(Protocol):

@@ -13,7 +13,7 @@ from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.tensorrt.network import TensorRTNetwork
 from edge_sr.backends.tensorrt.verification.verified import (
     CORNER_SIDE,
-    Trial,
+    VerificationRun,
     Verified,
     built_in_picture,
     flattened,
@@ -50,7 +50,7 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
         self._verify(f"{window[2]}x{window[1]}", lambda: self._try_engine(window))
         self._seen.add(image)
 
-    def _try_engine(self, window: Shape) -> Trial:
+    def _try_engine(self, window: Shape) -> VerificationRun:
         """A whole window on the device, and on the CPU its first and its last corner."""
         config = self._engines.config
         picture, scale = built_in_picture(window, config.sample_type), config.bundle.description.scale

@@ -17,7 +17,7 @@ from edge_sr.backends.tensorrt.runner import TensorRTRunner
 from edge_sr.backends.tensorrt.verification.verified import (
     CORNER_SIDE,
     Engines,
-    Trial,
+    VerificationRun,
     Verified,
     built_in_picture,
     flattened,
@@ -67,7 +67,7 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
         self._verify(shapes, lambda: self._try_engines(image, grid))
         self._seen.add((image, grid))
 
-    def _try_engines(self, image: Shape, grid: SamplingGrid) -> Trial:
+    def _try_engines(self, image: Shape, grid: SamplingGrid) -> VerificationRun:
         """The whole grid on the device as a film's frame goes there, and its first and last corner on the CPU."""
         config = self._engines.config
         picture, halo = built_in_picture(image, config.sample_type), config.bundle.description.halo

@@ -53,7 +53,7 @@ class Engines(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
+class VerificationRun:
     """Engines' result for the built-in picture, the CPU's, and what the engines took once they were warm."""
 
     result: NDArray[Any]
@@ -61,13 +61,13 @@ class Trial:
     milliseconds: float
 
 
-def trial(on_device: Callable[[], NDArray[Any]], on_cpu: Callable[[], NDArray[Any]]) -> Trial:
+def trial(on_device: Callable[[], NDArray[Any]], on_cpu: Callable[[], NDArray[Any]]) -> VerificationRun:
     """The second run on the device counts: a graph is captured in it where there are graphs."""
     on_device()
     began = time.perf_counter()
     result = on_device()
     milliseconds = 1000 * (time.perf_counter() - began)
-    return Trial(result, on_cpu(), milliseconds)
+    return VerificationRun(result, on_cpu(), milliseconds)
 
 
 class Verified(Generic[Inner], abc.ABC):
@@ -93,7 +93,7 @@ class Verified(Generic[Inner], abc.ABC):
             require_passed(file)
         return given
 
-    def _verify(self, shapes: str, attempt: Callable[[], Trial]) -> None:
+    def _verify(self, shapes: str, attempt: Callable[[], VerificationRun]) -> None:
         """Try the engines in use in ``shapes``, unless this device and driver have."""
         engines = self._engines
         if not all(_known(file, engines.gpu, shapes) for file in engines.used.values()):
@@ -121,7 +121,7 @@ def _known(file: EngineFile, gpu: Gpu, shapes: str) -> bool:
     return shapes in proof.shapes or len(proof.shapes) >= MOST_SHAPES
 
 
-def _proof(engines: Engines, file: EngineFile, shapes: str, tried: Trial) -> Proof:
+def _proof(engines: Engines, file: EngineFile, shapes: str, tried: VerificationRun) -> Proof:
     """The worst of what was seen on this device so far."""
     key, earlier = file.manifest.key, file.manifest.proof
     psnr, levels = difference(tried.result, tried.reference)

@@ -1,0 +1,30 @@
+"""What every live source gives, and how long it may be waited for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import av
+
+# For the source to answer, and for its next packet.
+OPEN_SECONDS = 10.0
+READ_SECONDS = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrival:
+    """A decoded frame, when it came in (``time.monotonic``), and its time by its own clock, in seconds."""
+
+    frame: av.VideoFrame
+    captured: float
+    seconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """A packet of the source's sound, and its time by the source's clock in seconds."""
+
+    packet: Any
+    seconds: float
