@@ -160,14 +160,15 @@ def _refuse_undeveloped(path: Path, image: Any) -> None:
 def _decoded(file: _File) -> tuple[Pixels, Metadata, list[str], str]:
     if file.image is None:
         return _by_ffmpeg(file)
-    if file.deep:
+    deep = file.deep  # known only until the pixels are loaded
+    if deep:
         pixels = _deep_pixels(file)
         if pixels is not None:
             metadata, lost = read_metadata(file.image, file.chunks)
             return pixels, metadata, lost, pillow_reader.missing_rows(file.path, file.image)
     image, damage = pillow_reader.loaded(file.path, file.image)
     metadata, lost = read_metadata(image, file.chunks)
-    return pillow_reader.eight_bit_pixels(image, of_more=file.deep), metadata, lost, damage
+    return pillow_reader.eight_bit_pixels(image, of_more=deep), metadata, lost, damage
 
 
 def _by_ffmpeg(file: _File) -> tuple[Pixels, Metadata, list[str], str]:

@@ -159,6 +159,17 @@ def test_a_tiffs_thumbnail_is_no_second_picture(tmp_path: Path) -> None:
     assert np.array_equal(levels(path), CARD)
 
 
+@pytest.mark.parametrize("suffix", ["ppm", "bmp", "qoi", "jp2", "sgi", "tga", "pcx", "dds", "ico"])
+def test_other_formats_of_eight_bits_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(CARD[:32, :32].copy()).save(path)
+    assert is_still(path)
+    assert read_info(path).size == (32, 32)
+    still = read_still(path)
+    assert still.lost == ()
+    assert np.abs(still.pixels.astype(int) - CARD[:32, :32]).max() <= 1
+
+
 def test_deep_pictures_of_other_formats_are_read_by_ffmpeg(tmp_path: Path) -> None:
     path = tmp_path / "deep.ppm"
     path.write_bytes(b"P6 50 40 65535\n" + DEEP.astype(">u2").tobytes())
