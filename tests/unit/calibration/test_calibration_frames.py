@@ -97,6 +97,14 @@ def test_what_is_absent_or_damaged_is_refused(tmp_path: Path) -> None:
         list(read_references([tmp_path]))
 
 
+def test_sub_folders_are_looked_into(tmp_path: Path) -> None:
+    for place in ("a.png", "more/b.png", "more/still/c.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene(len(place))).save(tmp_path / place)
+    (tmp_path / "more" / "notes.txt").write_text("no picture")
+    assert sorted(one.name for one in read_references([tmp_path])) == ["a.png", "b.png", "c.png"]
+
+
 def test_a_film_that_breaks_midway_is_refused(tmp_path: Path, samples: Path) -> None:
     whole = bytearray((samples / "bunny.mp4").read_bytes())
     start = len(whole) // 2
