@@ -17,8 +17,8 @@ from edge_sr.upscale.request import Controls, Request, beside_input, check_free,
 from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, known_container
-from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
-from edge_sr.video.encode.segment_encoder import Recipe
+from edge_sr.video.encode.encoding import Encoding, plan_encoding
+from edge_sr.video.encode.segment_encoder import Recipe, probe
 from edge_sr.video.encode.segments import frames_per_segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo

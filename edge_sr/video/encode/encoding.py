@@ -6,14 +6,11 @@ import dataclasses
 from fractions import Fraction
 from typing import Any
 
-from edge_sr.errors import EdgeSRError, MissingError, OptionError
+from edge_sr.errors import OptionError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import Codec, frame_bytes, pixel_format
 from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, encoder_words
 from edge_sr.video.pixels import PixelLayout
-
-# The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
-NVENC_DRIVER = 570
 
 # The encoder may hold this much in frames that wait for its lookahead.
 LOOKAHEAD_BYTES = 1 << 30
@@ -116,59 +113,7 @@ def tag_colours(context: Any, colour: Colour) -> None:
     context.color_trc = colour.transfer
 
 
-def probe(encoding: Encoding) -> None:
-    """Opens the encoder once, so that a bad preset or an absent device shows before the work begins."""
-    import av
-    import av.codec
-
-    if encoding.codec.element:
-        _probe_element(encoding)
-        return
-    try:
-        context = av.CodecContext.create(encoding.codec.encoder, "w")
-    except av.codec.codec.UnknownCodecError as error:
-        raise MissingError(
-            f"this FFmpeg has no encoder {encoding.codec.encoder} for --codec {encoding.codec.name}: "
-            "pip install --upgrade av, or use --codec x264"
-        ) from error
-    try:
-        configure(context, encoding, Fraction(1), Colour(1, False, 1, 1))
-        context.open()
-    except (av.error.FFmpegError, ValueError) as error:
-        raise _unusable(encoding, error) from error
-
-
-def _probe_element(encoding: Encoding) -> None:
-    """Opened on the way to memory, as ``SegmentEncoder`` opens it on the way to a file."""
-    import io
-
-    import av
-
-    from edge_sr.video.encode.gst_encoder import GStreamerEncoder
-
-    with av.open(io.BytesIO(), "w", format="mp4") as file:
-        stream = mux_stream(file, encoding)
-        GStreamerEncoder(encoding, stream, Fraction(1), Colour(1, False, 1, 1)).close()
-
-
 def mux_stream(file: Any, encoding: Encoding) -> Any:
     """A stream of the file for packets that come from another encoder than FFmpeg's."""
     width, height = encoding.size
     return file.add_mux_stream(encoding.codec.encoder, rate=encoding.rate, width=width, height=height)
-
-
-def _own_words(error: Exception) -> str:
-    """What the encoder said last, which tells more than FFmpeg's number for it."""
-    log = getattr(error, "log", None)
-    return " ".join(str(log[2] if log else error).split())
-
-
-def _unusable(encoding: Encoding, error: Exception) -> EdgeSRError:
-    codec = encoding.codec
-    if codec.is_hardware:
-        return MissingError(
-            f"--codec {codec.name} does not open here ({_own_words(error)}): it needs an NVIDIA GPU that encodes "
-            f"{codec.title}, and driver {NVENC_DRIVER} or newer; use --codec x264"
-        )
-    options = ", ".join(f"{key}={value}" for key, value in encoding.options)
-    return OptionError(f"{codec.name} refuses {encoding.size[0]}x{encoding.size[1]} with {options}: {error}")

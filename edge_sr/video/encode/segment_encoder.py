@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.errors import EdgeSRError
+from edge_sr.errors import EdgeSRError, MissingError, OptionError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.captions import WITH_CAPTIONS, with_captions
 from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
+from edge_sr.video.encode.gst_encoder import GStreamerEncoder
 from edge_sr.video.opening import ffmpeg_name
 from edge_sr.video.timed import Timed
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 # Closed captions by the number of their frame in the film, on their way from decoder to encoder.
 Captions = dict[int, bytes]
 MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut"}
+# The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
+NVENC_DRIVER = 570
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,8 +109,6 @@ class SegmentEncoder:
         recipe = self._recipe
         if not recipe.encoding.codec.element:
             return self._stream
-        from edge_sr.video.encode.gst_encoder import GStreamerEncoder
-
         return GStreamerEncoder(recipe.encoding, self._stream, recipe.aspect, recipe.colour)
 
     def _end(self) -> None:
@@ -139,3 +141,51 @@ class SegmentEncoder:
             file.close()
         with self.path.open("rb") as written:
             os.fsync(written.fileno())
+
+
+def probe(encoding: Encoding) -> None:
+    """Opens the encoder once, so that a bad preset or an absent device shows before the work begins."""
+    import av
+    import av.codec
+
+    if encoding.codec.element:
+        _probe_element(encoding)
+        return
+    try:
+        context = av.CodecContext.create(encoding.codec.encoder, "w")
+    except av.codec.codec.UnknownCodecError as error:
+        raise MissingError(
+            f"this FFmpeg has no encoder {encoding.codec.encoder} for --codec {encoding.codec.name}: "
+            "pip install --upgrade av, or use --codec x264"
+        ) from error
+    try:
+        configure(context, encoding, Fraction(1), Colour(1, False, 1, 1))
+        context.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _unusable(encoding, error) from error
+
+
+def _probe_element(encoding: Encoding) -> None:
+    """Opened on the way to memory, as ``SegmentEncoder`` opens it on the way to a file."""
+    import av
+
+    with av.open(io.BytesIO(), "w", format="mp4") as file:
+        stream = mux_stream(file, encoding)
+        GStreamerEncoder(encoding, stream, Fraction(1), Colour(1, False, 1, 1)).close()
+
+
+def _own_words(error: Exception) -> str:
+    """What the encoder said last, which tells more than FFmpeg's number for it."""
+    log = getattr(error, "log", None)
+    return " ".join(str(log[2] if log else error).split())
+
+
+def _unusable(encoding: Encoding, error: Exception) -> EdgeSRError:
+    codec = encoding.codec
+    if codec.is_hardware:
+        return MissingError(
+            f"--codec {codec.name} does not open here ({_own_words(error)}): it needs an NVIDIA GPU that encodes "
+            f"{codec.title}, and driver {NVENC_DRIVER} or newer; use --codec x264"
+        )
+    options = ", ".join(f"{key}={value}" for key, value in encoding.options)
+    return OptionError(f"{codec.name} refuses {encoding.size[0]}x{encoding.size[1]} with {options}: {error}")

@@ -18,8 +18,8 @@ from edge_sr.video import opening
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import CODECS, find_codec, fitting_layout
 from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_options
-from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
-from edge_sr.video.encode.segment_encoder import Recipe
+from edge_sr.video.encode.encoding import Encoding, plan_encoding
+from edge_sr.video.encode.segment_encoder import Recipe, probe
 from edge_sr.video.encode.segments import SegmentWriter, finished_segments, frames_per_segment
 from edge_sr.video.encode.splicing import spliced_packets
 from edge_sr.video.film.film import Excerpt, Film

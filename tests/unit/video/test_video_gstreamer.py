@@ -18,9 +18,9 @@ from edge_sr.upscale.upscale import upscale
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode import codecs
 from edge_sr.video.encode.codecs import Codec, find_codec
-from edge_sr.video.encode.encoding import Encoding, plan_encoding, probe
+from edge_sr.video.encode.encoding import Encoding, plan_encoding
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder, packed, pipeline_text
-from edge_sr.video.encode.segment_encoder import Recipe, SegmentEncoder
+from edge_sr.video.encode.segment_encoder import Recipe, SegmentEncoder, probe
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.sinks import plan_outlet
 from edge_sr.video.pixels import PixelLayout
