@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
+from edge_sr.backends.cuda.driver.choose import installed_package
 from edge_sr.bundle import Bundle, shipped_bundles
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, installed_version, load
 from edge_sr.errors import EdgeSRError
@@ -126,6 +127,19 @@ def _openvino() -> Answer:
     )
 
 
+def _cuda() -> Answer:
+    """The project's own kernels: for which GPU, from where, and what drives it."""
+    from edge_sr.backends.cuda.compiler.images import describe_kernels
+
+    gpu, package = _this_gpu(), installed_package()
+    needs = ([] if gpu else [GPU]) + ([] if package else [CUDA])
+    if gpu is None or package is None:
+        return "absent", f"{package or 'no driver package'}; {describe_kernels(None)}", ", ".join(needs)
+    detail = f"{gpu.name}, compute capability {gpu.compute_capability}, by {package}"
+    kernels = describe_kernels(tuple(map(int, gpu.compute_capability.split("."))))
+    return "ready", f"{detail}; {kernels}", ""
+
+
 def _tensorrt(flavour: Flavour) -> Answer:
     """All that this flavour lacks here to run, and whether its engines can be built all the same."""
     version, gpu = installed_version(flavour), _this_gpu()
@@ -134,7 +148,7 @@ def _tensorrt(flavour: Flavour) -> Answer:
         needs.append(GPU)
     elif flavour is Flavour.RTX and gpu.compute_capability not in RTX_COMPUTE_CAPABILITIES:
         needs.append(f"a GPU that TensorRT for RTX knows (not {gpu.compute_capability})")
-    if find_spec("pycuda") is None:
+    if installed_package() is None:
         needs.append(CUDA)
     found = version or "not installed"
     if not needs:
@@ -219,6 +233,7 @@ PROBES: tuple[tuple[str, str, Callable[[], Answer]], ...] = (
     ("backend", "onnxruntime", _onnxruntime),
     ("backend", "native", _native),
     ("backend", "openvino", _openvino),
+    ("backend", "cuda", _cuda),
     ("backend", "tensorrt", lambda: _tensorrt(Flavour.TENSORRT)),
     ("backend", "tensorrt-rtx", lambda: _tensorrt(Flavour.RTX)),
     ("device", "gpu", _gpu),

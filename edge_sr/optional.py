@@ -16,7 +16,7 @@ EXTRAS: dict[str, str] = {
     "openvino": "openvino",
     "tensorrt": "tensorrt",
     "tensorrt_rtx": "tensorrt-rtx",
-    "pycuda": "cuda",
+    "pycuda": "pycuda",
     "cuda": "cuda",
     "aiohttp": "live",
     "aiortc": "webrtc",

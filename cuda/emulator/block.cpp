@@ -7,10 +7,7 @@
 
 namespace emulator {
 
-Gpu &the_gpu() {
-    static Gpu gpu;
-    return gpu;
-}
+Gpu the_one_gpu;
 
 const char *name_of(Meeting meeting) {
     static const char *const names[] = {"nothing", "warp_barrier", "barrier",      "load_matrices",
@@ -171,8 +168,6 @@ void Gpu::barrier(const Site &site) {
     epoch_++;
     for (Thread &thread : threads_) thread.state = Thread::State::ready;
 }
-
-Moment Gpu::now() { return {run_, epoch_, warp().epoch, static_cast<std::int16_t>(current_->index)}; }
 
 void Gpu::touch(Shadow &shadow, bool write, std::uint32_t since, const char *where, const Site &site) {
     const Moment moment = now();

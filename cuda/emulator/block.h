@@ -98,7 +98,7 @@ private:
     bool meet(Meeting meeting, const Site &site);
     void yield();
     void shuffle(std::vector<int> &order);
-    Moment now();
+    Moment now() { return {run_, epoch_, warp().epoch, static_cast<std::int16_t>(current_->index)}; }
     // `since`: the first run whose accesses can race with this one.
     void touch(Shadow &shadow, bool write, std::uint32_t since, const char *where, const Site &site);
     std::string deadlock();
@@ -116,6 +116,7 @@ private:
     std::uint32_t run_ = 0, first_run_ = 0;
 };
 
-Gpu &the_gpu();
+extern Gpu the_one_gpu;
+inline Gpu &the_gpu() { return the_one_gpu; }
 
 }  // namespace emulator

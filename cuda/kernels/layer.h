@@ -55,7 +55,7 @@ DEVICE void finish(const Layer &layer, const tile::Corner &corner, int group, co
     }
 }
 
-template <int channels, int tiles, int warps, int stages, End end, bool narrow> DEVICE void run(const Layer &layer) {
+template <int channels, int tiles, int warps, int stages, End end, products::How how> DEVICE void run(const Layer &layer) {
     typedef Shape<channels, tiles> S;
     constexpr int threads = 32 * warps, rows = 2 * warps, pixel = 2 * channels;
     constexpr int tile_bytes = (rows + 2) * tile::Layout<pixel>::row;
@@ -82,7 +82,7 @@ template <int channels, int tiles, int warps, int stages, End end, bool narrow> 
         gpu::barrier();
         products::Block<tiles> sums;
         bias.begin(sums);
-        products::convolve<narrow, channels, tiles>(at, 0, 2 * warp, reach, sums);
+        products::convolve<how, channels, tiles>(at, 0, 2 * warp, reach, sums);
         finish<end, tiles>(layer, {number, layer.across, rows, tile::kColumns}, group, sums);
         gpu::barrier();
         if (stages == 1 && next < layer.tiles) {

@@ -45,23 +45,38 @@ template <int channels> DEVICE int corner(int row, int strip) {
     return (row + strip / 2) * tile::Layout<2 * channels>::row + (strip & 1) * 16 * 2 * channels;
 }
 
+// The three taps of one row.
 template <int channels, int tiles>
-DEVICE void gather(int at, int weights, int first_row, const Reach<channels> &reach, Block<tiles> &sums) {
+DEVICE void gather_row(int at, int weights, int row, const Reach<channels> &reach, Block<tiles> &sums) {
     UNROLL
-    for (int tap = 0; tap < 9; ++tap) {
+    for (int step = 0; step < 3 * Reach<channels>::steps; ++step) {
+        const int dx = step / Reach<channels>::steps, k = step % Reach<channels>::steps;
+        const Fragments<tiles> w(weights, step, gpu::lane());
         UNROLL
-        for (int k = 0; k < Reach<channels>::steps; ++k) {
-            const Fragments<tiles> w(weights, tap * Reach<channels>::steps + k, gpu::lane());
+        for (int s = 0; s < kStrips; ++s) {
+            const Word4 pixels = gpu::load_matrices(at + corner<channels>(row, s) + reach.at[dx][k]);
             UNROLL
-            for (int s = 0; s < kStrips; ++s) {
-                const int place = at + corner<channels>(first_row + tap / 3, s) + reach.at[tap % 3][k];
-                const Word4 pixels = gpu::load_matrices(place);
-                UNROLL
-                for (int j = 0; j < tiles; ++j)
-                    sums.strip[s][j] = gpu::multiply(pixels, w.first(j), w.second(j), sums.strip[s][j]);
-            }
+            for (int j = 0; j < tiles; ++j)
+                sums.strip[s][j] = gpu::multiply(pixels, w.first(j), w.second(j), sums.strip[s][j]);
         }
     }
+}
+
+template <int channels, int tiles>
+DEVICE void gather(int at, int weights, int first_row, const Reach<channels> &reach, Block<tiles> &sums) {
+    constexpr int row_bytes = 3 * Reach<channels>::steps * tiles / 2 * 512;
+    UNROLL
+    for (int dy = 0; dy < 3; ++dy)
+        gather_row<channels, tiles>(at, weights + dy * row_bytes, first_row + dy, reach, sums);
+}
+
+// The same with one row's instructions after the other, so that none of the next row's waits in registers.
+template <int channels, int tiles>
+DEVICE void gather_sparing(int at, int weights, int first_row, const Reach<channels> &reach, Block<tiles> &sums) {
+    constexpr int row_bytes = 3 * Reach<channels>::steps * tiles / 2 * 512;
+    NO_UNROLL
+    for (int dy = 0; dy < 3; ++dy)
+        gather_row<channels, tiles>(at, weights + dy * row_bytes, first_row + dy, reach, sums);
 }
 
 DEVICE void widen(gpu::Sums &sums, const gpu::HalfSums &part) {
@@ -98,9 +113,13 @@ DEVICE void gather_narrow(int at, int weights, int first_row, const Reach<channe
     }
 }
 
-template <bool narrow, int channels, int tiles>
+enum class How { wide, sparing, narrow };
+
+template <How how, int channels, int tiles>
 DEVICE void convolve(int at, int weights, int first_row, const Reach<channels> &reach, Block<tiles> &sums) {
-    if (narrow)
+    if (how == How::sparing)
+        gather_sparing<channels, tiles>(at, weights, first_row, reach, sums);
+    else if (how == How::narrow)
         gather_narrow<channels, tiles>(at, weights, first_row, reach, sums);
     else
         gather<channels, tiles>(at, weights, first_row, reach, sums);

@@ -14,8 +14,9 @@ struct Residual {
 
 namespace residual {
 
-// `reload`: what the block adds is read again from memory, where registers are scarce; else it waits in registers.
-template <int channels, int warps, bool narrow, bool reload> struct Pair {
+// What the block adds waits in registers or, where they are scarce, is read again from memory.
+template <int channels, int warps, products::How how> struct Pair {
+    static constexpr bool reload = how == products::How::sparing;
     static constexpr int tiles = channels / 8, pixel = 2 * channels, threads = 32 * warps;
     static constexpr int middle_rows = 2 * warps, rows = middle_rows - 2, columns = tile::kColumns - 2;
     static constexpr int quads = layer::Shape<channels, tiles>::quads;
@@ -96,7 +97,7 @@ template <int channels, int warps, bool narrow, bool reload> struct Pair {
             gpu::barrier();
             products::Block<tiles> sums;
             products::Bias<tiles>(block.bias).begin(sums);
-            products::convolve<narrow, channels, tiles>(input_at, 0, 2 * warp, reach, sums);
+            products::convolve<how, channels, tiles>(input_at, 0, 2 * warp, reach, sums);
             Waiting waiting;
             keep(block, corner, sums, waiting);
             gpu::barrier();
@@ -104,7 +105,7 @@ template <int channels, int warps, bool narrow, bool reload> struct Pair {
             gpu::copies_close();
             if (warp < warps - 1) {
                 products::Bias<tiles>(block.bias + channels).begin(sums);
-                products::convolve<narrow, channels, tiles>(middle_at, quads * 16, 2 * warp, reach, sums);
+                products::convolve<how, channels, tiles>(middle_at, quads * 16, 2 * warp, reach, sums);
                 finish(block, corner, sums, waiting);
             }
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterator
 
 from edge_sr.backends.base import Runner, RunnerConfig
@@ -37,6 +38,8 @@ INPUT_SIZE, OUTPUT_SIZE = (160, 90), (320, 180)
 TOLERANCE = 0.10
 # Their engines are built for chosen sizes, so they are asked for by name.
 BY_NAME_ALONE = ("tensorrt", "tensorrt-rtx")
+# Needs no measuring: where there is a GPU it is by far the fastest.
+GPU = "cuda"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +78,8 @@ def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune
     if backend != "auto" and precision != "auto":
         chosen = choose_backend(backend, bundle)
         return _candidate(bundle, chosen, _checked(precision, bundle, chosen)).chosen("as asked for")
+    if backend == "auto" and (on_gpu := _on_gpu(bundle, precision)):
+        return on_gpu
     candidates = list(_candidates(bundle, backend, precision))
     if not candidates:
         raise OptionError(f"model {bundle.name} has no {precision!r} on any backend here: see edge-sr doctor")
@@ -82,6 +87,21 @@ def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune
         return candidates[0].chosen("the only one here that fits")
     found = measured(bundle, threads, retune=retune)
     return _best(candidates, found)
+
+
+def _on_gpu(bundle: Bundle, precision: str) -> Choice | None:
+    """The GPU's kernels, where there is one, they know the network, and their first pictures are right."""
+    gpu = BACKENDS[GPU]
+    wanted = next((name for name in gpu.computes if precision in ("auto", name)), None)
+    if wanted is None or not gpu.takes(bundle) or gpu.unavailable_reason():
+        return None
+    try:
+        gpu.open(RunnerConfig(bundle, wanted)).close()
+    except EdgeSRError as error:
+        warnings.warn(f"the GPU is not used: {error}", stacklevel=2)
+        return None
+    why = "a GPU is here, and its first pictures agreed with the CPU's"
+    return _candidate(bundle, gpu, wanted).chosen(why)
 
 
 def known_choice(bundle: Bundle, threads: int) -> Choice | None:
@@ -110,7 +130,8 @@ def _candidates(bundle: Bundle, backend: str, precision: str) -> Iterator[Candid
         for name in one.precisions(bundle):
             candidate = _candidate(bundle, one, name)
             within = candidate.loss is not None and candidate.loss.within(budget)
-            if name == precision or (precision == "auto" and within):
+            # Who asks for the GPU by name has what it computes in.
+            if name == precision or (precision == "auto" and (within or backend == GPU)):
                 yield candidate
 
 
@@ -123,7 +144,11 @@ def _candidate(bundle: Bundle, backend: Backend, precision: Precision) -> Candid
 
 def _usable(bundle: Bundle) -> Iterator[Backend]:
     for backend in BACKENDS.values():
-        if backend.name not in BY_NAME_ALONE and backend.takes(bundle) and not backend.unavailable_reason():
+        if (
+            backend.name not in (*BY_NAME_ALONE, GPU)
+            and backend.takes(bundle)
+            and not backend.unavailable_reason()
+        ):
             yield backend
 
 

@@ -27,7 +27,8 @@ class Backend:
 
     ``open_pair`` opens an encoder with its decoder, ``open_network`` the one graph of a network from picture to
     picture. ``lowers``: precisions that it computes here from a bundle's fp32 graphs, by itself; ``refuses``: those
-    that it does not run even from graphs of their own. ``scheme``: the INT8 graphs that suit it best.
+    that it does not run even from graphs of their own. ``scheme``: the INT8 graphs that suit it best. ``computes``: all
+    the precisions of a backend that takes weights, whatever graphs a bundle has.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Backend:
     open_network: OpenNetwork | None = None
     refuses: tuple[Precision, ...] = ()
     scheme: Scheme = "int8-cpu"
+    computes: tuple[Precision, ...] = ()
 
     def open(self, config: RunnerConfig) -> Runner:
         """A runner for the bundle, whatever its kind; raises what the library's own opening raises."""
@@ -52,6 +54,8 @@ class Backend:
 
     def precisions(self, bundle: Bundle) -> tuple[Precision, ...]:
         """What it offers for ``bundle`` here: what the bundle carries and what it lowers, less what it refuses."""
+        if self.computes:
+            return self.computes
         offered = dict.fromkeys([*bundle.precisions, *self.lowers()])
         return tuple(name for name in offered if name not in self.refuses)
 
@@ -132,6 +136,24 @@ def _openvino_lowers() -> tuple[Precision, ...]:
     return openvino_runner.lowers()
 
 
+def _open_cuda(config: RunnerConfig) -> Runner:
+    from edge_sr.backends.cuda.open import open_runner
+
+    return open_runner(config)
+
+
+def _cuda_unavailable() -> str | None:
+    from edge_sr.backends.cuda.open import unavailable_reason
+
+    return unavailable_reason()
+
+
+def _cuda_takes(bundle: Bundle) -> bool:
+    from edge_sr.backends.cuda.open import takes
+
+    return takes(bundle)
+
+
 def _tensorrt(flavour: Flavour) -> Backend:
     def open_tensorrt(config: RunnerConfig) -> Runner:
         from edge_sr.backends.tensorrt.open import open_runner
@@ -180,6 +202,7 @@ BACKENDS: dict[str, Backend] = {
         _open_openvino_network,
         refuses=("fp16",),
     ),
+    "cuda": Backend("cuda", _open_cuda, _cuda_unavailable, _cuda_takes, scheme="int8", computes=("fp16",)),
     **{flavour.value: _tensorrt(flavour) for flavour in Flavour},
 }
 

@@ -10,7 +10,9 @@ import typer
 # Groups of the help, in the order in which a command lists its options.
 SIZE, NETWORK, FILM, RUN = "Size", "Network", "Film", "Run"
 
-BackendName: TypeAlias = Literal["auto", "native", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
+BackendName: TypeAlias = Literal[
+    "auto", "native", "onnxruntime", "openvino", "cuda", "tensorrt", "tensorrt-rtx"
+]
 PrecisionName: TypeAlias = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 DecoderName: TypeAlias = Literal["auto", "none", "cuda"]
 FlavourName: TypeAlias = Literal["tensorrt", "tensorrt-rtx"]

@@ -49,7 +49,7 @@ def drivers(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> list[FakeDriver]
     gpu = Gpu("NVIDIA GeForce RTX 4060", "8.9", 8192, False, "13.0")
     monkeypatch.setattr(tensorrt_open, "unavailable_reason", lambda _: None)
     monkeypatch.setattr(tensorrt_open, "find_gpu", lambda: gpu)
-    monkeypatch.setattr(tensorrt_open, "PycudaDriver", driver)
+    monkeypatch.setattr(tensorrt_open.choose, "open_driver", driver)
     monkeypatch.setattr(tensorrt_engines, "TensorRTEngine", engine)
     return made
 

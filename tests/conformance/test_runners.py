@@ -18,7 +18,7 @@ from edge_sr.sizes import output_region
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
-CPU = [name for name in BACKENDS if not name.startswith("tensorrt")]
+CPU = [name for name in BACKENDS if not name.startswith(("tensorrt", "cuda"))]
 SIZES = [(37, 29), (74, 58), (111, 87), (101, 77), (122, 96), (148, 116), (296, 232), (60, 200)]
 
 

@@ -11,7 +11,7 @@ from support.cuda.emulator import EmulatedGpu
 from support.cuda.forms import Network, Run, laid_out, random_network, shipped
 from support.scenes import scene
 
-from edge_sr.backends.cuda.form import DecoderForm
+from edge_sr.backends.cuda.network.form import DecoderForm
 from edge_sr.backends.cuda.programs import Variant
 from edge_sr.grid import sampling_grid
 

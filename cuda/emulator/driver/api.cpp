@@ -298,6 +298,9 @@ API cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
     });
 }
 
+// NVIDIA's own libraries ask for tables that are nowhere described, and do without.
+API cuGetExportTable(const void **table, const void *) { return *table = nullptr, static_cast<int>(Status::not_found); }
+
 // Gives functions by the name without the ending that tells versions apart; those not listed above do not exist.
 API cuGetProcAddress_v2(const char *symbol, void **function, int, std::uint64_t, int *found) {
     const std::string name(symbol);

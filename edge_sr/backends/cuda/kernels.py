@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 
-from edge_sr.backends.cuda.form import STEP, DecoderForm, EncoderForm, Form
+from edge_sr.backends.cuda.network.form import STEP, DecoderForm, EncoderForm, Form
 
 # A tile of the encoder, its halo columns included, and the warps of a layer's block.
 TILE_COLUMNS, HALO_COLUMNS = 32, 34

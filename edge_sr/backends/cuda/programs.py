@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.cuda import kernels
-from edge_sr.backends.cuda.form import DecoderForm, EncoderForm
 from edge_sr.backends.cuda.kernels import Kernel, Launch
-from edge_sr.backends.cuda.weights import DecoderWeights, EncoderWeights, Packed
+from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm
+from edge_sr.backends.cuda.network.weights import DecoderWeights, EncoderWeights, Packed
 
 Place = Callable[[NDArray[Any]], int]
 """Puts an array where kernels can read it, 16 bytes aligned, for as long as the program is used; its address."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from edge_sr import optional
 from edge_sr.backends.base import DeviceNetwork, Runner, RunnerConfig
-from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
+from edge_sr.backends.cuda.driver import choose
 from edge_sr.backends.tensorrt.engines import NetworkEngines, PairEngines
 from edge_sr.backends.tensorrt.network import TensorRTNetwork
 from edge_sr.backends.tensorrt.runner import PairForm, TensorRTRunner
@@ -13,7 +12,7 @@ from edge_sr.backends.tensorrt.verification.pair import VerifiedRunner
 from edge_sr.engines.interface import loader as trt
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store.store import EngineStore
-from edge_sr.errors import EdgeSRError, MissingError
+from edge_sr.errors import MissingError
 from edge_sr.machine.gpu import find_gpu
 
 
@@ -21,11 +20,9 @@ def unavailable_reason(flavour: Flavour) -> str | None:
     """What is missing here to run engines of this flavour, in one line, or ``None``."""
     if trt.installed_version(flavour) is None:
         return f"{flavour.value} is not installed here: pip install 'edge-sr[{flavour.value}]'"
-    try:
-        gpu = find_gpu()
-        optional.require("pycuda.driver", "running on a GPU")
-    except EdgeSRError as error:
-        return str(error)
+    if reason := choose.unavailable_reason():
+        return reason
+    gpu = find_gpu()
     if flavour is Flavour.RTX and gpu.compute_capability not in trt.RTX_COMPUTE_CAPABILITIES:
         return f"TensorRT for RTX does not know {gpu.name} (compute capability {gpu.compute_capability})"
     return None
@@ -37,7 +34,7 @@ def open_runner(config: RunnerConfig, flavour: Flavour, graphs: bool | None = No
     ``graphs``: capture CUDA graphs; by default where TensorRT allows that for sure.
     """
     _require_here(flavour)
-    engines, driver = PairEngines(config, flavour, find_gpu(), EngineStore()), PycudaDriver()
+    engines, driver = PairEngines(config, flavour, find_gpu(), EngineStore()), choose.open_driver()
     # TensorRT for RTX captures only engines that allocate nothing, which these were not built as.
     captured = flavour is Flavour.TENSORRT if graphs is None else graphs
     inner = TensorRTRunner(PairForm.of(config), flavour.value, engines.find, driver, captured)
@@ -47,7 +44,7 @@ def open_runner(config: RunnerConfig, flavour: Flavour, graphs: bool | None = No
 def open_network(config: RunnerConfig, flavour: Flavour) -> DeviceNetwork:
     """The network of one graph on this machine's first GPU; ``MissingError`` when something for it is not here."""
     _require_here(flavour)
-    engines, driver = NetworkEngines(config, flavour, find_gpu(), EngineStore()), PycudaDriver()
+    engines, driver = NetworkEngines(config, flavour, find_gpu(), EngineStore()), choose.open_driver()
     return VerifiedNetwork(
         TensorRTNetwork(config, flavour.value, engines.find_window, driver), engines, driver
     )

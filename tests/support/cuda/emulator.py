@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_sr.backends.cuda.form import DecoderForm, EncoderForm, Form
 from edge_sr.backends.cuda.kernels import Kernel, Launch
+from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm, Form
 
 CUDA = Path(__file__).parents[3] / "cuda"
 # The kernels say what is fused; the host's compiler may not add to it.
@@ -32,6 +32,8 @@ FLAGS = (
     "-Wextra",
     "-fPIC",
 )
+# By this name the kernels' libraries find the emulator, wherever they lie.
+SONAME = "-Wl,-soname,libemulator.so"
 SHIPPED: tuple[Form, ...] = (
     EncoderForm(16),
     EncoderForm(32),
@@ -65,7 +67,7 @@ def _sources(folder: Path) -> list[Path]:
 @functools.cache
 def emulator_folder() -> Path:
     """Where the libraries of this state of the sources lie, the emulator among them."""
-    text = b"".join(path.read_bytes() for path in _sources(CUDA)) + repr(FLAGS).encode()
+    text = b"".join(path.read_bytes() for path in _sources(CUDA)) + repr((FLAGS, SONAME)).encode()
     folder = (
         Path(tempfile.gettempdir())
         / f"edge-sr-emulator-{os.getuid()}-{hashlib.sha256(text).hexdigest()[:16]}"
@@ -73,7 +75,8 @@ def emulator_folder() -> Path:
     folder.mkdir(exist_ok=True)
     library = folder / "libemulator.so"
     if not library.exists():
-        compile_library(library, sorted((CUDA / "emulator").glob("*.cpp")), f"-I{CUDA / 'emulator'}")
+        sources = sorted((CUDA / "emulator").glob("*.cpp"))
+        compile_library(library, sources, f"-I{CUDA / 'emulator'}", SONAME)
     return folder
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.cuda.form import DecoderForm, EncoderForm
-from edge_sr.backends.cuda.graph_weights import read_tensors
+from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm
+from edge_sr.backends.cuda.network.weights import decoder_weights, encoder_weights
 from edge_sr.backends.cuda.programs import DecoderProgram, EncoderProgram, Features, Positions, Variant
-from edge_sr.backends.cuda.weights import decoder_weights, encoder_weights
+from edge_sr.backends.native.onnx_file import read_graph
 from edge_sr.bundle import open_bundle
 from edge_sr.grid import SamplingGrid
 from support.cuda.emulator import EmulatedGpu
@@ -41,7 +41,10 @@ def shipped(name: str) -> Network:
         tensors = dict(arrays)
     decoder = DecoderForm(spec.decoder.widths, spec.decoder.mode, spec.decoder.bilinear_base)
     return Network(
-        EncoderForm(spec.encoder.channels), decoder, read_tensors(bundle.graph("encoder", "fp32")), tensors
+        EncoderForm(spec.encoder.channels),
+        decoder,
+        read_graph(bundle.graph("encoder", "fp32")).arrays,
+        tensors,
     )
 
 

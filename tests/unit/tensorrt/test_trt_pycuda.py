@@ -58,7 +58,7 @@ def test_build_knows_the_gpu_that_it_runs_on(tmp_path: Path, target: str, code: 
 
 def test_the_real_packages_do_what_the_runner_asks(tmp_path: Path) -> None:
     if importlib.util.find_spec("pycuda") is None:
-        pytest.skip("pycuda is not installed (it is built on the device: pip install 'edge-sr[cuda]')")
+        pytest.skip("pycuda is not installed (it is built on the device: pip install 'edge-sr[pycuda]')")
     if shutil.which("cc") is None or shutil.which("nm") is None:
         pytest.skip("needs a C compiler and nm")
     compile_driver(tmp_path)

@@ -1,12 +1,12 @@
 """What the GPU runner asks of a driver: memory, streams, events, copies and captured graphs.
 
-One protocol with two implementations, pycuda's and a checking one in host memory
-(the tests'). The work that a TensorRT engine enqueues goes past it, on ``Stream.handle``.
-Sizes are bytes, addresses are the device's.
+One protocol, implemented over cuda-bindings and over pycuda; tests add a checking one in host memory. The work that a
+TensorRT engine enqueues goes past it, on ``Stream.handle``. Sizes are bytes, addresses are the device's.
 """
 
 from __future__ import annotations
 
+import ctypes
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -89,7 +89,7 @@ class Driver(Protocol):
 
     @property
     def can_capture(self) -> bool:
-        """Whether graphs can be captured: it takes cuda-python."""
+        """Whether graphs can be captured: it takes cuda-bindings."""
 
     def entered(self) -> AbstractContextManager[None]:
         """Make the device current for this thread; its errors become ours."""
@@ -121,6 +121,47 @@ class Driver(Protocol):
         """Free and total device memory in bytes."""
 
     def close(self) -> None: ...
+
+
+Function = Any
+"""A kernel in the driver's own keeping."""
+
+
+class Module(Protocol):
+    """A loaded image of kernels; freed once, by whoever loaded it."""
+
+    def function(self, name: str, shared_bytes: int) -> Function:
+        """The kernel, allowed so many bytes of shared memory a block; ``DeviceError`` when the image has none."""
+
+    def free(self) -> None: ...
+
+
+class KernelDriver(Driver, Protocol):
+    """A driver that runs kernels of the project's own.
+
+    ``shared_bytes``: the most shared memory that a block may have; ``multiprocessors``: how many SMs there are.
+    """
+
+    compute_capability: tuple[int, ...]
+    multiprocessors: int
+    shared_bytes: int
+
+    def load(self, image: bytes) -> Module:
+        """Kernels from a cubin or PTX; ``DeviceError`` for one that is not for this GPU."""
+
+    def resident_blocks(self, function: Function, threads: int, shared_bytes: int) -> int:
+        """Blocks of a kernel that the whole GPU holds at once."""
+
+    def launch(
+        self,
+        function: Function,
+        blocks: tuple[int, int],
+        threads: int,
+        shared_bytes: int,
+        parameters: ctypes.Structure,
+        stream: Stream,
+    ) -> None:
+        """Enqueue a kernel whose one argument is ``parameters``, copied at once."""
 
 
 class Rectangle:

@@ -1,21 +1,34 @@
-"""The real device: pycuda on the primary context, graphs captured by cuda-python on its stream handles."""
+"""The device through pycuda on the primary context; graphs are captured by cuda-bindings on its streams' handles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import ctypes
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.cuda.driver.protocol import Buffer, Event, Graph, HostBuffer, Rectangle, Stream
-from edge_sr.errors import DeviceError, MemoryLimitError, MissingError
+from edge_sr.backends.cuda.driver.capture import CapturedGraph, begin_capture, can_capture, end_capture
+from edge_sr.backends.cuda.driver.protocol import (
+    Buffer,
+    Event,
+    Function,
+    Graph,
+    HostBuffer,
+    Rectangle,
+    Stream,
+)
+from edge_sr.errors import DeviceError, MemoryLimitError
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.optional import require
 
 # CU_STREAM_NON_BLOCKING: other code's work on the legacy default stream would break a capture.
 NON_BLOCKING = 1
+
+# What the driver keeps of an SM's shared memory for every block.
+_RESERVED_SHARED = 1024
 
 
 class PycudaBuffer:
@@ -72,17 +85,18 @@ class PycudaStream:
             self.stream.synchronize()
 
 
-class CapturedGraph:
-    """A graph made by cuda-python, whose handles are never freed by themselves."""
+class PycudaModule:
+    def __init__(self, cuda: Any, image: bytes) -> None:
+        self._cuda, self._module = cuda, cuda.module_from_buffer(image)
 
-    def __init__(self, bindings: Any, executable: Any) -> None:
-        self._bindings, self._executable = bindings, executable
-
-    def launch(self, stream: Stream) -> None:
-        _call(self._bindings.cuGraphLaunch, self._executable, self._bindings.CUstream(stream.handle))
+    def function(self, name: str, shared_bytes: int) -> Function:
+        found = self._module.get_function(name)
+        found.set_attribute(self._cuda.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES, shared_bytes)
+        return found
 
     def free(self) -> None:
-        _call(self._bindings.cuGraphExecDestroy, self._executable)
+        # pycuda unloads it with the last reference.
+        self._module = None
 
 
 class PycudaDriver:
@@ -98,7 +112,12 @@ class PycudaDriver:
             self._context = device.retain_primary_context()
         attribute = self._cuda.device_attribute
         self.name = str(device.name())
+        self.compute_capability = device.compute_capability()
         self.integrated = bool(device.get_attribute(attribute.INTEGRATED))
+        self.multiprocessors = int(device.get_attribute(attribute.MULTIPROCESSOR_COUNT))
+        self.shared_bytes = int(device.get_attribute(attribute.MAX_SHARED_MEMORY_PER_BLOCK_OPTIN))
+        self._shared_sm = int(device.get_attribute(attribute.MAX_SHARED_MEMORY_PER_MULTIPROCESSOR))
+        self._threads_sm = int(device.get_attribute(attribute.MAX_THREADS_PER_MULTIPROCESSOR))
         self._flags = self._cuda.host_alloc_flags
 
     @contextmanager
@@ -141,24 +160,42 @@ class PycudaDriver:
 
     @property
     def can_capture(self) -> bool:
-        try:
-            require("cuda.bindings.driver", "capturing graphs")
-        except MissingError:
-            return False
-        return True
+        return can_capture()
 
     def begin_capture(self, stream: Stream) -> None:
-        bindings = require("cuda.bindings.driver", "capturing graphs")
-        mode = bindings.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        _call(bindings.cuStreamBeginCapture, bindings.CUstream(stream.handle), mode)
+        begin_capture(stream.handle)
 
     def end_capture(self, stream: Stream) -> Graph:
-        bindings = require("cuda.bindings.driver", "capturing graphs")
-        graph = _call(bindings.cuStreamEndCapture, bindings.CUstream(stream.handle))
-        try:
-            return CapturedGraph(bindings, _call(bindings.cuGraphInstantiate, graph, 0))
-        finally:
-            _call(bindings.cuGraphDestroy, graph)
+        return CapturedGraph(end_capture(stream.handle))
+
+    def load(self, image: bytes) -> PycudaModule:
+        """Kernels from a cubin or PTX."""
+        with _translated():
+            return PycudaModule(self._cuda, image)
+
+    def resident_blocks(self, function: Function, threads: int, shared_bytes: int) -> int:
+        """Blocks of a kernel that the whole GPU holds at once; pycuda cannot ask, so by shared memory alone."""
+        per_sm = min(self._threads_sm // threads, self._shared_sm // (shared_bytes + _RESERVED_SHARED))
+        return self.multiprocessors * max(1, per_sm)
+
+    def launch(
+        self,
+        function: Function,
+        blocks: tuple[int, int],
+        threads: int,
+        shared_bytes: int,
+        parameters: ctypes.Structure,
+        stream: Stream,
+    ) -> None:
+        """Enqueue a kernel whose one argument is ``parameters``."""
+        with _translated():
+            function(
+                np.void(bytes(parameters)),
+                grid=blocks,
+                block=(threads, 1, 1),
+                shared=shared_bytes,
+                stream=cast(PycudaStream, stream).stream,
+            )
 
     def memory(self) -> tuple[int, int]:
         free, total = self._cuda.mem_get_info()
@@ -166,14 +203,6 @@ class PycudaDriver:
 
     def close(self) -> None:
         self._context.detach()
-
-
-def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """A call of cuda-python: its first result is the status."""
-    status, *results = function(*arguments)
-    if int(status):
-        raise DeviceError(f"{function.__name__} answers {status.name}; see edge-sr doctor")
-    return results[0] if results else None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_sr.errors import EngineError, MissingError
 
 # What is fused is said in the sources, so that every machine rounds alike.
-OPTIONS = ("-std=c++17", "--fmad=false")
+OPTIONS = ("-std=c++17", "--fmad=false", "--ptxas-options=-v")
 PACKAGES = ("nvidia-cuda-nvrtc-cu12", "nvidia-cuda-nvrtc")
 SYSTEM_LIBRARIES = ("libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so")
 
@@ -61,6 +61,16 @@ def compile_source(
 
     Raises ``EngineError`` with the compiler's words when it does not compile.
     """
+    return compile_with_log(library, name, sources, target, defines)[0]
+
+
+def compile_with_log(
+    library: ctypes.CDLL, name: str, sources: Mapping[str, bytes], target: str, defines: Mapping[str, str]
+) -> tuple[bytes, str]:
+    """As ``compile_source``, with what the assembler says of every kernel: registers, spills, stack.
+
+    Raises ``EngineError`` with the compiler's words when it does not compile.
+    """
     headers = {key: text for key, text in sources.items() if key != name}
     program = ctypes.c_void_p()
     texts = (ctypes.c_char_p * len(headers))(*headers.values())
@@ -74,7 +84,8 @@ def compile_source(
     try:
         options = (*OPTIONS, f"--gpu-architecture={target}", *(f"-D{k}={v}" for k, v in defines.items()))
         _compile(library, program, options, f"{name} for {target}")
-        return _take(library, program, "CUBIN" if target.startswith("sm_") else "PTX")
+        image = _take(library, program, "CUBIN" if target.startswith("sm_") else "PTX")
+        return image, _log(library, program)
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
 
@@ -82,8 +93,12 @@ def compile_source(
 def _compile(library: ctypes.CDLL, program: ctypes.c_void_p, options: Sequence[str], what: str) -> None:
     encoded = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     if library.nvrtcCompileProgram(program, len(options), encoded):
-        log = _take(library, program, "ProgramLog").decode(errors="replace").strip("\0 \n")
+        log = _log(library, program)
         raise EngineError(f"NVRTC {version(library)} does not compile {what}: {log}")
+
+
+def _log(library: ctypes.CDLL, program: ctypes.c_void_p) -> str:
+    return _take(library, program, "ProgramLog").decode(errors="replace").strip("\0 \n")
 
 
 def _take(library: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> bytes:

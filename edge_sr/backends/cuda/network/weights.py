@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.cuda.form import STEP, DecoderForm, EncoderForm
-from edge_sr.backends.cuda.packing import (
+from edge_sr.backends.cuda.network.form import STEP, DecoderForm, EncoderForm
+from edge_sr.backends.cuda.network.packing import (
     by_layers,
     pack_chain,
     pack_convolution,

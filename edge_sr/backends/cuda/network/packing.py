@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.cuda.form import DecoderForm, padded
+from edge_sr.backends.cuda.network.form import DecoderForm, padded
 
 Array = NDArray[Any]
 LANES, COLUMNS, STEP = 32, 8, 16

@@ -1,0 +1,91 @@
+"""The ``cuda`` backend: from a bundle to a runner on this machine's first GPU."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from edge_sr.backends.base import Runner, RunnerConfig
+from edge_sr.backends.cuda import variants
+from edge_sr.backends.cuda.device import Arena, KernelDevice
+from edge_sr.backends.cuda.driver import choose
+from edge_sr.backends.cuda.network.form import CHANNELS, LARGEST_WIDTH, DecoderForm, EncoderForm
+from edge_sr.backends.cuda.network.weights import decoder_weights, encoder_weights
+from edge_sr.backends.cuda.programs import DecoderProgram, EncoderProgram, Variant
+from edge_sr.backends.cuda.runner import CudaRunner
+from edge_sr.backends.cuda.session import Network
+from edge_sr.backends.cuda.verification import require_verified
+from edge_sr.backends.native.onnx_file import read_graph
+from edge_sr.bundle import Bundle
+from edge_sr.errors import BundleError
+from edge_sr.machine.gpu import Gpu, find_gpu
+
+
+def unavailable_reason() -> str | None:
+    """What is missing here, in one line, or ``None``."""
+    return choose.unavailable_reason()
+
+
+def forms_of(bundle: Bundle) -> tuple[EncoderForm, DecoderForm] | None:
+    """The forms of a bundle's network; ``None`` when there are no kernels for it."""
+    if (
+        bundle.kind != "implicit"
+        or bundle.decoder_weights() is None
+        or bundle.find("encoder", "fp32") is None
+    ):
+        return None
+    encoder, decoder = bundle.network.encoder, bundle.network.decoder
+    residual = encoder.kind == "residual" and encoder.channels in CHANNELS
+    known = decoder.mode <= 3 and not decoder.init_q and max(decoder.widths) <= LARGEST_WIDTH
+    if not (residual and known):
+        return None
+    form = DecoderForm(tuple(decoder.widths), decoder.mode, decoder.bilinear_base)
+    return EncoderForm(encoder.channels), form
+
+
+def takes(bundle: Bundle) -> bool:
+    return forms_of(bundle) is not None
+
+
+def open_runner(config: RunnerConfig) -> Runner:
+    """Loads kernels, chooses among them and verifies them where this GPU is new to them.
+
+    Raises ``MissingError`` without a GPU or a driver package, ``EngineError`` for kernels that compute wrong pictures.
+    """
+    forms = forms_of(config.bundle)
+    if forms is None:
+        raise BundleError(
+            f"backend cuda has no kernels for bundle {config.bundle.name}; use --backend native"
+        )
+    gpu, driver = find_gpu(), choose.open_driver()
+    device = KernelDevice(driver)
+    arena = Arena(device)
+    try:
+        with driver.entered():
+            device.load(*forms)
+            network = _place(config.bundle, forms, device, arena, gpu)
+        runner = CudaRunner(device, network, arena, config)
+        require_verified(runner, config, device, gpu)
+        return runner
+    except BaseException:
+        with driver.entered():
+            arena.free()
+            device.close()
+        raise
+
+
+def _place(
+    bundle: Bundle, forms: tuple[EncoderForm, DecoderForm], device: KernelDevice, arena: Arena, gpu: Gpu
+) -> Network:
+    encoder_form, decoder_form = forms
+    tensors, path = read_graph(bundle.graph("encoder", "fp32")).arrays, bundle.decoder_weights()
+    assert path is not None
+    with np.load(path, allow_pickle=False) as arrays:
+        decoder = DecoderProgram(decoder_form, decoder_weights(dict(arrays), decoder_form), arena.place)
+    weights = encoder_weights(tensors, encoder_form, decoder_form)
+    encoder = EncoderProgram(encoder_form, decoder_form, weights, arena.place)
+    halo = bundle.description.radius + 1
+    network = Network(encoder_form, decoder_form, encoder, decoder, Variant(), halo)
+    best = variants.fastest(device, gpu, encoder_form, encoder, 2 * decoder_form.channels)
+    return dataclasses.replace(network, variant=best)

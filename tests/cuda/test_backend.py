@@ -1,0 +1,112 @@
+"""The ``cuda`` backend end to end, in processes that see an emulated GPU, and in one that sees none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.cuda.driver_folder import emulated_environment
+
+pytest.importorskip("cuda.bindings.driver", reason="not installed: cuda-bindings")
+pytest.importorskip("nvidia.cuda_nvrtc", reason="not installed: nvidia-cuda-nvrtc-cu12")
+
+ROOT = Path(__file__).parents[2]
+DESKTOP = "name=emulated GPU;capability=8.7;sms=1;shared=50000;memory=67108864"
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is compiled, measured and proven once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def run(cache: Path, *arguments: str, gpu: str = DESKTOP) -> subprocess.CompletedProcess[str]:
+    environment = emulated_environment(cache, gpu, PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT / 'tests'}")
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, cwd=ROOT
+    )
+
+
+def edge_sr(cache: Path, *arguments: str, gpu: str = DESKTOP) -> subprocess.CompletedProcess[str]:
+    return run(cache, "-m", "edge_sr", *arguments, gpu=gpu)
+
+
+@pytest.mark.xdist_group("emulated-gpu")
+def test_conformance(cache: Path) -> None:
+    tests = str(Path(__file__).with_name("on_emulated_gpu.py"))
+    done = run(cache, "-m", "pytest", "-q", "-x", tests)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def pictures(path: Path) -> list[Any]:
+    import av
+
+    with av.open(str(path)) as film:
+        return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import av
+
+    from edge_sr.tensors import reference_card
+
+    path = tmp_path_factory.mktemp("film") / "film.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for number in range(5):
+            picture = np.roll(reference_card(48, 32), 3 * number, axis=1).copy()
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.xdist_group("emulated-gpu")
+def test_a_film(cache: Path, film: Path, tmp_path: Path) -> None:
+    """Through the whole command; beside the CPU's it differs by what float16 and the codec make of it."""
+    common = ("upscale", str(film), "--model", "diinn-nano", "--scale", "1.5", "--codec", "ffv1", "--json")
+    ours, reference = tmp_path / "gpu.mkv", tmp_path / "cpu.mkv"
+    done = edge_sr(cache, *common, "--backend", "cuda", "-o", str(ours))
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["backend"], report["precision"], report["frames"]) == ("cuda", "fp16", 5)
+    assert report["encoder_ms"] > 0
+    other = edge_sr(cache, *common, "--backend", "onnxruntime", "--precision", "fp32", "-o", str(reference))
+    assert other.returncode == 0, other.stderr
+    for got, want in zip(pictures(ours), pictures(reference), strict=True):
+        assert np.abs(got.astype(int) - want).max() <= 4
+
+
+@pytest.mark.xdist_group("emulated-gpu")
+def test_a_lost_device_ends_with_5_and_says_how_to_go_on(cache: Path, film: Path, tmp_path: Path) -> None:
+    arguments = ("upscale", str(film), "--model", "diinn-nano", "--scale", "1.5", "--backend", "cuda")
+    output = ("-o", str(tmp_path / "lost.mkv"))
+    done = edge_sr(cache, *arguments, *output, gpu=f"{DESKTOP};fail_after=110")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "--resume" in done.stderr
+    again = edge_sr(cache, *arguments, *output, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert len(pictures(tmp_path / "lost.mkv")) == 5
+
+
+@pytest.mark.xdist_group("emulated-gpu")
+def test_doctor_says_what_the_backend_can_do(cache: Path) -> None:
+    checks = json.loads(edge_sr(cache, "doctor", "--json").stdout)["checks"]
+    cuda = next(check for check in checks if check["name"] == "cuda")
+    assert cuda["kind"] == "backend" and cuda["state"] == "ready"
+    assert "emulated GPU" in cuda["detail"] and "8.7" in cuda["detail"]
+
+
+def test_without_a_gpu_the_command_exits_with_3(film: Path, tmp_path: Path) -> None:
+    arguments = ("upscale", str(film), "--scale", "2", "--backend", "cuda", "-o", str(tmp_path / "x.mkv"))
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_sr", *arguments], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 3 and "backend cuda cannot run here" in done.stderr
