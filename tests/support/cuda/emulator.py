@@ -93,6 +93,15 @@ def kernels_library(form: Form, kernels: Path = CUDA / "kernels", folder: Path |
     return library
 
 
+def _aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy at an address such as device memory has."""
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 class EmulatedGpu:
     """Runs launches on arrays of the host. ``seed``: order of threads; ``noisy``: sums, sines off by their bounds."""
 
@@ -111,7 +120,8 @@ class EmulatedGpu:
 
     def place(self, array: NDArray[Any], writable: bool = False) -> int:
         """The address of an array, which kernels may read from now on."""
-        assert array.flags.c_contiguous and array.ctypes.data % 16 == 0
+        if not array.flags.c_contiguous or array.ctypes.data % 64:
+            array = _aligned(array)
         self._kept.append(array)
         self._core.emulator_add_buffer(array.ctypes.data, array.nbytes, int(writable))
         return array.ctypes.data
@@ -123,6 +133,14 @@ class EmulatedGpu:
         shaped = array[start : len(array) - 64 + start].view(dtype).reshape(shape)
         self.place(shaped, writable=True)
         return shaped
+
+    def address(self, array: NDArray[Any]) -> int:
+        """Where kernels find an array of ``empty``."""
+        return array.ctypes.data
+
+    def fetch(self, array: NDArray[Any]) -> NDArray[Any]:
+        """What kernels wrote there."""
+        return array
 
     def run(self, *launches: Launch) -> None:
         """One after the other; ``AssertionError`` with the emulator's words for what goes wrong."""

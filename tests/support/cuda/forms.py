@@ -16,7 +16,7 @@ from edge_sr.backends.cuda.programs import DecoderProgram, EncoderProgram, Featu
 from edge_sr.backends.native.onnx_file import read_graph
 from edge_sr.bundle import open_bundle
 from edge_sr.grid import SamplingGrid
-from support.cuda.emulator import EmulatedGpu
+from support.cuda.probes import Machine
 
 Array = NDArray[Any]
 PAIRS = Variant(pairs=6)
@@ -92,20 +92,12 @@ def _synthesis(form: DecoderForm, layer: Any) -> dict[str, Array]:
 class Run:
     """A network placed on an emulated GPU."""
 
-    def __init__(self, network: Network, gpu: EmulatedGpu, sms: int = 2) -> None:
+    def __init__(self, network: Network, gpu: Machine, sms: int = 2) -> None:
         self._gpu, self._network, self._sms = gpu, network, sms
         encoder = encoder_weights(network.encoder_tensors, network.encoder, network.decoder)
-        self._encoder = EncoderProgram(network.encoder, network.decoder, encoder, self._place)
+        self._encoder = EncoderProgram(network.encoder, network.decoder, encoder, self._gpu.place)
         weights = decoder_weights(network.decoder_tensors, network.decoder)
-        self._decoder = DecoderProgram(network.decoder, weights, self._place)
-
-    def _place(self, array: Array) -> int:
-        # Aligned as device memory is.
-        copy = np.empty(array.nbytes + 64, np.uint8)
-        start = -copy.ctypes.data % 64
-        view = copy[start : start + array.nbytes]
-        view[:] = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
-        return self._gpu.place(view)
+        self._decoder = DecoderProgram(network.decoder, weights, self._gpu.place)
 
     def encode(self, image: Array, variant: Variant = PAIRS) -> Array:
         """The maps as the kernels lay them out, ``h x w x padded widths``, float16."""
@@ -114,22 +106,29 @@ class Run:
             self._gpu.empty((height, width, self._network.encoder.channels), np.float16) for _ in range(3)
         ]
         maps = self._gpu.empty((height, width, self._network.decoder.channels), np.float16)
-        addresses = [array.ctypes.data for array in (*features, maps)]
+        addresses = [self._gpu.address(array) for array in (*features, maps)]
         at = Features(*addresses, height, width)
         self._gpu.run(
-            *self._encoder.launches(self._place(image), io_of(image), at, variant, lambda _: self._sms)
+            *self._encoder.launches(self._gpu.place(image), io_of(image), at, variant, lambda _: self._sms)
         )
-        return maps
+        return self._gpu.fetch(maps)
 
     def decode(self, maps: Array, image: Array, grid: SamplingGrid) -> Array:
         arrays = grid.rows, grid.cols, grid.offset_y, grid.offset_x
-        places = [self._place(array) for array in arrays]
+        places = [self._gpu.place(array) for array in arrays]
         positions = Positions(*places, float(grid.ratio.reshape(-1)[0]), len(grid.rows), len(grid.cols))
         output = self._gpu.empty((len(grid.rows), len(grid.cols), 3), image.dtype)
         size = maps.shape[0], maps.shape[1]
-        where = self._place(maps), self._place(image), io_of(image), size, positions, output.ctypes.data
+        where = (
+            self._gpu.place(maps),
+            self._gpu.place(image),
+            io_of(image),
+            size,
+            positions,
+            self._gpu.address(output),
+        )
         self._gpu.run(self._decoder.launch(*where))
-        return output
+        return self._gpu.fetch(output)
 
 
 def io_of(image: Array) -> str:
