@@ -13,7 +13,7 @@ from edge_sr.engines.interface.loader import Flavour, installed_version
 from edge_sr.errors import MissingError
 from edge_sr.machine.gpu import Gpu
 
-PARTS = ["onnxruntime", "native", "openvino", "tensorrt", "tensorrt-rtx", "gpu", "pycuda", "ffmpeg"]
+PARTS = ["onnxruntime", "native", "openvino", "cuda", "tensorrt", "tensorrt-rtx", "gpu", "pycuda", "ffmpeg"]
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_flavour_says_all_that_it_lacks(
     gpu = None if capability is None else Gpu("that GPU", capability, 8192, False, "13.0")
     monkeypatch.setattr(health, "installed_version", lambda _: version)
     monkeypatch.setattr(health, "_this_gpu", lambda: gpu)
-    monkeypatch.setattr(health, "find_spec", lambda _: pycuda or None)
+    monkeypatch.setattr(health, "installed_package", lambda: "pycuda" if pycuda else None)
     monkeypatch.setattr(health, "load", lambda _: None)
     state, detail, install = health._tensorrt(flavour)
     rtx = "pip install 'edge-sr[tensorrt-rtx]'"
@@ -94,7 +94,7 @@ def test_a_tensorrt_that_is_too_old_is_not_called_ready(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(health, "installed_version", lambda _: "8.5.2")
     monkeypatch.setattr(health, "_this_gpu", lambda: Gpu("Orin", "8.7", 8192, True, "11.4"))
-    monkeypatch.setattr(health, "find_spec", lambda _: True)
+    monkeypatch.setattr(health, "installed_package", lambda: "pycuda")
     monkeypatch.setattr(health, "load", refuse)
     finding = next(finding for finding in health.examine() if finding.name == "tensorrt")
     assert finding.state == "absent" and "TensorRT 10 or newer" in finding.detail
