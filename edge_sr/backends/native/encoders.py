@@ -2,7 +2,7 @@
 
 The library has small residual encoders, in every precision that the processor has products for. Other networks go to
 ONNX Runtime, or where that does not compute in a precision to OpenVINO: ONNX Runtime has no bfloat16, and its INT8
-convolutions take longer (figures in docs/concepts/native.md).
+convolutions take longer (figures in docs/reports/native.md).
 """
 
 from __future__ import annotations
