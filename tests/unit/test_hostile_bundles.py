@@ -18,10 +18,17 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper
 from support.tiny_bundle import write_bundle
 
-from edge_sr.bundle import Bundle, Weights, file_sha256, read_bundle
+from edge_sr.bundle import Bundle, Weights, file_sha256, read_bundle, shipped_bundles
 from edge_sr.bundle.graph_file import declared
 from edge_sr.errors import BundleError, ConfigError
 from edge_sr.spec import ModelSpec, load_toml
+
+
+def test_bundles_made_before_there_was_a_multiple_still_open() -> None:
+    for shipped in shipped_bundles():
+        assert "multiple" not in json.loads((shipped.path / "bundle.json").read_text())
+        assert shipped.description.multiple == 1
+
 
 Change = Callable[[dict[str, Any]], Any]
 

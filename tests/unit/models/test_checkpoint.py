@@ -167,3 +167,10 @@ def test_files_that_are_no_checkpoints(content: bytes, tmp_path: Path) -> None:
 def test_a_missing_file() -> None:
     with pytest.raises(InputNotFoundError):
         load_checkpoint(Path("nowhere.ckpt"))
+
+
+def test_a_tiny_file_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
+    state = {"decoder.K.0.0.weight": torch.zeros(1).expand(100_000, 100_000)}
+    torch.save(state, tmp_path / "expand.pt")
+    with pytest.raises(CheckpointError, match="of which the file holds 1"):
+        load_checkpoint(tmp_path / "expand.pt")
