@@ -126,7 +126,7 @@ Precision = Annotated[
     PrecisionName,
     typer.Option(
         "--precision",
-        help="Number format of the network; auto takes fp32, or int8 where it measures as faster.",
+        help="Number format of the network; auto takes the fastest whose stated loss is within the budget.",
         rich_help_panel=NETWORK,
     ),
 ]

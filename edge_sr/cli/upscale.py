@@ -32,8 +32,7 @@ from edge_sr.cli.options import (
 from edge_sr.errors import MediaError, OptionError
 
 if TYPE_CHECKING:
-    from edge_sr.upscale.dry_run import Outline
-    from edge_sr.upscale.request import Controls, Report, Request
+    from edge_sr.upscale.request import Controls, Request
     from edge_sr.video.film.film import Excerpt
 
 EXAMPLES = ("edge-sr upscale holiday.mp4 --height 1080", "edge-sr upscale photos --scale 2.7 -o larger")
@@ -180,6 +179,7 @@ def upscale(
 
 
 def _run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
+    from edge_sr.cli.outcome import summary
     from edge_sr.upscale.upscale import upscale as run
 
     report = run(request, controls)
@@ -187,34 +187,11 @@ def _run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
 
 
 def _dry_run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
+    from edge_sr.cli.outcome import preview
     from edge_sr.upscale.dry_run import outline
 
     found = outline(request, controls)
     return found.mapping(), preview(found)
-
-
-def preview(outline: Outline) -> str:
-    """The outline of a run, a fact a line."""
-    from edge_sr.cli.progress import clock
-
-    before, after = ("x".join(map(str, size)) for size in (outline.input_size, outline.output_size))
-    lines = [
-        f"would upscale {outline.input}, {before}, to {outline.output}, {after}",
-        f"model: {outline.model} {outline.model_reason}",
-        f"backend: {outline.backend} in {outline.precision}, encoder on {outline.encoder_backend}",
-    ]
-    if outline.codec is not None:
-        kept, lost = (", ".join(names) or "none" for names in (outline.tracks_kept, outline.tracks_lost))
-        lines.append(f"codec: {outline.codec}; tracks kept: {kept}; tracks lost: {lost}")
-    if outline.estimated_seconds is None or outline.estimated_bytes is None:
-        lines.append("time and size: unknown, as the film does not say how many frames it has")
-    else:
-        megabytes = outline.estimated_bytes / 1e6
-        lines.append(
-            f"about {clock(outline.estimated_seconds)} and {megabytes:.1f} MB for {outline.frames} frames, "
-            f"judged by {outline.sample_frames} of them"
-        )
-    return "\n".join(lines)
 
 
 def _request(given: dict[str, Any]) -> Request:
@@ -244,19 +221,6 @@ def _request(given: dict[str, Any]) -> Request:
         excerpt=_excerpt(given["start"], given["duration"]),
         protocols=parse_protocols(given["allow_protocols"]),
         go_on=command_to_go_on(sys.argv[1:]),
-    )
-
-
-def summary(report: Report) -> str:
-    """The report in two lines."""
-    before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
-    return (
-        f"{report.output}: {report.frames} frames, {before} to {after}, "
-        f"by {report.model} on {report.backend} {report.precision}\n"
-        f"{report.seconds:.1f} s, {report.fps:.1f} frames/s, "
-        f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "
-        f"at most {report.peak_rss_mb or 0:.0f} MB"
-        + (f", {report.device_mb:.0f} MB on the GPU" if report.device_mb is not None else "")
     )
 
 
