@@ -52,7 +52,7 @@ def to_unit(frame: Frame) -> NDArray[np.float32]:
 def reference_card(width: int, height: int) -> NDArray[np.uint8]:
     """A built-in picture with what networks stumble over: gradients, hard edges, fine lines, saturated colour.
 
-    uint8 ``height x width x 3``, the same on every machine. Exports and engines are proven on it.
+    uint8 ``height x width x 3``, the same on every machine. Exports and engines are verified on it.
     """
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     red = x / max(width - 1, 1)
