@@ -109,6 +109,9 @@ class FilmPackets:
                     failures = 0
                     yield packet
                 return
+            except IndexError:
+                # At the end PyAV flushes every stream, and does not know those that turned up on the way.
+                return
             except av.error.FFmpegError as error:
                 failures += 1
                 self._warn(f"the file is damaged: {error.strerror}")

@@ -117,8 +117,9 @@ class StreamSource:
                 if self._stop.is_set():
                     return
                 yield packet
-        except av.error.FFmpegError:
-            # A break in the stream; what can be done about it is the reader's business.
+        except (av.error.FFmpegError, IndexError):
+            # A break in the stream; what can be done about it is the reader's business. PyAV stumbles at the end
+            # over streams that turned up on the way.
             return
 
     def _pictures(self, packet: Any) -> Iterator[Arrival]:

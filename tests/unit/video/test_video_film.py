@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from support.films import Making, make_film, moving_picture
 
 from edge_sr.errors import InputNotFoundError, MediaError
 from edge_sr.video.film.film import Excerpt, Film
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.sources import Arrival, SourcePlan
 from edge_sr.video.orientation import Orientation, from_display_matrix
 from edge_sr.video.pixels import ToRgb
 
@@ -135,3 +138,15 @@ def test_damage_in_the_middle_is_counted_and_gone_past(tmp_path: Path) -> None:
         assert film.bad_frames > 0
         assert times[-1] == Fraction(59, 25)
         assert all(earlier < later for earlier, later in itertools.pairwise(times))
+
+
+def test_a_track_that_turns_up_on_the_way_is_told_as_damage(samples: Path) -> None:
+    """None of this film's frames decodes; PyAV ends with an ``IndexError`` over a track that no header names."""
+    name = str(samples / "odd" / "late-stream.flv")
+    with pytest.raises(MediaError, match="no frame"):
+        Film(name)
+    source = SourcePlan(parse_address(name)).open(threading.Event())
+    try:
+        assert not any(isinstance(item, Arrival) for item in source)
+    finally:
+        source.close()
