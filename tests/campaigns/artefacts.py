@@ -21,7 +21,8 @@ from PIL import Image
 from processes import Limits, run
 
 ROOT = Path(__file__).parents[2]
-LIMITS = Limits(cpu_seconds=60)
+# A checkpoint may be sound after all, and is then exported.
+LIMITS = Limits(cpu_seconds=150)
 VALUES = (
     "-1", "0", "1e400", "nan", "inf", '""', "true", "[]", "{}", "[[[[[[1]]]]]]", "9" * 5000, '"../../etc/passwd"',
     "0.0000001", "1e9", "[1, 2, 3]", '"\\u0000"', "1979-05-27T07:32:00Z", "{a = {a = {a = 1}}}", "[" * 3000,
@@ -199,7 +200,7 @@ def _checkpoint(case: Case) -> Words:
     description = json.loads((case.seeds / "weights.json").read_bytes())
     changed = mutated_tree(description, dice) if dice.random() < 0.3 else description
     file.with_suffix(".json").write_text(json.dumps(changed))
-    return ["export", file, "-o", case.sandbox.out / "result"]
+    return ["export", file, "-o", case.sandbox.out / "result", "--precision", "fp32"]
 
 
 def _archive(parts: dict[str, bytes]) -> bytes:

@@ -23,7 +23,7 @@ class Limits:
     """What a case may take. ``cpu_seconds`` bounds work and ``wall_seconds`` waiting; ``peak_mb`` is only measured."""
 
     cpu_seconds: int = 60
-    wall_seconds: float = 300.0
+    wall_seconds: float = 1200.0
     peak_mb: float = 3000.0
     address_space_mb: int = 12_000
     file_mb: int = 2_000

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_sr.bundle import Bundle, new_folder, open_bundle, shipped_bundles
-from edge_sr.errors import BundleError, OutputExistsError, OutputFolderError, UnknownNameError
+from edge_sr.errors import BundleError, OptionError, OutputExistsError, OutputFolderError, UnknownNameError
 
 
 @pytest.fixture
@@ -29,6 +30,18 @@ def test_shipped_bundles_are_sound_and_the_default_comes_first() -> None:
 def test_an_unknown_name_lists_the_shipped_ones() -> None:
     with pytest.raises(UnknownNameError, match="diinn-edge, diinn-edge-video, diinn-nano"):
         open_bundle("nosuch")
+
+
+@pytest.mark.parametrize("name", [5, None, b"diinn-nano", [], 0.5])
+def test_what_is_no_name_is_an_option_error(name: Any) -> None:
+    with pytest.raises(OptionError, match="model's name"):
+        open_bundle(name)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", ""])
+def test_names_that_no_file_system_takes_are_unknown(name: str) -> None:
+    with pytest.raises((UnknownNameError, BundleError)):
+        open_bundle(name)
 
 
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
