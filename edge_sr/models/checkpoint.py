@@ -76,7 +76,9 @@ def load_checkpoint(path: Path, stated: NetworkSpec | PublishedSpec | None = Non
     stated = stated or _description_beside(path)
     name = path.stem.split(".")[0]
     spec: NetworkSpec | PublishedSpec
-    if isinstance(stated, NetworkSpec) or (stated is None and _has_decoder(tensors)):
+    if isinstance(stated, NetworkSpec) or (
+        stated is None and any(key.startswith("decoder.") for key in tensors)
+    ):
         spec, notes = _diinn(name, tensors, statement, stated)
     else:
         spec, tensors, notes = _published(name, tensors, stated)
@@ -89,10 +91,6 @@ def load_checkpoint(path: Path, stated: NetworkSpec | PublishedSpec | None = Non
     if spec.parameters and spec.parameters != count:
         raise CheckpointError(f"the description states {spec.parameters} parameters, the file holds {count}")
     return Checkpoint(dataclasses.replace(spec, parameters=count), tensors, file_sha256(path), tuple(notes))
-
-
-def _has_decoder(tensors: Mapping[str, Tensor]) -> bool:
-    return any(key.startswith("decoder.") for key in tensors)
 
 
 def _diinn(
@@ -259,9 +257,9 @@ def _under_project_keys(raw: Mapping[str, Any]) -> dict[str, Tensor]:
         if name in tensors:
             raise CheckpointError(f"tensor {name} stands twice, once under a prefix")
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            held = value.untyped_storage().nbytes() // value.element_size()
             raise CheckpointError(
-                f"tensor {name} claims {_by(value.shape)} values, of which the file holds "
-                f"{value.untyped_storage().nbytes() // value.element_size()}: save a plain state_dict()"
+                f"tensor {name} claims {_by(value.shape)} values, of which the file holds {held}"
             )
         tensors[name] = value.detach().to(torch.float32).contiguous()
     if not tensors:
