@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from edge_sr.errors import HdrError, MediaError
+from edge_sr.errors import MediaError
 from edge_sr.video.colour import Colour, read_colour
 from edge_sr.video.pixels import (
     FromRgb,
@@ -134,10 +134,13 @@ def test_tags_are_kept_as_they_are() -> None:
     assert not notes
 
 
-@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
-def test_hdr_is_refused(transfer: int, name: str) -> None:
-    with pytest.raises(HdrError, match=name):
-        read_colour(tagged((64, 48), matrix=9, transfer=transfer))
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_hdr_is_known_and_taken_for_bt2020_where_it_names_no_matrix(transfer: int) -> None:
+    frame = av.VideoFrame(1920, 1080, "yuv420p10le")
+    frame.color_trc, frame.colorspace = transfer, 2
+    colour, notes = read_colour(frame)
+    assert (colour.is_hdr, colour.matrix, colour.transfer) == (True, 9, transfer)
+    assert any("BT.2020" in note for note in notes)
 
 
 def test_an_unknown_matrix_is_refused() -> None:
