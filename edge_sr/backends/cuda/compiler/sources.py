@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def sources_folder() -> Path:
-    installed = Path(__file__).parents[1] / "kernel_sources"
+    installed = Path(__file__).with_name("kernels")
     return installed if installed.is_dir() else Path(__file__).parents[4] / "cuda" / "kernels"
 
 
