@@ -109,7 +109,7 @@ def edge_sr(
 def main() -> None:
     """Run the command line; never returns. Usage errors end it with 2, Ctrl-C with 130."""
     debug = _take_debug(sys.argv)
-    warnings.formatwarning = lambda message, *_, **__: f"edge-sr: {message}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
     try:
         with enduring_streams(), _secrets_hidden():
             _run(debug)
