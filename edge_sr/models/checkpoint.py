@@ -76,16 +76,13 @@ def load_checkpoint(path: Path, stated: NetworkSpec | PublishedSpec | None = Non
     stated = stated or _description_beside(path)
     name = path.stem.split(".")[0]
     spec: NetworkSpec | PublishedSpec
-    if isinstance(stated, NetworkSpec) or (
-        stated is None and any(key.startswith("decoder.") for key in tensors)
-    ):
+    implicit = any(key.startswith("decoder.") for key in tensors)
+    if isinstance(stated, NetworkSpec) or (stated is None and implicit):
         spec, notes = _diinn(name, tensors, statement, stated)
     else:
         spec, tensors, notes = _published(name, tensors, stated)
     if statement.arch not in (None, spec.network):
-        raise CheckpointError(
-            f"the checkpoint states arch {statement.arch}, its tensors are {spec.network}'s"
-        )
+        raise CheckpointError(f"the file states arch {statement.arch}, its tensors are {spec.network}'s")
     check_tensors(spec, tensors)
     count = sum(tensor.numel() for tensor in tensors.values())
     if spec.parameters and spec.parameters != count:
