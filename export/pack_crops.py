@@ -18,7 +18,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from edge_sr.errors import EdgeSRError, OutputExistsError  # noqa: E402
-from edge_sr.spec import ModelSpec, load_toml  # noqa: E402
+from edge_sr.files.config import load_toml  # noqa: E402
+from edge_sr.spec import ModelSpec  # noqa: E402
 from edge_sr.training.data.crops import Crops, collect  # noqa: E402
 from edge_sr.training.spec import training_spec  # noqa: E402
 

@@ -20,9 +20,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from edge_sr.errors import CheckpointError, EdgeSRError  # noqa: E402
+from edge_sr.files.config import load_toml  # noqa: E402
 from edge_sr.models.checkpoint import build, load_checkpoint  # noqa: E402
 from edge_sr.models.implicit.diinn import Decoder, Diinn  # noqa: E402
-from edge_sr.spec import ModelSpec, NetworkSpec, load_toml  # noqa: E402
+from edge_sr.spec import ModelSpec, NetworkSpec  # noqa: E402
 from edge_sr.training.data import crops as packed  # noqa: E402
 from edge_sr.training.state import save_weights  # noqa: E402
 from edge_sr.training.tasks.sampled import content_maps, synthesis_outputs  # noqa: E402

@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.errors import EdgeSRError
-from edge_sr.json_file import read_json
+from edge_sr.files.atomic import write_whole
+from edge_sr.files.untrusted_json import read_json
 from edge_sr.machine.cache import choices_folder
 from edge_sr.machine.description import cpu_name, package_version
 from edge_sr.version import __version__

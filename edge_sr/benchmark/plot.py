@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.benchmark.bench import Setting, Speed
 from edge_sr.benchmark.roofline import Part, Roof, drawing, frame_parts, measured_bandwidth
 from edge_sr.chart import Bar, bars, stacked, standalone
+from edge_sr.files.atomic import write_whole
 from edge_sr.machine.description import available_cores
 from edge_sr.optional import require
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_sr.bundle.description import DESCRIPTION, Description
 from edge_sr.bundle.stored import Bundle, shipped_folder
 from edge_sr.errors import BundleError, ConfigError, OptionError, UnknownNameError
-from edge_sr.spec import load_json
+from edge_sr.files.config import load_json
 
 DEFAULT_MODEL = "diinn-edge"
 

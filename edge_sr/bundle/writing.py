@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_sr.bundle.description import DESCRIPTION, Description
 from edge_sr.errors import OutputExistsError, OutputFolderError
-from edge_sr.spec import to_mapping
+from edge_sr.files.config import to_mapping
 
 
 def write_description(folder: Path, description: Description) -> None:

@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from edge_sr.errors import ConfigError
+from edge_sr.files.config import load_toml
 from edge_sr.sizes import parse_scale
-from edge_sr.spec import load_toml
 
 METHODS = ("minmax", "percentile", "entropy", "mse")
 PARTS = ("encoder", "decoder")

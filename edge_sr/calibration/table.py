@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_sr.bundle import Bundle
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.errors import BundleError
-from edge_sr.spec import load_json, to_mapping
+from edge_sr.files.config import load_json, to_mapping
 
 SCHEMA = 1
 

@@ -149,8 +149,8 @@ def _check_report(report: Path | None) -> None:
 
 
 def _write_report(path: Path, found: list[Evaluation]) -> None:
-    from edge_sr.atomic_file import write_whole
     from edge_sr.evaluation.report import page
+    from edge_sr.files.atomic import write_whole
 
     write_whole(path, page(found).encode("utf-8"))
     typer.echo(f"report: {path}", err=True)

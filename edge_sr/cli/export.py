@@ -64,7 +64,7 @@ def _export_external(path: Path, spec: ModelSpec | None, output: Path, precision
     from edge_sr.bundle import file_sha256
     from edge_sr.export.external.network import export_external
     from edge_sr.export.external.probe import Stated
-    from edge_sr.spec import from_mapping
+    from edge_sr.files.config import from_mapping
 
     if precision not in (PRECISIONS, "fp32"):
         raise OptionError(f"an ONNX network is taken as it is, in fp32; found --precision {precision}")
@@ -104,7 +104,8 @@ def _say(message: str) -> None:
 
 
 def _read_spec(path: Path) -> ModelSpec:
-    from edge_sr.spec import ModelSpec, load_toml
+    from edge_sr.files.config import load_toml
+    from edge_sr.spec import ModelSpec
 
     spec = load_toml(path, ModelSpec)
     if not spec.weights:

@@ -89,8 +89,9 @@ def _run(
     steps: int | None,
     qat: str | None,
 ) -> Outcome:
+    from edge_sr.files.config import load_toml
     from edge_sr.optional import require
-    from edge_sr.spec import ModelSpec, load_toml
+    from edge_sr.spec import ModelSpec
 
     model = load_toml(spec, ModelSpec)
     limit = _limit(model, minutes, steps)

@@ -11,8 +11,8 @@ from edge_sr.bundle import open_bundle
 from edge_sr.engines.build.request import BuildRequest, Workplace, find_workplace
 from edge_sr.engines.target import load_target
 from edge_sr.errors import ConfigError, MissingError
+from edge_sr.files.config import load_toml
 from edge_sr.sizes import parse_size
-from edge_sr.spec import load_toml
 
 
 @dataclass(frozen=True)

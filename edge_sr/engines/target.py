@@ -15,9 +15,9 @@ from pathlib import Path
 
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour
 from edge_sr.errors import ConfigError, OptionError, UnknownNameError
+from edge_sr.files.config import load_toml
 from edge_sr.machine.gpu import Gpu
 from edge_sr.sizes import Size, parse_size
-from edge_sr.spec import load_toml
 
 # A profile's name that ``auto`` stands for: for containers that hide what board they run on.
 VARIABLE = "EDGE_SR_TARGET"

@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from edge_sr.files.config import load_json
 from edge_sr.quality import Quality
-from edge_sr.spec import load_json
 
 PROTOCOL = (
     "LR pictures by antialiased bicubic (a = -0.5, as imresize), rounded to 8 bits, from references cut at "

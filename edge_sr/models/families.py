@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from edge_sr.errors import ConfigError
+from edge_sr.files.config import from_mapping, to_mapping
 from edge_sr.models.implicit import liif, metasr
 from edge_sr.models.luma import LumaNetwork
 from edge_sr.models.published import dbpn, drcn, edsr, espcn, fsrcnn, rdn, srcnn, vdsr
 from edge_sr.models.published.family import Family
-from edge_sr.spec import PublishedSpec, from_mapping, to_mapping
+from edge_sr.spec import PublishedSpec
 
 FAMILIES: dict[str, Family] = {
     "srcnn": srcnn.FAMILY,

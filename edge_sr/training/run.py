@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from edge_sr.errors import CheckpointError, ConfigError, InterruptedRun, OutputExistsError
+from edge_sr.files.config import to_mapping
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn
-from edge_sr.spec import ModelSpec, to_mapping
+from edge_sr.spec import ModelSpec
 from edge_sr.training.branches import open_up
 from edge_sr.training.data import crops as packed
 from edge_sr.training.data.batches import BatchSource

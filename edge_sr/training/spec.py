@@ -6,7 +6,8 @@ import dataclasses
 import math
 
 from edge_sr.errors import ConfigError
-from edge_sr.spec import ModelSpec, from_mapping
+from edge_sr.files.config import from_mapping
+from edge_sr.spec import ModelSpec
 
 DEGRADATIONS = ("none", "codec")
 BRANCHES = ("1x1", "identity", "1x1-3x3")

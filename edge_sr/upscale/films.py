@@ -7,8 +7,8 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from edge_sr.atomic_file import new_draft, write_whole
 from edge_sr.errors import DiskFullError, EdgeSRError, InterruptedRun, MediaError, ResourceError
+from edge_sr.files.atomic import new_draft, write_whole
 from edge_sr.machine.description import available_cores
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
 from edge_sr.upscale.film_model import suited_model

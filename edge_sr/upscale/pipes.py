@@ -9,8 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_sr.atomic_file import new_draft
 from edge_sr.errors import InterruptedRun, MediaError, OptionError
+from edge_sr.files.atomic import new_draft
 from edge_sr.upscale.request import Controls, Request
 from edge_sr.video.opening import writing
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from edge_sr.atomic_file import fitting_name
 from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
+from edge_sr.files.atomic import fitting_name
 from edge_sr.machine.memory import peak_rss_mb
 from edge_sr.masking import masked, masked_values, remember
 from edge_sr.sizes import Region, Size, output_size, size_text

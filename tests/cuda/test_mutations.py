@@ -16,8 +16,8 @@ from support.scenes import scene
 
 from edge_sr.backends.cuda.network.form import DecoderForm
 from edge_sr.backends.cuda.programs import Variant
+from edge_sr.files.config import load_toml
 from edge_sr.grid import sampling_grid
-from edge_sr.spec import load_toml
 
 ENCODER, PAIR, DECODER, CHAIN, BANKS = "encoder", "pair", "decoder", "chain", "banks"
 

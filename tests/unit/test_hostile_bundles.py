@@ -21,7 +21,8 @@ from support.tiny_bundle import write_bundle
 from edge_sr.bundle import Bundle, Weights, file_sha256, read_bundle, shipped_bundles
 from edge_sr.bundle.graph_file import declared
 from edge_sr.errors import BundleError, ConfigError
-from edge_sr.spec import ModelSpec, load_toml
+from edge_sr.files.config import load_toml
+from edge_sr.spec import ModelSpec
 
 
 def test_bundles_made_before_there_was_a_multiple_still_open() -> None:

@@ -8,16 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import ConfigError, InputNotFoundError
-from edge_sr.spec import (
-    DecoderSpec,
-    EncoderSpec,
-    ModelSpec,
-    NetworkSpec,
-    PublishedSpec,
-    from_mapping,
-    load_toml,
-    to_mapping,
-)
+from edge_sr.files.config import from_mapping, load_toml, to_mapping
+from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, NetworkSpec, PublishedSpec
 
 SPEC = """
 name = "mine"

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.errors import EdgeSRError
-from edge_sr.json_file import read_json
+from edge_sr.files.atomic import write_whole
+from edge_sr.files.untrusted_json import read_json
 from edge_sr.machine.cache import choices_folder
 
 MOST_BYTES = 1 << 16

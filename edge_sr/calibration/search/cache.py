@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.errors import OptionError
+from edge_sr.files.atomic import write_whole
 
 
 class SearchCache:

@@ -6,8 +6,8 @@ import os
 import stat
 from pathlib import Path
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.errors import EngineError, MissingError, OutputFolderError
+from edge_sr.files.atomic import write_whole
 
 
 def open_folder(folder: Path) -> Path:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from edge_sr.engines.store.folder import write_private
-from edge_sr.json_file import read_regular
+from edge_sr.files.untrusted_json import read_regular
 
 _LENGTH = hashlib.sha256().digest_size
 

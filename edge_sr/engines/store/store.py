@@ -24,9 +24,9 @@ from edge_sr.engines.store.folder import open_folder, require_private, write_pri
 from edge_sr.engines.store.identity import EngineKey, EngineManifest, Proof, canonical, digest
 from edge_sr.engines.store.locks import exclusive, is_held
 from edge_sr.errors import ConfigError, EngineError
-from edge_sr.json_file import read_json, read_regular
+from edge_sr.files.config import from_mapping
+from edge_sr.files.untrusted_json import read_json, read_regular
 from edge_sr.machine.cache import engines_folder
-from edge_sr.spec import from_mapping
 
 SCHEMA = 2
 MOST_MANIFEST_BYTES = 1 << 20

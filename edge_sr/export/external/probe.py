@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from edge_sr.backends.onnxruntime.runner import open_session
 from edge_sr.errors import BundleError, CheckpointError, ConfigError
+from edge_sr.files.config import from_mapping
 from edge_sr.resample import resize
-from edge_sr.spec import from_mapping
 from edge_sr.tensors import reference_card
 
 Array = NDArray[Any]

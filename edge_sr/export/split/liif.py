@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from edge_sr.export.split.diinn import frame, gathered
 from edge_sr.export.split.form import Form
 from edge_sr.export.split.points import ContentEncoder, PositionalTerm, conv1, conv3
+from edge_sr.files.config import to_mapping
 from edge_sr.models.implicit.liif import LEAST_WEIGHT, POSITIONAL_INPUTS, SIDES, Liif
-from edge_sr.spec import PublishedSpec, to_mapping
+from edge_sr.spec import PublishedSpec
 
 # Half of the smallest offset that is not 0 is larger: output sides have at most 65,536 pixels.
 HAIR = 2.0**-20

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.errors import InputError
+from edge_sr.files.atomic import write_whole
 from edge_sr.optional import require
 
 Array = NDArray[Any]

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.errors import OutputExistsError
+from edge_sr.files.atomic import write_whole
 from edge_sr.quality import pair_sizes
 from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
 from edge_sr.training.data.pictures import Pixels

@@ -15,7 +15,6 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from edge_sr.atomic_file import write_whole
 from edge_sr.bundle import Bundle, Source, file_sha256
 from edge_sr.calibration.graph.layers import GraphMap
 from edge_sr.calibration.graph.write import TABLE
@@ -25,6 +24,7 @@ from edge_sr.calibration.table import ScaleTable, graph_hashes, read_table, tabl
 from edge_sr.errors import BundleError, ConfigError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
+from edge_sr.files.atomic import write_whole
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.training.quantisation.rounding import RoundedConvolution, Rounding

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_sr.atomic_file import create_exclusively, fitting_name, new_draft, to_disk, write_whole
 from edge_sr.errors import OptionError, OutputExistsError
+from edge_sr.files.atomic import create_exclusively, fitting_name, new_draft, to_disk, write_whole
 from edge_sr.video.encode.segments import SEGMENT_NAME, Segment, finished_segments
 from edge_sr.video.opening import writing
 

@@ -23,8 +23,9 @@ from support.checkpoints import (
 )
 
 from edge_sr.errors import CheckpointError, InputNotFoundError
+from edge_sr.files.config import to_mapping
 from edge_sr.models.checkpoint import load_checkpoint
-from edge_sr.spec import DecoderSpec, to_mapping
+from edge_sr.spec import DecoderSpec
 
 
 @pytest.mark.parametrize(("mode", "init_q"), all_modes())

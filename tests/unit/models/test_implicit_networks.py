@@ -27,10 +27,11 @@ from edge_sr.errors import CheckpointError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
 from edge_sr.export.split.liif import liif_form
+from edge_sr.files.config import load_toml, to_mapping
 from edge_sr.grid import sampling_grid
 from edge_sr.models.checkpoint import build, load_checkpoint
 from edge_sr.models.implicit.points import ImplicitNetwork
-from edge_sr.spec import EncoderSpec, ModelSpec, PublishedSpec, load_toml, to_mapping
+from edge_sr.spec import EncoderSpec, ModelSpec, PublishedSpec
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 

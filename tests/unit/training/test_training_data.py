@@ -12,7 +12,6 @@ from PIL import Image
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
-from edge_sr import atomic_file as whole_file
 from edge_sr.errors import (
     ConfigError,
     DiskFullError,
@@ -21,8 +20,10 @@ from edge_sr.errors import (
     OptionError,
     OutputExistsError,
 )
+from edge_sr.files import atomic
+from edge_sr.files.config import load_toml
 from edge_sr.resample import resize
-from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec, load_toml
+from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training.data import crops as packed
 from edge_sr.training.data.pictures import find_pictures, read_picture
 from edge_sr.training.data.scale_set import scale_crops
@@ -235,9 +236,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(whole_file.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(DiskFullError, match="no space left"):
-        whole_file.write_whole(path, b"new")
+        atomic.write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
