@@ -210,4 +210,6 @@ def _content(output: Path) -> str:
 
 
 if __name__ == "__main__":
-    command_line("kills", setup, work)
+    command_line(
+        "kills", setup, work, "edge_sr.upscale.film_plan", "edge_sr.upscale.films", "edge_sr.upscale.stills"
+    )
