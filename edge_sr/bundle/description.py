@@ -17,7 +17,6 @@ BOUNDS = {
     "radius": (0, 1 << 16),
     "working_bytes": (1, 1 << 32),
     "scale": (1, 64),
-    "halo": (0, 16),
     "multiple": (1, 1 << 12),
 }
 
@@ -106,7 +105,14 @@ class Description:
         for name, (least, most) in BOUNDS.items():
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(f"{name} must lie between {least} and {most}, found {getattr(self, name)}")
+        if self.halo != self._halo_of_network:
+            raise ConfigError(f"halo must be {self._halo_of_network} for this network, found {self.halo}")
         if any(count < 0 for count in self.macs):
             raise ConfigError(f"macs must not be negative, found {list(self.macs)}")
         if not self.graphs:
             raise ConfigError("graphs must list at least one, found none")
+
+    @property
+    def _halo_of_network(self) -> int:
+        """Mode 4's last layer is 3 x 3 on the output's grid, every other's 1 x 1."""
+        return int(isinstance(self.network, NetworkSpec) and self.network.decoder.mode == 4)

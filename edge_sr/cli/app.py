@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from edge_sr.cli.interrupts import INTERRUPTED
 from edge_sr.cli.options import closing
 from edge_sr.cli.streams import enduring_streams
 from edge_sr.errors import EdgeSRError, UnknownNameError, as_ours
@@ -115,12 +116,16 @@ def main() -> None:
             _run(debug)
     except EdgeSRError as error:
         _end(str(error), error.exit_code, debug)
+    except KeyboardInterrupt:
+        _end("interrupted before anything was begun", INTERRUPTED, debug)
 
 
 def _run(debug: bool) -> None:
     try:
         code = app(prog_name="edge-sr", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
     except Exception as error:
         if hasattr(error, "format_message"):
             _end_usage(error, debug)

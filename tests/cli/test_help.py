@@ -128,3 +128,15 @@ def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "unknown command 'upscal'; did you mean upscale?" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["hide_secrets", "importlib.import_module"])
+def test_ctrl_c_at_the_very_beginning_ends_without_a_traceback(place: str) -> None:
+    code = (
+        "import sys\nfrom edge_sr.cli import app\n"
+        "def interrupted(*_, **__):\n    raise KeyboardInterrupt\n"
+        f"app.{place} = interrupted\nsys.argv = ['edge-sr', 'models']\napp.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr in ("", "edge-sr: interrupted before anything was begun\n")

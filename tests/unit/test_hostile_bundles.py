@@ -50,7 +50,7 @@ def changed(bundle: Bundle, change: Change) -> Path:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        *[("halo", value) for value in (-1, 17)],
+        *[("halo", value) for value in (-1, 1, 17)],
         *[("radius", value) for value in (-1, 1 << 40)],
         *[("working_bytes", value) for value in (0, -5, 1 << 60)],
         *[("scale", value) for value in (0, 1000)],
