@@ -4,7 +4,7 @@
     python cuda/make_images.py
 
 Needs no toolkit, driver or GPU. Run before a wheel is built, it puts the images into the wheel; without them kernels
-are compiled at first use. Prints the table of resources that ``tests/cuda/test_images.py`` holds.
+are compiled at first use. Prints the table of resources that ``tests/cuda/test_kernel_images.py`` holds.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 #define ESR_JOIN2(a, b) a##b
 #define ESR_JOIN(a, b) ESR_JOIN2(a, b)
 
-KERNEL(128, 3, ESR_JOIN(ESR_DECODER, _bytes), Decode, p) { decoder::run<u8>(p); }
-KERNEL(128, 3, ESR_JOIN(ESR_DECODER, _floats), Decode, p) { decoder::run<float>(p); }
+KERNEL(128, decoder::kBlocks, ESR_JOIN(ESR_DECODER, _bytes), Decode, p) { decoder::run<u8>(p); }
+KERNEL(128, decoder::kBlocks, ESR_JOIN(ESR_DECODER, _floats), Decode, p) { decoder::run<float>(p); }
 #if ESR_MODE < 3
 KERNEL(128, 2, ESR_JOIN(ESR_DECODER, _chain), Chain, p) { chain::run(p); }
 #endif

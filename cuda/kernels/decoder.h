@@ -37,6 +37,11 @@ constexpr int kQuads = quads_before(kLayers) + (kLastWidth + 31) / 32 * 32;
 // Floats in shared memory: those of layer 0 with the ratio folded in, then the biases.
 constexpr int kFloatsAt = kQuads * 16, kBiasAt = kFloatsAt + 3 * kWidths[0] * 4;
 DEVICE constexpr int bias_at(int layer) { return kBiasAt + (sum_of_widths(layer) - kWidths[0]) * 4; }
+DEVICE constexpr int widest(int layers) {
+    return layers == 0 ? 0 : kWidths[layers - 1] > widest(layers - 1) ? kWidths[layers - 1] : widest(layers - 1);
+}
+// Blocks that a multiprocessor holds at once: activations of more than 32 units need the registers of a third.
+constexpr int kBlocks = widest(kLayers) > 32 ? 2 : 3;
 constexpr int kStagesAt = bias_at(kLayers) + 4 * 4, kStage = 96 * 4;
 constexpr int kSharedBytes = kStagesAt + kWarps * kStage;
 

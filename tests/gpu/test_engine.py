@@ -21,7 +21,7 @@ from support.tiny_bundle import write_network
 from edge_sr.backends.base import RunnerConfig
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder, OnnxRunner
 from edge_sr.backends.tensorrt.open import open_network, open_runner, unavailable_reason
-from edge_sr.backends.tensorrt.verification.pair import difference
+from edge_sr.backends.tensorrt.verification.verified import difference
 from edge_sr.bundle import Bundle, shipped_bundles
 from edge_sr.engines.build.builder import build
 from edge_sr.engines.build.request import BuildRequest, find_workplace

@@ -36,7 +36,7 @@ def on_checking_device(folder: Path) -> Iterator[list[FakeDriver]]:
         mock.patch.dict(os.environ, {"EDGE_SR_CACHE": str(folder / "engines")}),
         mock.patch.object(tensorrt_open, "unavailable_reason", lambda _: None),
         mock.patch.object(tensorrt_open, "find_gpu", lambda: GPU),
-        mock.patch.object(tensorrt_open, "PycudaDriver", driver),
+        mock.patch.object(tensorrt_open.choose, "open_driver", driver),
         mock.patch.object(tensorrt_engines, "TensorRTEngine", engine),
     ):
         yield made
