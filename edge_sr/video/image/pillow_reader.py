@@ -17,7 +17,7 @@ from edge_sr.video.image.recognise import open_picture
 
 # Pillow's switch for damaged files is one for the whole process.
 LENIENT = threading.Lock()
-WHITE_IS_ZERO, BITS, PHOTOMETRIC, PLANAR, TILE_WIDTH = 0, 258, 262, 284, 322
+WHITE_IS_ZERO, BITS, COMPRESSION, PHOTOMETRIC, PLANAR, TILE_WIDTH = 0, 258, 259, 262, 284, 322
 OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 
@@ -161,6 +161,18 @@ def refuse_tiff(path: Path) -> None:
         layout = f"{'+'.join(map(str, bits))} bits{' in tiles' if tiled else ''}"
         raise MediaError(
             f"{path} is a TIFF of {layout}, which is not read, expected 8 or 16: convert it first"
+        )
+
+
+def refuse_misread(path: Path, image: Any) -> None:
+    """``MediaError`` for an uncompressed TIFF in YCbCr where Pillow is older than 13, which makes RGB of its bytes."""
+    from PIL import __version__
+
+    misread = int(__version__.partition(".")[0]) < 13 and image.format == "TIFF"
+    if misread and (image.tag_v2.get(PHOTOMETRIC), image.tag_v2.get(COMPRESSION)) == (6, 1):
+        raise MediaError(
+            f"{path} is an uncompressed TIFF in YCbCr, which Pillow {__version__} misreads: "
+            "convert it first, or use Python 3.11 or newer"
         )
 
 

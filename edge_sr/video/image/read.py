@@ -17,7 +17,14 @@ from edge_sr.video.image.files.exif import ORIENTATION, described
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
 from edge_sr.video.image.files.png_chunks import kept_chunks
 from edge_sr.video.image.metadata import Metadata, raw_exif, read_metadata
-from edge_sr.video.image.pillow_reader import PLANAR, TILE_WIDTH, Pixels, bits_a_channel, refuse_tiff
+from edge_sr.video.image.pillow_reader import (
+    PLANAR,
+    TILE_WIDTH,
+    Pixels,
+    bits_a_channel,
+    refuse_misread,
+    refuse_tiff,
+)
 from edge_sr.video.image.recognise import ANIMATED, is_heic, open_picture, pictures_in, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
 from edge_sr.video.orientation import UPRIGHT, Orientation
@@ -118,6 +125,7 @@ def _opened(path: Path) -> _File:
         refuse_tiff(path)
         first_frame(path)
         return _File(path)
+    refuse_misread(path, image)
     lost = _single(path, image)
     if image.mode in ("F", "I") and image.format != "PPM":
         raise MediaError(f"{path} has samples of type {image.mode}, expected 8 or 16 bits a channel")

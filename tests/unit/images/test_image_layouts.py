@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image, ImageCms
 from support.images import png, write_tiff
@@ -93,6 +94,10 @@ def test_a_written_picture_has_no_structure_of_the_old_file(tmp_path: Path, mode
     else:
         source = source.convert(mode)
     source.save(tmp_path / "in.tif")
+    if mode == "YCbCr" and int(PIL.__version__.partition(".")[0]) < 13:
+        with pytest.raises(MediaError, match=r"Pillow [\d.]+ misreads"):
+            read_still(tmp_path / "in.tif")
+        return
     still = read_still(tmp_path / "in.tif")
     kind = "TIFF" if tiff else "PNG"
     assert write_still(still, tmp_path / "out", BY_NAME[kind]) == []
