@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge_sr.errors import DiskFullError, OutputFolderError
+from edge_sr.errors import DiskFullError, OutputFolderError, ResourceError
 
 # What the file systems in use hold, in bytes.
 LONGEST_NAME = 255
@@ -28,9 +28,10 @@ def write_whole(
 
     ``content`` may come in parts, so that it need not be in memory at once. ``draft``: where it grows, beside ``path``,
     by default a name nobody can guess; whatever lies there is replaced. ``mode``: its permissions before the umask;
-    ``advice``: what to do about a full disk. Raises ``DiskFullError`` or ``OutputFolderError`` and leaves ``path`` as
-    it was.
+    ``advice``: what to do about a full disk. Raises ``DiskFullError``, ``OutputFolderError``, or ``ResourceError`` when
+    the folder goes meanwhile, and leaves ``path`` as it was.
     """
+    had_folder = path.parent.is_dir()
     try:
         if draft is None:
             draft = new_draft(path, mode)
@@ -43,6 +44,8 @@ def write_whole(
         draft.replace(path)
         to_disk(path.parent)
     except OSError as error:
+        if had_folder and error.errno == errno.ENOENT:
+            raise ResourceError(f"{path} cannot be written: its folder is gone") from error
         raise _explained(path, error, advice) from error
     finally:
         if draft is not None:
