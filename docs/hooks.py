@@ -1,4 +1,4 @@
-"""Pages that are made when the site is built: commands from their help, targets from their profiles, the changelog."""
+"""Pages that are made when the site is built: commands from their help, targets from their profiles, the root's files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Puts what is made in place of its comment."""
-    makers = {"commands": commands, "targets": targets, "changelog": changelog}
+    makers = {"commands": commands, "targets": targets, "changelog": changelog, "security": security}
     maker = makers.get(Path(page.file.src_uri).stem)
     if maker is None:
         return markdown
@@ -60,5 +60,14 @@ def targets() -> str:
 
 
 def changelog() -> str:
-    """The root's file, its links taken from here."""
-    return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").replace("](docs/reference/", "](")
+    return _of_root("CHANGELOG.md")
+
+
+def security() -> str:
+    return _of_root("SECURITY.md")
+
+
+def _of_root(name: str) -> str:
+    """A file of the root, its links taken from docs/reference."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return text.replace("](docs/reference/", "](").replace("](SECURITY.md)", "](security.md)")
