@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import importlib
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 # A signal or a moment: told the process's id again and again until it says that it has done its work.
 Watch = Callable[[int], bool]
+STREAMS = ("out", "err", "modules")
+_tried: set[str] = set()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +48,7 @@ def import_all(*modules: str) -> None:
     import av  # noqa: F401
     import numpy  # noqa: F401
     import onnxruntime  # noqa: F401
-    import PIL.Image  # noqa: F401
+    import PIL.Image
 
     import edge_sr.cli.app
     import edge_sr.cli.camera
@@ -53,9 +56,18 @@ def import_all(*modules: str) -> None:
     import edge_sr.upscale.upscale
     import edge_sr.upscaler  # noqa: F401
 
+    PIL.Image.init()
+    _import(modules)
+
+
+def _import(modules: Iterable[str]) -> None:
+    """Those that are not yet; what they leave behind is not looked through before each fork."""
     for module in modules:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
+        if module not in sys.modules:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
 
 
 def run(
@@ -69,7 +81,7 @@ def run(
 ) -> Ended:
     """``edge-sr WORDS`` in ``folder``; ``watch`` looks on from outside, ``prepare`` runs first inside."""
     with contextlib.ExitStack() as stack:
-        streams = [stack.enter_context(open(os.memfd_create(name), "w+b")) for name in ("out", "err")]
+        streams = [stack.enter_context(open(os.memfd_create(name), "w+b")) for name in STREAMS]
         began = time.monotonic()
         child = os.fork()
         if child == 0:
@@ -77,6 +89,10 @@ def run(
         status, usage, overdue = _wait(child, limits, watch)
         seconds = time.monotonic() - began
         texts = [_text(stream) for stream in streams]
+    # What one case imported the later ones find imported.
+    if new := [name for name in texts[2].split() if name not in _tried]:
+        _tried.update(new)
+        _import(new)
     code = os.waitstatus_to_exitcode(status)
     return Ended(code, texts[0], texts[1], seconds, usage.ru_maxrss / 1024, overdue)
 
@@ -111,7 +127,7 @@ def _become(
     prepare: Callable[[], None] | None,
 ) -> None:
     """The command line; never returns."""
-    code = 70
+    code, known = 70, set(sys.modules)
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -137,6 +153,8 @@ def _become(
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            os.write(streams[2], " ".join(sys.modules.keys() - known).encode())
         os._exit(code)
 
 
