@@ -1,4 +1,4 @@
-"""Pages that are made when the site is built: commands from their help, targets from their profiles, the root's files."""
+"""Pages made when the site is built: commands from their help, targets from their profiles, the root's files."""
 
 from __future__ import annotations
 

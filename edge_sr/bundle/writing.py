@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from edge_sr.bundle.description import DESCRIPTION, Description
 from edge_sr.errors import OutputExistsError, OutputFolderError
 from edge_sr.files.config import to_mapping
+from edge_sr.files.drafts import drafting_folder
 
 
 def write_description(folder: Path, description: Description) -> None:
@@ -46,13 +45,6 @@ def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Raises ``OutputExistsError`` when ``target`` is there, ``OutputFolderError`` when its parent is not writable.
     """
-    parent = check_new_folder(target, overwrite=overwrite)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
-    draft.chmod(0o755)
-    try:
+    check_new_folder(target, overwrite=overwrite)
+    with drafting_folder(target) as draft:
         yield draft
-        if target.exists():
-            shutil.rmtree(target)
-        draft.rename(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

@@ -6,11 +6,12 @@ import contextlib
 import errno
 import hashlib
 import os
-import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edge_sr.errors import DiskFullError, OutputFolderError, ResourceError
+from edge_sr.files.drafts import drafting
+from edge_sr.files.durable import to_disk
 
 # What the file systems in use hold, in bytes.
 LONGEST_NAME = 255
@@ -27,61 +28,37 @@ def write_whole(
     """Replace ``path`` in one step, flushed to disk first, so that a kill leaves the old file or the new one.
 
     ``content`` may come in parts, so that it need not be in memory at once. ``draft``: where it grows, beside ``path``,
-    by default a name nobody can guess; whatever lies there is replaced. ``mode``: its permissions before the umask;
+    by default a draft (``files.drafts``); whatever lies there is replaced. ``mode``: its permissions before the umask;
     ``advice``: what to do about a full disk. Raises ``DiskFullError``, ``OutputFolderError``, or ``ResourceError`` when
     the folder goes meanwhile, and leaves ``path`` as it was.
     """
     had_folder = path.parent.is_dir()
     try:
-        if draft is None:
-            draft = new_draft(path, mode)
-        else:
-            draft.unlink(missing_ok=True)
-            create_exclusively(draft, mode)
-        with open(draft, "wb") as file:
-            file.writelines([content] if isinstance(content, bytes) else content)
-        to_disk(draft)
-        draft.replace(path)
-        to_disk(path.parent)
+        with drafting(path, mode) if draft is None else _named(draft, mode) as growing:
+            with open(growing, "wb") as file:
+                file.writelines([content] if isinstance(content, bytes) else content)
+            to_disk(growing)
+            growing.replace(path)
+            to_disk(path.parent)
     except OSError as error:
         if had_folder and error.errno == errno.ENOENT:
             raise ResourceError(f"{path} cannot be written: its folder is gone") from error
         raise _explained(path, error, advice) from error
+
+
+@contextlib.contextmanager
+def _named(draft: Path, mode: int) -> Iterator[Path]:
+    try:
+        draft.unlink(missing_ok=True)
+        create_exclusively(draft, mode)
+        yield draft
     finally:
-        if draft is not None:
-            draft.unlink(missing_ok=True)
-
-
-def new_draft(path: Path, mode: int = 0o666) -> Path:
-    """An empty file beside ``path`` that was not there before, hidden, with its extension: rename it over ``path``.
-
-    Raises ``OSError`` where none can be made.
-    """
-    draft = path.with_name(f".edge-sr-{secrets.token_hex(8)}{path.suffix}")
-    create_exclusively(draft, mode)
-    return draft
+        draft.unlink(missing_ok=True)
 
 
 def create_exclusively(path: Path, mode: int) -> None:
     """Nobody else's file, and no link, is ever opened."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode))
-
-
-def to_disk(path: Path) -> None:
-    """Flushes a file, or the names in a folder where the system can, so that a power cut keeps them."""
-    if path.is_dir():
-        with contextlib.suppress(OSError):
-            _flush(path, os.O_RDONLY)
-    else:
-        _flush(path, os.O_RDWR)
-
-
-def _flush(path: Path, flags: int) -> None:
-    handle = os.open(path, flags)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def fitting_name(stem: str, ending: str) -> str:

@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from edge_sr.errors import DiskFullError, EdgeSRError, InterruptedRun, MediaError, ResourceError
-from edge_sr.files.atomic import new_draft, write_whole
+from edge_sr.files.atomic import write_whole
+from edge_sr.files.drafts import drafting
 from edge_sr.machine.description import available_cores
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
 from edge_sr.upscale.film_model import suited_model
@@ -161,12 +162,9 @@ class _FilmRun:
         unit = self._plan.muxing.time_base
         partial = self._work.place_beside(partial_for(self._plan.output))
         _check_room(segments, partial)
-        draft = new_draft(partial)
-        try:
+        with drafting(partial) as draft:
             mux(segments, self._plan.muxing, draft, until=segments[-1].end_pts * unit)
             draft.replace(partial)
-        finally:
-            draft.unlink(missing_ok=True)
         return partial
 
     def _list_segments(self, segments: list[Segment]) -> Path:

@@ -20,6 +20,7 @@ from edge_sr.errors import (
     OutputExistsError,
     OutputFolderError,
 )
+from edge_sr.files.drafts import remove_dead_drafts
 from edge_sr.upscale.request import (
     Controls,
     Failure,
@@ -107,6 +108,8 @@ def _convert_all(
     request: Request, jobs: list[Job], output: Path, network: Upscaler, controls: Controls
 ) -> Report:
     tally = _Tally()
+    for folder in {job.target.parent for job in jobs}:
+        remove_dead_drafts(folder)
     waiting = [job for job in jobs if not (request.resume and job.target.exists())]
     resumed = len(jobs) - len(waiting)
     controls.watcher.begin(len(jobs), resumed)

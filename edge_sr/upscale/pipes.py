@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.errors import InterruptedRun, MediaError, OptionError
-from edge_sr.files.atomic import new_draft
+from edge_sr.files.drafts import drafting
 from edge_sr.upscale.request import Controls, Request
 from edge_sr.video.opening import writing
 
@@ -35,9 +35,10 @@ def kept_in_file(request: Request, controls: Controls) -> Iterator[Request]:
     """
     if request.output is None:
         raise OptionError(f"{request.input} is a pipe: name the output with -o")
-    with writing(str(request.output)):
-        draft = new_draft(request.output.with_suffix(Path(request.input).suffix), 0o600)
-    try:
+    with contextlib.ExitStack() as stack:
+        with writing(str(request.output)):
+            beside = request.output.with_suffix(Path(request.input).suffix)
+            draft = stack.enter_context(drafting(beside, 0o600))
         with writing(str(draft)):
             _copy(request.input, draft, controls)
         if not draft.stat().st_size:
@@ -45,8 +46,6 @@ def kept_in_file(request: Request, controls: Controls) -> Iterator[Request]:
         # The same content is the same input, whenever it was sent.
         os.utime(draft, ns=(0, 0))
         yield dataclasses.replace(request, input=str(draft))
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _copy(source: str, draft: Path, controls: Controls) -> None:

@@ -22,17 +22,18 @@ from sandbox import Sandbox
 
 FRAMES, PIECE, PICTURES = 48, 6, 8
 LIMITS = Limits(cpu_seconds=120)
-KINDS = ("film", "film", "film with sound", "folder")
+KINDS = ("film", "film", "film with sound", "folder", "folder", "picture")
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
 def setup(seeds: Path) -> None:
-    """A film, one with sound and a folder of pictures, each with what an unbroken run makes of it."""
+    """A film, one with sound, a picture and a folder of pictures, each with what an unbroken run makes of it."""
     _film(seeds / "film.mkv", sound=False)
     _film(seeds / "film with sound.mkv", sound=True)
     (seeds / "folder").mkdir()
     for number in range(PICTURES):
         Image.fromarray(_card(number)).save(seeds / "folder" / f"{number}.png")
+    shutil.copy(seeds / "folder" / "0.png", seeds / "picture.png")
     for kind in sorted(set(KINDS)):
         sandbox = Sandbox(seeds.parent / "whole", seeds.parent / "caches")
         _give(kind, seeds, sandbox)
@@ -113,7 +114,7 @@ def work(case: Case) -> Outcome:
 
 
 def _moment(kind: str, seconds: float, sandbox: Sandbox, dice: random.Random) -> _Kill:
-    if kind != "folder" and dice.random() < 0.3:
+    if kind.startswith("film") and dice.random() < 0.3:
         return _Kill(dice.choice(SIGNALS), dice.choice((0.0, 0.001, 0.01, 0.05)), sandbox.out)
     return _Kill(dice.choice(SIGNALS), dice.uniform(0, 1.2 * seconds), None)
 
@@ -142,18 +143,23 @@ def _finished(kind: str, ended: Ended, sandbox: Sandbox, digest: str) -> list[st
 
 
 def _give(kind: str, seeds: Path, sandbox: Sandbox) -> None:
-    if kind == "folder":
-        shutil.copytree(seeds / kind, sandbox.given / kind)
+    given = seeds / (kind + _suffix(kind))
+    if given.is_dir():
+        shutil.copytree(given, sandbox.given / given.name)
     else:
-        shutil.copy2(seeds / f"{kind}.mkv", sandbox.given)
+        shutil.copy2(given, sandbox.given)
+
+
+def _suffix(kind: str) -> str:
+    return {"folder": "", "picture": ".png"}.get(kind, ".mkv")
 
 
 def _output(kind: str, sandbox: Sandbox) -> Path:
-    return sandbox.out / ("larger" if kind == "folder" else "larger.mkv")
+    return sandbox.out / f"larger{_suffix(kind)}"
 
 
 def _words(kind: str, sandbox: Sandbox, resumed: bool = False) -> list[str]:
-    given = sandbox.given / (kind if kind == "folder" else f"{kind}.mkv")
+    given = sandbox.given / (kind + _suffix(kind))
     words = [
         "upscale",
         str(given),
@@ -165,7 +171,9 @@ def _words(kind: str, sandbox: Sandbox, resumed: bool = False) -> list[str]:
         "diinn-nano",
     ]
     words += ["--backend", "native", "--precision", "fp32", "--threads", "1"]
-    return [*words, "--resume"] if resumed else words
+    if not resumed:
+        return words
+    return [*words, "--overwrite" if kind == "picture" else "--resume"]
 
 
 def _run(sandbox: Sandbox, words: list[str], kill: _Kill | None = None) -> Ended:
@@ -192,10 +200,10 @@ def _digest(output: Path) -> str:
 
 
 def _content(output: Path) -> str:
-    """All pixels and times of a film and every packet of its sound, or all pixels of a folder."""
+    """All pixels and times of a film and every packet of its sound, or all pixels of a picture or a folder."""
     digest = hashlib.sha256()
-    if output.is_dir():
-        for path in sorted(output.iterdir()):
+    if output.suffix != ".mkv":
+        for path in sorted(output.iterdir()) if output.is_dir() else [output]:
             with Image.open(path) as image:
                 digest.update(path.name.encode() + image.tobytes())
         return digest.hexdigest()

@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_sr.errors import OutputExistsError
 from edge_sr.files.atomic import write_whole
+from edge_sr.files.drafts import remove_dead_drafts
 from edge_sr.quality import pair_sizes
 from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
 from edge_sr.training.data.pictures import Pixels
@@ -42,6 +43,7 @@ class ScaleStore:
         index = folder / INDEX
         if index.is_file() and index.read_text(encoding="utf-8") == made_from:
             return
+        remove_dead_drafts(folder)
         if folder.exists() and not index.is_file() and any(folder.iterdir()):
             raise OutputExistsError(
                 f"{folder} is not a training run's folder of scales: move it or name another checkpoint"

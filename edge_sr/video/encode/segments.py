@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_sr.files.atomic import to_disk
+from edge_sr.files.durable import to_disk
 from edge_sr.video.encode.encoding import Encoding
 from edge_sr.video.encode.segment_encoder import Captions, Recipe, SegmentEncoder
 from edge_sr.video.opening import writing

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import OptionError, OutputExistsError
-from edge_sr.files.atomic import create_exclusively, fitting_name, new_draft, to_disk, write_whole
+from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
+from edge_sr.files.drafts import drafting, remove_dead_drafts
+from edge_sr.files.durable import to_disk
 from edge_sr.video.encode.segments import SEGMENT_NAME, Segment, finished_segments
 from edge_sr.video.opening import writing
 
@@ -129,6 +131,7 @@ class WorkFolder:
     def remove(self) -> None:
         """Deletes what the run made, here and beside the output; the state goes first, so that nothing half deleted
         is gone on with, the marker last."""
+        remove_dead_drafts(self.path.parent)
         for name in self._beside():
             (self.path.parent / name).unlink(missing_ok=True)
         self._empty()
@@ -251,11 +254,7 @@ def _shown(value: Any) -> str:
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Yields a temporary name beside ``target``; it becomes ``target`` when all went well, else it goes."""
-    with writing(str(target)):
-        draft = new_draft(target)
-        try:
-            yield draft
-            to_disk(draft)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+    with writing(str(target)), drafting(target) as draft:
+        yield draft
+        to_disk(draft)
+        draft.replace(target)

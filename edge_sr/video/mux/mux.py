@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import OUT_OF_DISK, EdgeSRError
-from edge_sr.files.atomic import to_disk
+from edge_sr.files.durable import to_disk
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.containers import Container, muxer_options
 from edge_sr.video.encode.encoding import tag_colours

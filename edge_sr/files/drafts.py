@@ -1,0 +1,186 @@
+"""Drafts: files and folders that grow beside the place they get when whole. Those of killed runs are taken away.
+
+A draft is known by its name, which holds a digest of a random number and this machine's name: no file of anybody else
+has one like it, and none that another machine wrote to a shared disk. Its run holds a lock on it, which ends with the
+run however that ends. Whoever makes a draft in a folder first removes those there that nobody holds. Where the
+file system has no locks, drafts of killed runs stay: nothing tells them from those that are being written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import hashlib
+import os
+import platform
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_sr.files.durable import to_disk
+
+_NAME = re.compile(r"\.edge-sr-([0-9a-f]{16})([0-9a-f]{16})(\..*)?", re.DOTALL)
+# The draft of a folder is locked by a file beside it, which names the folder that it becomes.
+_FOLDER, _REPLACED = ".folder", ".replaced"
+_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+# The folders that this process has looked through, by device and inode.
+_swept: set[tuple[int, int]] = set()
+
+
+@contextlib.contextmanager
+def drafting(path: Path, mode: int = 0o666) -> Iterator[Path]:
+    """Yields an empty file beside ``path``, hidden, with its suffix, to be renamed over it; if it is not, it goes.
+
+    ``mode``: its permissions before the umask. Raises ``OSError`` where none can be made.
+    """
+    _sweep_once(path.parent)
+    draft, lock = _locked_draft(path, mode)
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+@contextlib.contextmanager
+def drafting_folder(target: Path) -> Iterator[Path]:
+    """Yields an empty folder beside ``target`` that takes its place when the block ends, and goes if it fails.
+
+    A folder that was there before is kept until the new one is in its place. Raises ``OSError`` where none can be made.
+    """
+    with drafting(target.with_name(target.name + _FOLDER)) as lock:
+        lock.write_bytes(os.fsencode(target.name))
+        draft = lock.with_suffix("")
+        draft.mkdir()
+        try:
+            yield draft
+            for path in draft.rglob("*"):
+                to_disk(path)
+            _take_place(draft, target, lock.with_suffix(_REPLACED))
+            to_disk(target.parent)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def remove_dead_drafts(folder: Path) -> None:
+    """Removes the drafts of killed runs from ``folder``, as far as they can be told and deleted."""
+    try:
+        found = [path for path in folder.iterdir() if _is_sealed(path.name)]
+    except OSError:
+        return
+    for path in found:
+        with contextlib.suppress(OSError):
+            _remove_if_dead(path)
+
+
+def _sweep_once(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        facts = folder.stat()
+        if (facts.st_dev, facts.st_ino) not in _swept:
+            _swept.add((facts.st_dev, facts.st_ino))
+            remove_dead_drafts(folder)
+
+
+def _seal(token: str) -> str:
+    return hashlib.sha256(f"edge-sr draft {token} {platform.node()}".encode()).hexdigest()[:16]
+
+
+def _is_sealed(name: str) -> bool:
+    found = _NAME.fullmatch(name)
+    return found is not None and found[2] == _seal(found[1])
+
+
+class _Lock(enum.Enum):
+    OURS = "ours"
+    TAKEN = "taken"
+    UNKNOWN = "unknown"
+
+
+def _try_lock(handle: int) -> _Lock:
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _Lock.TAKEN
+    except (ImportError, OSError):  # no POSIX system, or a file system without locks
+        return _Lock.UNKNOWN
+    return _Lock.OURS
+
+
+def _locked_draft(path: Path, mode: int) -> tuple[Path, int | None]:
+    """A new file and the handle that locks it, None where there are no locks."""
+    while True:
+        token = secrets.token_hex(8)
+        draft = path.with_name(f".edge-sr-{token}{_seal(token)}{path.suffix}")
+        handle = os.open(draft, _FLAGS | os.O_CREAT | os.O_EXCL, mode)
+        lock = _try_lock(handle)
+        if lock is _Lock.OURS and _is_open_at(draft, handle):
+            return draft, handle
+        os.close(handle)
+        if lock is _Lock.UNKNOWN:
+            return draft, None
+        # Another run took it for a dead one's in the moment before it was locked.
+        draft.unlink(missing_ok=True)
+
+
+def _remove_if_dead(path: Path) -> None:
+    handle = os.open(path, _FLAGS)
+    try:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or not _is_own(facts):
+            return
+        if _try_lock(handle) is _Lock.OURS and _is_open_at(path, handle):
+            if path.suffix == _FOLDER:
+                _remove_folders(path)
+            path.unlink()
+    finally:
+        os.close(handle)
+
+
+def _is_open_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def _is_own(facts: os.stat_result) -> bool:
+    return not hasattr(os, "geteuid") or facts.st_uid == os.geteuid()
+
+
+def _remove_folders(lock: Path) -> None:
+    """What a killed run's folder came to; one that it was about to replace is put back."""
+    draft, replaced, name = lock.with_suffix(""), lock.with_suffix(_REPLACED), lock.read_bytes()
+    if _is_own_folder(replaced):
+        target = lock.with_name(os.fsdecode(name))
+        if target.parent == lock.parent and not os.path.lexists(target):
+            replaced.rename(target)
+        shutil.rmtree(replaced, ignore_errors=True)
+    if _is_own_folder(draft):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_own_folder(path: Path) -> bool:
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and _is_own(facts)
+
+
+def _take_place(draft: Path, target: Path, replaced: Path) -> None:
+    if not target.exists():
+        draft.rename(target)
+        return
+    target.rename(replaced)
+    try:
+        draft.rename(target)
+    except OSError:
+        replaced.rename(target)
+        raise
+    shutil.rmtree(replaced)
