@@ -83,9 +83,12 @@ def run(
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(open(os.memfd_create(name), "w+b")) for name in STREAMS]
         began = time.monotonic()
+        # Ctrl-C before the child is the command line would make it a second campaign.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         child = os.fork()
         if child == 0:
             _become(words, folder, environment, limits, [stream.fileno() for stream in streams], prepare)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         status, usage, overdue = _wait(child, limits, watch)
         seconds = time.monotonic() - began
         texts = [_text(stream) for stream in streams]
@@ -127,7 +130,7 @@ def _become(
     prepare: Callable[[], None] | None,
 ) -> None:
     """The command line; never returns."""
-    code, known = 70, set(sys.modules)
+    code, known, begun = 70, set(sys.modules), False
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -143,19 +146,28 @@ def _become(
             prepare()
         from edge_sr.cli.app import main
 
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        begun = True
         main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        code = 1
+    except BaseException as error:
+        code = 130 if isinstance(error, KeyboardInterrupt) and not begun else 1
+        if code == 1:
+            sys.excepthook(*sys.exc_info())
     finally:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        with contextlib.suppress(OSError):
-            os.write(streams[2], " ".join(sys.modules.keys() - known).encode())
-        os._exit(code)
+        try:
+            _say_last(streams[2], sys.modules.keys() - known)
+        finally:
+            os._exit(code)
+
+
+def _say_last(stream: int, modules: Iterable[str]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        os.write(stream, " ".join(modules).encode())
 
 
 def _limit(limits: Limits) -> None:
