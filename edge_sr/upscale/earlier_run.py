@@ -9,8 +9,8 @@ from typing import Any
 
 from edge_sr.errors import OutputExistsError
 from edge_sr.upscale.film_plan import FilmPlan
+from edge_sr.upscale.making.maker import Network
 from edge_sr.upscale.request import Controls, Report, Request, check_free
-from edge_sr.upscaler import Upscaler
 from edge_sr.version import __version__
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
@@ -29,19 +29,19 @@ def as_before(request: Request, output: Path) -> Request:
     return dataclasses.replace(request, **chosen)
 
 
-def run_state(request: Request, plan: FilmPlan, upscaler: Upscaler, work: WorkFolder) -> dict[str, Any]:
+def run_state(request: Request, plan: FilmPlan, network: Network, work: WorkFolder) -> dict[str, Any]:
     """What a later run must have in common with this one."""
     encoding = plan.encoding
     salt = work.recorded().get("input", {}).get("salt") if request.resume else None
     settings = {
         "edge-sr": __version__,
-        "model": upscaler.model,
-        "graphs": sorted(graph.sha256 for graph in upscaler.bundle.description.graphs),
-        "backend": upscaler.backend,
-        "encoder backend": upscaler.encoder_backend,
-        "precision": upscaler.precision,
-        "placement": upscaler.scheme,
-        "tta": upscaler.tta,
+        "model": network.model,
+        "graphs": sorted(graph.sha256 for graph in network.bundle.description.graphs),
+        "backend": network.backend,
+        "encoder backend": network.encoder_backend,
+        "precision": network.precision,
+        "placement": network.scheme,
+        "tta": network.tta,
         "size": list(plan.target.size),
         "region": list(request.region or ()),
         "start": str(request.excerpt.start),

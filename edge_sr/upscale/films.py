@@ -14,15 +14,13 @@ from edge_sr.machine.description import available_cores
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
-from edge_sr.upscale.pipeline import Flow, run_film
-from edge_sr.upscale.request import Controls, Report, Request, Watcher, open_network, report
-from edge_sr.upscaler import Upscaler
-from edge_sr.video.encode.segments import Segment, SegmentWriter
+from edge_sr.upscale.making.maker import Made, Maker
+from edge_sr.upscale.request import Controls, Report, Request, Watcher, report
+from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.film.film import Film
 from edge_sr.video.mux.mux import Muxed, mux
 from edge_sr.video.opening import writing
-from edge_sr.video.pixels import FromRgb
 
 
 def upscale_film(request: Request, controls: Controls) -> Report:
@@ -41,12 +39,11 @@ def upscale_film(request: Request, controls: Controls) -> Report:
         if is_finished(request, plan.output):
             return finished_report(request, film, plan, controls)
         settled = _with_model(as_before(request, plan.output), film, controls.watcher)
-        network = open_network(settled, controls.watcher)
         work = WorkFolder(plan.output)
-        with network, closing(work):
-            state = run_state(request, plan, network, work)
+        with controls.makers.opened(settled, film, plan, controls) as maker, closing(work):
+            state = run_state(request, plan, maker.network, work)
             work.open(state, resume=request.resume, overwrite=request.overwrite)
-            return _FilmRun(request, controls, film, plan, network, work).run()
+            return _FilmRun(request, controls, film, plan, maker, work).run()
 
 
 class _FilmRun:
@@ -58,31 +55,26 @@ class _FilmRun:
         controls: Controls,
         film: Film,
         plan: FilmPlan,
-        network: Upscaler,
+        maker: Maker,
         work: WorkFolder,
     ) -> None:
         self._request = request
         self._controls = controls
         self._film = film
         self._plan = plan
-        self._network = network
+        self._maker = maker
         self._work = work
         # The plan has told of these.
         self._said = film.lost
-        self._done = len(work.segments()) * plan.length
-        self._writer = SegmentWriter(work.path, plan.recipe, plan.length, film.captions)
 
     def run(self) -> Report:
         watcher = self._controls.watcher
-        watcher.begin(self._film.info.frames, self._done)
-        if segments := self._work.segments():
-            self._film.skip_to(self._done, segments[-1].end_pts)
+        self._done = len(self._work.pieces()) * self._plan.length
         self._work.reserve()
         try:
-            flow = self._make_segments()
-            if flow.interrupted:
-                raise self._stopped(self._done + flow.frames)
-            self._writer.finish()
+            made = self._maker.make(self._work)
+            if made.interrupted:
+                raise self._stopped(self._done + made.frames)
             self._work.release()
             muxed = self._mux()
         except InterruptedRun:
@@ -96,20 +88,7 @@ class _FilmRun:
         finally:
             watcher.end()
         self._work.remove()
-        return self._report(flow, muxed)
-
-    def _make_segments(self) -> Flow:
-        watcher, plan = self._controls.watcher, self._plan
-        return run_film(
-            self._film,
-            self._network,
-            self._writer,
-            FromRgb(plan.recipe.colour, plan.encoding.layout, plan.encoding.pixel_format),
-            plan.target,
-            first=self._done,
-            stop=self._controls.stop,
-            after_frame=lambda flow: watcher.frame(self._done + flow.taken, flow.taken / flow.seconds),
-        )
+        return self._report(made, muxed)
 
     def _mux(self) -> Muxed:
         """Joins the segments and puts the film in its place."""
@@ -126,14 +105,14 @@ class _FilmRun:
 
     def _stopped(self, frames: int) -> InterruptedRun:
         """The interruption, all frames so far in a film that plays."""
-        tail = self._writer.suspend()
+        tail = self._maker.suspend()
         self._work.release()
         return InterruptedRun(f"stopped after {frames} frames: {self._kept(tail)}; {self._go_on}")
 
     def _explained(self, error: Exception) -> EdgeSRError | None:
         """The error with where the finished part is and how to go on; None when nothing was finished."""
         self._work.release()
-        tail = self._writer.salvage()
+        tail = self._maker.salvage()
         if tail is None and not self._work.segments():
             return None
         kept = f"{self._kept(tail)}; {self._go_on}"
@@ -177,10 +156,10 @@ class _FilmRun:
         write_whole(listing, "\n".join(["ffconcat version 1.0", *names, ""]).encode())
         return listing
 
-    def _report(self, flow: Flow, muxed: Muxed) -> Report:
+    def _report(self, made: Made, muxed: Muxed) -> Report:
         plan, film = self._plan, self._film
-        warnings = [*self._warnings(), *muxed.warnings]
-        lost = [*muxed.lost, *film.lost]
+        warnings = [*self._warnings(made), *muxed.warnings]
+        lost = [*muxed.lost, *made.lost]
         dropped = (*plan.muxing.tracks.dropped, *lost)
         unsaid = [name for name in lost if name not in self._said]
         for text in [*(f"left out of {plan.output.name}: {name}" for name in unsaid), *warnings]:
@@ -188,24 +167,25 @@ class _FilmRun:
         if self._request.strict and (warnings or dropped):
             raise MediaError(f"{plan.output} was written, but --strict: {'; '.join([*warnings, *dropped])}")
         return report(
-            self._network,
-            flow.times,
+            self._maker.network,
+            made.times,
             output=plan.output,
-            frames=flow.frames,
-            seconds=flow.seconds,
+            frames=made.frames,
+            seconds=made.seconds,
             input_size=film.info.size,
             output_size=plan.written,
             codec=plan.encoding.codec.name,
-            resumed_frames=film.decoded - flow.frames,
-            bad_frames=film.bad_frames,
+            resumed_frames=made.total - made.frames,
+            bad_frames=made.bad_frames,
             dropped=dropped,
             warnings=tuple(warnings),
+            notes=tuple(made.notes),
         )
 
-    def _warnings(self) -> list[str]:
-        found = list(self._film.warnings)
-        if self._film.bad_frames:
-            found.append(f"{self._film.bad_frames} bad frames in {self._request.input}")
+    def _warnings(self, made: Made) -> list[str]:
+        found = list(made.warnings)
+        if made.bad_frames:
+            found.append(f"{made.bad_frames} bad frames in {self._request.input}")
         return found
 
 

@@ -11,6 +11,7 @@ others back. A still picture takes the same way without the threads.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
 import time
 from collections import deque
@@ -29,6 +30,8 @@ from edge_sr.video.timed import Timed
 
 # Frames that wait between two stages.
 WAITING = 2
+# No film has so many frames.
+END = sys.maxsize
 
 Item = TypeVar("Item")
 
@@ -77,20 +80,28 @@ def run_film(
     target: Target,
     *,
     first: int,
+    last: int | None = None,
     stop: threading.Event,
     after_frame: Callable[[Flow], None],
 ) -> Flow:
-    """Upscales the film's frames from number ``first`` on; the last segment is left for the caller to close.
+    """Upscales the film's frames from number ``first`` on, up to ``last`` if that is given, which is left out.
 
+    The last segment is left for the caller to close.
     Ends early once ``stop`` is set, with the frames that the network has taken by then. Whatever goes wrong in a
     stage is raised here, when the other stages have ended.
     """
     decoded: Relay[Timed[Frame]] = Relay(WAITING)
     upscaled: Relay[Timed[Frame]] = Relay(WAITING)
     flow = Flow()
+    wanted = range(first, END if last is None else last)
     began = time.perf_counter()
     stages = [
-        _stage("decode", lambda: _decode(film, target, first, decoded, stop, flow), decoded, upscaled),
+        _stage(
+            "decode",
+            lambda: _decode(film, target, wanted, decoded, stop, flow),
+            decoded,
+            upscaled,
+        ),
         _stage("encode", lambda: _encode(upscaled, to_yuv, writer, flow), decoded, upscaled),
     ]
     try:
@@ -135,14 +146,17 @@ def _upscaled(
 
 
 def _decode(
-    film: Film, target: Target, first: int, decoded: Relay[Timed[Frame]], stop: threading.Event, flow: Flow
+    film: Film, target: Target, wanted: range, decoded: Relay[Timed[Frame]], stop: threading.Event, flow: Flow
 ) -> None:
     to_rgb = UprightReader(film.info, target.size if target.box is None else None)
     for timed in film.frames():
         if stop.is_set():
             break
-        if timed.index >= first:
+        if timed.index in wanted:
             decoded.put(timed.holding(to_rgb(timed.frame)))
+        if timed.index >= wanted.stop - 1:
+            flow.exhausted = True
+            break
     else:
         flow.exhausted = True
     decoded.close()

@@ -22,6 +22,7 @@ from edge_sr.video.film.film import Excerpt
 from edge_sr.video.opening import HARDWARE_DECODERS, is_url
 
 if TYPE_CHECKING:
+    from edge_sr.upscale.making.maker import Makers, Network
     from edge_sr.upscaler import PartTimes, Upscaler
 
 
@@ -113,12 +114,20 @@ class Silent:
         return
 
 
+def _here() -> Makers:
+    from edge_sr.upscale.making.here import Here
+
+    return Here()
+
+
 @dataclasses.dataclass(frozen=True)
 class Controls:
-    """The caller's hands on a run: ``stop`` ends it after the current frame."""
+    """The caller's hands on a run: ``stop`` ends it after the current frame; ``makers`` make films' segments, by
+    default this process."""
 
     watcher: Watcher = dataclasses.field(default_factory=Silent)
     stop: threading.Event = dataclasses.field(default_factory=threading.Event)
+    makers: Makers = dataclasses.field(default_factory=_here)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,6 +164,7 @@ class Report:
     bad_frames: int = 0
     dropped: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     failed: tuple[Failure, ...] = ()
 
     def mapping(self) -> dict[str, Any]:
@@ -164,7 +174,7 @@ class Report:
 
 
 def report(
-    upscaler: Upscaler,
+    network: Network,
     times: Sequence[PartTimes],
     *,
     output: Path,
@@ -182,16 +192,16 @@ def report(
         fps=round(frames / seconds, 3) if seconds > 0 else 0.0,
         input_size=input_size,
         output_size=output_size,
-        model=upscaler.model,
-        backend=upscaler.backend,
-        encoder_backend=upscaler.encoder_backend,
-        precision=upscaler.precision,
-        placement=upscaler.scheme,
+        model=network.model,
+        backend=network.backend,
+        encoder_backend=network.encoder_backend,
+        precision=network.precision,
+        placement=network.scheme,
         encoder_ms=_median([one.encoder_ms for one in times]),
         decoder_ms=_median([one.decoder_ms for one in times]),
         peak_rss_mb=peak_rss_mb(),
-        device_mb=_megabytes(upscaler.device_bytes),
-        tta=upscaler.tta or None,
+        device_mb=_megabytes(network.device_bytes),
+        tta=network.tta or None,
         **more,
     )
 

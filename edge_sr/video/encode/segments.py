@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,17 +46,39 @@ class Segment:
     end_pts: int
 
 
-def finished_segments(folder: Path) -> list[Segment]:
-    """The segments from the first on without a gap, in order."""
+def present_segments(folder: Path) -> dict[int, Segment]:
+    """All the segments in ``folder`` by their number in the film, whether or not those before them are there."""
     found = {}
     for path in folder.iterdir():
         match = _NAME.fullmatch(path.name)
         if match and path.is_file() and not path.is_symlink():
             found[int(match[1])] = Segment(path, *map(int, match.groups()))
+    return found
+
+
+def finished_segments(folder: Path) -> list[Segment]:
+    """The segments from the first on without a gap, in order."""
+    found = present_segments(folder)
     segments: list[Segment] = []
     while len(segments) in found:
         segments.append(found[len(segments)])
     return segments
+
+
+def gaps(present: Iterable[int]) -> list[tuple[int, int | None]]:
+    """What is missing among numbers from 0 on: each gap's first and the number after its last, None at the end."""
+    found: list[tuple[int, int | None]] = []
+    following = 0
+    for number in sorted(present):
+        if number > following:
+            found.append((following, number))
+        following = number + 1
+    return [*found, (following, None)]
+
+
+def segment_name(number: int, first_pts: int, end_pts: int, suffix: str) -> str:
+    """The file name of a finished segment, which says all that ``Segment`` does; ``suffix`` with its dot."""
+    return f"{number:06d}_{first_pts}_{end_pts}{suffix}"
 
 
 class SegmentWriter:
@@ -91,7 +114,7 @@ class SegmentWriter:
         with writing(str(self._folder)):
             segment.save()
             number = segment.index // self._length
-            name = f"{number:06d}_{segment.first_pts}_{segment.end_pts}{segment.path.suffix}"
+            name = segment_name(number, segment.first_pts, segment.end_pts, segment.path.suffix)
             segment.path.replace(self._folder / name)
             to_disk(self._folder)
         self._current = None

@@ -15,7 +15,7 @@ from edge_sr.errors import OptionError, OutputExistsError
 from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
 from edge_sr.files.drafts import drafting, remove_dead_drafts
 from edge_sr.files.durable import to_disk
-from edge_sr.video.encode.segments import SEGMENT_NAME, Segment, finished_segments
+from edge_sr.video.encode.segments import SEGMENT_NAME, Segment, finished_segments, present_segments
 from edge_sr.video.opening import writing
 
 MARKER = "edge-sr-work-folder"
@@ -28,7 +28,8 @@ RESERVED_BYTES = 1 << 18
 SCHEMA = 2
 # Everything that a run puts into its folder; nothing else in it is ever deleted.
 _OURS = re.compile(
-    rf"({MARKER}|({STATE}|{BESIDE})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)\.\w+|{SEGMENT_NAME})"
+    rf"({MARKER}|({STATE}|{BESIDE})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)(-[0-9a-f]+)?\.\w+"
+    rf"|{SEGMENT_NAME})"
 )
 
 
@@ -94,7 +95,12 @@ class WorkFolder:
         write_whole(self.path / STATE, json.dumps(plain, indent=2).encode(), **_private(self.path / STATE))
 
     def segments(self) -> list[Segment]:
+        """Those from the first on without a gap: what plays so far."""
         return finished_segments(self.path)
+
+    def pieces(self) -> dict[int, Segment]:
+        """All finished segments by number; a cluster makes them in any order."""
+        return present_segments(self.path)
 
     def reserve(self) -> None:
         """Sets room aside, as far as there is any, for closing what is on its way when the disk fills up."""
@@ -197,7 +203,7 @@ class WorkFolder:
 
     def _sweep(self) -> None:
         """Deletes what the earlier run left unfinished."""
-        kept = {segment.path.name for segment in self.segments()} | {STATE, LOCK, MARKER, BESIDE}
+        kept = {segment.path.name for segment in self.pieces().values()} | {STATE, LOCK, MARKER, BESIDE}
         self._delete(kept)
 
     def _empty(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import OptionError, OutputExistsError, ResourceError
+from edge_sr.video.encode.segments import gaps
 from edge_sr.video.encode.workfolder import MARKER, WorkFolder, folder_for, partial_for, replacing
 from edge_sr.video.film.identity import input_identity
 
@@ -36,18 +37,40 @@ def test_unfinished_work_is_in_the_way_of_a_new_run(output: Path) -> None:
 
 
 def test_going_on_keeps_whole_pieces_only(output: Path) -> None:
-    start(output, "000000_0_99.mp4", "000001_99_198.mp4", "000003_300_400.mp4", "unfinished.mp4")
+    start(
+        output,
+        "000000_0_99.mp4",
+        "000001_99_198.mp4",
+        "000003_300_400.mp4",
+        "unfinished.mp4",
+        "unfinished-5a.mp4",
+    )
     work = WorkFolder(output)
     work.open(STATE, resume=True, overwrite=False)
     assert [(segment.index, segment.first_pts) for segment in work.segments()] == [(0, 0), (1, 99)]
+    assert sorted(work.pieces()) == [0, 1, 3]
     assert sorted(path.name for path in work.path.iterdir()) == [
         "000000_0_99.mp4",
         "000001_99_198.mp4",
+        "000003_300_400.mp4",
         MARKER,
         "lock",
         "state.json",
     ]
     work.close()
+
+
+@pytest.mark.parametrize(
+    ("present", "missing"),
+    [
+        ((), [(0, None)]),
+        ((0, 1), [(2, None)]),
+        ((1, 4), [(0, 1), (2, 4), (5, None)]),
+        ((0, 2), [(1, 2), (3, None)]),
+    ],
+)
+def test_gaps(present: tuple[int, ...], missing: list[tuple[int, int | None]]) -> None:
+    assert gaps(present) == missing
 
 
 def test_overwriting_begins_again(output: Path) -> None:

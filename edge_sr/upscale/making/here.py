@@ -1,0 +1,77 @@
+"""A film's segments made by this process, one after another, from the first that is missing on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from edge_sr.upscale.film_plan import FilmPlan
+from edge_sr.upscale.making.maker import Made
+from edge_sr.upscale.pipeline import Flow, run_film
+from edge_sr.upscale.request import Controls, Request, open_network
+from edge_sr.upscaler import Upscaler
+from edge_sr.video.encode.segments import Segment, SegmentWriter, gaps
+from edge_sr.video.encode.workfolder import WorkFolder
+from edge_sr.video.film.film import Film
+from edge_sr.video.pixels import FromRgb
+
+
+class LocalMaker:
+    """One run over a film by an open network."""
+
+    def __init__(self, film: Film, plan: FilmPlan, network: Upscaler, controls: Controls) -> None:
+        self.network = network
+        self._film, self._plan, self._controls = film, plan, controls
+        self._writer: SegmentWriter | None = None
+
+    def make(self, work: WorkFolder) -> Made:
+        plan, film = self._plan, self._film
+        self._writer = SegmentWriter(work.path, plan.recipe, plan.length, film.captions)
+        made, present = Made(), work.pieces()
+        done = len(present) * plan.length
+        self._controls.watcher.begin(film.info.frames, done)
+        for first, last in gaps(present):
+            if first:
+                film.skip_to(first * plan.length, present[first - 1].end_pts)
+            flow = self._run(first, last, done + made.frames, self._writer)
+            made.frames += flow.frames
+            made.seconds += flow.seconds
+            made.times += flow.times
+            made.interrupted = flow.interrupted
+            if flow.interrupted:
+                break
+            self._writer.finish()
+        made.total, made.bad_frames = film.decoded, film.bad_frames
+        made.warnings, made.lost = film.warnings, film.lost
+        return made
+
+    def _run(self, first: int, last: int | None, done: int, writer: SegmentWriter) -> Flow:
+        plan, watcher = self._plan, self._controls.watcher
+        return run_film(
+            self._film,
+            self.network,
+            writer,
+            FromRgb(plan.recipe.colour, plan.encoding.layout, plan.encoding.pixel_format),
+            plan.target,
+            first=first * plan.length,
+            last=None if last is None else last * plan.length,
+            stop=self._controls.stop,
+            after_frame=lambda flow: watcher.frame(done + flow.taken, flow.taken / flow.seconds),
+        )
+
+    def suspend(self) -> Segment | None:
+        return None if self._writer is None else self._writer.suspend()
+
+    def salvage(self) -> Segment | None:
+        return None if self._writer is None else self._writer.salvage()
+
+
+class Here:
+    """Opens networks in this process."""
+
+    @contextlib.contextmanager
+    def opened(
+        self, request: Request, film: Film, plan: FilmPlan, controls: Controls
+    ) -> Iterator[LocalMaker]:
+        with open_network(request, controls.watcher) as network:
+            yield LocalMaker(film, plan, network, controls)

@@ -1,0 +1,82 @@
+"""What makes a film's segments: this machine (``here``), or a cluster (``edge_sr.farm``)."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from edge_sr.video.encode.segments import Segment
+from edge_sr.video.encode.workfolder import WorkFolder
+
+if TYPE_CHECKING:
+    from edge_sr.bundle import Bundle
+    from edge_sr.kinds import Precision, Scheme
+    from edge_sr.upscale.film_plan import FilmPlan
+    from edge_sr.upscale.request import Controls, Request
+    from edge_sr.upscaler import PartTimes
+    from edge_sr.video.film.film import Film
+
+
+class Network(Protocol):
+    """What a run records and reports of the network that it was made with; an ``Upscaler`` is one."""
+
+    @property
+    def bundle(self) -> Bundle: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def encoder_backend(self) -> str: ...
+    @property
+    def precision(self) -> Precision: ...
+    @property
+    def scheme(self) -> Scheme | None: ...
+    @property
+    def tta(self) -> bool: ...
+    @property
+    def device_bytes(self) -> int | None: ...
+
+
+@dataclasses.dataclass
+class Made:
+    """What one run has made: ``frames`` of the film's ``total``, in ``seconds``; ``times`` of a frame each.
+
+    ``notes``: what a reader of the report must know of how it was made.
+    """
+
+    frames: int = 0
+    total: int = 0
+    seconds: float = 0.0
+    times: list[PartTimes] = dataclasses.field(default_factory=list)
+    interrupted: bool = False
+    bad_frames: int = 0
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    lost: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+class Maker(Protocol):
+    """Makes what a work folder lacks of a film's segments, by ``network``."""
+
+    @property
+    def network(self) -> Network: ...
+
+    def make(self, work: WorkFolder) -> Made:
+        """All segments, or with ``interrupted`` those that were finished before ``controls.stop`` was set."""
+
+    def suspend(self) -> Segment | None:
+        """After an interruption: the frames that are in no segment yet, written as far as they go."""
+
+    def salvage(self) -> Segment | None:
+        """After an error: as many of those frames as can be written."""
+
+
+class Makers(Protocol):
+    """Opens a maker for a film."""
+
+    def opened(
+        self, request: Request, film: Film, plan: FilmPlan, controls: Controls
+    ) -> AbstractContextManager[Maker]:
+        """The maker; what ``request`` left open of the network is settled by then."""
