@@ -110,7 +110,6 @@ def tensors(checkpoint: Path) -> dict[str, Any]:
 
 def test_a_run_writes_weights_curve_and_one_json_object(spec: Path, images: Path, tmp_path: Path) -> None:
     output = tmp_path / "out" / "tiny.safetensors"
-    output.parent.mkdir()
     done = train(spec, images, output, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

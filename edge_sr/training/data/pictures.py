@@ -108,7 +108,15 @@ def _decode(path: Path) -> Pixels:
 
 
 def _flat(image: Any) -> Pixels:
+    return np.asarray(_upright(image).convert("RGB"), np.uint8)
+
+
+def _upright(image: Any) -> Any:
+    """Turned as its EXIF says; as it lies where the EXIF cannot be read."""
     from PIL import ImageOps
 
-    upright = ImageOps.exif_transpose(image)
-    return np.asarray(upright.convert("RGB"), np.uint8)
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, ValueError, SyntaxError):
+        return image

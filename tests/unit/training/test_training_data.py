@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
@@ -53,6 +54,14 @@ def test_pictures_are_found_in_a_fixed_order_through_all_folders(tmp_path: Path)
         (tmp_path / name).write_bytes(b"")
     found = find_pictures([tmp_path], "")
     assert [picture.path.name for picture in found] == ["1.jpg", "2.png"]
+
+
+def test_a_picture_whose_exif_cannot_be_read_is_taken_as_it_lies(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.full((8, 12, 3), 90, np.uint8))
+    chunks = PngInfo()
+    chunks.add_text("Raw profile type exif", "\nexif\n   12\n000000004d4d002a00000008\n")
+    picture.save(tmp_path / "a.png", pnginfo=chunks)
+    assert read_picture(find_pictures([tmp_path], "")[0]).shape == (8, 12, 3)
 
 
 def test_a_listing_chooses_pictures_and_shrinks_them(tmp_path: Path) -> None:

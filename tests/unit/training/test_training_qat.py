@@ -16,7 +16,7 @@ from support.checkpoints import random_network
 from support.scenes import scene, write_scenes
 
 from edge_sr.bundle import Bundle, Source, open_bundle
-from edge_sr.calibration.calibrate import Request, calibrate
+from edge_sr.calibration.calibrate import CalibrationRequest, calibrate
 from edge_sr.calibration.recipe import Budget, Recipe
 from edge_sr.calibration.search.trial import open_graph
 from edge_sr.calibration.table import ScaleTable, read_table
@@ -65,7 +65,7 @@ def bundle_of(checkpoint: Path, frames: Path, out: Path, table: ScaleTable | Non
     loaded = load_checkpoint(checkpoint)
     identity = Identity("tiny", "1", Source(checkpoint.name, loaded.sha256))
     plain = export_checkpoint(loaded, identity, out.with_name(f"{out.name}-plain"), ["fp32"])
-    request = Request(plain, (frames,), RECIPE, out, out.with_suffix(".cache"), table=table)
+    request = CalibrationRequest(plain, (frames,), RECIPE, out, out.with_suffix(".cache"), table=table)
     return calibrate(request, quiet).bundle
 
 

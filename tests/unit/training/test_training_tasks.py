@@ -53,7 +53,7 @@ def test_networks_from_picture_to_picture_learn(network: str) -> None:
 
 def test_windows_of_implicit_networks_stay_in_their_patches() -> None:
     """LIIF reads the pixels beside the nearest one: in the middle of a picture those must be in the patch too."""
-    from edge_sr.models.implicit.liif import Ensemble
+    from edge_sr.models.implicit.liif import LocalEnsemble
 
     encoder = {"kind": "edsr", "channels": 8, "blocks": 1}
     spec = ModelSpec("made", published="liif", options={"encoder": encoder, "widths": [8, 8]})
@@ -66,7 +66,7 @@ def test_windows_of_implicit_networks_stay_in_their_patches() -> None:
     learner = Learner(task.network(), task, schedule, torch.device("cpu"), compiled=False)
     for number in range(12):
         batch = task.draw(source)
-        ensemble = Ensemble.from_grid(batch.grid, torch.zeros(1))
+        ensemble = LocalEnsemble.from_grid(batch.grid, torch.zeros(1))
         for axis in (ensemble.y, ensemble.x):
             assert min(int(places.min()) for places in axis.places) >= 0
             assert max(int(places.max()) for places in axis.places) < 12
