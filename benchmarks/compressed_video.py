@@ -34,7 +34,7 @@ from edge_sr.errors import HdrError
 from edge_sr.evaluation.vmaf import find_ffmpeg, video_scores
 from edge_sr.quality import luma, psnr_y
 from edge_sr.resample import resize, to_levels
-from edge_sr.training.data.degradation import Codec, Scene, decoded, encoded
+from edge_sr.training.data.degradation import LossyCodec, Scene, decoded, encoded
 from edge_sr.video.colour import BT709, Colour
 from edge_sr.video.film.film import Film, FilmInfo
 from edge_sr.video.image.still import eight_bits
@@ -51,20 +51,20 @@ QUIET_X265 = ("x265-params", "log-level=none:pools=none:frame-threads=1")
 class Coding:
     """An encoder at four qualities that it is used at, from what is archived to what is streamed."""
 
-    codec: Codec
+    codec: LossyCodec
     qualities: tuple[int, ...]
 
 
 CODINGS = {
-    "x264": Coding(Codec("libx264", "crf", (0, 51), 1.0, (("preset", "medium"),)), (18, 23, 28, 35)),
+    "x264": Coding(LossyCodec("libx264", "crf", (0, 51), 1.0, (("preset", "medium"),)), (18, 23, 28, 35)),
     "x265": Coding(
-        Codec("libx265", "crf", (0, 51), 1.0, (("preset", "medium"), QUIET_X265)), (18, 23, 28, 35)
+        LossyCodec("libx265", "crf", (0, 51), 1.0, (("preset", "medium"), QUIET_X265)), (18, 23, 28, 35)
     ),
-    "av1": Coding(Codec("libsvtav1", "crf", (1, 63), 1.0, (("preset", "8"),)), (20, 30, 40, 50)),
+    "av1": Coding(LossyCodec("libsvtav1", "crf", (1, 63), 1.0, (("preset", "8"),)), (20, 30, 40, 50)),
     "vp9": Coding(
-        Codec("libvpx-vp9", "crf", (0, 63), 1.0, (("b", "0"), ("cpu-used", "2"))), (20, 30, 40, 50)
+        LossyCodec("libvpx-vp9", "crf", (0, 63), 1.0, (("b", "0"), ("cpu-used", "2"))), (20, 30, 40, 50)
     ),
-    "mpeg2": Coding(Codec("mpeg2video", "qscale", (2, 31), 1.0), (2, 4, 8, 14)),
+    "mpeg2": Coding(LossyCodec("mpeg2video", "qscale", (2, 31), 1.0), (2, 4, 8, 14)),
 }
 
 
@@ -100,7 +100,7 @@ class Coded:
     info: FilmInfo
 
 
-def coded(frames: list[Picture], codec: Codec, quality: int) -> Coded:
+def coded(frames: list[Picture], codec: LossyCodec, quality: int) -> Coded:
     scene = Scene([frame.astype(np.float32) for frame in frames], left=True)
     film = encoded(codec, quality, [scene], HD)
     with tempfile.TemporaryDirectory() as folder:

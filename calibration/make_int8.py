@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from edge_sr.bundle import open_bundle, shipped_bundles
-from edge_sr.calibration.calibrate import Calibrated, Request, calibrate
+from edge_sr.calibration.calibrate import Calibrated, CalibrationRequest, calibrate
 from edge_sr.calibration.recipe import read_recipe
 from edge_sr.errors import EdgeSRError
 
@@ -36,7 +36,7 @@ def make(name: str, frames: tuple[Path, ...], install: bool) -> Calibrated:
     cache = HERE / "out" / f"{name}.calibration.json"
     cache.parent.mkdir(exist_ok=True)
     recipe = read_recipe(HERE / "recipes" / f"{name}.toml")
-    request = Request(bundle, frames, recipe, out, cache, overwrite=True)
+    request = CalibrationRequest(bundle, frames, recipe, out, cache, overwrite=True)
     return calibrate(request, lambda message: print(f"{name}: {message}", file=sys.stderr, flush=True))
 
 

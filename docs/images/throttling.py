@@ -13,7 +13,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from edge_sr.camera.pacing.deadline import Cost, ScaleController
+from edge_sr.camera.pacing.deadline import FrameCost, ScaleController
 
 PERIOD, SECONDS, NOISE = 1 / 25, 70.0, 0.05
 FIXED, PIXEL = 0.012, 0.005  # seconds a frame when cool, and for the decoder at scale 1
@@ -34,7 +34,7 @@ def frames() -> list[Frame]:
         pixels = PIXEL * slowdown(now) * controller.scale**2 * chance.lognormvariate(0, NOISE)
         seen.append((now, controller.scale, fixed + pixels, controller.every))
         period = controller.period
-        controller.observe(Cost(fixed + pixels, pixels), now)
+        controller.observe(FrameCost(fixed + pixels, pixels), now)
         now += max(period, fixed + pixels)
     return seen
 

@@ -17,8 +17,8 @@ from edge_sr.bundle import Bundle
 from edge_sr.calibration.frames.selection import Frames, Sample, choose_frames
 from edge_sr.calibration.frames.sources import read_references
 from edge_sr.calibration.graph.layers import GraphMap
-from edge_sr.calibration.graph.network import Network
-from edge_sr.calibration.graph.pair import Pair
+from edge_sr.calibration.graph.network import ReferenceNetwork
+from edge_sr.calibration.graph.pair import ReferencePair
 from edge_sr.calibration.graph.write import write_bundle
 from edge_sr.calibration.losses import measure_losses, with_losses
 from edge_sr.calibration.ranges.clipping import clip_ranges
@@ -27,7 +27,7 @@ from edge_sr.calibration.ranges.levels import QDQ_SCHEMES, Range, weight_scales
 from edge_sr.calibration.ranges.methods import Histogram, limits, ranges_by
 from edge_sr.calibration.recipe import KEEP, Recipe
 from edge_sr.calibration.search.cache import SearchCache
-from edge_sr.calibration.search.search import Bench, Candidate, Search
+from edge_sr.calibration.search.search import Bench, QuantisableLayer, Search
 from edge_sr.calibration.search.trial import Sight, Subject, Tensors, Trial
 from edge_sr.calibration.table import SCHEMA, FrameEntry, ScaleTable, SchemeEntry, graph_hashes
 from edge_sr.errors import ConfigError, EdgeSRError
@@ -38,7 +38,7 @@ CLIPPING_SCALE = 2  # unless the network enlarges by more itself
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class CalibrationRequest:
     """What to calibrate: ``table`` is one to use again, ``cache`` where the search keeps what it measured."""
 
     bundle: Bundle
@@ -60,7 +60,7 @@ class Calibrated:
     frames: Frames
 
 
-def calibrate(request: Request, say: Say) -> Calibrated:
+def calibrate(request: CalibrationRequest, say: Say) -> Calibrated:
     """Calibrate and write the bundle; on failure nothing is written, and an interruption leaves the cache.
 
     Raises ``BudgetError`` when no assignment meets the budget, ``BundleError`` for a bundle without FP32
@@ -87,28 +87,28 @@ def calibrate(request: Request, say: Say) -> Calibrated:
     return Calibrated(bundle, table, frames)
 
 
-def _with_losses(request: Request, subject: Subject, frames: Frames, say: Say) -> Bundle:
+def _with_losses(request: CalibrationRequest, subject: Subject, frames: Frames, say: Say) -> Bundle:
     """The bundle, stating what its other precisions lose on the frames that INT8's loss is measured on."""
     trial = Trial(subject, subject.models, frames.held_out, request.recipe.exact_scales)
     losses = measure_losses(request.bundle, trial, say)
     return dataclasses.replace(request.bundle, description=with_losses(request.bundle.description, losses))
 
 
-def _key(request: Request, frames: Frames) -> str:
+def _key(request: CalibrationRequest, frames: Frames) -> str:
     parts = [*graph_hashes(request.bundle), json.dumps(dataclasses.asdict(request.recipe)), frames.digest()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def subject_of(bundle: Bundle) -> Subject:
     """What calibration rounds of the bundle; ``BundleError`` for a network that has nothing to round."""
-    return Network(bundle) if bundle.kind in AROUND_NETWORKS else Pair(bundle)
+    return ReferenceNetwork(bundle) if bundle.kind in AROUND_NETWORKS else ReferencePair(bundle)
 
 
 class _Calibration:
     """One run of it, with the bundle's graphs loaded."""
 
     def __init__(
-        self, request: Request, subject: Subject, frames: Frames, cache: SearchCache, say: Say
+        self, request: CalibrationRequest, subject: Subject, frames: Frames, cache: SearchCache, say: Say
     ) -> None:
         self.request, self.subject, self.frames = request, subject, frames
         self.cache, self.say = cache, say
@@ -150,9 +150,9 @@ class _Calibration:
             if name not in self.layers and name not in KEEP:
                 raise ConfigError(f"keep names {name!r}, no layer of this network: {', '.join(self.layers)}")
 
-    def _candidates(self, scheme: str) -> list[Candidate]:
+    def _candidates(self, scheme: str) -> list[QuantisableLayer]:
         work = self.subject.work(scheme, self.recipe)
-        return [Candidate(name, work[name]) for name in work if name not in self.recipe.keep]
+        return [QuantisableLayer(name, work[name]) for name in work if name not in self.recipe.keep]
 
     def _factors(self) -> dict[str, tuple[float, ...]]:
         if self.request.table is not None:

@@ -10,7 +10,7 @@ import onnx
 
 from edge_sr.bundle import Bundle, Description
 from edge_sr.calibration.graph.bf16 import bf16_twin
-from edge_sr.calibration.graph.pair import Pair
+from edge_sr.calibration.graph.pair import ReferencePair
 from edge_sr.calibration.search.trial import Models, Trial
 from edge_sr.kinds import Role
 
@@ -27,7 +27,7 @@ def measure_losses(bundle: Bundle, trial: Trial, say: Say) -> Losses:
     Empty for networks of one graph, whose picture passes through bfloat16 itself: what that costs depends on the
     library that runs it.
     """
-    if not isinstance(trial.subject, Pair):
+    if not isinstance(trial.subject, ReferencePair):
         return {}
     graphs = {"bf16": {role: bf16_twin(model) for role, model in trial.models.items()}}
     if "fp16" in bundle.precisions:

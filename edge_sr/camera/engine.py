@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from edge_sr.camera.pacing.deadline import Cost
+from edge_sr.camera.pacing.deadline import FrameCost
 from edge_sr.camera.pictures import Picture
 from edge_sr.camera.static_tiles import StaticTileUpscaler, Work
 from edge_sr.sizes import Region, Size
@@ -71,14 +71,14 @@ class LiveUpscaler:
         self.network(frame, size=size)
         self.network(frame, size=size, region=(0, 0, (frame.shape[1] + 1) // 2, (frame.shape[0] + 1) // 2))
 
-    def cost(self, elapsed: float) -> Cost | None:
+    def cost(self, elapsed: float) -> FrameCost | None:
         """What the last frame, done in ``elapsed`` seconds, would have cost as a whole; None when unknown."""
         work, times = self.work, self._times
         if work.decoded < TELLING_SHARE:
             return None
         other = max(0.0, elapsed - (times.encoder_ms + times.decoder_ms) / 1000)
         pixels = times.decoder_ms / 1000 / work.decoded
-        return Cost(other + times.encoder_ms / 1000 / max(work.encoded, work.decoded) + pixels, pixels)
+        return FrameCost(other + times.encoder_ms / 1000 / max(work.encoded, work.decoded) + pixels, pixels)
 
     def _part(self, frame: Picture, size: Size, region: Region | None) -> Result:
         encoded = self._encoded

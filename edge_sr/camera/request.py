@@ -24,7 +24,7 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class CameraRequest:
     """One ``edge-sr camera``. ``rate`` is the deadline's, ``duration`` in seconds;
     ``protocols`` are what the source may open beside its own kind.
     """

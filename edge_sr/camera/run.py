@@ -10,24 +10,24 @@ from fractions import Fraction
 from edge_sr.bundle import open_bundle
 from edge_sr.camera.page.audience import Audience
 from edge_sr.camera.reader import Say
-from edge_sr.camera.request import LiveReport, Request
-from edge_sr.camera.session import DEFAULT_RATE, Session
+from edge_sr.camera.request import CameraRequest, LiveReport
+from edge_sr.camera.session import DEFAULT_RATE, CameraSession
 from edge_sr.masking import disclose
 
 
-def run(request: Request, stop: threading.Event, say: Say) -> LiveReport:
+def run(request: CameraRequest, stop: threading.Event, say: Say) -> LiveReport:
     """Runs ``request`` to its end, or until ``stop`` is set.
 
     Raises what a source, a sink, a model or the page's server raise. The page's address, with its token where
     it has one, is said once.
     """
-    session = Session(request, stop, say)
+    session = CameraSession(request, stop, say)
     with _page(request, session, say):
         return session.run()
 
 
 @contextlib.contextmanager
-def _page(request: Request, session: Session, say: Say) -> Iterator[None]:
+def _page(request: CameraRequest, session: CameraSession, say: Say) -> Iterator[None]:
     if request.place is None:
         yield
         return

@@ -19,7 +19,7 @@ from edge_sr.camera.pacing.deadline import ScaleController
 from edge_sr.camera.pacing.latency import Latencies
 from edge_sr.camera.pictures import Picture, RgbReader
 from edge_sr.camera.reader import Reader, Say
-from edge_sr.camera.request import Fit, LiveReport, Request, fit
+from edge_sr.camera.request import CameraRequest, Fit, LiveReport, fit
 from edge_sr.camera.writer import Finished, SinkPlan, Writer
 from edge_sr.errors import InputError, InterruptedRun, MediaError, UnreachableError
 from edge_sr.sizes import Size
@@ -32,7 +32,7 @@ DEFAULT_RATE = Fraction(25)
 STOPPED_EARLY = "stopped before the first picture: nothing was written"
 
 
-class Audience(Protocol):
+class Viewers(Protocol):
     """The page's viewers, as the network's thread sees them."""
 
     latencies: Latencies
@@ -44,12 +44,12 @@ class Audience(Protocol):
         """Between frames: views that moved, models to switch."""
 
 
-class Session:
+class CameraSession:
     """One run of ``request``. ``stop`` ends it between two frames."""
 
-    def __init__(self, request: Request, stop: threading.Event, say: Say) -> None:
+    def __init__(self, request: CameraRequest, stop: threading.Event, say: Say) -> None:
         self._request, self._stop, self._say = request, stop, say
-        self.audience: Audience | None = None
+        self.audience: Viewers | None = None
         self.target: Size = (0, 0)
         self._to_rgb = RgbReader()
         self._fit: Fit | None = None

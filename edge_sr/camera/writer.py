@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 
-from edge_sr.camera.pacing.clock import Timeline
+from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.camera.pacing.latency import Latencies
 from edge_sr.camera.pictures import FrameMaker, Picture
@@ -81,7 +81,7 @@ class Writer:
 
     def start(self, began: float) -> None:
         self._began = began
-        self._timeline = Timeline(began)
+        self._timeline = LiveTimeline(began)
         self._thread.start()
 
     def finish(self) -> None:

@@ -16,7 +16,7 @@ from edge_sr.errors import BundleError, InterruptedRun, OptionError
 
 if TYPE_CHECKING:
     from edge_sr.bundle import Bundle
-    from edge_sr.calibration.calibrate import Calibrated, Request
+    from edge_sr.calibration.calibrate import Calibrated, CalibrationRequest
     from edge_sr.calibration.recipe import Recipe
     from edge_sr.calibration.table import ScaleTable
 
@@ -94,14 +94,14 @@ def _recipe(path: Path | None, budget_db: float | None) -> Recipe:
 
 def _request(
     name: str, frames: list[Path], output: Path | None, recipe: Recipe, recipe_path: Path | None, resume: bool
-) -> Request:
+) -> CalibrationRequest:
     from edge_sr.bundle import open_bundle
-    from edge_sr.calibration.calibrate import Request
+    from edge_sr.calibration.calibrate import CalibrationRequest
 
     bundle = open_bundle(name)
     _check_place(bundle, output)
     out = bundle.path if output is None else output
-    return Request(
+    return CalibrationRequest(
         bundle=bundle,
         frames=tuple(frames),
         recipe=recipe,
@@ -134,7 +134,7 @@ def _table(recipe: Recipe, path: Path | None) -> ScaleTable | None:
     return read_table(path.parent / recipe.table)
 
 
-def _run(request: Request) -> Calibrated:
+def _run(request: CalibrationRequest) -> Calibrated:
     from edge_sr.calibration.calibrate import calibrate
 
     try:

@@ -109,7 +109,7 @@ def camera(
     as_json: Json = False,
 ) -> None:
     """Upscale a camera or a stream as it comes in, the newest frame first."""
-    from edge_sr.camera.request import Request
+    from edge_sr.camera.request import CameraRequest
     from edge_sr.camera.run import run
     from edge_sr.cli.interrupts import stopping
     from edge_sr.cli.progress import Talker
@@ -120,7 +120,7 @@ def camera(
     _check_companions(output, codec, fps, min_scale)
     outlet = None if output is None else _outlet(output, codec, overwrite)
     exact, wanted = _target(scale, size)
-    request = Request(
+    request = CameraRequest(
         source=parse_address(source),
         outlet=outlet,
         place=None if serve is None else _place(serve),

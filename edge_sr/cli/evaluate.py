@@ -13,7 +13,7 @@ from edge_sr.cli.options import FILM, NETWORK, RUN, SIZE, Backend, Json, Threads
 from edge_sr.errors import OptionError, OutputExistsError
 
 if TYPE_CHECKING:
-    from edge_sr.evaluation.measure import Request
+    from edge_sr.evaluation.measure import EvaluationRequest
     from edge_sr.evaluation.results import Evaluation, Row
 
 
@@ -112,12 +112,14 @@ def _line(row: Row) -> str:
     return f"{row.bundle + ' ' + row.precision:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}"
 
 
-def _request(bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int) -> Request:
+def _request(
+    bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int
+) -> EvaluationRequest:
     from edge_sr.evaluation.hr_references import find_references
-    from edge_sr.evaluation.measure import Request
+    from edge_sr.evaluation.measure import EvaluationRequest
     from edge_sr.sizes import parse_scale
 
-    return Request(
+    return EvaluationRequest(
         bundles=tuple(bundles),
         references=find_references(hr, frames),
         scales=tuple(parse_scale(scale) for scale in scales.split(",")),

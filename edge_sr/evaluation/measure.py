@@ -22,7 +22,7 @@ from edge_sr.evaluation.results import (
     Evaluation,
     LayerLoss,
     Row,
-    Speed,
+    RowSpeed,
     Worst,
     finite,
     mean_row,
@@ -44,7 +44,7 @@ WORST = 2  # pictures kept for each row
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """What to measure; ``auto`` is a precision too, and rows say what it came to.
 
     ``with_crops``: for a report, with the worst pictures' crops, and VMAF where there is a libvmaf. ``tta``: each
@@ -71,7 +71,7 @@ class Request:
                 raise OptionError(f"the {what} {twice} is asked for twice; name it once")
 
 
-class Pair(NamedTuple):
+class PicturePair(NamedTuple):
     """A low-resolution picture, the reference cut to fit, and the name of both."""
 
     name: str
@@ -93,9 +93,9 @@ class Tally:
     encoder_seconds: float = 0.0
     decoder_seconds: float = 0.0
     pixels: int = 0
-    worst: list[tuple[float, Pair, Picture]] = dataclasses.field(default_factory=list)
+    worst: list[tuple[float, PicturePair, Picture]] = dataclasses.field(default_factory=list)
 
-    def add(self, pair: Pair, picture: Picture, scale: Fraction) -> None:
+    def add(self, pair: PicturePair, picture: Picture, scale: Fraction) -> None:
         quality = compare(picture, pair.high, scale)
         self.values.append(quality)
         if self.vmaf_by is not None:
@@ -112,7 +112,7 @@ class Tally:
         return sum(measured) / len(measured) if measured and len(measured) == len(self.values) else None
 
 
-def evaluate(request: Request, notify: Notify) -> Evaluation:
+def evaluate(request: EvaluationRequest, notify: Notify) -> Evaluation:
     """Every row asked for and the baselines beside them; ``notify`` hears what is being measured.
 
     Raises what ``open_bundle``, ``Upscaler`` and the references raise, and ``MediaError`` for a picture that
@@ -139,11 +139,11 @@ def evaluate(request: Request, notify: Notify) -> Evaluation:
 class _Found:
     """Collects rows while networks are gone through."""
 
-    def __init__(self, request: Request, notify: Notify) -> None:
+    def __init__(self, request: EvaluationRequest, notify: Notify) -> None:
         self.request, self.notify = request, notify
         self.results: list[Row] = []
         self.rivals: list[Row] = []
-        self.speed: list[Speed] = []
+        self.speed: list[RowSpeed] = []
         self.worst: list[Worst] = []
         self.layers: list[LayerLoss] = []
         self._vmaf_by = find_ffmpeg() if request.with_crops else None
@@ -195,7 +195,7 @@ def _layer_losses(bundle: Bundle, name: str, scheme: str | None) -> Iterator[Lay
         yield LayerLoss(name, str(scheme), entry["layer"], entry["mean_db"], entry["worst_db"], rounded)
 
 
-def pairs(references: Iterable[HrReference], scale: Fraction) -> Iterator[Pair]:
+def pairs(references: Iterable[HrReference], scale: Fraction) -> Iterator[PicturePair]:
     """Each reference cut to fit ``scale`` with its low-resolution picture."""
     for reference in references:
         height, width = reference.pixels.shape[:2]
@@ -204,7 +204,7 @@ def pairs(references: Iterable[HrReference], scale: Fraction) -> Iterator[Pair]:
         except ShapeError as error:
             raise MediaError(f"{reference.name}: {error}") from error
         high = np.ascontiguousarray(reference.pixels[: sizes.high[1], : sizes.high[0]])
-        yield Pair(reference.name, resize(high, sizes.low), high)
+        yield PicturePair(reference.name, resize(high, sizes.low), high)
 
 
 def measure(upscaler: Upscaler, references: HrSet, scale: Fraction, vmaf_by: str | None = None) -> Tally:
@@ -218,7 +218,7 @@ def measure(upscaler: Upscaler, references: HrSet, scale: Fraction, vmaf_by: str
     return tally
 
 
-def _measure_pair(upscaler: Upscaler, pair: Pair, scale: Fraction, tally: Tally) -> None:
+def _measure_pair(upscaler: Upscaler, pair: PicturePair, scale: Fraction, tally: Tally) -> None:
     start = time.perf_counter()
     encoded = upscaler.encode(pair.low)
     between = time.perf_counter()
@@ -229,7 +229,7 @@ def _measure_pair(upscaler: Upscaler, pair: Pair, scale: Fraction, tally: Tally)
 
 
 @contextlib.contextmanager
-def _naming(pair: Pair, scale: Fraction) -> Iterator[None]:
+def _naming(pair: PicturePair, scale: Fraction) -> Iterator[None]:
     """What cannot be measured is named, and it is the picture that is at fault, not an option."""
     try:
         yield
@@ -252,9 +252,9 @@ def _resized(upscaler: Upscaler, references: HrSet, scale: Fraction, whole: int)
         yield compare(resize(picture, pair.size, "lanczos3"), pair.high, scale)
 
 
-def _speed(name: str, upscaler: Upscaler, scale: Fraction, tally: Tally) -> Speed:
+def _speed(name: str, upscaler: Upscaler, scale: Fraction, tally: Tally) -> RowSpeed:
     unit = 1000 * 1e6 / tally.pixels
-    return Speed(
+    return RowSpeed(
         bundle=name,
         precision=upscaler.precision,
         scale=number(scale),
@@ -265,7 +265,7 @@ def _speed(name: str, upscaler: Upscaler, scale: Fraction, tally: Tally) -> Spee
 
 
 def _worst(
-    name: str, precision: str, scale: Fraction, entry: tuple[float, Pair, Picture], with_crops: bool
+    name: str, precision: str, scale: Fraction, entry: tuple[float, PicturePair, Picture], with_crops: bool
 ) -> Worst:
     value, pair, picture = entry
     box = worst_box(picture, pair.high, math.ceil(scale))

@@ -12,7 +12,7 @@ from edge_sr.chart import SHAPES, Level, Point, scatter
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.crops import AMPLIFIED, CROP_NAMES
 from edge_sr.evaluation.report_tables import layer_losses, scrolling, times
-from edge_sr.evaluation.results import Evaluation, Row, Score, Speed, Worst
+from edge_sr.evaluation.results import Evaluation, Row, RowSpeed, Score, Worst
 from edge_sr.version import __version__
 
 MEASURES = (("psnr_y", "PSNR-Y dB", 2), ("ssim_y", "SSIM-Y", 4), ("psnr_rgb", "PSNR-RGB dB", 2))
@@ -101,7 +101,7 @@ def _baseline_label(row: Row) -> str:
     return row.bundle if row.bundle in SIMPLE else f"{row.bundle} {row.precision}"
 
 
-def _label(row: Row | Speed, run: Evaluation, runs: Sequence[Evaluation]) -> str:
+def _label(row: Row | RowSpeed, run: Evaluation, runs: Sequence[Evaluation]) -> str:
     """Bundle and precision, and what else tells this run from the others: processor, backend."""
     processors = {other.machine.get("cpu") for other in runs}
     backends = {speed.backend for other in runs for speed in other.speed}
@@ -111,7 +111,7 @@ def _label(row: Row | Speed, run: Evaluation, runs: Sequence[Evaluation]) -> str
     return f"{row.bundle} {row.precision}" + (f" ({', '.join(marks)})" if marks else "")
 
 
-def _backend(row: Row | Speed, run: Evaluation) -> str:
+def _backend(row: Row | RowSpeed, run: Evaluation) -> str:
     here = (speed for speed in run.speed if (speed.bundle, speed.precision) == (row.bundle, row.precision))
     return next((speed.backend for speed in here), "unknown")
 

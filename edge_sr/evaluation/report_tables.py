@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from edge_sr.evaluation.results import LayerLoss, Speed
+from edge_sr.evaluation.results import LayerLoss, RowSpeed
 
 
 def scrolling(label: str, head: str, rows: Iterable[str]) -> str:
@@ -16,7 +16,7 @@ def scrolling(label: str, head: str, rows: Iterable[str]) -> str:
     )
 
 
-def times(entries: Sequence[tuple[str, Speed]]) -> str:
+def times(entries: Sequence[tuple[str, RowSpeed]]) -> str:
     """Milliseconds of each part for 10^6 output pixels, and such frames a second; labels say which network."""
     if not entries:
         return ""

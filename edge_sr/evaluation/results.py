@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Speed:
+class RowSpeed:
     """Time a row's pictures took: milliseconds for 10^6 output pixels, encoder and decoder apart."""
 
     bundle: str
@@ -104,7 +104,7 @@ class Evaluation:
     machine: dict[str, Any]
     results: tuple[Row, ...]
     rivals: tuple[Row, ...]
-    speed: tuple[Speed, ...]
+    speed: tuple[RowSpeed, ...]
     worst: tuple[Worst, ...]
     layers: tuple[LayerLoss, ...] = ()
 

@@ -18,7 +18,7 @@ from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, known_container
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
-from edge_sr.video.encode.segment_encoder import Recipe, probe
+from edge_sr.video.encode.segment_encoder import EncodeSettings, probe
 from edge_sr.video.encode.segments import frames_per_segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
@@ -40,7 +40,7 @@ class FilmPlan:
 
     output: Path
     target: Target
-    recipe: Recipe
+    recipe: EncodeSettings
     muxing: MuxPlan
     length: int
 
@@ -101,7 +101,7 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
     return FilmPlan(
         output,
         target,
-        Recipe(encoding, info.time_base, aspect, info.shown_colour),
+        EncodeSettings(encoding, info.time_base, aspect, info.shown_colour),
         _mux_plan(request, film, container, codec, aspect, controls),
         request.segment_frames or frames_per_segment(encoding),
     )

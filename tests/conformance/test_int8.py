@@ -23,7 +23,7 @@ CPU = [name for name in BACKENDS if not name.startswith("tensorrt")]
 @pytest.fixture(scope="session")
 def calibrated(nano: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """diinn-nano calibrated from made-up scenes, in a second or two."""
-    from edge_sr.calibration.calibrate import Request, calibrate
+    from edge_sr.calibration.calibrate import CalibrationRequest, calibrate
     from edge_sr.calibration.recipe import Budget, Recipe
 
     folder = tmp_path_factory.mktemp("int8")
@@ -31,7 +31,7 @@ def calibrated(nano: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle
     recipe = Recipe(
         method="minmax", range_frames=4, price_frames=2, crop=64, scales=("2",), budget=Budget(1.0, 3.0)
     )
-    request = Request(nano, (frames,), recipe, folder / "nano", folder / "memo.json")
+    request = CalibrationRequest(nano, (frames,), recipe, folder / "nano", folder / "memo.json")
     return calibrate(request, lambda message: None).bundle
 
 

@@ -14,7 +14,7 @@ from edge_sr.backends.cuda.network.form import CHANNELS, LARGEST_WIDTH, DecoderF
 from edge_sr.backends.cuda.network.weights import decoder_weights, encoder_weights
 from edge_sr.backends.cuda.programs import DecoderProgram, EncoderProgram, Variant
 from edge_sr.backends.cuda.runner import CudaRunner
-from edge_sr.backends.cuda.session import Network
+from edge_sr.backends.cuda.session import ResidentNetwork
 from edge_sr.backends.cuda.verification import require_verified
 from edge_sr.backends.native.onnx_file import read_graph
 from edge_sr.bundle import Bundle
@@ -77,7 +77,7 @@ def open_runner(config: RunnerConfig) -> Runner:
 
 def _place(
     bundle: Bundle, forms: tuple[EncoderForm, DecoderForm], device: KernelDevice, arena: Arena, gpu: Gpu
-) -> Network:
+) -> ResidentNetwork:
     encoder_form, decoder_form = forms
     tensors, path = read_graph(bundle.graph("encoder", "fp32")).arrays, bundle.decoder_weights()
     assert path is not None
@@ -86,6 +86,6 @@ def _place(
     weights = encoder_weights(tensors, encoder_form, decoder_form)
     encoder = EncoderProgram(encoder_form, decoder_form, weights, arena.place)
     halo = bundle.description.radius + 1
-    network = Network(encoder_form, decoder_form, encoder, decoder, Variant(), halo)
+    network = ResidentNetwork(encoder_form, decoder_form, encoder, decoder, Variant(), halo)
     best = variants.fastest(device, gpu, encoder_form, encoder, 2 * decoder_form.channels)
     return dataclasses.replace(network, variant=best)

@@ -184,7 +184,7 @@ class _Run:
 
 
 @dataclass(frozen=True)
-class Positions:
+class DevicePositions:
     """Where the output's pixels lie: four arrays on the device, the cell ratio, and the size of the output."""
 
     rows: int
@@ -204,7 +204,7 @@ class DecoderProgram:
         self._weights, self._floats = place(weights.weights), place(weights.floats)
 
     def launch(
-        self, maps: int, image: int, io: str, size: tuple[int, int], positions: Positions, output: int
+        self, maps: int, image: int, io: str, size: tuple[int, int], positions: DevicePositions, output: int
     ) -> Launch:
         """From maps of ``size`` = ``(height, width)`` to the pixels at ``output``."""
         kernel = kernels.decode(self._form, io)

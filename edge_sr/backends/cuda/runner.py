@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from edge_sr.backends.base import OpenRunner, Result, RunnerConfig
 from edge_sr.backends.cuda.device import Arena, KernelDevice
 from edge_sr.backends.cuda.driver.protocol import Buffer, aligned
-from edge_sr.backends.cuda.session import HALF, Network, Session, Shape, Workspace
+from edge_sr.backends.cuda.session import HALF, ResidentNetwork, Session, Shape, Workspace
 from edge_sr.backends.cuda.strips import smaller
 from edge_sr.backends.gpu.ring import warn_short
 from edge_sr.errors import MemoryLimitError
@@ -27,7 +27,7 @@ KEPT_SESSIONS = 8
 Key = tuple[Shape, SamplingGrid, bool]
 
 
-class DeviceMaps:
+class PictureMaps:
     """A picture on the device and, where they fitted, its maps; given back when nobody holds them."""
 
     def __init__(self, buffer: Buffer, image_bytes: int, maps: bool) -> None:
@@ -42,7 +42,9 @@ class CudaRunner(OpenRunner):
     whole_frames = True
     backend = encoder_backend = "cuda"
 
-    def __init__(self, device: KernelDevice, network: Network, arena: Arena, config: RunnerConfig) -> None:
+    def __init__(
+        self, device: KernelDevice, network: ResidentNetwork, arena: Arena, config: RunnerConfig
+    ) -> None:
         self.precision, self._dtype = config.precision, config.dtype
         self._io = config.sample_type
         self._device, self._network, self._arena = device, network, arena
@@ -57,7 +59,7 @@ class CudaRunner(OpenRunner):
         """Device memory taken since the runner was opened, in bytes."""
         return self._device.gpu.taken_bytes
 
-    def encode(self, image: Image) -> DeviceMaps:
+    def encode(self, image: Image) -> PictureMaps:
         """The picture and its maps on the device; the picture alone where the maps do not fit."""
         with self._device.driver.entered():
             self._reuse_idle()
@@ -70,7 +72,7 @@ class CudaRunner(OpenRunner):
             except MemoryLimitError:
                 return self._uploaded(image, maps_bytes=0)
 
-    def _encoded(self, image: Image) -> DeviceMaps:
+    def _encoded(self, image: Image) -> PictureMaps:
         _, height, width, _ = image.shape
         network, workspace = self._network, Workspace(self._device, self._network, height, width)
         try:
@@ -85,9 +87,9 @@ class CudaRunner(OpenRunner):
         finally:
             workspace.free()
 
-    def _uploaded(self, image: Image, maps_bytes: int) -> DeviceMaps:
+    def _uploaded(self, image: Image, maps_bytes: int) -> PictureMaps:
         buffer = self._device.gpu.pool.device(aligned(image.nbytes) + maps_bytes)
-        maps = DeviceMaps(buffer, image.nbytes, bool(maps_bytes))
+        maps = PictureMaps(buffer, image.nbytes, bool(maps_bytes))
         weakref.finalize(maps, self._idle.append, buffer).atexit = False
         self._device.upload(image, maps.image_address)
         return maps
@@ -96,7 +98,7 @@ class CudaRunner(OpenRunner):
         while self._idle:
             self._device.gpu.pool.give_back_device(self._idle.pop())
 
-    def decode(self, maps: DeviceMaps, image: Image, grid: SamplingGrid) -> Image:
+    def decode(self, maps: PictureMaps, image: Image, grid: SamplingGrid) -> Image:
         with self._device.driver.entered():
             session = self._session(image.shape, grid, maps.maps_address is None)
             self._device.gpu.settle()

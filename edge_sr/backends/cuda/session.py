@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from edge_sr.backends.cuda.device import Arena, KernelDevice
-from edge_sr.backends.cuda.driver.protocol import Buffer, Graph, aligned
+from edge_sr.backends.cuda.driver.protocol import Buffer, DeviceGraph, aligned
 from edge_sr.backends.cuda.kernels import Launch
 from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm
 from edge_sr.backends.cuda.programs import (
     FEATURES,
     DecoderProgram,
+    DevicePositions,
     EncoderProgram,
     Features,
-    Positions,
     Variant,
 )
 from edge_sr.backends.cuda.strips import Strip, cut_strips
@@ -29,7 +29,7 @@ HALF = 2
 
 
 @dataclass(frozen=True)
-class Network:
+class ResidentNetwork:
     """A network whose weights are on the device. ``halo``: LR rows that its encoder reads beyond a strip's own."""
 
     encoder_form: EncoderForm
@@ -43,7 +43,7 @@ class Network:
 class Workspace:
     """Features and maps of up to ``rows`` rows of ``width`` pixels; ``MemoryLimitError`` without room for them."""
 
-    def __init__(self, device: KernelDevice, network: Network, rows: int, width: int) -> None:
+    def __init__(self, device: KernelDevice, network: ResidentNetwork, rows: int, width: int) -> None:
         self._pool, self._width = device.gpu.pool, width
         self._feature = aligned(rows * width * HALF * network.encoder_form.channels)
         maps = rows * width * HALF * network.decoder_form.channels
@@ -71,7 +71,7 @@ class Session:
     def __init__(
         self,
         device: KernelDevice,
-        network: Network,
+        network: ResidentNetwork,
         image: Shape,
         grid: SamplingGrid,
         dtype: np.dtype[Any],
@@ -82,7 +82,7 @@ class Session:
         self._io = "uint8" if dtype == np.uint8 else "float"
         self._item = dtype.itemsize
         self.strips = cut_strips(image[1], grid.rows, network.halo, own_rows)
-        self._graphs: dict[tuple[int, str], Graph | None] = {}
+        self._graphs: dict[tuple[int, str], DeviceGraph | None] = {}
         self._arena = Arena(device)
         self._workspace: Workspace | None = None
         self._ring: Ring | None = None
@@ -101,9 +101,9 @@ class Session:
         assert self._ring is not None
         return self._ring
 
-    def _place(self, grid: SamplingGrid) -> Positions:
+    def _place(self, grid: SamplingGrid) -> DevicePositions:
         place = self._arena.place
-        return Positions(
+        return DevicePositions(
             rows=place(grid.rows),
             cols=place(grid.cols),
             offset_y=place(grid.offset_y),
@@ -167,7 +167,7 @@ class Session:
 
     def _decode(self, strip: Strip, maps: int, image: int, slot: Slot) -> Launch:
         at, columns = self._positions, self._positions.width
-        part = Positions(
+        part = DevicePositions(
             at.rows + 4 * strip.first,
             at.cols,
             at.offset_y + 4 * strip.first,

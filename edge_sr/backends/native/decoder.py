@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from edge_sr.backends.native.calls import Calls
 from edge_sr.backends.native.kernels import BF16_KERNELS
 from edge_sr.backends.native.library import (
+    DecodeCall,
     Network,
-    Request,
     address,
     check,
     loaded,
@@ -112,10 +112,10 @@ class _Call:
             )
         return _picture("out", out, shape)
 
-    def request(self, ratio: float, out: Array, threads: int) -> Request:
+    def request(self, ratio: float, out: Array, threads: int) -> DecodeCall:
         """The call as C reads it."""
         _, channels, height, width = self.maps.shape
-        return Request(
+        return DecodeCall(
             address(self.maps),
             channels,
             height,

@@ -37,7 +37,7 @@ class Network(ctypes.Structure):
     ]
 
 
-class Request(ctypes.Structure):
+class DecodeCall(ctypes.Structure):
     _fields_ = [
         ("maps", ctypes.c_void_p),
         ("channels", ctypes.c_int32),

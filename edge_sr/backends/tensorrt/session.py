@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 
-from edge_sr.backends.cuda.driver.protocol import Buffer, Graph
+from edge_sr.backends.cuda.driver.protocol import Buffer, DeviceGraph
 from edge_sr.backends.gpu.device import Device
 from edge_sr.backends.gpu.ring import Ring, Slot, SlotForm
 from edge_sr.backends.tensorrt.engine import Execution
@@ -42,7 +42,9 @@ class Compute:
             execution.bind(name, address)
         execution.enqueue(self.device.compute.handle)
 
-    def repeat(self, graphs: dict[GraphKey, Graph | None], key: GraphKey, work: Callable[[], None]) -> None:
+    def repeat(
+        self, graphs: dict[GraphKey, DeviceGraph | None], key: GraphKey, work: Callable[[], None]
+    ) -> None:
         """Do the work as it is the first time, capture it the second, and launch the graph from then on."""
         if key not in graphs or not self._capturing:
             graphs[key] = None
@@ -54,7 +56,7 @@ class Compute:
         else:
             graph.launch(self.device.compute)
 
-    def _captured(self, work: Callable[[], None]) -> Graph | None:
+    def _captured(self, work: Callable[[], None]) -> DeviceGraph | None:
         """The work as a graph, or None when it cannot be captured; the stream is free again in either case."""
         driver, compute = self.device.driver, self.device.compute
         driver.begin_capture(compute)
@@ -94,7 +96,7 @@ class EngineSession:
     ) -> None:
         self._compute, self._device = compute, compute.device
         self._pair, self._decoder, self._image = pair, decoder, image
-        self._graphs: dict[GraphKey, Graph | None] = {}
+        self._graphs: dict[GraphKey, DeviceGraph | None] = {}
         self._captured_for: tuple[tuple[int, int], ...] = ()
         self._shapes = _decoder_shapes(pair, image, cut)
         self._layout = lay_out(grid, cut, pair.positions, pair.halo)

@@ -25,7 +25,7 @@ from edge_sr.machine.description import available_cores
 LEAST_OPSET = 13
 
 
-class Network:
+class ReferenceNetwork:
     """The graph in FP32, inside the runner that `upscale` and `evaluate` run it in.
 
     Raises ``BundleError`` for a graph that cannot be quantised, or has nothing between its first and its last layer.

@@ -24,7 +24,7 @@ LAST_LAYER = "synthesis.last_layer"  # makes the output, which stays float
 DECODER_WORK = 4  # output pixels for each LR pixel at twice the size
 
 
-class Pair:
+class ReferencePair:
     """Both graphs in FP32; the decoder is the one without gathers where the bundle has it."""
 
     main = "encoder"

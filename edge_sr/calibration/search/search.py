@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Candidate:
+class QuantisableLayer:
     """A layer that may be quantised, and its multiply-adds for each LR pixel, at twice the size."""
 
     name: str
@@ -58,7 +58,12 @@ class Search:
     """Finds the layers that one scheme quantises within a budget; ``say`` hears every step."""
 
     def __init__(
-        self, bench: Bench, candidates: Sequence[Candidate], budget: Budget, least_share: float, say: Say
+        self,
+        bench: Bench,
+        candidates: Sequence[QuantisableLayer],
+        budget: Budget,
+        least_share: float,
+        say: Say,
     ) -> None:
         self.bench, self.budget, self.say = bench, budget, say
         self.work = {candidate.name: candidate.work for candidate in candidates}

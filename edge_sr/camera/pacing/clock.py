@@ -9,7 +9,7 @@ DRIFT_SHARE = 0.02
 MOST_DRIFT_SECONDS = 0.002
 
 
-class Timeline:
+class LiveTimeline:
     """Turns the source's seconds into seconds since the run began.
 
     Frames keep the spacing that the source gave them, whatever the network does to their arrival, and the

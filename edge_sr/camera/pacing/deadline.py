@@ -43,7 +43,7 @@ REGRET_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Cost:
+class FrameCost:
     """Seconds that a whole frame took: all of it, and the part that grows with the output's pixels."""
 
     total: float
@@ -78,7 +78,7 @@ class ScaleController:
         """The seconds that a frame may take."""
         return self.every * self._spacing
 
-    def observe(self, cost: Cost, now: float) -> None:
+    def observe(self, cost: FrameCost, now: float) -> None:
         """One frame computed at ``scale``; ``now`` in seconds, rising."""
         late = cost.total > self.period
         self._follow(max(cost.total - cost.pixels, 0.0), cost.pixels / self.scale**2)

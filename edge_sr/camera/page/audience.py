@@ -33,7 +33,7 @@ Show = Callable[[Picture], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Scene:
+class LatestFrame:
     """The newest frame: its maps, when it came in, and the report's figures at that time."""
 
     encoded: Any
@@ -57,7 +57,7 @@ class Audience:
         self._output_size = output_size
         self._viewers: set[Viewer] = set()
         self._lock = threading.Lock()
-        self._scene: Scene | None = None
+        self._scene: LatestFrame | None = None
         self._snapshots: list[Future[bytes]] = []
         self._watchers: dict[object, Show] = {}
         self._wishes: list[tuple[Viewer, ModelChoice]] = []
@@ -115,7 +115,7 @@ class Audience:
         old = self._scene
         still = old is not None and np.array_equal(old.encoded.frame, frame)
         encoded = old.encoded if old is not None and still else self._encode(engine, frame)
-        self._scene = Scene(encoded, captured, self._figures(engine, report), still)
+        self._scene = LatestFrame(encoded, captured, self._figures(engine, report), still)
         self._show_whole(engine, self._scene)
         self._show(engine, self._ready(), self._scene)
 
@@ -140,7 +140,7 @@ class Audience:
         with self._lock:
             return sorted((viewer for viewer in self._viewers if viewer.ready), key=lambda each: each.served)
 
-    def _show(self, engine: LiveUpscaler, viewers: Iterable[Viewer], scene: Scene) -> None:
+    def _show(self, engine: LiveUpscaler, viewers: Iterable[Viewer], scene: LatestFrame) -> None:
         # Where encoding takes long, decoding may take as long: the more viewers share one encoding, the better.
         until = time.monotonic() + max(SHARE * self._period, self._encode_seconds)
         painted: dict[ViewPlan, Future[tuple[bytes, bytes]]] = {}
@@ -170,7 +170,7 @@ class Audience:
         stepped = STEP ** math.floor(math.log(max(pixels, 1.0), STEP))
         return round(min(MOST_PIXELS, max(FEWEST_PIXELS, stepped)))
 
-    def _paint(self, engine: LiveUpscaler, scene: Scene, plan: ViewPlan) -> Future[tuple[bytes, bytes]]:
+    def _paint(self, engine: LiveUpscaler, scene: LatestFrame, plan: ViewPlan) -> Future[tuple[bytes, bytes]]:
         began = time.perf_counter()
         sharp = engine.network.decode(scene.encoded, size=plan.size, region=plan.region)
         each = (time.perf_counter() - began) / (sharp.shape[0] * sharp.shape[1])
@@ -180,7 +180,7 @@ class Audience:
         return self._painters.submit(lambda: (jpeg(sharp, SHARP_QUALITY), jpeg(soft, SOFT_QUALITY)))
 
     def _send(
-        self, viewer: Viewer, scene: Scene, plan: ViewPlan, painted: Future[tuple[bytes, bytes]]
+        self, viewer: Viewer, scene: LatestFrame, plan: ViewPlan, painted: Future[tuple[bytes, bytes]]
     ) -> None:
         viewer.sent += 1
         viewer.served = time.monotonic()
@@ -205,7 +205,7 @@ class Audience:
 
         painted.add_done_callback(done)
 
-    def _send_figures(self, viewer: Viewer, scene: Scene) -> None:
+    def _send_figures(self, viewer: Viewer, scene: LatestFrame) -> None:
         if time.monotonic() - viewer.served >= STATS_SECONDS:
             viewer.served = time.monotonic()
             viewer.tell({"stats": scene.figures})
@@ -245,7 +245,7 @@ class Audience:
             taken, self._snapshots = self._snapshots, []
         return taken
 
-    def _show_whole(self, engine: LiveUpscaler, scene: Scene) -> None:
+    def _show_whole(self, engine: LiveUpscaler, scene: LatestFrame) -> None:
         with self._lock:
             shows = list(self._watchers.values())
         taken = self._taken_snapshots()

@@ -37,29 +37,29 @@ LEAST_WEIGHT = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class LiifOptions:
     """The encoder, and the widths of the hidden layers; the paper's by default."""
 
     encoder: EncoderSpec
     widths: tuple[int, ...] = (256, 256, 256, 256)
 
 
-class Axis(NamedTuple):
+class NeighbourAxis(NamedTuple):
     """Neighbours along one axis, by side: LR indices, int64, and float offsets that broadcast to the output."""
 
     places: tuple[Tensor, Tensor]
     offset: tuple[Tensor, Tensor]
 
 
-class Ensemble(NamedTuple):
+class LocalEnsemble(NamedTuple):
     """Four neighbours of every output pixel, as two along each axis, and ``cell``, ``1 x 2 x 1 x 1``."""
 
-    y: Axis
-    x: Axis
+    y: NeighbourAxis
+    x: NeighbourAxis
     cell: Tensor
 
     @classmethod
-    def from_grid(cls, grid: SamplingGrid, like: Tensor) -> Ensemble:
+    def from_grid(cls, grid: SamplingGrid, like: Tensor) -> LocalEnsemble:
         """The grid's, on the device and in the float type of ``like``."""
         (width, height), (wide, tall), (row, col) = grid.input_size, grid.output_size, grid.origin
         y = _axis(grid.ys, (height, tall), row, (1, 1, -1, 1), like)
@@ -69,23 +69,23 @@ class Ensemble(NamedTuple):
 
 def _axis(
     outputs: NDArray[np.int64], lengths: tuple[int, int], origin: int, shape: tuple[int, ...], like: Tensor
-) -> Axis:
+) -> NeighbourAxis:
     index = [neighbours(outputs, *lengths, side) for side in SIDES]
     offset = [torch.from_numpy(offsets_to(rows, outputs, *lengths)).reshape(shape).to(like) for rows in index]
     places = [torch.from_numpy(rows - origin).to(like.device) for rows in index]
-    return Axis((places[0], places[1]), (offset[0], offset[1]))
+    return NeighbourAxis((places[0], places[1]), (offset[0], offset[1]))
 
 
 class Liif(ImplicitNetwork):
     """The whole network."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: LiifOptions) -> None:
         super().__init__(options.encoder)
         self.options = options
         self.imnet = PointNetwork(9 * options.encoder.channels + POSITIONAL_INPUTS, options.widths, 3)
 
     def decode(self, features: Tensor, grid: SamplingGrid) -> Tensor:
-        content, positions = unfolded(features), Ensemble.from_grid(grid, features)
+        content, positions = unfolded(features), LocalEnsemble.from_grid(grid, features)
         predictions, areas = [], []
         for a, b in itertools.product((0, 1), (0, 1)):
             predictions.append(self._predicted(content, positions, a, b))
@@ -95,7 +95,7 @@ class Liif(ImplicitNetwork):
         weighted = [p * (area / total) for p, area in zip(predictions, reversed(areas), strict=True)]
         return 0.5 * torch.stack(weighted).sum(0) + 0.5
 
-    def _predicted(self, content: Tensor, positions: Ensemble, a: int, b: int) -> Tensor:
+    def _predicted(self, content: Tensor, positions: LocalEnsemble, a: int, b: int) -> Tensor:
         near = content[:, positions.y.places[a]][:, :, positions.x.places[b]]
         parts = (positions.y.offset[a], positions.x.offset[b], positions.cell)
         place = stacked(near.shape[1], near.shape[2], parts).expand(len(near), -1, -1, -1)
@@ -115,7 +115,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
             f"tensor imnet.layers.0.weight: expected {inputs} inputs (unfolded features, offset and cell), "
             f"found {shapes[0][1]}; LIIF without feature unfolding or cell decoding is not taken"
         )
-    return Options(encoder, tuple(one[0] for one in shapes[:-1])), without_unused(tensors)
+    return LiifOptions(encoder, tuple(one[0] for one in shapes[:-1])), without_unused(tensors)
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
@@ -128,4 +128,4 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
         raise CheckpointError(f"expected an encoder rdn or edsr-baseline, found {encoder!r}")
 
 
-FAMILY = Family("implicit", Options, Liif, recognise)
+FAMILY = Family("implicit", LiifOptions, Liif, recognise)

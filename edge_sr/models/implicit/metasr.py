@@ -29,7 +29,7 @@ POSITIONAL_INPUTS = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class MetaSrOptions:
     """The encoder, and the widths of the weight prediction's hidden layers; the paper's by default."""
 
     encoder: EncoderSpec
@@ -58,7 +58,7 @@ class Corners(NamedTuple):
 class MetaSr(ImplicitNetwork):
     """The whole network."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: MetaSrOptions) -> None:
         super().__init__(options.encoder)
         self.options = options
         self.imnet = PointNetwork(POSITIONAL_INPUTS, options.widths, 3 * 9 * options.encoder.channels)
@@ -79,7 +79,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
     shapes = list(layer_shapes(tensors))
     if not shapes or shapes[0][1] != POSITIONAL_INPUTS:
         return None
-    return Options(encoder_of(tensors), tuple(one[0] for one in shapes[:-1])), without_unused(tensors)
+    return MetaSrOptions(encoder_of(tensors), tuple(one[0] for one in shapes[:-1])), without_unused(tensors)
 
 
-FAMILY = Family("implicit", Options, MetaSr, recognise)
+FAMILY = Family("implicit", MetaSrOptions, MetaSr, recognise)

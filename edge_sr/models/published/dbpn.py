@@ -16,7 +16,7 @@ PROJECTIONS = {2: (6, 2, 2), 4: (8, 4, 2), 8: (12, 8, 2)}
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class DbpnOptions:
     """``scale`` (2, 4 or 8), stages, channels of the first features and of the projections: the dense form of 7.
 
     With ``residual`` the network's result is added to the bicubic enlargement.
@@ -33,7 +33,7 @@ class Options:
             raise ConfigError(f"scale must be 2, 4 or 8, found {self.scale}")
 
 
-class Convolution(nn.Module):
+class ActivatedConvolution(nn.Module):
     """``conv``, then a PReLU of one slope, ``act``, unless it is the last."""
 
     def __init__(self, layer: nn.Conv2d, *, last: bool = False) -> None:
@@ -65,7 +65,7 @@ class Projection(nn.Module):
     Where ``fused`` results of earlier stages come in side by side, ``conv`` brings them down to ``channels``.
     """
 
-    def __init__(self, name: str, options: Options, fused: int) -> None:
+    def __init__(self, name: str, options: DbpnOptions, fused: int) -> None:
         super().__init__()
         width = options.channels
         steps = [_enlarging(options), _reducing(options), _enlarging(options)]
@@ -74,7 +74,7 @@ class Projection(nn.Module):
         self.name = name
         for i, step in enumerate(steps, 1):
             self.add_module(f"{name}_conv{i}", step)
-        self.conv = Convolution(nn.Conv2d(fused * width, width, 1)) if fused > 1 else nn.Identity()
+        self.conv = ActivatedConvolution(nn.Conv2d(fused * width, width, 1)) if fused > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         first, back, again = (self.get_submodule(f"{self.name}_conv{i}") for i in (1, 2, 3))
@@ -84,27 +84,27 @@ class Projection(nn.Module):
         return missed + there
 
 
-def _enlarging(options: Options) -> nn.Module:
+def _enlarging(options: DbpnOptions) -> nn.Module:
     return Deconvolution(nn.ConvTranspose2d(options.channels, options.channels, *PROJECTIONS[options.scale]))
 
 
-def _reducing(options: Options) -> nn.Module:
-    return Convolution(nn.Conv2d(options.channels, options.channels, *PROJECTIONS[options.scale]))
+def _reducing(options: DbpnOptions) -> nn.Module:
+    return ActivatedConvolution(nn.Conv2d(options.channels, options.channels, *PROJECTIONS[options.scale]))
 
 
 class Dbpn(nn.Module):
     """RGB ``n x 3 x h x w`` in [0, 1] to RGB times ``scale``, under the authors' keys."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: DbpnOptions) -> None:
         super().__init__()
         width, stages = options.channels, options.stages
-        self.feat0 = Convolution(nn.Conv2d(3, options.features, 3, padding=1))
-        self.feat1 = Convolution(nn.Conv2d(options.features, width, 1))
+        self.feat0 = ActivatedConvolution(nn.Conv2d(3, options.features, 3, padding=1))
+        self.feat1 = ActivatedConvolution(nn.Conv2d(options.features, width, 1))
         for i in range(1, stages + 1):
             self.add_module(f"up{i}", Projection("up", options, i - 1))
         for i in range(1, stages):
             self.add_module(f"down{i}", Projection("down", options, i))
-        self.output_conv = Convolution(nn.Conv2d(stages * width, 3, 3, padding=1), last=True)
+        self.output_conv = ActivatedConvolution(nn.Conv2d(stages * width, 3, 3, padding=1), last=True)
         self.stages = stages
         self.base = Bicubic(options.scale) if options.residual else None
 
@@ -125,7 +125,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
     if "up1.up_conv1.deconv.weight" not in tensors:
         return None
     kernel = shape(tensors, "up1.up_conv1.deconv.weight")[2]
-    options = Options(
+    options = DbpnOptions(
         scale=next((scale for scale, (size, *_) in PROJECTIONS.items() if size == kernel), 0),
         stages=count(tensors, r"up(\d+)\.") - 1,
         features=shape(tensors, "feat0.conv.weight")[0],
@@ -134,4 +134,4 @@ def recognise(tensors: Tensors) -> Recognised | None:
     return options, dict(tensors)
 
 
-FAMILY = Family("fixed", Options, Dbpn, recognise, assumed=lambda tensors: frozenset({"residual"}))
+FAMILY = Family("fixed", DbpnOptions, Dbpn, recognise, assumed=lambda tensors: frozenset({"residual"}))

@@ -13,7 +13,7 @@ from edge_sr.models.published.family import Family, Recognised, Tensors, shape
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class DrcnOptions:
     """How often the shared convolution is applied, and its channels; the paper's 16 of 256 by default."""
 
     recursions: int = 16
@@ -26,7 +26,7 @@ class Drcn(nn.Module):
     ``embedding.{0,2}``, ``recursion``, ``reconstruction.{0,2}``, and ``weights``, one for each recursion.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: DrcnOptions) -> None:
         super().__init__()
         width = options.width
         self.embedding = nn.Sequential(conv3(1, width), nn.ReLU(), conv3(width, width), nn.ReLU())
@@ -48,7 +48,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
     """``recursion`` beside ``weights``; the number of weights is that of the recursions."""
     if "recursion.weight" not in tensors:
         return None
-    return Options(shape(tensors, "weights")[0], shape(tensors, "recursion.weight")[0]), dict(tensors)
+    return DrcnOptions(shape(tensors, "weights")[0], shape(tensors, "recursion.weight")[0]), dict(tensors)
 
 
-FAMILY = Family("refine", Options, Drcn, recognise, channels=1)
+FAMILY = Family("refine", DrcnOptions, Drcn, recognise, channels=1)

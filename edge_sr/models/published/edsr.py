@@ -28,7 +28,7 @@ BASICSR = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class EdsrOptions:
     """``scale``, residual blocks and their channels; what a block adds is taken ``res_scale`` times.
 
     The network works on values from 0 to ``range`` less ``range`` times ``mean``.
@@ -60,7 +60,7 @@ class Edsr(nn.Module):
     The mean is subtracted before the first convolution, which pads with zeros, and not folded into its bias.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: EdsrOptions) -> None:
         super().__init__()
         width = options.channels
         blocks = [_block(options) for _ in range(options.blocks)]
@@ -79,7 +79,7 @@ class Edsr(nn.Module):
         return result / self.range + mean
 
 
-def _block(options: Options) -> nn.Module:
+def _block(options: EdsrOptions) -> nn.Module:
     width, scale = options.channels, options.res_scale
     return EdsrBlock(width) if scale == 1 else ScaledBlock(width, scale)
 
@@ -91,7 +91,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
         return None
     channels = shape(renamed, "head.0.weight")[0]
     steps = [key for key in renamed if re.fullmatch(r"tail\.0\.\d+\.weight", key)]
-    options = Options(
+    options = EdsrOptions(
         scale=subpixel_scale(renamed, steps, channels),
         blocks=count(renamed, r"body\.(\d+)\.body\."),
         channels=channels,
@@ -113,7 +113,7 @@ def _renamed(key: str, rules: tuple[tuple[str, str], ...]) -> str:
     return key
 
 
-def _with_mean(options: Options, tensors: dict[str, Tensor]) -> Recognised:
+def _with_mean(options: EdsrOptions, tensors: dict[str, Tensor]) -> Recognised:
     """Mean and range as EDSR-PyTorch's two shifts state them; the shifts themselves are taken out."""
     if not any(key in tensors for key in MEAN_SHIFTS):
         return options, tensors
@@ -139,4 +139,4 @@ def assumed(tensors: Tensors) -> frozenset[str]:
     return frozenset({"res_scale"} if shifts else {"res_scale", "range", "mean"})
 
 
-FAMILY = Family("fixed", Options, Edsr, recognise, assumed=assumed)
+FAMILY = Family("fixed", EdsrOptions, Edsr, recognise, assumed=assumed)

@@ -11,7 +11,7 @@ from edge_sr.models.published.family import Family, Recognised, Tensors, shape
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class EspcnOptions:
     """``scale``, and the channels of the two hidden layers; the paper's 5-3-3 kernels."""
 
     scale: int
@@ -21,7 +21,7 @@ class Options:
 class Espcn(nn.Module):
     """Luma ``n x 1 x h x w`` to luma times ``scale``, under the keys of the best-known PyTorch version."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: EspcnOptions) -> None:
         super().__init__()
         first, second = options.widths
         self.first_part = nn.Sequential(
@@ -41,7 +41,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
     if "first_part.2.weight" not in tensors or "last_part.0.weight" not in tensors:
         return None
     widths = shape(tensors, "first_part.0.weight")[0], shape(tensors, "first_part.2.weight")[0]
-    return Options(math.isqrt(shape(tensors, "last_part.0.weight")[0]), widths), dict(tensors)
+    return EspcnOptions(math.isqrt(shape(tensors, "last_part.0.weight")[0]), widths), dict(tensors)
 
 
-FAMILY = Family("fixed", Options, Espcn, recognise, channels=1)
+FAMILY = Family("fixed", EspcnOptions, Espcn, recognise, channels=1)

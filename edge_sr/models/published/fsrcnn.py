@@ -10,7 +10,7 @@ from edge_sr.models.published.family import Family, Recognised, Tensors, count, 
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class FsrcnnOptions:
     """``scale``; feature channels ``d``, shrunk channels ``s`` and mapping layers ``m`` of the paper."""
 
     scale: int
@@ -22,7 +22,7 @@ class Options:
 class Fsrcnn(nn.Module):
     """Luma ``n x 1 x h x w`` to luma times ``scale``, under the keys of the best-known PyTorch version."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: FsrcnnOptions) -> None:
         super().__init__()
         d, s, scale = options.d, options.s, options.scale
         self.first_part = nn.Sequential(nn.Conv2d(1, d, 5, padding=2), nn.PReLU(d))
@@ -43,7 +43,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
         return None
     d, s = shape(tensors, "first_part.0.weight")[0], shape(tensors, "mid_part.0.weight")[0]
     m = (count(tensors, r"mid_part\.(\d+)\.") - 4) // 2
-    return Options(0, d, s, m), dict(tensors)
+    return FsrcnnOptions(0, d, s, m), dict(tensors)
 
 
-FAMILY = Family("fixed", Options, Fsrcnn, recognise, channels=1)
+FAMILY = Family("fixed", FsrcnnOptions, Fsrcnn, recognise, channels=1)

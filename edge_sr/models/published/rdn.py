@@ -13,7 +13,7 @@ from edge_sr.spec import EncoderSpec
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class RdnOptions:
     """``scale``; channels, dense blocks, layers in each and their growth; configuration B by default.
 
     The network works on values from 0 to ``range``.
@@ -30,7 +30,7 @@ class Options:
 class Rdn(RdnEncoder):
     """RGB ``n x 3 x h x w`` in [0, 1] to RGB times ``scale``, under the keys of EDSR-PyTorch."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: RdnOptions) -> None:
         width, growth = options.channels, options.growth
         super().__init__(EncoderSpec("rdn", width, options.blocks, options.layers, growth))
         self.range = options.range
@@ -48,7 +48,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
     last = count(tensors, r"UPNet\.(\d+)\.") - 1
     growth = shape(tensors, f"UPNet.{last}.weight")[1]
     steps = [f"UPNet.{i}.weight" for i in range(0, last, 2)]
-    options = Options(
+    options = RdnOptions(
         scale=subpixel_scale(tensors, steps, growth),
         channels=shape(tensors, "SFENet1.weight")[0],
         blocks=count(tensors, r"RDBs\.(\d+)\."),
@@ -58,4 +58,4 @@ def recognise(tensors: Tensors) -> Recognised | None:
     return options, dict(tensors)
 
 
-FAMILY = Family("fixed", Options, Rdn, recognise, assumed=lambda tensors: frozenset({"range"}))
+FAMILY = Family("fixed", RdnOptions, Rdn, recognise, assumed=lambda tensors: frozenset({"range"}))

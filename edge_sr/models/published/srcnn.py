@@ -11,7 +11,7 @@ from edge_sr.models.published.family import Family, Recognised, Tensors, shape
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class SrcnnOptions:
     """Channels of the two hidden layers and the three kernel sizes; the paper's 9-1-5 by default."""
 
     widths: tuple[int, int] = (64, 32)
@@ -21,7 +21,7 @@ class Options:
 class Srcnn(nn.Module):
     """Luma ``n x 1 x H x W`` to luma, under the keys ``conv1`` to ``conv3``."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: SrcnnOptions) -> None:
         super().__init__()
         (first, second), (a, b, c) = options.widths, options.kernels
         self.conv1 = nn.Conv2d(1, first, a, padding=a // 2)
@@ -39,8 +39,8 @@ def recognise(tensors: Tensors) -> Recognised | None:
     if names != {"conv1", "conv2", "conv3"} or shape(tensors, "conv1.weight")[1] != 1:
         return None
     shapes = [shape(tensors, f"conv{i}.weight") for i in (1, 2, 3)]
-    options = Options((shapes[0][0], shapes[1][0]), (shapes[0][2], shapes[1][2], shapes[2][2]))
+    options = SrcnnOptions((shapes[0][0], shapes[1][0]), (shapes[0][2], shapes[1][2], shapes[2][2]))
     return options, dict(tensors)
 
 
-FAMILY = Family("refine", Options, Srcnn, recognise, channels=1)
+FAMILY = Family("refine", SrcnnOptions, Srcnn, recognise, channels=1)

@@ -11,14 +11,14 @@ from edge_sr.models.published.family import Family, Recognised, Tensors, count, 
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class VdsrOptions:
     """Convolutions in all and their channels; the paper's 20 of 64 by default."""
 
     layers: int = 20
     width: int = 64
 
 
-class Layer(nn.Module):
+class MiddleLayer(nn.Module):
     """One of the middle convolutions, under the key ``conv``."""
 
     def __init__(self, width: int) -> None:
@@ -32,11 +32,11 @@ class Layer(nn.Module):
 class Vdsr(nn.Module):
     """Luma ``n x 1 x H x W`` to luma, under the keys ``input``, ``residual_layer.{i}.conv``, ``output``."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: VdsrOptions) -> None:
         super().__init__()
         width = options.width
         self.input = nn.Conv2d(1, width, 3, padding=1, bias=False)
-        self.residual_layer = nn.Sequential(*(Layer(width) for _ in range(options.layers - 2)))
+        self.residual_layer = nn.Sequential(*(MiddleLayer(width) for _ in range(options.layers - 2)))
         self.output = nn.Conv2d(width, 1, 3, padding=1, bias=False)
 
     def forward(self, luma: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def recognise(tensors: Tensors) -> Recognised | None:
     if "residual_layer.0.conv.weight" not in tensors:
         return None
     layers = count(tensors, r"residual_layer\.(\d+)\.") + 2
-    return Options(layers, shape(tensors, "input.weight")[0]), dict(tensors)
+    return VdsrOptions(layers, shape(tensors, "input.weight")[0]), dict(tensors)
 
 
-FAMILY = Family("refine", Options, Vdsr, recognise, channels=1)
+FAMILY = Family("refine", VdsrOptions, Vdsr, recognise, channels=1)

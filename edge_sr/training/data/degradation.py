@@ -32,7 +32,7 @@ LAYOUT = PixelLayout(8, "420")
 
 
 @dataclasses.dataclass(frozen=True)
-class Codec:
+class LossyCodec:
     """An encoder as FFmpeg names it, how it is told its quality, and the share of the scenes that it gets."""
 
     name: str
@@ -44,16 +44,16 @@ class Codec:
 
 # MJPEG's scale runs from 2 (best) to 31; 3 to 9 loses about what crf 18 to 35 does, and AV1's crf 25 to 50 too.
 CODECS = (
-    Codec("libx264", "crf", (18, 35), 0.5, (("preset", "fast"),)),
-    Codec(
+    LossyCodec("libx264", "crf", (18, 35), 0.5, (("preset", "fast"),)),
+    LossyCodec(
         "libx265",
         "crf",
         (18, 35),
         0.2,
         (("preset", "superfast"), ("x265-params", "log-level=none:pools=none:frame-threads=1")),
     ),
-    Codec("libsvtav1", "crf", (25, 50), 0.15, (("preset", "10"), ("svtav1-params", "lp=1"))),
-    Codec("mjpeg", "qscale", (3, 9), 0.15),
+    LossyCodec("libsvtav1", "crf", (25, 50), 0.15, (("preset", "10"), ("svtav1-params", "lp=1"))),
+    LossyCodec("mjpeg", "qscale", (3, 9), 0.15),
 )
 
 
@@ -81,11 +81,11 @@ class CodecDegradation:
         for first in range(0, count, 16):
             yield order[first : first + 16]
 
-    def _codec(self) -> tuple[Codec, int]:
+    def _codec(self) -> tuple[LossyCodec, int]:
         codec = CODECS[self._generator.choice(len(CODECS), p=[codec.share for codec in CODECS])]
         return codec, int(self._generator.integers(codec.range[0], codec.range[1] + 1))
 
-    def _colour(self, codec: Codec) -> Colour:
+    def _colour(self, codec: LossyCodec) -> Colour:
         matrix = BT709 if self._generator.random() < 0.5 and codec.name != "mjpeg" else SMPTE170M
         return Colour(matrix, codec.name == "mjpeg", matrix, matrix)
 
@@ -126,7 +126,7 @@ def blurred(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     return picture
 
 
-def through(codec: Codec, quality: int, scenes: list[Scene], colour: Colour) -> Pixels:
+def through(codec: LossyCodec, quality: int, scenes: list[Scene], colour: Colour) -> Pixels:
     """Every frame of the scenes in turn, uint8 RGB, after ``codec``; ``MissingError`` when FFmpeg lacks it."""
     return decoded(encoded(codec, quality, scenes, colour), colour)
 
@@ -137,7 +137,7 @@ def decoded(film: io.BytesIO, colour: Colour) -> Pixels:
     return np.stack([convert(frame) for frame in _decode(film)])
 
 
-def encoded(codec: Codec, quality: int, scenes: list[Scene], colour: Colour) -> io.BytesIO:
+def encoded(codec: LossyCodec, quality: int, scenes: list[Scene], colour: Colour) -> io.BytesIO:
     """The scenes, one after the other, as a Matroska film of 25 frames a second."""
     import av
 
@@ -154,7 +154,7 @@ def encoded(codec: Codec, quality: int, scenes: list[Scene], colour: Colour) -> 
     return film
 
 
-def _stream(container: Any, codec: Codec, quality: int, first: NDArray[np.float32]) -> Any:
+def _stream(container: Any, codec: LossyCodec, quality: int, first: NDArray[np.float32]) -> Any:
     import av
 
     try:

@@ -29,7 +29,7 @@ NVENC_DRIVER = 570
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
+class EncodeSettings:
     """What every segment of a film has in common."""
 
     encoding: Encoding
@@ -42,7 +42,11 @@ class SegmentEncoder:
     """The encoder of up to a segment's frames; nothing is on the disk before ``save``."""
 
     def __init__(
-        self, path: Path, first: Timed[av.VideoFrame], recipe: Recipe, captions: Captions | None = None
+        self,
+        path: Path,
+        first: Timed[av.VideoFrame],
+        recipe: EncodeSettings,
+        captions: Captions | None = None,
     ) -> None:
         self.path = path
         self.index = first.index

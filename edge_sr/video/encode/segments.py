@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from edge_sr.files.durable import to_disk
 from edge_sr.video.encode.encoding import Encoding
-from edge_sr.video.encode.segment_encoder import Captions, Recipe, SegmentEncoder
+from edge_sr.video.encode.segment_encoder import Captions, EncodeSettings, SegmentEncoder
 from edge_sr.video.opening import writing
 from edge_sr.video.timed import Timed
 
@@ -89,7 +89,9 @@ class SegmentWriter:
     ``DiskFullError`` or ``ResourceError``.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe, length: int, captions: Captions | None = None) -> None:
+    def __init__(
+        self, folder: Path, recipe: EncodeSettings, length: int, captions: Captions | None = None
+    ) -> None:
         self._folder = folder
         self._recipe = recipe
         self._length = length

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm
 from edge_sr.backends.cuda.network.weights import decoder_weights, encoder_weights
-from edge_sr.backends.cuda.programs import DecoderProgram, EncoderProgram, Features, Positions, Variant
+from edge_sr.backends.cuda.programs import DecoderProgram, DevicePositions, EncoderProgram, Features, Variant
 from edge_sr.backends.native.onnx_file import read_graph
 from edge_sr.bundle import open_bundle
 from edge_sr.grid import SamplingGrid
@@ -116,7 +116,7 @@ class Run:
     def decode(self, maps: Array, image: Array, grid: SamplingGrid) -> Array:
         arrays = grid.rows, grid.cols, grid.offset_y, grid.offset_x
         places = [self._gpu.place(array) for array in arrays]
-        positions = Positions(*places, float(grid.ratio.reshape(-1)[0]), len(grid.rows), len(grid.cols))
+        positions = DevicePositions(*places, float(grid.ratio.reshape(-1)[0]), len(grid.rows), len(grid.cols))
         output = self._gpu.empty((len(grid.rows), len(grid.cols), 3), image.dtype)
         size = maps.shape[0], maps.shape[1]
         where = (

@@ -49,10 +49,10 @@ class Made(NamedTuple):
 
 
 def calibrated(bundle: Bundle, folder: Path, recipe: Any = FEW) -> Any:
-    from edge_sr.calibration.calibrate import Request, calibrate
+    from edge_sr.calibration.calibrate import CalibrationRequest, calibrate
 
     frames = write_scenes(folder / "scenes", 4)
-    request = Request(bundle, (frames,), recipe, folder / "made", folder / "memo.json")
+    request = CalibrationRequest(bundle, (frames,), recipe, folder / "made", folder / "memo.json")
     return calibrate(request, lambda message: None)
 
 

@@ -11,7 +11,7 @@ pytest.importorskip("onnx")
 
 from edge_sr.calibration.recipe import Budget
 from edge_sr.calibration.search.cache import SearchCache
-from edge_sr.calibration.search.search import Candidate, Search
+from edge_sr.calibration.search.search import QuantisableLayer, Search
 from edge_sr.calibration.search.trial import PsnrLoss
 from edge_sr.errors import BudgetError, OptionError
 
@@ -35,7 +35,7 @@ class CountingBench:
 
 def search(costs: dict[str, float], budget: Budget, least: float = 0.0) -> tuple[CountingBench, Search]:
     bench = CountingBench(costs)
-    candidates = [Candidate(name, 10) for name in costs]
+    candidates = [QuantisableLayer(name, 10) for name in costs]
     return bench, Search(bench, candidates, budget, least, lambda message: None)  # type: ignore[arg-type]
 
 

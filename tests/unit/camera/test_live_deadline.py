@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_sr.camera.pacing.deadline import Cost, ScaleController
+from edge_sr.camera.pacing.deadline import FrameCost, ScaleController
 
 PERIOD = 1 / 25
 FIXED, PIXEL = 0.012, 0.005  # seconds a frame, and for each output pixel at scale 1
@@ -55,7 +55,7 @@ def simulate(load: Callable[[float], float], noise: float, seconds: float = 60, 
         run.costs.append(fixed + pixels)
         run.every.append(run.controller.every)
         period = run.controller.period
-        run.controller.observe(Cost(fixed + pixels, pixels), now)
+        run.controller.observe(FrameCost(fixed + pixels, pixels), now)
         now += max(period, fixed + pixels)
     return run
 
@@ -158,7 +158,7 @@ def test_one_slow_frame_costs_little_and_is_made_up() -> None:
     for number in range(200):
         slow = 5.0 if number == 50 else 1.0
         pixels = PIXEL * controller.scale**2
-        controller.observe(Cost((FIXED + pixels) * slow, pixels * slow), number * PERIOD)
+        controller.observe(FrameCost((FIXED + pixels) * slow, pixels * slow), number * PERIOD)
     assert controller.scale == 2.0
     assert controller.every == 1
 

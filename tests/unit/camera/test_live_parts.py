@@ -8,12 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from edge_sr.camera.pacing.clock import Timeline
+from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.camera.pacing.latency import Latencies
 from edge_sr.camera.pictures import FrameMaker, fitted
 from edge_sr.camera.reader import Thinner
-from edge_sr.camera.request import Fit, Request, fit
+from edge_sr.camera.request import CameraRequest, Fit, fit
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.sinks import plan_outlet
@@ -58,7 +58,7 @@ def test_percentiles_are_exact_to_a_hundredth() -> None:
 
 
 def test_drift_is_followed_and_spacing_kept() -> None:
-    timeline = Timeline(began=1000.0)
+    timeline = LiveTimeline(began=1000.0)
     shown = []
     for number in range(3000):
         # The source's clock runs 200 parts in a million fast, its frames arrive with jitter.
@@ -71,7 +71,7 @@ def test_drift_is_followed_and_spacing_kept() -> None:
 
 
 def test_a_jump_of_the_source_starts_anew_and_sound_goes_with_the_picture() -> None:
-    timeline = Timeline(began=0.0)
+    timeline = LiveTimeline(began=0.0)
     assert timeline.sound(5.0) is None
     assert timeline.picture(5.0, 1.0) == pytest.approx(1.0)
     assert timeline.sound(5.5) == pytest.approx(1.5)
@@ -93,9 +93,9 @@ def test_no_rate_lets_everything_through() -> None:
     assert all(thinner.admits(time) for time in (0.0, 0.0, 0.001, 5.0, 4.0))
 
 
-def request(scale: Fraction | None, size: tuple[int, int] | None) -> Request:
+def request(scale: Fraction | None, size: tuple[int, int] | None) -> CameraRequest:
     outlet = plan_outlet(parse_address("udp://127.0.0.1:5000"), None, False)
-    return Request(parse_address("-"), outlet, None, scale, size)
+    return CameraRequest(parse_address("-"), outlet, None, scale, size)
 
 
 def test_computed_odd_sizes_go_up_to_even_and_explicit_ones_are_refused() -> None:

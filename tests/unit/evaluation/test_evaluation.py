@@ -14,7 +14,7 @@ from PIL import Image
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError, OptionError
 from edge_sr.evaluation.crops import CROP_NAMES, SIDE, worst_box
 from edge_sr.evaluation.hr_references import find_references
-from edge_sr.evaluation.measure import Request, evaluate, pairs
+from edge_sr.evaluation.measure import EvaluationRequest, evaluate, pairs
 from edge_sr.evaluation.results import Evaluation, load
 from edge_sr.quality import compare, pair_sizes
 from edge_sr.resample import resize
@@ -33,9 +33,11 @@ def folder(tmp_path: Path) -> Path:
     return references
 
 
-def request_for(folder: Path, *scales: str, with_crops: bool = False) -> Request:
+def request_for(folder: Path, *scales: str, with_crops: bool = False) -> EvaluationRequest:
     wanted = tuple(map(Fraction, scales))
-    return Request(("diinn-nano",), find_references(folder, 4), wanted, ("fp32",), "onnxruntime", with_crops)
+    return EvaluationRequest(
+        ("diinn-nano",), find_references(folder, 4), wanted, ("fp32",), "onnxruntime", with_crops
+    )
 
 
 def run(folder: Path, *scales: str, with_crops: bool = False) -> Evaluation:

@@ -13,7 +13,7 @@ import pytest
 from edge_sr.chart import Bar, Level, Point, bars, pareto, scatter, standalone
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.report import page
-from edge_sr.evaluation.results import PROTOCOL, Evaluation, LayerLoss, Row, Speed, Worst
+from edge_sr.evaluation.results import PROTOCOL, Evaluation, LayerLoss, Row, RowSpeed, Worst
 from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf
 from edge_sr.resample import resize
 from edge_sr.tensors import reference_card
@@ -33,8 +33,8 @@ def evaluation(cpu: str = "one <cpu>", protocol: str = PROTOCOL, name: str = "Se
         ),
         rivals=(Row("bicubic", "fp32", 2, 33.67, 0.93, 31.8, 5),),
         speed=(
-            Speed("edge", "fp32", 2, "native", 100.0, 50.0),
-            Speed("edge", "fp32", 3, "native", 60.0, 50.0),
+            RowSpeed("edge", "fp32", 2, "native", 100.0, 50.0),
+            RowSpeed("edge", "fp32", 3, "native", 60.0, 50.0),
         ),
         worst=(Worst("edge", "fp32", 2, "<baby>.png", 30.5, (1, 2, 80, 80), crops),),
     )

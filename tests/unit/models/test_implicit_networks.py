@@ -22,7 +22,7 @@ from edge_sr.backends.base import RunnerConfig
 from edge_sr.backends.onnxruntime.runner import OnnxRunner
 from edge_sr.benchmark.cost import Cost, split_cost
 from edge_sr.bundle import Bundle, Source, open_bundle, read_bundle
-from edge_sr.calibration.calibrate import Request, calibrate
+from edge_sr.calibration.calibrate import CalibrationRequest, calibrate
 from edge_sr.errors import CheckpointError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
@@ -210,7 +210,9 @@ def test_tensorrt_for_rtx_builds_it(
 def test_it_calibrates(travelled: tuple[ImplicitNetwork, Bundle], tmp_path: Path) -> None:
     """The positional terms are no layers; everything else may be rounded."""
     folders = (write_scenes(tmp_path / "scenes", 4),)
-    request = Request(travelled[1], folders, lenient_recipe(), tmp_path / "made", tmp_path / "memo.json")
+    request = CalibrationRequest(
+        travelled[1], folders, lenient_recipe(), tmp_path / "made", tmp_path / "memo.json"
+    )
     done = calibrate(request, lambda message: None)
     layers = done.table.placements["int8"].layers
     assert "content" in layers

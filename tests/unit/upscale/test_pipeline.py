@@ -19,7 +19,7 @@ from edge_sr.upscale.pipeline import WAITING, Aborted, Flow, Relay, Target, run_
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.encode.codecs import find_codec
 from edge_sr.video.encode.encoding import plan_encoding
-from edge_sr.video.encode.segment_encoder import Recipe
+from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.film.film import Film
 from edge_sr.video.pixels import FromRgb, PixelLayout
@@ -64,7 +64,7 @@ def writer_for(folder: Path, film: Film, size: tuple[int, int]) -> tuple[Segment
     layout = PixelLayout(8, "420")
     codec = find_codec("x264", "mp4")
     encoding = plan_encoding(codec, layout, size, Fraction(25), crf=12, preset="veryfast", threads=1)
-    recipe = Recipe(encoding, film.info.time_base, Fraction(1), film.info.colour)
+    recipe = EncodeSettings(encoding, film.info.time_base, Fraction(1), film.info.colour)
     return SegmentWriter(folder, recipe, 100), FromRgb(film.info.colour, layout)
 
 

@@ -19,7 +19,7 @@ from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import CODECS, find_codec, fitting_layout
 from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_options
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
-from edge_sr.video.encode.segment_encoder import Recipe, probe
+from edge_sr.video.encode.segment_encoder import EncodeSettings, probe
 from edge_sr.video.encode.segments import SegmentWriter, finished_segments, frames_per_segment
 from edge_sr.video.encode.splicing import spliced_packets
 from edge_sr.video.film.film import Excerpt, Film
@@ -42,9 +42,9 @@ def encoding_of(codec: str, container: str, **options: Any) -> Encoding:
 
 def write_pieces(
     folder: Path, encoding: Encoding, length: int, unit: Fraction = Fraction(1, 90000)
-) -> Recipe:
+) -> EncodeSettings:
     """A film of uneven times, ``UNEVEN`` fiftieths of a second after a start of 1.4 s, in segments of ``length``."""
-    recipe = Recipe(encoding, unit, Fraction(1), COLOUR)
+    recipe = EncodeSettings(encoding, unit, Fraction(1), COLOUR)
     writer = SegmentWriter(folder, recipe, length)
     to_yuv = FromRgb(COLOUR, encoding.layout)
     for index, place in enumerate(UNEVEN):
@@ -54,7 +54,7 @@ def write_pieces(
     return recipe
 
 
-def muxed(tmp_path: Path, recipe: Recipe, segments: Path, suffix: str) -> Path:
+def muxed(tmp_path: Path, recipe: EncodeSettings, segments: Path, suffix: str) -> Path:
     source, target = make_film(tmp_path / "source.mkv"), tmp_path / f"muxed{suffix}"
     plan = MuxPlan(
         source=str(source),
@@ -124,7 +124,7 @@ def test_a_gap_ends_what_is_finished(tmp_path: Path) -> None:
 
 def test_an_unfinished_piece_is_playable_but_not_finished(tmp_path: Path) -> None:
     encoding = encoding_of("x264", "mp4")
-    writer = SegmentWriter(tmp_path, Recipe(encoding, Fraction(1, 25), Fraction(1), COLOUR), 8)
+    writer = SegmentWriter(tmp_path, EncodeSettings(encoding, Fraction(1, 25), Fraction(1), COLOUR), 8)
     to_yuv = FromRgb(COLOUR, encoding.layout)
     for index in range(3):
         writer.write(Timed(index, index, 1, to_yuv(moving_picture(SIZE, index))))
@@ -137,7 +137,9 @@ def test_an_unfinished_piece_is_playable_but_not_finished(tmp_path: Path) -> Non
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
     encoding = encoding_of("x264", "mp4")
-    writer = SegmentWriter(tmp_path / "absent", Recipe(encoding, Fraction(1, 25), Fraction(1), COLOUR), 2)
+    writer = SegmentWriter(
+        tmp_path / "absent", EncodeSettings(encoding, Fraction(1, 25), Fraction(1), COLOUR), 2
+    )
     frame = FromRgb(COLOUR, encoding.layout)(moving_picture(SIZE, 0))
     writer.write(Timed(0, 0, 1, frame))
     with pytest.raises(RuntimeError, match="absent"):
@@ -148,7 +150,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     signal = pytest.importorskip("signal")
     encoding = encoding_of("x264", "mp4", crf=1)
-    writer = SegmentWriter(tmp_path, Recipe(encoding, Fraction(1, 25), Fraction(1), COLOUR), 40)
+    writer = SegmentWriter(tmp_path, EncodeSettings(encoding, Fraction(1, 25), Fraction(1), COLOUR), 40)
     to_yuv = FromRgb(COLOUR, encoding.layout)
     for index in range(30):
         writer.write(Timed(index, index, 1, to_yuv(moving_picture(SIZE, index))))

@@ -20,7 +20,7 @@ from edge_sr.video.encode import codecs
 from edge_sr.video.encode.codecs import Codec, find_codec
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder, packed, pipeline_text
-from edge_sr.video.encode.segment_encoder import Recipe, SegmentEncoder, probe
+from edge_sr.video.encode.segment_encoder import EncodeSettings, SegmentEncoder, probe
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.sinks import plan_outlet
 from edge_sr.video.pixels import PixelLayout
@@ -84,7 +84,7 @@ def picture(index: int, size: tuple[int, int] = (130, 98)) -> av.VideoFrame:
 
 
 def test_a_piece_keeps_times_colours_and_aspect(software: Codec, tmp_path: Path) -> None:
-    recipe = Recipe(encoding_of(software, crf=10), Fraction(1, 1000), Fraction(4, 3), COLOUR)
+    recipe = EncodeSettings(encoding_of(software, crf=10), Fraction(1, 1000), Fraction(4, 3), COLOUR)
     frames = [Timed(i, 40 * i + (i % 3), 40, picture(i)) for i in range(12)]
     segment = SegmentEncoder(tmp_path / "segment.mp4", frames[0], recipe)
     for frame in frames:
@@ -119,7 +119,7 @@ def test_a_film_through_gstreamer_is_the_one_through_ffmpeg(software: Codec, tmp
 
 def test_an_encoder_that_fails_is_one_error(software: Codec, tmp_path: Path) -> None:
     broken = dataclasses.replace(software, element="videoconvert ! identity error-after=3 ! x264enc")
-    recipe = Recipe(encoding_of(broken), Fraction(1, 25), Fraction(1), COLOUR)
+    recipe = EncodeSettings(encoding_of(broken), Fraction(1, 25), Fraction(1), COLOUR)
     segment = SegmentEncoder(tmp_path / "segment.mp4", Timed(0, 0, 1, picture(0)), recipe)
     with pytest.raises(ResourceError, match="GStreamer's encoder failed"):
         for index in range(200):

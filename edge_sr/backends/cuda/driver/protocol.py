@@ -70,7 +70,7 @@ class HostBuffer(Protocol):
     def free(self) -> None: ...
 
 
-class Graph(Protocol):
+class DeviceGraph(Protocol):
     """Captured work, launched again with one call; addresses and shapes are those of the capture.
 
     Freed once, by whoever captured it. Events recorded meanwhile would measure nothing: none may be.
@@ -113,7 +113,7 @@ class Driver(Protocol):
     def begin_capture(self, stream: Stream) -> None:
         """What is enqueued on the stream from now on goes into a graph, and is not run."""
 
-    def end_capture(self, stream: Stream) -> Graph:
+    def end_capture(self, stream: Stream) -> DeviceGraph:
         """The graph; ``DeviceError`` when something that was enqueued cannot be captured. The stream is free again
         in either case."""
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from edge_sr.backends.cuda.driver.capture import CapturedGraph, begin_capture, can_capture, end_capture
 from edge_sr.backends.cuda.driver.protocol import (
     Buffer,
+    DeviceGraph,
     Event,
     Function,
-    Graph,
     HostBuffer,
     Rectangle,
     Stream,
@@ -165,7 +165,7 @@ class PycudaDriver:
     def begin_capture(self, stream: Stream) -> None:
         begin_capture(stream.handle)
 
-    def end_capture(self, stream: Stream) -> Graph:
+    def end_capture(self, stream: Stream) -> DeviceGraph:
         return CapturedGraph(end_capture(stream.handle))
 
     def load(self, image: bytes) -> PycudaModule:
