@@ -80,9 +80,8 @@ def output_size(
         result = checked_size(size)
     else:
         assert target_height is not None
-        if not _is_integer(target_height) or target_height < 1:
-            raise OptionError(f"a height is a whole number of pixels, found {target_height!r}")
-        result = ((2 * width * target_height + height) // (2 * height), target_height)
+        wanted = checked_count(target_height, "a height is a whole number of pixels")
+        result = ((2 * width * wanted + height) // (2 * height), wanted)
     _check_growth((width, height), result)
     return result
 
@@ -176,6 +175,22 @@ def checked_region(value: object) -> Region:
     return x, y, width, height
 
 
+def checked_count(value: object, what: str) -> int:
+    """What a caller gave as a whole number of 1 or more; ``OptionError`` says ``what`` was expected."""
+    if not _is_integer(value) or operator.index(value) < 1:  # type: ignore[arg-type]
+        raise OptionError(f"{what}, found {value!r}")
+    return operator.index(value)  # type: ignore[arg-type]
+
+
+def checked_box(value: object, size: Size) -> Box:
+    """What a caller gave as part of a picture of ``size``; ``OptionError`` unless it is a box within, not empty."""
+    if not isinstance(value, Box) or not all(map(_is_integer, dataclasses.astuple(value))):
+        raise OptionError(f"a box is a Box of whole pixels, found {value!r}")
+    if not (0 <= value.x0 < value.x1 <= size[0] and 0 <= value.y0 < value.y1 <= size[1]):
+        raise OptionError(f"{value} must lie inside the {size_text(size)} output")
+    return value
+
+
 def _integers(value: object, count: int, what: str) -> list[int]:
     items = list(value) if isinstance(value, (tuple, list)) else []
     if len(items) != count or not all(_is_integer(item) for item in items):
@@ -184,4 +199,8 @@ def _integers(value: object, count: int, what: str) -> list[int]:
 
 
 def _is_integer(value: object) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    try:
+        operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    return not isinstance(value, bool)

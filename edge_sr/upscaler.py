@@ -15,17 +15,28 @@ from types import TracebackType
 from edge_sr.backends.autotune import choose
 from edge_sr.backends.base import Maps, PartTimes, Result, Runner, RunnerConfig, cropped
 from edge_sr.bundle import DEFAULT_MODEL, Bundle, open_bundle
-from edge_sr.errors import EdgeSRError, LifetimeError, OptionError
+from edge_sr.door import checked_row, checked_threads, require_flags, require_maps, require_types
+from edge_sr.errors import EdgeSRError, LifetimeError
 from edge_sr.kinds import SampleType
 from edge_sr.machine.description import available_cores
 from edge_sr.plan import BLOCK_BYTES, Footprint, Plan, plan_run
-from edge_sr.sizes import Box, Region, Size, output_region, output_size, parse_scale, whole
+from edge_sr.sizes import (
+    Box,
+    Region,
+    Size,
+    checked_box,
+    checked_count,
+    checked_region,
+    checked_size,
+    output_region,
+    output_size,
+    parse_scale,
+    whole,
+)
 from edge_sr.tensors import Frame, checked_frame, sample_type_of
 from edge_sr.tta import ensemble
 
 __all__ = ["Encoded", "PartTimes", "Result", "Upscaler"]
-
-MOST_THREADS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +50,11 @@ class Encoded:
     frame: Frame
     maps: Maps | None
     times: PartTimes = dataclasses.field(default_factory=PartTimes)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame", checked_frame(self.frame))
+        if self.maps is not None:
+            require_maps(self.maps, self.frame.shape[:2])
 
     @property
     def size(self) -> Size:
@@ -71,13 +87,15 @@ class Upscaler:
         tta: bool = False,
         retune: bool = False,
     ) -> None:
-        _require_types(model, backend, precision)
+        require_types(model, backend, precision)
+        require_flags(tta=tta, retune=retune)
+        self._block_bytes = checked_count(block_bytes, "block_bytes is a whole number of bytes")
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
-        self.threads = available_cores() if threads is None else _checked_threads(threads)
+        self.threads = available_cores() if threads is None else checked_threads(threads)
         choice = choose(self.bundle, backend, precision, self.threads, retune=retune)
         self._backend = choice.backend
         self.precision, self.scheme, self.why = choice.precision, choice.scheme, choice.why
-        self._block_bytes, self.tta = block_bytes, tta
+        self.tta = bool(tta)
         self._runners: dict[SampleType, Runner] = {}
         self._process, self._closed = os.getpid(), False
         self._turn = threading.Lock()
@@ -141,7 +159,7 @@ class Upscaler:
         region: Region | None = None,
     ) -> Result:
         """As calling the upscaler, or ``decode``, with what it took."""
-        encoded = source if isinstance(source, Encoded) else Encoded(checked_frame(source), None)
+        encoded = source if isinstance(source, Encoded) else Encoded(source, None)
         exact = None if scale is None else parse_scale(scale)
         whole_size = output_size(*encoded.size, scale=exact, size=size, target_height=height)
         box = None if region is None else output_region(region, encoded.size, whole_size)
@@ -153,14 +171,14 @@ class Upscaler:
 
     def encode(self, frame: Frame) -> Encoded:
         """The frame's maps, for ``decode`` to use as often as wanted; with ``tta`` the frame alone."""
-        frame = checked_frame(frame)
-        size = Encoded(frame, None).size
+        alone = Encoded(frame, None)
+        frame, size = alone.frame, alone.size
         with self._taking_turn():
             if self.tta:
-                return Encoded(frame, None)
+                return alone
             runner = self._runner(sample_type_of(frame))
             if len(self._plan(runner, size, size, None).steps) > 1:
-                return Encoded(frame, None)
+                return alone
             began = time.perf_counter()
             maps = runner.encode(cropped(frame, whole(size)))
             return Encoded(frame, maps, PartTimes(encoder_ms=1000 * (time.perf_counter() - began)))
@@ -172,9 +190,16 @@ class Upscaler:
 
         It then takes up to three frames before it gives the first, and what is taken is given when ``frames``
         ends; when ``frames`` raises, or the iterator is closed, it is dropped. Frames may change size and dtype.
-        Instead of ``region`` the part may be given as a ``box`` of the output.
+        Instead of ``region`` the part may be given as a ``box`` of the output. Raises ``OptionError`` at once for what
+        is no size, region, box or row of frames, as calling the upscaler does for what does not fit a frame.
         """
-        results, ticket = self._results(frames, size, region, box), object()
+        wanted = checked_size(size)
+        region = None if region is None else checked_region(region)
+        box = None if box is None else checked_box(box, wanted)
+        return self._streamed(self._results(checked_row(frames), wanted, region, box))
+
+    def _streamed(self, results: Generator[Result, None, None]) -> Iterator[Result]:
+        ticket = object()
         try:
             while True:
                 with self._taking_turn(ticket):
@@ -271,17 +296,3 @@ def _decoded(runner: Runner, encoded: Encoded, plan: Plan) -> Result:
     began = time.perf_counter()
     frame = runner.decode(encoded.maps, image, plan.grid)[0]
     return Result(frame, PartTimes(decoder_ms=1000 * (time.perf_counter() - began)))
-
-
-def _require_types(model: object, backend: object, precision: object) -> None:
-    if not isinstance(model, (str, Path, Bundle)):
-        raise OptionError(f"model is a name, a folder or an open bundle, found {model!r}")
-    for name, value in (("backend", backend), ("precision", precision)):
-        if not isinstance(value, str):
-            raise OptionError(f"{name} is a name such as 'auto', found {value!r}")
-
-
-def _checked_threads(threads: object) -> int:
-    if not isinstance(threads, int) or isinstance(threads, bool) or not 1 <= threads <= MOST_THREADS:
-        raise OptionError(f"threads is a whole number from 1 to {MOST_THREADS}, found {threads!r}")
-    return threads

@@ -1,0 +1,89 @@
+"""Whatever a caller gives an ``Upscaler``: a picture comes of it, or one of the library's own errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_sr import Upscaler, open_bundle
+from edge_sr.errors import EdgeSRError, OptionError
+from edge_sr.sizes import Box
+from edge_sr.upscaler import Encoded
+
+FRAME = np.zeros((8, 8, 3), np.uint8)
+ODD: tuple[Any, ...] = (
+    None, 0, 1, -1, 10**30, 1.5, float("nan"), float("inf"), True, 3 + 4j, "", "x", "2x2", "\0", b"x", [], [1], {},
+    set(), (), (1,), (1, 2), (1, 2, 3, 4), (None, None), ("a", "b"), (1.5, 2.5), (-1, -2), (0, 0, 0, 0),
+    (10**30, 10**30),
+    Path("x"), object(), object, len, iter([]), range(3), np.int64(2), np.float32(2), FRAME, FRAME[..., 0], FRAME[:0],
+    FRAME.astype(float), FRAME.astype(object), FRAME.astype("U4"), FRAME[None], np.zeros((1, 5, 8, 8), np.float32),
+    Box(0, 0, 10**6, 5), Box(-5, 0, 3, 5), Box(4, 4, 4, 4), Box(0, 0, 1.5, 2),  # type: ignore[arg-type]
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Upscaler]:
+    with Upscaler("diinn-nano", backend="onnxruntime", precision="fp32", threads=1) as opened:
+        yield opened
+
+
+def _opened(**options: Any) -> None:
+    with Upscaler(
+        "diinn-nano", **{"backend": "onnxruntime", "precision": "fp32", "threads": 1, **options}
+    ) as up:
+        up(FRAME, scale=1)
+
+
+DOORS: dict[str, Callable[[Upscaler, Any], object]] = {
+    "open_bundle": lambda _, odd: open_bundle(odd),
+    "model": lambda _, odd: Upscaler(odd, backend="none"),
+    "backend": lambda _, odd: Upscaler("diinn-nano", backend=odd),
+    "precision": lambda _, odd: Upscaler("diinn-nano", backend="onnxruntime", precision=odd),
+    "threads": lambda _, odd: _opened(threads=odd),
+    "block_bytes": lambda _, odd: _opened(block_bytes=odd),
+    "tta": lambda _, odd: _opened(tta=odd),
+    "retune": lambda _, odd: _opened(retune=odd),
+    "frame": lambda up, odd: up(odd, scale=2),
+    "scale": lambda up, odd: up(FRAME, scale=odd),
+    "size": lambda up, odd: up(FRAME, size=odd),
+    "height": lambda up, odd: up(FRAME, height=odd),
+    "region": lambda up, odd: up(FRAME, scale=2, region=odd),
+    "encode": lambda up, odd: up.encode(odd),
+    "decode": lambda up, odd: up.decode(odd, scale=2),
+    "a frame to decode": lambda up, odd: up.decode(Encoded(odd, None), scale=2),
+    "maps to decode": lambda up, odd: up.decode(Encoded(FRAME, odd), scale=2),
+    "frames of a stream": lambda up, odd: list(up.stream(odd, size=(16, 16))),
+    "a frame of a stream": lambda up, odd: list(up.stream([odd], size=(16, 16))),
+    "a stream's size": lambda up, odd: list(up.stream([FRAME], size=odd)),
+    "a stream's region": lambda up, odd: list(up.stream([FRAME], size=(16, 16), region=odd)),
+    "a stream's box": lambda up, odd: list(up.stream([FRAME], size=(16, 16), box=odd)),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_nothing_at_the_door_is_anything_but_an_error_of_ours(up: Upscaler, door: str) -> None:
+    for odd in ODD:
+        try:
+            DOORS[door](up, odd)
+        except EdgeSRError:
+            continue
+    assert up(FRAME, scale=2).shape == (16, 16, 3), "an error left the upscaler of no use"
+
+
+@pytest.mark.parametrize("frames", [None, 3, object()], ids=repr)
+def test_a_stream_of_no_frames_is_told_when_it_is_asked_for(up: Upscaler, frames: Any) -> None:
+    with pytest.raises(OptionError, match="frames is a row of frames"):
+        up.stream(frames, size=(16, 16))
+
+
+def test_an_array_of_frames_is_a_row_of_frames(up: Upscaler) -> None:
+    assert len(list(up.stream(np.stack([FRAME, FRAME]), size=(16, 16)))) == 2  # type: ignore[arg-type]
+
+
+def test_maps_of_another_frame_are_refused(up: Upscaler) -> None:
+    with pytest.raises(OptionError, match="maps are those"):
+        Encoded(np.zeros((9, 9, 3), np.uint8), up.encode(FRAME).maps)
