@@ -39,7 +39,7 @@ UPSCALE, MEASURE, PREPARE = "Upscale", "Look and measure", "Prepare networks and
 
 # In the order in which --help lists them; each is a function in the module of its name.
 COMMANDS: dict[str, Entry] = {
-    "upscale": Entry("Upscale a film, an image or a folder of images to any size.", UPSCALE),
+    "upscale": Entry("Upscale films and images, one or many, to any size.", UPSCALE),
     "camera": Entry("Upscale a camera or a stream live.", UPSCALE),
     "models": Entry("List the networks that come with Edge SR.", MEASURE),
     "doctor": Entry("Say what works on this machine, and what to install for the rest.", MEASURE),

@@ -194,7 +194,7 @@ def _outlet(output: str, codec: str | None, overwrite: bool) -> Outlet:
 
 
 def _target(scale: str | None, size: str | None) -> tuple[Fraction | None, tuple[int, int] | None]:
-    from edge_sr.cli.upscale import parse_size
+    from edge_sr.cli.words import parse_size
     from edge_sr.sizes import parse_scale
 
     if (scale is None) == (size is None):

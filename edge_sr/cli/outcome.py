@@ -24,8 +24,6 @@ def summary(report: Report) -> str:
 
 def preview(outline: Outline) -> str:
     """The outline of a run, a fact a line."""
-    from edge_sr.cli.progress import clock
-
     before, after = ("x".join(map(str, size)) for size in (outline.input_size, outline.output_size))
     lines = [
         f"would upscale {outline.input}, {before}, to {outline.output}, {after}",
@@ -35,12 +33,17 @@ def preview(outline: Outline) -> str:
     if outline.codec is not None:
         kept, lost = (", ".join(names) or "none" for names in (outline.tracks_kept, outline.tracks_lost))
         lines.append(f"codec: {outline.codec}; tracks kept: {kept}; tracks lost: {lost}")
+    return "\n".join([*lines, cost(outline)])
+
+
+def cost(outline: Outline) -> str:
+    """What the run would take, in time and bytes."""
+    from edge_sr.cli.progress import clock
+
     if outline.estimated_seconds is None or outline.estimated_bytes is None:
-        lines.append("time and size: unknown, as the film does not say how many frames it has")
-    else:
-        megabytes = outline.estimated_bytes / 1e6
-        lines.append(
-            f"about {clock(outline.estimated_seconds)} and {megabytes:.1f} MB for {outline.frames} frames, "
-            f"judged by {outline.sample_frames} of them"
-        )
-    return "\n".join(lines)
+        return "time and size: unknown, as the film does not say how many frames it has"
+    megabytes = outline.estimated_bytes / 1e6
+    judged = f", judged by {outline.sample_frames} of them" if outline.sample_frames else ""
+    return (
+        f"about {clock(outline.estimated_seconds)} and {megabytes:.1f} MB for {outline.frames} frames{judged}"
+    )

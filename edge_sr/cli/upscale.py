@@ -1,9 +1,8 @@
-"""``edge-sr upscale``: a film, an image or a folder of images, at any size."""
+"""``edge-sr upscale``: films and images, one or many, at any size."""
 
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -29,23 +28,30 @@ from edge_sr.cli.options import (
     Size,
     Threads,
 )
-from edge_sr.errors import MediaError, OptionError
+from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
     from edge_sr.upscale.request import Controls, Request
     from edge_sr.video.film.film import Excerpt
 
-EXAMPLES = ("edge-sr upscale holiday.mp4 --height 1080", "edge-sr upscale photos --scale 2.7 -o larger")
+EXAMPLES = (
+    "edge-sr upscale holiday.mp4 --height 1080",
+    "edge-sr upscale films/*.mkv photos @more.txt --scale 2.7 -o larger",
+)
 
-Input = Annotated[
-    str, typer.Argument(metavar="INPUT", help="An image, a folder of images, or anything FFmpeg opens.")
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT",
+        help="Films (anything FFmpeg opens), images, folders of both, and lists of these, one a line: @FILE.",
+    ),
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
         "-o",
         "--output",
-        help="The file to write, or the folder for a folder; by default NAME-WxH.EXT beside the input.",
+        help="The file to write, or the folder for several; by default NAME-WxH.EXT beside the input.",
         rich_help_panel=RUN,
     ),
 ]
@@ -92,7 +98,12 @@ Hwaccel = Annotated[
         rich_help_panel=FILM,
     ),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.", rich_help_panel=RUN)]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with an interrupted run; what is done is left alone.", rich_help_panel=RUN
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option(
@@ -115,7 +126,7 @@ Strict = Annotated[
 ]
 Recursive = Annotated[
     bool,
-    typer.Option("--recursive", help="Of a folder, the images in its sub-folders too.", rich_help_panel=RUN),
+    typer.Option("--recursive", help="Of a folder, what lies in its sub-folders too.", rich_help_panel=RUN),
 ]
 
 
@@ -128,7 +139,7 @@ Tonemap = Annotated[
 
 
 def upscale(
-    input: Input,
+    inputs: Inputs,
     scale: Scale = None,
     size: Size = None,
     height: Height = None,
@@ -155,10 +166,11 @@ def upscale(
     recursive: Recursive = False,
     as_json: Json = False,
 ) -> None:
-    """Upscale a film, an image or a folder of images to any size.
+    """Upscale films and images, one or many, to any size.
 
     Give one of --scale, --size and --height.
     Sizes and regions are of the picture as it is displayed.
+    Of several inputs, each goes into the folder -o; one that fails does not stop the others.
     """
     given = dict(locals())
     from edge_sr.cli.interrupts import stopping
@@ -167,15 +179,21 @@ def upscale(
 
     talker = Talker()
     with stopping(talker.say) as stop:
-        work = _dry_run if dry_run else _run
-        mapping, text = work(_request(given), Controls(talker, stop))
-    typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text)
-    if failed := mapping.get("failed"):
-        count = len(failed)
-        raise MediaError(
-            f"{count} of {count + mapping['frames']} could not be upscaled, the others are in {mapping['output']}; "
-            f"the first: {failed[0]['error']}"
-        )
+        controls, request = Controls(talker, stop), _request(given)
+        if _is_one(inputs, output):
+            work = _dry_run if dry_run else _run
+            mapping, text = work(request, controls)
+            typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text)
+            return
+        from edge_sr.cli.batch import dry_run_batch, run_batch
+
+        (dry_run_batch if dry_run else run_batch)(request, inputs, controls, as_json=as_json)
+
+
+def _is_one(inputs: list[str], output: Path | None) -> bool:
+    """Whether there is one film or picture to do, and a name for the result."""
+    one = len(inputs) == 1 and not inputs[0].startswith("@") and not Path(inputs[0]).is_dir()
+    return one and (output is None or not output.is_dir())
 
 
 def _run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
@@ -196,12 +214,12 @@ def _dry_run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]
 
 def _request(given: dict[str, Any]) -> Request:
     """The request of the command line's words, by their names in ``upscale``."""
+    from edge_sr.cli.words import command_to_go_on, parse_region, parse_size
     from edge_sr.sizes import parse_scale
     from edge_sr.upscale.request import Request
     from edge_sr.video.protocols import parse_protocols
 
     as_given = (
-        "input",
         "output",
         "height",
         "model",
@@ -214,6 +232,7 @@ def _request(given: dict[str, Any]) -> Request:
     )
     flags = ("hwaccel", "resume", "overwrite", "strict", "recursive", "tta", "tonemap", "retune")
     return Request(
+        input=given["inputs"][0],
         **{name: given[name] for name in as_given + flags},
         scale=None if given["scale"] is None else parse_scale(given["scale"]),
         size=None if given["size"] is None else parse_size(given["size"]),
@@ -224,45 +243,11 @@ def _request(given: dict[str, Any]) -> Request:
     )
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """``WxH`` in pixels; ``OptionError`` for anything else."""
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise OptionError(f"--size must be WxH in pixels, such as 1280x720, found {text!r}")
-    return int(parts[0]), int(parts[1])
-
-
-def parse_region(text: str) -> tuple[int, int, int, int]:
-    """``X,Y,W,H`` in input pixels; ``OptionError`` for anything else."""
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 4 or not all(part.isdecimal() for part in parts):
-        raise OptionError(f"--region must be X,Y,W,H in input pixels, such as 0,0,64,36, found {text!r}")
-    x, y, width, height = map(int, parts)
-    return x, y, width, height
-
-
-def parse_time(text: str, option: str) -> Fraction:
-    """Seconds, or ``[H:]M:S``, as an exact fraction; ``OptionError`` for anything else."""
-    parts = text.split(":")
-    numbers = [part for part in parts if part.replace(".", "", 1).isdecimal()]
-    if len(numbers) != len(parts) or len(parts) > 3 or any("." in part for part in parts[:-1]):
-        raise OptionError(f"{option} must be seconds or H:M:S, such as 12.5 or 1:02:03, found {text!r}")
-    total = Fraction(0)
-    for part in parts:
-        total = total * 60 + Fraction(part)
-    return total
-
-
 def _excerpt(start: str | None, duration: str | None) -> Excerpt:
+    from edge_sr.cli.words import parse_time
     from edge_sr.video.film.film import Excerpt
 
     length = None if duration is None else parse_time(duration, "--duration")
     if length == 0:
         raise OptionError("--duration must be longer than 0")
     return Excerpt(Fraction(0) if start is None else parse_time(start, "--start"), length)
-
-
-def command_to_go_on(arguments: list[str]) -> str:
-    """The command line that goes on with this run."""
-    more = [] if "--resume" in arguments else ["--resume"]
-    return shlex.join(["edge-sr", *arguments, *more])

@@ -8,16 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import MediaError, MissingError, OptionError
+from edge_sr.errors import OptionError
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
-from edge_sr.upscale.folders import folder_pictures
-from edge_sr.upscale.request import Controls, Report, Request, check_free, check_place
+from edge_sr.upscale.request import Controls, Failure, Report, Request, check_free, check_place
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film, FilmInfo
 from edge_sr.video.film.tracks import track_name
-from edge_sr.video.image.read import read_info
 from edge_sr.video.image.recognise import is_still
 from edge_sr.video.opening import is_url, open_input
 
@@ -48,6 +46,7 @@ class Outline:
     sample_frames: int
     estimated_seconds: float | None
     estimated_bytes: int | None
+    failed: tuple[Failure, ...] = ()
 
     def mapping(self) -> dict[str, Any]:
         """The outline as JSON has it; keys without a value are left out."""
@@ -56,17 +55,19 @@ class Outline:
 
 
 def outline(request: Request, controls: Controls) -> Outline:
-    """The outline of ``upscale(request)``; raises what that would refuse, and ``OptionError`` for a stream."""
+    """The outline of one film or picture; raises what ``upscale`` would refuse, and ``OptionError`` for a stream."""
     path = Path(request.input)
     if is_url(request.input) or request.input == "-":
         raise OptionError("--dry-run reads a sample first, so it needs a file or a folder, not a stream")
-    if request.resume:
-        raise OptionError("--dry-run tells of a whole run: leave --resume out")
-    if path.is_dir():
-        return _folder(request, path, controls)
+    refuse_resume(request)
     if is_still(path):
         return _picture(request, path, controls)
     return _film(request, controls)
+
+
+def refuse_resume(request: Request) -> None:
+    if request.resume:
+        raise OptionError("--dry-run tells of a whole run: leave --resume out")
 
 
 def _film(request: Request, controls: Controls) -> Outline:
@@ -80,7 +81,8 @@ def _film(request: Request, controls: Controls) -> Outline:
         sample = Path(folder) / f"sample{plan.output.suffix}"
         middle = _middle(request.excerpt, info)
         report = upscale(
-            dataclasses.replace(settled, output=sample, excerpt=middle), Controls(stop=controls.stop)
+            dataclasses.replace(settled, output=sample, excerpt=middle),
+            Controls(stop=controls.stop, networks=controls.networks),
         )
         size = sample.stat().st_size
     share = info.frames / report.frames if info.frames else None
@@ -111,25 +113,15 @@ def _picture(request: Request, path: Path, controls: Controls) -> Outline:
     check_place(request.input, output)
     if not request.overwrite:
         check_free(output)
-    return _still(request, output, report, 1, report.seconds, size)
-
-
-def _folder(request: Request, path: Path, controls: Controls) -> Outline:
-    output = request.output or path.with_name(f"{path.resolve().name}-{request.label}")
-    pictures = folder_pictures(path, output, request.recursive, controls)
-    sample = next((picture for picture in pictures if _pixels(picture)), pictures[0])
-    report, _, size = _sample(request, sample, None, controls)
-    share = sum(_pixels(picture) for picture in pictures) / max(1, _pixels(sample))
-    return _still(request, output, report, len(pictures), report.seconds * share, round(size * share))
-
-
-def _pixels(picture: Path) -> int:
-    """How many pixels; a picture that cannot be read costs nothing, and the run itself names it."""
-    try:
-        width, height = read_info(picture).size
-    except (MediaError, MissingError):
-        return 0
-    return width * height
+    reason = "(as asked for)" if request.model else "(the default for images)"
+    return Outline(
+        **_facts(request, output, report, reason),
+        frames=1,
+        tracks_kept=(),
+        tracks_lost=report.dropped,
+        estimated_seconds=round(report.seconds, 1),
+        estimated_bytes=size,
+    )
 
 
 def _sample(request: Request, path: Path, output: Path | None, controls: Controls) -> tuple[Report, str, int]:
@@ -139,21 +131,9 @@ def _sample(request: Request, path: Path, output: Path | None, controls: Control
         source.symlink_to(path.resolve())
         target = None if output is None else Path(folder) / f"sample{output.suffix}"
         asked = dataclasses.replace(request, input=str(source), output=target)
-        report = upscale(asked, Controls(stop=controls.stop))
+        report = upscale(asked, Controls(stop=controls.stop, networks=controls.networks))
         written = Path(report.output)
         return report, written.name, written.stat().st_size
-
-
-def _still(request: Request, output: Path, report: Report, count: int, seconds: float, size: int) -> Outline:
-    reason = "(as asked for)" if request.model else "(the default for images)"
-    return Outline(
-        **_facts(request, output, report, reason),
-        frames=count,
-        tracks_kept=(),
-        tracks_lost=report.dropped,
-        estimated_seconds=round(seconds, 1),
-        estimated_bytes=size,
-    )
 
 
 def _facts(request: Request, output: Path, report: Report, reason: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from edge_sr.errors import OutputExistsError
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import Network
-from edge_sr.upscale.request import Controls, Report, Request, check_free
+from edge_sr.upscale.request import Controls, Report, Request, check_free, finished
 from edge_sr.version import __version__
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
@@ -80,24 +80,14 @@ def finished_report(request: Request, film: Film, plan: FilmPlan, controls: Cont
     settings = _settings(plan.output)
     WorkFolder(plan.output).tidy()
     controls.watcher.say(f"{plan.output} is done already")
-    return Report(
-        output=str(plan.output),
+    return finished(
+        request,
+        settings,
+        output=plan.output,
         frames=frames,
-        seconds=0.0,
-        fps=0.0,
         input_size=film.info.size,
         output_size=plan.written,
-        model=settings.get("model") or request.model or "unknown",
-        backend=settings.get("backend", request.backend),
-        encoder_backend=settings.get("encoder backend", request.backend),
-        precision=settings.get("precision", request.precision),
-        placement=settings.get("placement"),
-        encoder_ms=0.0,
-        decoder_ms=0.0,
-        peak_rss_mb=None,
-        device_mb=None,
         codec=plan.encoding.codec.name,
-        resumed_frames=frames,
     )
 
 

@@ -13,10 +13,10 @@ from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Box, Size, output_region
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
-from edge_sr.upscale.request import Controls, Request, beside_input, check_free, check_place
+from edge_sr.upscale.request import Controls, Request, check_free, check_place
 from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
-from edge_sr.video.encode.containers import Container, container_for, known_container
+from edge_sr.video.encode.containers import Container, container_for, film_suffix
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
 from edge_sr.video.encode.segment_encoder import EncodeSettings, probe
 from edge_sr.video.encode.segments import frames_per_segment
@@ -83,7 +83,7 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
     aspect = pixel_aspect(info.aspect, info.size, even)
     target = _target(request, info.size, even, layout.chroma)
     written = target.written
-    output = request.output or beside_input(request.input, written, _suffix(request))
+    output = request.output or request.default_output(written, _suffix(request))
     _check_output(request, output)
     encoding = plan_encoding(
         codec,
@@ -179,9 +179,7 @@ def _container(request: Request) -> Container:
 
 
 def _suffix(request: Request) -> str:
-    """The input's own extension where that container is written, else Matroska's, which holds most."""
-    path = Path(request.input)
-    return path.suffix if known_container(path) else ".mkv"
+    return film_suffix(Path(request.input), request.codec)
 
 
 def _target(request: Request, given: Size, whole_size: Size, chroma: str) -> Target:

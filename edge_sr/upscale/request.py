@@ -6,32 +6,32 @@ import dataclasses
 import os
 import statistics
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
 from edge_sr.files.atomic import fitting_name
 from edge_sr.machine.memory import peak_rss_mb
 from edge_sr.masking import masked, masked_values, remember
 from edge_sr.sizes import Region, Size, output_size, size_text
+from edge_sr.upscale.networks import Networks
 from edge_sr.video.film.film import Excerpt
 from edge_sr.video.opening import HARDWARE_DECODERS, is_url
 
 if TYPE_CHECKING:
     from edge_sr.upscale.making.maker import Makers, Network
-    from edge_sr.upscaler import PartTimes, Upscaler
+    from edge_sr.upscaler import PartTimes
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
     """One call of ``edge-sr upscale``. Exactly one of ``scale``, ``size`` and ``height`` must be given.
 
-    Without ``model`` the one that suits the input is taken. ``go_on`` is the command that goes on with an
-    interrupted run; it is only ever shown.
+    Without ``model`` the one that suits the input is taken, without ``output`` the result's name is made from the
+    input's, or from ``stem``. ``go_on`` is the command that goes on with an interrupted run; it is only ever shown.
     """
 
     input: str
@@ -57,6 +57,7 @@ class Request:
     tonemap: bool = False
     protocols: frozenset[str] = frozenset()
     recursive: bool = False
+    stem: str | None = None
     go_on: str = "the same command with --resume"
     segment_frames: int | None = None
 
@@ -73,6 +74,10 @@ class Request:
     def whole_size(self, size: Size) -> Size:
         """The whole output's size for an input of ``size``, before any rounding to even."""
         return output_size(*size, scale=self.scale, size=self.size, target_height=self.height)
+
+    def default_output(self, size: Size, suffix: str) -> Path:
+        """``NAME-WxH.EXT`` beside the input."""
+        return beside_input(self.input, size, suffix, self.stem)
 
     @property
     def label(self) -> str:
@@ -123,11 +128,12 @@ def _here() -> Makers:
 @dataclasses.dataclass(frozen=True)
 class Controls:
     """The caller's hands on a run: ``stop`` ends it after the current frame; ``makers`` make films' segments, by
-    default this process."""
+    default this process; ``networks`` opens what runs in this process."""
 
     watcher: Watcher = dataclasses.field(default_factory=Silent)
     stop: threading.Event = dataclasses.field(default_factory=threading.Event)
     makers: Makers = dataclasses.field(default_factory=_here)
+    networks: Networks = dataclasses.field(default_factory=Networks)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,8 +146,9 @@ class Failure:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was done. ``frames`` counts those in the output, ``resumed_frames`` those of an earlier run; ``failed``
-    names what of several inputs was not done, for which the command ends with 4."""
+    """What was done. ``frames`` counts those in the output, ``resumed_frames`` those of an earlier run, and
+    ``was_done`` says that they are all of one; ``failed`` names what of a folder was not done, for which the command
+    ends with 4."""
 
     output: str
     frames: int
@@ -160,6 +167,7 @@ class Report:
     device_mb: float | None
     codec: str | None = None
     tta: bool | None = None
+    was_done: bool | None = None
     resumed_frames: int = 0
     bad_frames: int = 0
     dropped: tuple[str, ...] = ()
@@ -206,6 +214,31 @@ def report(
     )
 
 
+def finished(
+    request: Request, settings: Mapping[str, Any] | None = None, *, output: Path, frames: int, **more: Any
+) -> Report:
+    """The report of what an earlier run made, with the ``settings`` that it recorded, if any."""
+    known = settings or {}
+    return Report(
+        output=str(output),
+        frames=frames,
+        seconds=0.0,
+        fps=0.0,
+        model=known.get("model") or request.model or "unknown",
+        backend=known.get("backend", request.backend),
+        encoder_backend=known.get("encoder backend", request.backend),
+        precision=known.get("precision", request.precision),
+        placement=known.get("placement"),
+        encoder_ms=0.0,
+        decoder_ms=0.0,
+        peak_rss_mb=None,
+        device_mb=None,
+        was_done=True,
+        resumed_frames=frames,
+        **more,
+    )
+
+
 def _megabytes(count: int | None) -> float | None:
     return None if count is None else round(count / 1e6, 1)
 
@@ -214,29 +247,16 @@ def _median(values: list[float]) -> float:
     return round(statistics.median(values), 3) if values else 0.0
 
 
-def open_network(request: Request, watcher: Watcher) -> Upscaler:
-    """The upscaler asked for; what was left to it, it says with its reason."""
-    from edge_sr.upscaler import Upscaler
-
-    upscaler = Upscaler(
-        request.model or DEFAULT_MODEL,
-        backend=request.backend,
-        precision=request.precision,
-        threads=request.threads,
-        tta=request.tta,
-        retune=request.retune,
-    )
-    if "auto" in (request.backend, request.precision):
-        watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")
-    return upscaler
+def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) -> Path:
+    """``NAME-WxH.EXT`` in the input's folder; for an address, in the current one. ``stem`` stands for ``NAME``."""
+    path = Path() if is_url(name) else Path(name).parent
+    stem = stem or Path(name_of_input(name)).stem
+    return path / fitting_name(stem, f"-{size_text(size)}{suffix}")
 
 
-def beside_input(name: str, size: Size, suffix: str) -> Path:
-    """``NAME-WxH.EXT`` in the input's folder; for an address, in the current one."""
-    path = Path(_name_of_address(name)) if "://" in name else Path(name)
-    if is_url(name) and "://" not in name:
-        path = Path(path.name)
-    return path.with_name(fitting_name(path.stem, f"-{size_text(size)}{suffix}"))
+def name_of_input(name: str) -> str:
+    """The name of a file, or the last part of an address."""
+    return _name_of_address(name) if "://" in name else Path(name).name
 
 
 def _name_of_address(address: str) -> str:
@@ -250,7 +270,11 @@ def check_place(source: str, output: Path) -> None:
         raise OptionError(f"the output would replace its input {source}: choose another name with -o")
     if output.is_dir():
         raise OptionError(f"{output} is a folder, expected a file name for -o")
-    folder = output.parent
+    check_folder(output.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses an output folder that is absent or not writable."""
     if not folder.is_dir():
         raise OutputFolderError(
             f"the output folder {folder} does not exist: make it, or choose another with -o"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_sr.errors import MediaError, MemoryLimitError, OptionError
+from edge_sr.errors import MediaError, MemoryLimitError, OptionError, OutputExistsError
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Region, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
@@ -16,10 +16,9 @@ from edge_sr.upscale.request import (
     Controls,
     Report,
     Request,
-    beside_input,
     check_free,
     check_place,
-    open_network,
+    finished,
     report,
 )
 from edge_sr.upscaler import PartTimes, Upscaler
@@ -30,20 +29,8 @@ from edge_sr.video.image.still import Still, StillInfo
 from edge_sr.video.image.write import write_still
 
 
-@dataclasses.dataclass(frozen=True)
-class Converted:
-    """A picture that was written: its displayed size and the result's, what each part of the network took, what was
-    left out of the file, and what was damaged in the source."""
-
-    input_size: Size
-    output_size: Size
-    times: PartTimes
-    dropped: tuple[str, ...]
-    damage: str
-
-
 def upscale_picture(request: Request, controls: Controls) -> Report:
-    """One picture; the output is whole or absent.
+    """One picture; the output is whole or absent. With ``resume`` one that is there is left alone.
 
     What decodes of a damaged one is upscaled, with a warning; ``MediaError`` when nothing does, or with ``strict``.
     """
@@ -52,40 +39,48 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     info = read_info(source)
     size = written_size(request, source, info)
     suffix = suffix_for(source, info.content, deep=info.deep)
-    output = request.output or beside_input(request.input, size, suffix)
+    output = request.output or request.default_output(size, suffix)
     check_size(output, size)
     check_place(request.input, output)
+    if request.resume and not request.overwrite and output.exists():
+        return _report_of_finished(request, info, output, size)
     if not request.overwrite:
         check_free(output)
-    with open_network(request, controls.watcher) as network:
+    _check_memory(source, info, size)
+    with controls.networks.opened(request, controls.watcher) as network:
         controls.watcher.begin(1, 0)
         began = time.perf_counter()
-        done = convert(request, source, output, network, controls)
+        still = _readable(request, source, controls)
+        larger, times = _upscaled(still, request.whole_size(info.size), request.region, network)
+        dropped = _write(request, larger, still, output, controls)
         controls.watcher.end()
         return report(
             network,
-            [done.times],
+            [times],
             output=output,
             frames=1,
             seconds=time.perf_counter() - began,
             input_size=info.size,
             output_size=size,
-            dropped=done.dropped,
-            bad_frames=int(bool(done.damage)),
-            warnings=(f"{source}: {done.damage}",) if done.damage else (),
+            dropped=dropped,
+            bad_frames=int(bool(still.damage)),
+            warnings=(f"{source}: {still.damage}",) if still.damage else (),
         )
 
 
-def convert(request: Request, source: Path, target: Path, network: Upscaler, controls: Controls) -> Converted:
-    """Writes the picture ``target``; what is lost or damaged is said.
+def _report_of_finished(request: Request, info: StillInfo, output: Path, size: Size) -> Report:
+    """The report of a picture that an earlier run made; ``OutputExistsError`` for one of another size."""
+    found = read_info(output).size
+    if found != size:
+        raise OutputExistsError(
+            f"{output} is there, but {size_text(found)} where this run makes {size_text(size)}: "
+            "add --overwrite to replace it, or choose another with -o"
+        )
+    return finished(request, output=output, frames=1, input_size=info.size, output_size=size)
 
-    Raises ``MediaError`` for a source that does not decode, ``OptionError`` for a size that does not fit,
-    ``MemoryLimitError`` for one beyond the memory there is.
-    """
-    info = read_info(source)
-    size = written_size(request, source, info)
-    check_size(target, size)
-    _check_memory(source, info, size)
+
+def _readable(request: Request, source: Path, controls: Controls) -> Still:
+    """The picture, what is damaged or unkept of it said; ``MediaError`` with ``strict``."""
     still = _read(source)
     for note in still.notes:
         controls.watcher.say(f"note: {source.name}: {note}")
@@ -93,16 +88,22 @@ def convert(request: Request, source: Path, target: Path, network: Upscaler, con
         if request.strict:
             raise MediaError(f"{source} is {still.damage}; without --strict what decodes is upscaled")
         controls.watcher.say(f"warning: {source.name} is {still.damage}; upscaled as far as it decodes")
-    larger, times = _upscaled(still, request.whole_size(info.size), request.region, network)
+    return still
+
+
+def _write(
+    request: Request, larger: Still, source: Still, target: Path, controls: Controls
+) -> tuple[str, ...]:
+    """Writes the picture whole or not at all; gives what it is without."""
     with replacing(target) as temporary:
-        dropped = (*still.lost, *write_still(larger, temporary, output_format(target)))
+        dropped = (*source.lost, *write_still(larger, temporary, output_format(target)))
         if dropped and request.strict:
             raise MediaError(
                 f"{target} would be without {' and '.join(dropped)}: choose another format, or leave out --strict"
             )
     for name in dropped:
         controls.watcher.say(f"warning: left out of {target.name}: {name}")
-    return Converted(info.size, size, times, dropped, still.damage)
+    return dropped
 
 
 def _read(source: Path) -> Still:

@@ -11,7 +11,7 @@ from edge_sr.video.opening import is_url
 
 
 def upscale(request: Request, controls: Controls | None = None) -> Report:
-    """Upscales a picture, a folder of pictures or a film.
+    """Upscales a picture, a film, or a folder of both.
 
     Raises the errors of ``edge_sr.errors``; ``InterruptedRun`` once ``controls.stop`` was set.
     """
@@ -21,7 +21,7 @@ def upscale(request: Request, controls: Controls | None = None) -> Report:
         with kept_in_file(request, controls) as kept:
             return upscale(kept, controls)
     if not is_url(request.input) and path.is_dir():
-        from edge_sr.upscale.folders import upscale_folder
+        from edge_sr.upscale.batch.folder import upscale_folder
 
         return upscale_folder(request, controls)
     if not is_url(request.input) and is_still(path):

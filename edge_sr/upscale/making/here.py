@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import Made
 from edge_sr.upscale.pipeline import Flow, run_film
-from edge_sr.upscale.request import Controls, Request, open_network
+from edge_sr.upscale.request import Controls, Request
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segments import Segment, SegmentWriter, gaps
 from edge_sr.video.encode.workfolder import WorkFolder
@@ -73,5 +73,5 @@ class Here:
     def opened(
         self, request: Request, film: Film, plan: FilmPlan, controls: Controls
     ) -> Iterator[LocalMaker]:
-        with open_network(request, controls.watcher) as network:
+        with controls.networks.opened(request, controls.watcher) as network:
             yield LocalMaker(film, plan, network, controls)

@@ -169,6 +169,14 @@ ALIASES = {
 }
 
 
+def codec_named(name: str) -> Codec:
+    """The codec of that name, or of FFmpeg's name for it; ``UnknownNameError`` for any other."""
+    codec = CODECS.get(ALIASES.get(name.lower(), name.lower()))
+    if codec is None:
+        raise UnknownNameError.among("codec", name, list(CODECS))
+    return codec
+
+
 def find_codec(name: str | None, container: str) -> Codec:
     """The codec called ``name``, by default the container's own.
 
@@ -176,9 +184,7 @@ def find_codec(name: str | None, container: str) -> Codec:
     """
     if name is None:
         return CODECS["vp9" if container == "webm" else "x264"]
-    codec = CODECS.get(ALIASES.get(name.lower(), name.lower()))
-    if codec is None:
-        raise UnknownNameError.among("codec", name, list(CODECS))
+    codec = codec_named(name)
     if container not in codec.containers:
         holders = ", ".join(sorted(codec.containers))
         raise OptionError(

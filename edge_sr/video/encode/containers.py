@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from edge_sr.errors import OptionError
+from edge_sr.video.encode.codecs import codec_named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,14 @@ def container_for(path: Path) -> Container:
 def known_container(path: Path) -> Container | None:
     suffix = path.suffix.lower()
     return next((container for container in CONTAINERS if suffix in container.extensions), None)
+
+
+def film_suffix(name: Path, codec: str | None = None) -> str:
+    """The suffix of a result that nobody named: the film's own where that container is written and takes the codec,
+    else that of Matroska, which holds most."""
+    container = known_container(name)
+    holds = container is not None and (codec is None or container.name in codec_named(codec).containers)
+    return name.suffix if holds else ".mkv"
 
 
 # What MP4's own table of tags has room for; anything else needs QuickTime's free-form keys.

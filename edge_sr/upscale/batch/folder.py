@@ -1,0 +1,76 @@
+"""A folder as one input: everything in it, reported as one sum."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_sr.errors import EdgeSRError, MediaError, OptionError
+from edge_sr.machine.memory import peak_rss_mb
+from edge_sr.upscale.batch.batch import Outcome, Told, plan_batch, run_batch
+from edge_sr.upscale.batch.targets import output_folder
+from edge_sr.upscale.request import Controls, Report, Request
+
+
+def upscale_folder(request: Request, controls: Controls, told: Told = lambda outcome: None) -> Report:
+    """Every film and picture of a folder under its own name; with ``resume`` those that are there are left alone.
+
+    Those that cannot be upscaled are named in the report's ``failed``; ``MediaError`` when none can.
+    """
+    jobs = plan_batch(request, [request.input], controls)
+    outcomes = run_batch(request, jobs, controls, told)
+    return total(outcomes, output_folder(request, Path(request.input)))
+
+
+def check_any_done(outcomes: Sequence[Outcome]) -> None:
+    """Raises ``MediaError`` when all failed, ``OptionError`` when what was asked for is why."""
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if not errors or len(errors) < len(outcomes):
+        return
+    kind: type[EdgeSRError] = MediaError
+    if all(isinstance(error, OptionError) for error in errors):
+        kind = OptionError
+    raise kind(f"none of {len(errors)} inputs could be upscaled; the first: {errors[0]}")
+
+
+def total(outcomes: Sequence[Outcome], output: Path) -> Report:
+    """The sum of all reports: sizes and network are those of the first, times the medians."""
+    check_any_done(outcomes)
+    reports = [outcome.report for outcome in outcomes if outcome.report is not None]
+    made = [report for report in reports if not report.was_done] or reports[:1]
+    first = made[0]
+    seconds = sum(report.seconds for report in reports)
+    frames, resumed = (
+        sum(report.frames for report in reports),
+        sum(report.resumed_frames for report in reports),
+    )
+    failed = [outcome.failure for outcome in outcomes if outcome.error is not None]
+    return Report(
+        output=str(output),
+        frames=frames,
+        seconds=round(seconds, 3),
+        fps=round((frames - resumed) / seconds, 3) if seconds > 0 else 0.0,
+        input_size=first.input_size,
+        output_size=first.output_size,
+        model=first.model,
+        backend=first.backend,
+        encoder_backend=first.encoder_backend,
+        precision=first.precision,
+        placement=first.placement,
+        encoder_ms=round(statistics.median(report.encoder_ms for report in made), 3),
+        decoder_ms=round(statistics.median(report.decoder_ms for report in made), 3),
+        peak_rss_mb=peak_rss_mb(),
+        device_mb=first.device_mb,
+        codec=next((report.codec for report in reports if report.codec), None),
+        tta=first.tta,
+        was_done=all(report.was_done for report in reports) or None,
+        resumed_frames=resumed,
+        bad_frames=len(failed) + sum(report.bad_frames for report in reports),
+        dropped=tuple(name for report in reports for name in report.dropped),
+        warnings=(
+            *(failure.error for failure in failed),
+            *(text for report in reports for text in report.warnings),
+        ),
+        failed=tuple(failed),
+    )

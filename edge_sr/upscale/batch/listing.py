@@ -1,0 +1,141 @@
+"""What several inputs come to: lists are read and folders looked into, and each film and picture comes once."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from edge_sr.errors import EdgeSRError, InputNotFoundError, OptionError
+from edge_sr.upscale.request import name_of_input
+from edge_sr.video.image.recognise import is_picture_name, is_still
+from edge_sr.video.opening import is_url, open_input, picture_stream
+
+# Names by which a folder's films are known even where their content is damaged.
+FILM_SUFFIXES = frozenset(
+    """.mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .f4v .mpg .mpeg .m2ts .mts .vob .ogv .3gp .3g2 .mxf .y4m .rm .rmvb
+    .dv .mjpeg .mjpg .divx""".split()  # noqa: SIM905
+)
+# What browsers and copying programs call a file until it is whole; the last is a work folder's.
+UNFINISHED = frozenset({".crdownload", ".download", ".tmp", ".temp", ".partial", ".aria2", ".part"})
+# Demuxers of FFmpeg that take any text, or anything of the right name, for pictures of letters.
+TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A film or picture. ``place``: its name below the output folder, with the suffix that it has; ``folder``: the
+    given folder that it was found in."""
+
+    name: str
+    place: Path
+    is_picture: bool
+    folder: Path | None = None
+
+
+def read_lists(inputs: Sequence[str]) -> list[str]:
+    """The inputs, each ``@FILE`` replaced by its lines; ``@-`` is read from standard input.
+
+    Empty lines and those that begin with ``#`` say nothing. Names are relative to the current folder.
+    """
+    found: list[str] = []
+    for given in inputs:
+        found += _lines(given[1:]) if given.startswith("@") else [given]
+    if not found:
+        raise InputNotFoundError(f"{', '.join(inputs)} names no input: expected one a line")
+    return found
+
+
+def _lines(name: str) -> list[str]:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(errors="surrogateescape")
+    except FileNotFoundError as error:
+        raise InputNotFoundError(
+            f"no such list: {name} (a file whose name begins with @ is given as ./@{name})"
+        ) from error
+    except OSError as error:
+        raise InputNotFoundError(f"the list {name} cannot be read: {error.strerror}") from error
+    return [line for line in text.removeprefix("\ufeff").splitlines() if line and not line.startswith("#")]
+
+
+def gather(
+    inputs: Sequence[str], output_for: Callable[[Path], Path], recursive: bool, say: Callable[[str], None]
+) -> list[Source]:
+    """Every film and picture that ``inputs`` names, in order; what is left out is said.
+
+    ``output_for`` gives the output folder of an input folder, whose own files are no input.
+    """
+    several = len(inputs) > 1
+    found: dict[str, Source] = {}
+    for name in inputs:
+        if name == "-":
+            raise OptionError("standard input (-) is an input of its own: give it alone")
+        for source in _sources(name, several, output_for, recursive, say):
+            key = source.name if is_url(source.name) else os.path.realpath(source.name)
+            if key in found:
+                say(f"note: {source.name} is given twice: upscaled once")
+            found.setdefault(key, source)
+    return list(found.values())
+
+
+def _sources(
+    name: str,
+    several: bool,
+    output_for: Callable[[Path], Path],
+    recursive: bool,
+    say: Callable[[str], None],
+) -> Iterator[Source]:
+    path = Path(name)
+    if is_url(name) or not path.is_dir():
+        yield Source(name, Path(name_of_input(name)), not is_url(name) and is_still(path))
+        return
+    begin = Path(path.resolve().name) if several else Path()
+    for file, is_picture in folder_files(path, output_for(path), recursive, say):
+        yield Source(str(file), begin / file.relative_to(path), is_picture, path)
+
+
+def folder_files(
+    folder: Path, output: Path, recursive: bool, say: Callable[[str], None]
+) -> list[tuple[Path, bool]]:
+    """The folder's films and pictures in order, told by content, with whether each is a picture.
+
+    Raises ``InputNotFoundError`` where there is none.
+    """
+    files = sorted(files_of(folder, output, recursive))
+    kinds = [(path, kind) for path in files if (kind := picture_or_film(path)) is not None]
+    if not kinds:
+        deeper = "" if recursive else "; --recursive looks into its sub-folders"
+        raise InputNotFoundError(f"the folder {folder} holds no film or picture{deeper}")
+    if len(kinds) < len(files):
+        say(f"note: {len(files) - len(kinds)} files in {folder} are no films or pictures: left out")
+    return kinds
+
+
+def files_of(folder: Path, output: Path, recursive: bool) -> Iterator[Path]:
+    """The folder's files, and with ``recursive`` those below; nothing hidden or unfinished, and not the output's."""
+    own = output.resolve()
+    for place, inner, names in os.walk(folder):
+        inner[:] = [
+            name for name in inner if recursive and _counts(name) and (Path(place) / name).resolve() != own
+        ]
+        yield from (Path(place) / name for name in names if _counts(name) and (Path(place) / name).is_file())
+
+
+def _counts(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() not in UNFINISHED
+
+
+def picture_or_film(path: Path) -> bool | None:
+    """True for a picture, False for a film, None for anything else; what a damaged file is, its name says."""
+    if is_still(path) or (is_picture_name(path) and path.stat().st_size == 0):
+        return True
+    if path.suffix.lower() in FILM_SUFFIXES:
+        return False
+    try:
+        with open_input(str(path)) as container:
+            picture_stream(path.name, container)
+            return None if container.format.name in TEXT_DEMUXERS else False
+    except EdgeSRError:
+        return None
