@@ -27,11 +27,7 @@ from edge_sr.video.hdr import TRANSFERS, UNDESCRIBED, encoder_words
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import open_input
 from edge_sr.video.pixels import PixelLayout, even_neighbours
-
-# A shape changed by less than this looks the same.
-NEGLIGIBLE = Fraction(1, 200)
-# H.264 and H.265 have 16 bits for either side of a ratio.
-MOST_ASPECT = 65535
+from edge_sr.video.shape import pixel_aspect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,18 +110,6 @@ def _refuse_flat_hdr(info: FilmInfo, codec: Codec, layout: PixelLayout) -> None:
             f"the film is HDR, {TRANSFERS[info.colour.transfer]}, and {codec.name} writes {layout.depth} bits here: "
             "use --codec x265 or x264, or bring it to SDR with --tonemap"
         )
-
-
-def pixel_aspect(aspect: Fraction, before: Size, after: Size) -> Fraction:
-    """The pixel aspect that keeps the displayed shape of a film of size ``before`` at size ``after``.
-
-    What rounding to whole and even sizes changes of the shape is left alone.
-    """
-    change = Fraction(before[0] * after[1], before[1] * after[0])
-    rounding = max(Fraction(2, min(after)), NEGLIGIBLE)
-    if abs(change - 1) <= rounding:
-        return aspect
-    return (aspect * change).limit_denominator(MOST_ASPECT)
 
 
 def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -> None:

@@ -1,0 +1,24 @@
+"""What a change of size does to the shape that a picture is displayed in."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from edge_sr.sizes import Size
+
+# A shape changed by less than this looks the same.
+NEGLIGIBLE = Fraction(1, 200)
+# H.264 and H.265 have 16 bits for either side of a ratio.
+MOST_ASPECT = 65535
+
+
+def pixel_aspect(aspect: Fraction, before: Size, after: Size) -> Fraction:
+    """The pixel aspect that keeps the displayed shape of a film of size ``before`` at size ``after``.
+
+    What rounding to whole and even sizes changes of the shape is left alone.
+    """
+    change = Fraction(before[0] * after[1], before[1] * after[0])
+    rounding = max(Fraction(2, min(after)), NEGLIGIBLE)
+    if abs(change - 1) <= rounding:
+        return aspect
+    return (aspect * change).limit_denominator(MOST_ASPECT)
