@@ -3,7 +3,7 @@
 Usage: python docs/images/crops.py PICTURES SCREEN
 
 PICTURES is a folder with files of CID22's training part (CC BY-SA 4.0), SCREEN one with gb82's screenshots (CC0). The
-networks' last training took the photographs in; the sitting before had kept them apart for validation.
+networks' last training run learned from the photographs; the run before had kept them apart for validation.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from edge_sr.backends.registry import BACKENDS
 from edge_sr.benchmark.cost import bundle_cost
 from edge_sr.bundle import Bundle
 from edge_sr.errors import EdgeSRError
-from edge_sr.machine.description import forget_peak_memory, peak_memory_mb
+from edge_sr.machine.memory import forget_peak_rss, peak_rss_mb
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscaler import Upscaler
 
@@ -63,7 +63,7 @@ class Speed:
     peak_gflops: float
     encoder_share: float
     decoder_share: float
-    peak_rss_mb: float
+    peak_rss_mb: float | None
     placement: str | None = None
 
     def mapping(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ Peaks = Mapping[str, float]
 
 def run(setting: Setting, peaks: Peaks) -> Speed:
     """Time ``setting`` on a picture of noise; raises what ``Upscaler`` raises."""
-    forget_peak_memory()
+    forget_peak_rss()
     with Upscaler(
         setting.bundle,
         backend=setting.backend,
@@ -110,7 +110,7 @@ def run(setting: Setting, peaks: Peaks) -> Speed:
             peak_gflops=peak,
             encoder_share=_share(parts[0], encoder_ms, peak),
             decoder_share=_share(parts[1], decoder_ms, around),
-            peak_rss_mb=peak_memory_mb(),
+            peak_rss_mb=peak_rss_mb(),
             placement=upscaler.scheme,
         )
 
@@ -196,5 +196,5 @@ def _line(speed: Speed) -> str:
     )
     return (
         f"{speed.backend:<14}{speed.precision:<10}{speed.encoder_ms:>11.1f}{encoder:>9}{speed.decoder_ms:>11.1f}"
-        f"{decoder:>9}{speed.fps:>8.2f}{speed.gflops:>9.1f}{speed.peak_rss_mb:>7.0f}"
+        f"{decoder:>9}{speed.fps:>8.2f}{speed.gflops:>9.1f}{speed.peak_rss_mb or 0:>7.0f}"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import types
 import typing
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_sr.errors import ConfigError, InputNotFoundError
+from edge_sr.files.untrusted_json import read_json
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,12 +28,15 @@ def to_mapping(value: Any) -> dict[str, Any]:
 
 def load_toml(path: Path, cls: type[T]) -> T:
     """A TOML file as ``cls``; ``ConfigError`` names an unknown key, a missing one or a wrong type."""
-    text = _read(path)
     try:
-        table = tomllib.loads(text)
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputNotFoundError(f"no such file: {path}") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deeply to be read") from error
-    except ValueError as error:  # as below
+    except ValueError as error:  # of text, syntax, and numbers with thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     return from_mapping(cls, table, str(path))
 
@@ -51,12 +54,13 @@ def load_json_of(path: Path, classes: Sequence[type[T]]) -> T:
 
 
 def _json(path: Path) -> Any:
-    text = _read(path)
     try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ConfigError(f"{path} is nested too deeply to be read") from error
-    except ValueError as error:  # of syntax, and of numbers with thousands of digits
+        return read_json(path)
+    except FileNotFoundError as error:
+        raise InputNotFoundError(f"no such file: {path}") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # of syntax, depth, and numbers with thousands of digits
         raise ConfigError(f"{path} is not valid JSON: {error}") from error
 
 
@@ -80,15 +84,6 @@ def from_mapping(cls: type[T], table: Any, where: str) -> T:
         return cls(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InputNotFoundError(f"no such file: {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

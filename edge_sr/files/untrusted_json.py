@@ -25,8 +25,8 @@ def read_regular(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 
 
 def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:
-    """The value in a UTF-8 file; ``ValueError`` for what is not JSON, nested too deep or with endless numbers."""
+    """The value in a UTF-8 file; ``ValueError`` for what is not JSON, nested too deeply or with endless numbers."""
     try:
         return json.loads(read_regular(path, most_bytes))
     except RecursionError as error:
-        raise ValueError("nested too deep") from error
+        raise ValueError("nested too deeply to be read") from error

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
-CPUINFO, STATUS, CLEAR = Path("/proc/cpuinfo"), Path("/proc/self/status"), Path("/proc/self/clear_refs")
+CPUINFO = Path("/proc/cpuinfo")
 NAME_KEYS = ("model name", "Model", "Hardware")
 
 
@@ -47,23 +45,6 @@ def cpu_name() -> str:
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
     named = {key.strip(): value.strip() for key, value in fields.items()}
     return next((named[key] for key in NAME_KEYS if key in named), platform.processor() or platform.machine())
-
-
-def forget_peak_memory() -> None:
-    """Start the high-water mark anew where the system can (Linux); elsewhere it goes on from the start."""
-    with contextlib.suppress(OSError):
-        CLEAR.write_text("5")
-
-
-def peak_memory_mb() -> float:
-    """The most memory this process has held resident, in MB (10^6 bytes)."""
-    if STATUS.exists():
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def available_cores() -> int:

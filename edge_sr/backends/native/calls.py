@@ -1,13 +1,20 @@
-"""Calls into a C object that several threads share: it is freed when the last of them has returned."""
+"""C objects that several threads share: one is freed when the last call into it has returned."""
 
 from __future__ import annotations
 
+import abc
 import contextlib
+import ctypes
 import os
 import threading
 from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from edge_sr.errors import LifetimeError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Calls:
@@ -44,3 +51,30 @@ class Calls:
             first, self._ended = not self._ended, True
             self._change.wait_for(lambda: self._running == 0)
             return first
+
+
+class NativePart(abc.ABC):
+    """A C object behind a handle: use as a context manager or call ``close``, which waits for the calls under way."""
+
+    def __init__(self, part: str) -> None:
+        self._handle: ctypes.c_void_p | None = None
+        self._calls = Calls(part)
+
+    @abc.abstractmethod
+    def _free(self, handle: ctypes.c_void_p) -> None: ...
+
+    def close(self) -> None:
+        """Frees weights and working memory when the calls under way have returned; closing twice is harmless."""
+        if self._calls.end() and self._handle is not None:
+            self._free(self._handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.native.calls import Calls
+from edge_sr.backends.native.calls import NativePart
 from edge_sr.backends.native.kernels import BF16_KERNELS
 from edge_sr.backends.native.library import (
     DecodeCall,
@@ -165,7 +164,7 @@ def _offsets(name: str, array: Array, count: int) -> Array:
     return checked
 
 
-class NativeDecoder:
+class NativeDecoder(NativePart):
     """A network's decoder, packed for one kernel; use as a context manager or call ``close``.
 
     ``weights``, float32: ``synthesis.{i}.weight`` (D_i, inputs), ``synthesis.{i}.bias``, in mode 3
@@ -184,8 +183,7 @@ class NativeDecoder:
         threads: int = 1,
         kernel: str = "auto",
     ) -> None:
-        self._handle: ctypes.c_void_p | None = None
-        self._calls = Calls("decoder")
+        super().__init__("decoder")
         need_kernel(kernel)
         if mode not in (1, 2, 3) or not widths:
             raise BundleError(
@@ -226,18 +224,5 @@ class NativeDecoder:
             check(loaded().esr_decode(self._handle, ctypes.byref(request)))
         return result
 
-    def close(self) -> None:
-        """Frees the packed weights once nobody decodes; closing twice is harmless."""
-        if self._calls.end() and self._handle is not None:
-            loaded().esr_decoder_destroy(self._handle)
-
-    def __enter__(self) -> NativeDecoder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
+    def _free(self, handle: ctypes.c_void_p) -> None:
+        loaded().esr_decoder_destroy(handle)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.lending import Lender
-from edge_sr.backends.native.calls import Calls
+from edge_sr.backends.native.calls import NativePart
 from edge_sr.backends.native.library import (
     EncoderConvolution,
     EncodeRequest,
@@ -69,7 +68,7 @@ class _Packed:
         return address(self._kept[-1])
 
 
-class NativeEncoder:
+class NativeEncoder(NativePart):
     """``image`` to maps on ``threads`` threads, by one kernel of ``encoder_kernels()``.
 
     ``dtype`` is the images': uint8, or float32 in [0, 1]. Maps are float32, or with ``bf16_maps`` the bits of bfloat16
@@ -82,8 +81,7 @@ class NativeEncoder:
     def __init__(
         self, encoder: ResidualEncoder, dtype: Any, threads: int, kernel: str, *, bf16_maps: bool = False
     ) -> None:
-        self._handle: ctypes.c_void_p | None = None
-        self._calls = Calls("encoder")
+        super().__init__("encoder")
         handle = ctypes.c_void_p()
         packed = _Packed(encoder)
         check(
@@ -116,18 +114,5 @@ class NativeEncoder:
             address(image), height, width, address(maps), floats, int(self._bf16), self._threads, 0
         )
 
-    def close(self) -> None:
-        """Frees weights and working memory when the calls under way have returned; closing twice is harmless."""
-        if self._calls.end() and self._handle is not None:
-            loaded().esr_encoder_destroy(self._handle)
-
-    def __enter__(self) -> NativeEncoder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
+    def _free(self, handle: ctypes.c_void_p) -> None:
+        loaded().esr_encoder_destroy(handle)

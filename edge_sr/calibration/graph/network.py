@@ -92,7 +92,7 @@ class _Given:
 
 
 def _check(bundle: Bundle, model: onnx.ModelProto) -> None:
-    """Brought graphs are of any make; ours pass."""
+    """External graphs may be of any opset and type; ours pass."""
     opset = next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
     types = {layer.weight.data_type for layer in GraphMap(model).layers.values()}
     if opset < LEAST_OPSET or types - {onnx.TensorProto.FLOAT}:

@@ -74,7 +74,7 @@ class RoundedTraining:
     def write_table(self, checkpoint: Path) -> Path:
         """``NAME.scales.json`` beside the checkpoint: the same ranges, for the new weights' graphs.
 
-        Which layers to quantise is left to ``calibrate``, which measures their price anew.
+        Which layers to quantise is left to ``calibrate``, which measures their loss anew.
         """
         loaded = load_checkpoint(checkpoint)
         identity = Identity(checkpoint.stem, "1", Source(checkpoint.name, loaded.sha256))

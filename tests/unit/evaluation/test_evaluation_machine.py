@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from edge_sr.machine.description import describe, forget_peak_memory, package_version, peak_memory_mb
+from edge_sr.machine.description import describe, package_version
+from edge_sr.machine.memory import forget_peak_rss, peak_rss_mb
 
 
 def test_description_is_plain_data() -> None:
@@ -24,11 +25,11 @@ def test_absent_packages_have_no_version() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the high-water mark can be reset on Linux alone")
 def test_peak_memory_begins_anew() -> None:
     # What earlier tests have freed comes back first, so the mark is set to what is held now.
-    forget_peak_memory()
-    before = peak_memory_mb()
+    forget_peak_rss()
+    before = peak_rss_mb()
     block = np.ones(100_000_000)  # 800 MB
-    grown = peak_memory_mb()
+    grown = peak_rss_mb()
     assert grown - before > 400
     del block
-    forget_peak_memory()
-    assert peak_memory_mb() < grown - 400
+    forget_peak_rss()
+    assert peak_rss_mb() < grown - 400
