@@ -31,7 +31,8 @@ PACKAGES = (  # import name, distribution, what it is for
     ("onnxsim", "onnxsim", "export"),
     ("safetensors", "safetensors", "export and train"),
     ("matplotlib", "matplotlib", "bench --plot to anything but SVG"),
-    ("aiohttp", "aiohttp", "camera --serve"),
+    ("aiohttp", "aiohttp", "camera --serve and serve"),
+    ("prometheus_client", "prometheus-client", "serve"),
 )
 
 

@@ -19,6 +19,7 @@ EXTRAS: dict[str, str] = {
     "pycuda": "pycuda",
     "cuda": "cuda",
     "aiohttp": "live",
+    "prometheus_client": "live",
     "aiortc": "webrtc",
     "gi": "gst",
     "matplotlib": "report",

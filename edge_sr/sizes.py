@@ -163,6 +163,15 @@ def parse_size(text: str, what: str = "a size") -> Size:
     return int(match[1]), int(match[2])
 
 
+def parse_region(text: str, what: str = "a region") -> Region:
+    """``"0,0,64,36"`` as ``(x, y, width, height)`` in input pixels; ``OptionError`` for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4 or not all(re.fullmatch(r"\d{1,5}", part, re.ASCII) for part in parts):
+        raise OptionError(f"{what} is X,Y,W,H in input pixels, such as 0,0,64,36; found {text!r}")
+    x, y, width, height = map(int, parts)
+    return x, y, width, height
+
+
 def checked_size(value: object) -> Size:
     """What a caller gave as ``(width, height)``; ``OptionError`` unless it is two integers."""
     width, height = _integers(value, 2, "a size is (width, height)")

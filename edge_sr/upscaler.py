@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_sr.backends.autotune import choose
-from edge_sr.backends.base import Maps, PartTimes, Result, Runner, RunnerConfig, cropped
+from edge_sr.backends.base import Maps, PartTimes, Result, Runner, RunnerConfig, Stop, cropped, one_frame
 from edge_sr.bundle import DEFAULT_MODEL, Bundle, open_bundle
 from edge_sr.door import checked_row, checked_threads, require_flags, require_maps, require_types
 from edge_sr.errors import EdgeSRError, LifetimeError
@@ -157,15 +157,16 @@ class Upscaler:
         size: Size | None = None,
         height: int | None = None,
         region: Region | None = None,
+        stop: Stop = None,
     ) -> Result:
-        """As calling the upscaler, or ``decode``, with what it took."""
+        """As calling it, or ``decode``, with what it took; ``stop`` ends it between two blocks: ``InterruptedRun``."""
         encoded = source if isinstance(source, Encoded) else Encoded(source, None)
         exact = None if scale is None else parse_scale(scale)
         whole_size = output_size(*encoded.size, scale=exact, size=size, target_height=height)
         box = None if region is None else output_region(region, encoded.size, whole_size)
         with self._taking_turn():
             if encoded.maps is None:
-                return self._enlarged(encoded.frame, whole_size, box)
+                return self._enlarged(encoded.frame, whole_size, box, stop)
             runner = self._runner(sample_type_of(encoded.frame))
             return _decoded(runner, encoded, self._plan(runner, encoded.size, whole_size, box))
 
@@ -267,16 +268,15 @@ class Upscaler:
             runner = self._runner(sample_type)
             yield from runner.stream(group, self._plan(runner, given, whole_size, part))
 
-    def _enlarged(self, frame: Frame, whole_size: Size, box: Box | None) -> Result:
-        if self.tta:
-            return ensemble(frame, whole_size, box or whole(whole_size), self._one_pass)
-        return self._one_pass(frame, whole_size, box)
+    def _enlarged(self, frame: Frame, whole_size: Size, box: Box | None, stop: Stop = None) -> Result:
+        def one_pass(frame: Frame, whole_size: Size, box: Box | None) -> Result:
+            runner = self._runner(sample_type_of(frame))
+            plan = self._plan(runner, Encoded(frame, None).size, whole_size, box)
+            return one_frame(runner, frame, plan, stop)
 
-    def _one_pass(self, frame: Frame, whole_size: Size, box: Box | None) -> Result:
-        runner = self._runner(sample_type_of(frame))
-        plan = self._plan(runner, Encoded(frame, None).size, whole_size, box)
-        (result,) = runner.stream([frame], plan)
-        return result
+        if self.tta:
+            return ensemble(frame, whole_size, box or whole(whole_size), one_pass)
+        return one_pass(frame, whole_size, box)
 
     def _runner(self, sample_type: SampleType) -> Runner:
         if sample_type not in self._runners:

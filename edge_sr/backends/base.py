@@ -5,17 +5,18 @@ from __future__ import annotations
 import abc
 import dataclasses
 import operator
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.bundle import Bundle, Graph
-from edge_sr.errors import BundleError
+from edge_sr.errors import BundleError, InterruptedRun
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Precision, Role, SampleType, Scheme, StoredPrecision
 from edge_sr.plan import Plan
@@ -24,6 +25,8 @@ from edge_sr.tensors import Frame, Image
 
 Maps = Any
 """Modulation maps in the runner's own keeping: an array on the CPU, device memory elsewhere."""
+Stop: TypeAlias = threading.Event | None
+"""What ends a frame's work once it is set."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,6 +202,21 @@ class CpuRunner(OpenRunner):
             result[step.place.slices] = part
         assert result is not None
         return Result(result, times)
+
+
+def one_frame(runner: Runner, frame: Frame, plan: Plan, stop: Stop) -> Result:
+    """One frame by ``runner``; ``stop`` ends it between two steps of its plan, with ``InterruptedRun``."""
+    if stop is None or len(plan.steps) == 1:
+        (result,) = runner.stream([frame], plan)
+        return result
+    pixels, times = np.empty((plan.box.height, plan.box.width, 3), frame.dtype), PartTimes()
+    for step in plan.steps:
+        if stop.is_set():
+            raise InterruptedRun("stopped in the middle of a picture: nothing of it was written")
+        (part,) = runner.stream([frame], dataclasses.replace(plan, steps=(step,)))
+        pixels[step.place.slices] = part.frame
+        times += part.times
+    return Result(pixels, times)
 
 
 def cropped(frame: Frame, box: Box) -> Image:

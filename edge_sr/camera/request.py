@@ -13,14 +13,7 @@ from edge_sr.video.live.address import Address
 from edge_sr.video.live.sinks import Outlet
 from edge_sr.video.live.sources import SourcePlan
 from edge_sr.video.pixels import even_neighbours
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where the page is served; port 0 takes any that is free."""
-
-    host: str
-    port: int
+from edge_sr.web.place import Place
 
 
 @dataclasses.dataclass(frozen=True)

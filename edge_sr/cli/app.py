@@ -41,6 +41,7 @@ UPSCALE, MEASURE, PREPARE = "Upscale", "Look and measure", "Prepare networks and
 COMMANDS: dict[str, Entry] = {
     "upscale": Entry("Upscale films and images, one or many, to any size.", UPSCALE),
     "camera": Entry("Upscale a camera or a stream live.", UPSCALE),
+    "serve": Entry("Upscale pictures and films over HTTP.", UPSCALE),
     "models": Entry("List the networks that come with Edge SR.", MEASURE),
     "doctor": Entry("Say what works on this machine, and what to install for the rest.", MEASURE),
     "evaluate": Entry("Measure a network's quality against HR references.", MEASURE),

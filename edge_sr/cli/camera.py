@@ -30,7 +30,7 @@ from edge_sr.errors import InterruptedRun, OptionError
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from edge_sr.camera.request import LiveReport, Place
+    from edge_sr.camera.request import LiveReport
     from edge_sr.video.live.sinks import Outlet
 
 
@@ -115,6 +115,7 @@ def camera(
     from edge_sr.cli.progress import Talker
     from edge_sr.video.live.address import parse_address
     from edge_sr.video.protocols import parse_protocols
+    from edge_sr.web.place import parse_place
 
     _check_places(source, output, serve, as_json)
     _check_companions(output, codec, fps, min_scale)
@@ -123,7 +124,7 @@ def camera(
     request = CameraRequest(
         source=parse_address(source),
         outlet=outlet,
-        place=None if serve is None else _place(serve),
+        place=None if serve is None else parse_place(serve, "--serve"),
         scale=exact,
         size=wanted,
         rate=None if fps is None else _rate(fps),
@@ -194,12 +195,13 @@ def _outlet(output: str, codec: str | None, overwrite: bool) -> Outlet:
 
 
 def _target(scale: str | None, size: str | None) -> tuple[Fraction | None, tuple[int, int] | None]:
-    from edge_sr.cli.words import parse_size
-    from edge_sr.sizes import parse_scale
+    from edge_sr.sizes import parse_scale, parse_size
 
     if (scale is None) == (size is None):
         raise OptionError("give one of --scale and --size")
-    return (None if scale is None else parse_scale(scale)), (None if size is None else parse_size(size))
+    return (None if scale is None else parse_scale(scale)), (
+        None if size is None else parse_size(size, "--size")
+    )
 
 
 def _rate(text: str) -> Fraction:
@@ -233,13 +235,3 @@ def _threshold(value: int) -> int:
     if not 0 <= value <= 255:
         raise OptionError(f"--still-threshold must lie between 0 and 255, found {value}")
     return value
-
-
-def _place(text: str) -> Place:
-    """``[HOST:]PORT``, the host this one alone when it is left out."""
-    from edge_sr.camera.request import Place
-
-    host, _, port = text.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:
-        raise OptionError(f"--serve must be PORT or HOST:PORT, such as 8080, found {text!r}")
-    return Place(host.strip("[]") or "127.0.0.1", int(port))

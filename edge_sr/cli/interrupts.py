@@ -13,9 +13,12 @@ INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+AFTER_THIS_FRAME = "stopping after this frame; once more to stop at once"
+
+
 @contextlib.contextmanager
-def stopping(say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """Yields an event that the first signal sets; a second one ends the process with code 130.
+def stopping(say: Callable[[str], None], note: str = AFTER_THIS_FRAME) -> Iterator[threading.Event]:
+    """Yields an event that the first signal sets, saying ``note``; a second one ends the process with code 130.
 
     Python runs its handlers between two bytecodes of the main thread, which may be seconds inside a network.
     So a thread listens on the wake-up socket, which the interpreter writes to at once.
@@ -26,7 +29,7 @@ def stopping(say: Callable[[str], None]) -> Iterator[threading.Event]:
         return
     listening, waking = socket.socketpair()
     waking.setblocking(False)
-    thread = threading.Thread(target=_listen, args=(listening, stop, say), name="signals", daemon=True)
+    thread = threading.Thread(target=_listen, args=(listening, stop, say, note), name="signals", daemon=True)
     earlier = {number: signal.signal(number, _noted) for number in SIGNALS}
     waker = signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
     thread.start()
@@ -45,11 +48,11 @@ def _noted(number: int, frame: object) -> None:
     """The listening thread has it already."""
 
 
-def _listen(listening: socket.socket, stop: threading.Event, say: Callable[[str], None]) -> None:
+def _listen(listening: socket.socket, stop: threading.Event, say: Callable[[str], None], note: str) -> None:
     while data := listening.recv(1):
         if data[0] not in SIGNALS:
             continue
         if stop.is_set():
             os._exit(INTERRUPTED)
         stop.set()
-        say("stopping after this frame; once more to stop at once")
+        say(note)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,11 +27,9 @@ from edge_sr.cli.options import (
     Size,
     Threads,
 )
-from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
     from edge_sr.upscale.request import Controls, Request
-    from edge_sr.video.film.film import Excerpt
 
 EXAMPLES = (
     "edge-sr upscale holiday.mp4 --height 1080",
@@ -214,9 +211,10 @@ def _dry_run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]
 
 def _request(given: dict[str, Any]) -> Request:
     """The request of the command line's words, by their names in ``upscale``."""
-    from edge_sr.cli.words import command_to_go_on, parse_region, parse_size
-    from edge_sr.sizes import parse_scale
+    from edge_sr.cli.words import command_to_go_on
+    from edge_sr.sizes import parse_region, parse_scale, parse_size
     from edge_sr.upscale.request import Request
+    from edge_sr.video.film.info import parse_excerpt
     from edge_sr.video.protocols import parse_protocols
 
     as_given = (
@@ -235,19 +233,9 @@ def _request(given: dict[str, Any]) -> Request:
         input=given["inputs"][0],
         **{name: given[name] for name in as_given + flags},
         scale=None if given["scale"] is None else parse_scale(given["scale"]),
-        size=None if given["size"] is None else parse_size(given["size"]),
-        region=None if given["region"] is None else parse_region(given["region"]),
-        excerpt=_excerpt(given["start"], given["duration"]),
+        size=None if given["size"] is None else parse_size(given["size"], "--size"),
+        region=None if given["region"] is None else parse_region(given["region"], "--region"),
+        excerpt=parse_excerpt(given["start"], given["duration"], "--"),
         protocols=parse_protocols(given["allow_protocols"]),
         go_on=command_to_go_on(sys.argv[1:]),
     )
-
-
-def _excerpt(start: str | None, duration: str | None) -> Excerpt:
-    from edge_sr.cli.words import parse_time
-    from edge_sr.video.film.film import Excerpt
-
-    length = None if duration is None else parse_time(duration, "--duration")
-    if length == 0:
-        raise OptionError("--duration must be longer than 0")
-    return Excerpt(Fraction(0) if start is None else parse_time(start, "--start"), length)

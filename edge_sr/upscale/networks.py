@@ -26,7 +26,7 @@ class Networks:
     def opened(self, request: Request, watcher: Watcher) -> Iterator[Upscaler]:
         """The upscaler asked for; what was left to it, it says with its reason."""
         if not self._keeps:
-            with _open(request, watcher) as network:
+            with open_network(request, watcher) as network:
                 yield network
             return
         try:
@@ -38,10 +38,10 @@ class Networks:
             raise
 
     def _kept(self, request: Request, watcher: Watcher) -> Upscaler:
-        asked = _options(request)
+        asked = network_options(request)
         if self._open is None or asked != self._asked:
             self.close()
-            self._open, self._asked = _open(request, watcher), asked
+            self._open, self._asked = open_network(request, watcher), asked
         return self._open
 
     def close(self) -> None:
@@ -50,7 +50,8 @@ class Networks:
             network.close()
 
 
-def _options(request: Request) -> tuple[Any, ...]:
+def network_options(request: Request) -> tuple[Any, ...]:
+    """All that ``request`` says of its network: equal options are served by one."""
     return (
         request.model or DEFAULT_MODEL,
         request.backend,
@@ -61,10 +62,11 @@ def _options(request: Request) -> tuple[Any, ...]:
     )
 
 
-def _open(request: Request, watcher: Watcher) -> Upscaler:
+def open_network(request: Request, watcher: Watcher) -> Upscaler:
+    """The upscaler that ``request`` asks for, opened anew."""
     from edge_sr.upscaler import Upscaler
 
-    model, backend, precision, threads, tta, retune = _options(request)
+    model, backend, precision, threads, tta, retune = network_options(request)
     upscaler = Upscaler(model, backend=backend, precision=precision, threads=threads, tta=tta, retune=retune)
     if "auto" in (backend, precision):
         watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
         controls.watcher.begin(1, 0)
         began = time.perf_counter()
         still = _readable(request, source, controls)
-        larger, times = _upscaled(still, request.whole_size(info.size), request.region, network)
+        whole = request.whole_size(info.size)
+        larger, times = _upscaled(still, whole, request.region, network, controls.stop)
         dropped = _write(request, larger, still, output, controls)
         controls.watcher.end()
         return report(
@@ -115,12 +117,14 @@ def _read(source: Path) -> Still:
         raise MediaError(f"{source} cannot be read: {error.strerror or error}") from error
 
 
-def _upscaled(still: Still, size: Size, region: Region | None, network: Upscaler) -> tuple[Still, PartTimes]:
+def _upscaled(
+    still: Still, size: Size, region: Region | None, network: Upscaler, stop: threading.Event
+) -> tuple[Still, PartTimes]:
     """The picture and, by the same network, its alpha channel as a grey picture; what both took."""
-    pixels = network.run(still.pixels, size=size, region=region)
+    pixels = network.run(still.pixels, size=size, region=region, stop=stop)
     if still.alpha is None:
         return dataclasses.replace(still, pixels=pixels.frame), pixels.times
-    grey = network.run(np.repeat(still.alpha[..., None], 3, axis=2), size=size, region=region)
+    grey = network.run(np.repeat(still.alpha[..., None], 3, axis=2), size=size, region=region, stop=stop)
     alpha = np.ascontiguousarray(grey.frame[..., 1])
     return dataclasses.replace(still, pixels=pixels.frame, alpha=alpha), pixels.times + grey.times
 

@@ -53,18 +53,24 @@ def ffmpeg_name(name: str) -> str:
 
 
 def open_input(
-    name: str, hwaccel: str = "none", protocols: Collection[str] = ()
+    name: str,
+    hwaccel: str = "none",
+    protocols: Collection[str] = (),
+    most_pixels: int | None = None,
 ) -> av.container.InputContainer:
     """The opened film; ``InputNotFoundError``, ``UnreachableError`` or ``MediaError`` when it cannot be.
 
     ``hwaccel`` is one of ``auto`` (CUDA where it opens, else the CPU), ``none`` and ``cuda`` (``MissingError``
-    where it does not open). ``protocols`` may be used beside those that the input's own kind needs.
+    where it does not open). ``protocols`` may be used beside those that the input's own kind needs. Frames of more
+    than ``most_pixels`` are not decoded while FFmpeg looks for what is in the film.
     """
     if not is_url(name) and not Path(name).exists():
         raise InputNotFoundError(f"no such file or folder: {name}")
     if Path(name).is_file() and Path(name).stat().st_size == 0:
         raise MediaError(f"{name} is empty, expected a film or a picture")
     options = opening_options(name, _kind(name), protocols)
+    if most_pixels is not None:
+        options = {**options, "max_pixels": str(most_pixels)}
     if files := numbered_files(name):
         # FFmpeg looks for the first number up to 4 only.
         options = {**options, "start_number": str(next(iter(files)))}

@@ -59,6 +59,14 @@ def opening_options(name: str, kind: str, allowed: Collection[str] = ()) -> dict
     return options
 
 
+def names_others(path: Path) -> bool:
+    """Whether the file is a list that names other files or addresses, sound or not."""
+    try:
+        return bool(_checked_list(str(path)))
+    except MediaError:
+        return True
+
+
 def _formats(permitted: str) -> str:
     import av
 

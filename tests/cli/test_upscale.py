@@ -17,9 +17,10 @@ from support.calling import Answer, Command
 from support.films import Making, frame_pixels, frame_times, make_film, packets
 
 from edge_sr.cli.progress import clock, progress_line
-from edge_sr.cli.words import command_to_go_on, parse_time
+from edge_sr.cli.words import command_to_go_on
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
+from edge_sr.video.film.info import parse_time
 
 Upscale = Callable[..., Answer]
 
@@ -220,7 +221,7 @@ def test_colour_tags_and_pixel_aspect_are_kept(upscale: Upscale, tmp_path: Path)
         (["film.mp4", "--scale", "1e30"], 2, "between 1 and"),
         (["film.mp4", "--size", "20x20"], 2, "smaller than the input"),
         (["film.mp4", "--size", "65x49"], 2, "64x48 or 66x50"),
-        (["film.mp4", "--size", "large"], 2, "--size must be WxH"),
+        (["film.mp4", "--size", "large"], 2, "--size is WIDTHxHEIGHT"),
         (["film.mp4", "--scale", "2", "--region", "1,2"], 2, "--region must be"),
         (["film.mp4", "--scale", "2", "--region", "30,0,9,9"], 2, "inside the 32x24"),
         (["film.mp4", "--scale", "2", "--start", "soon"], 2, "--start must be"),

@@ -66,9 +66,9 @@ def test_a_command_is_understood(line: str) -> None:
         name for name in (context.params.get("target") or "auto").split(",") if not name.endswith(".toml")
     }
     assert named <= {"auto", "NAME", *target_names()}
-    model = context.params.get("model")
-    known = {bundle.name for bundle in shipped_bundles()}
-    assert model is None or model in known or model in own_bundles() or model.isupper()
+    given = context.params.get("model") or ()
+    known = {bundle.name for bundle in shipped_bundles()} | own_bundles()
+    assert all(model in known or model.isupper() for model in ([given] if isinstance(given, str) else given))
 
 
 def own_bundles() -> set[str]:

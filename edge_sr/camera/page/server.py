@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import functools
 import secrets
 import socket
@@ -19,16 +18,16 @@ from edge_sr.bundle import Bundle, shipped_bundles
 from edge_sr.camera.engine import ModelChoice
 from edge_sr.camera.page import webrtc
 from edge_sr.camera.page.audience import Audience
-from edge_sr.camera.page.authentication import Bucket, Gate
-from edge_sr.camera.page.complaints import Complaints
-from edge_sr.camera.page.connections import Connections
 from edge_sr.camera.page.delivery import Delivery
 from edge_sr.camera.page.viewer import Viewer
 from edge_sr.camera.page.views import Acknowledged, BadMessage, View, parse_message
 from edge_sr.camera.reader import Say
-from edge_sr.camera.request import Place
-from edge_sr.errors import EdgeSRError, OptionError, ResourceError
+from edge_sr.errors import EdgeSRError, ResourceError
 from edge_sr.optional import require
+from edge_sr.web.authentication import Bucket, Gate, page_token
+from edge_sr.web.complaints import Complaints
+from edge_sr.web.connections import Connections
+from edge_sr.web.place import Place
 
 MOST_VIEWERS = 16
 LARGEST_MESSAGE, LARGEST_OFFER = 4096, 32768
@@ -55,9 +54,9 @@ class Server:
     def __init__(self, place: Place, audience: Audience, extra: Bundle, backend: str, say: Say) -> None:
         self._web: Any = require("aiohttp.web", "edge-sr camera --serve")
         self._place, self._audience = place, audience
-        self._gate = Gate(place.host)
+        self._gate = Gate(place.host, page_token(place.host))
         self._models = model_list(extra, backend)
-        self._complaints = Complaints(say)
+        self._complaints = Complaints("page", say)
         self._page = resources.files("edge_sr.camera.page").joinpath("page.html").read_text(encoding="utf-8")
         self._snapshots = asyncio.Semaphore(1)
         self._ready: Future[int] = Future()
@@ -84,11 +83,7 @@ class Server:
         try:
             return self._ready.result(START_SECONDS)
         except OSError as error:
-            where = f"{self._place.host}:{self._place.port}"
-            reason = "it is taken" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-            raise OptionError(
-                f"the page cannot be served at {where}: {reason}; use another --serve"
-            ) from error
+            raise self._place.refused("the page", error, "use another --serve") from error
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -108,18 +108,19 @@ class SegmentWriter:
         if (frame.index + 1) % self._length == 0:
             self.finish()
 
-    def finish(self) -> None:
-        """Completes the segment that is on its way."""
+    def finish(self) -> Segment | None:
+        """Completes the segment that is on its way, if there is one."""
         segment = self._current
         if segment is None:
-            return
+            return None
         with writing(str(self._folder)):
             segment.save()
             number = segment.index // self._length
             name = segment_name(number, segment.first_pts, segment.end_pts, segment.path.suffix)
-            segment.path.replace(self._folder / name)
+            path = segment.path.replace(self._folder / name)
             to_disk(self._folder)
         self._current = None
+        return Segment(path, segment.index // self._length, segment.first_pts, segment.end_pts)
 
     def suspend(self) -> Segment | None:
         """Writes the segment as it is; playable, but not among ``finished_segments``."""

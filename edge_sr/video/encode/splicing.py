@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -42,17 +43,35 @@ def reorder_delay(segment: Segment) -> int:
     return delay
 
 
-def spliced_packets(segments: list[Segment], time_base: Fraction, *, adds_up: bool = False) -> Iterator[Any]:
+@dataclasses.dataclass(frozen=True)
+class Pieces:
+    """A film's segments, which may still be in the making: ``segments`` waits for each, from the ``first`` on.
+
+    ``delay``: by how many frames decoding runs ahead of display; ``last``: the last one, where it is known.
+    """
+
+    first: Segment
+    segments: Iterable[Segment]
+    delay: int
+    last: Segment | None = None
+
+    @classmethod
+    def of(cls, segments: list[Segment]) -> Pieces:
+        """All of a film that is made."""
+        return cls(segments[0], segments, max(map(reorder_delay, segments)), segments[-1])
+
+
+def spliced_packets(pieces: Pieces, time_base: Fraction, *, adds_up: bool = False) -> Iterator[Any]:
     """The packets of all segments as one stream, decoding times recomputed to rise throughout.
 
     Packet ``i`` decodes when frame ``i - delay`` is shown: never later than its own time, since no packet
-    comes more than ``delay`` places early. ``adds_up``: the last one lasts so long that decoding takes as long as
-    the film, which is how MP4 says how long a film is.
+    comes more than ``delay`` places early. ``adds_up``: the last one, where it is known, lasts so long that decoding
+    takes as long as the film, which is how MP4 says how long a film is.
     """
-    delay = max((reorder_delay(segment) for segment in segments), default=0)
+    delay = pieces.delay
     shown: list[int] = []
     lead = begin = 0
-    for segment in segments:
+    for segment in pieces.segments:
         packets = read_packets(segment, time_base)
         times = sorted(packet.pts for packet in packets)
         if not shown:
@@ -61,7 +80,7 @@ def spliced_packets(segments: list[Segment], time_base: Fraction, *, adds_up: bo
         shown = shown[len(shown) - delay :] + times
         for packet, dts in zip(packets, shown, strict=False):
             packet.dts = dts
-            if adds_up and segment is segments[-1] and packet is packets[-1]:
+            if adds_up and segment is pieces.last and packet is packets[-1]:
                 _add_up(packet, segment.end_pts - begin, begin - lead, lead)
             yield packet
 

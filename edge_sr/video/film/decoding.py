@@ -24,9 +24,14 @@ NOT_KEPT = {
 
 
 class FrameDecoder:
-    """The decoder of one stream with what follows it; ``bad_frames`` and ``lost`` grow as it is read."""
+    """The decoder of one stream with what follows it; ``bad_frames`` and ``lost`` grow as it is read.
 
-    def __init__(self, stream: Any, threads: int, warn: Callable[[str], None]) -> None:
+    A frame of more than ``most_pixels`` is a bad one.
+    """
+
+    def __init__(
+        self, stream: Any, threads: int, warn: Callable[[str], None], most_pixels: int | None = None
+    ) -> None:
         self._context = stream.codec_context
         self._warn = warn
         self._deinterlacer = Deinterlacer()
@@ -34,8 +39,10 @@ class FrameDecoder:
         self.lost: list[str] = []
         self._context.thread_count = threads
         stream.thread_type = "AUTO" if threads > 1 else "NONE"
+        options = {} if most_pixels is None else {"max_pixels": str(most_pixels)}
         if self._context.codec.canonical_name in TELL_QUANTISERS:
-            self._context.options = {"export_side_data": "venc_params"}
+            options["export_side_data"] = "venc_params"
+        self._context.options = options
 
     @property
     def deinterlaces(self) -> bool:

@@ -37,8 +37,8 @@ RUN_UP = Fraction(2)
 class Film:
     """An opened film. ``frames`` may be read once; ``bad_frames`` and ``warnings`` count as it is read.
 
-    ``tone_map`` brings HDR to SDR. Raises ``MediaError`` when there is no picture in it, ``HdrError`` for Dolby
-    Vision that only a Dolby decoder can show.
+    ``tone_map`` brings HDR to SDR; frames of more than ``most_pixels`` count as bad. Raises ``MediaError`` when there
+    is no picture in it, ``HdrError`` for Dolby Vision that only a Dolby decoder can show.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Film:
         threads: int = 1,
         protocols: Collection[str] = (),
         tone_map: bool = False,
+        most_pixels: int | None = None,
     ) -> None:
         self.name = name
         self.excerpt = excerpt
@@ -60,6 +61,7 @@ class Film:
         self.captions: dict[int, bytes] | None = None
         self._protocols = protocols
         self._tone_map = tone_map
+        self._most_pixels = most_pixels
         self._open()
         try:
             self._times = self._within_excerpt(self._target(excerpt.start))
@@ -170,7 +172,7 @@ class Film:
         return self._packets.begins + start if start else None
 
     def _open(self) -> None:
-        self._container = open_input(self.name, self._hwaccel, self._protocols)
+        self._container = open_input(self.name, self._hwaccel, self._protocols, self._most_pixels)
         try:
             self._stream: Any = picture_stream(Path(self.name).name, self._container)
             if self._unit > LONGEST_UNIT:
@@ -184,7 +186,7 @@ class Film:
                     f"a number is missing before {missed[0].name}: {len(missed)} pictures are left out"
                 )
             self._packets = FilmPackets(self._container, self._warn)
-            self._decoder = FrameDecoder(self._stream, self._threads, self._warn)
+            self._decoder = FrameDecoder(self._stream, self._threads, self._warn, self._most_pixels)
         except BaseException:
             self._container.close()
             raise

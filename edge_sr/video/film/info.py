@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.errors import HdrError
+from edge_sr.errors import HdrError, OptionError
 from edge_sr.video.colour import UNSPECIFIED, Colour, read_colour
 from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
 from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, read_description
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import av.video.stream
 
 
+LONGEST_TIME = 40
+_TIME = re.compile(r"(?:\d+:){0,2}(?:\d+\.?\d*|\.\d+)", re.ASCII)
 # The most that a pixel may be wider than high, or higher than wide.
 WIDEST = 100
 TRANSPARENCY = "the film's transparency (alpha)"
@@ -36,6 +39,24 @@ class Excerpt:
     @property
     def is_whole(self) -> bool:
         return self.start == 0 and self.duration is None
+
+
+def parse_time(text: str, what: str) -> Fraction:
+    """Seconds, or ``[H:]M:S``, as an exact fraction; ``OptionError`` for anything else."""
+    if len(text) > LONGEST_TIME or not _TIME.fullmatch(text):
+        raise OptionError(f"{what} is in seconds or H:M:S, such as 12.5 or 1:02:03; found {text[:80]!r}")
+    total = Fraction(0)
+    for part in text.split(":"):
+        total = total * 60 + Fraction(part)
+    return total
+
+
+def parse_excerpt(start: str | None, duration: str | None, prefix: str = "") -> Excerpt:
+    """The excerpt that two texts ask for; a message names them with ``prefix``. ``OptionError`` as above."""
+    length = None if duration is None else parse_time(duration, f"{prefix}duration")
+    if length == 0:
+        raise OptionError(f"{prefix}duration must be longer than 0")
+    return Excerpt(Fraction(0) if start is None else parse_time(start, f"{prefix}start"), length)
 
 
 @dataclasses.dataclass(frozen=True)

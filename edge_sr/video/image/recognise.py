@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_sr.errors import MediaError, MissingError
 from edge_sr.optional import require
+from edge_sr.video.protocols import opening_options
 
 # Pillow's readers that are used: none that starts another program (EPS) or has no signature to tell it by.
 READERS = [
@@ -140,8 +141,12 @@ def _is_still_to_others(path: Path) -> bool:
     try:
         if _is_avif(path):
             return True
-        with av.open(str(path), metadata_errors="replace") as container:
+        # A playlist under a picture's name must lead nowhere.
+        options = opening_options(str(path), "file")
+        with av.open(str(path), options=options, metadata_errors="replace") as container:
             name = container.format.name
+    except MediaError:
+        return False
     except (av.error.FFmpegError, OSError, ValueError):
         return is_picture_name(path)
     return name.endswith("_pipe") or (name == "image2" and is_picture_name(path))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edge_sr.errors import OUT_OF_DISK, EdgeSRError
 from edge_sr.files.durable import to_disk
@@ -16,7 +17,7 @@ from edge_sr.video.colour import Colour
 from edge_sr.video.encode.containers import Container, muxer_options
 from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.segments import Segment
-from edge_sr.video.encode.splicing import spliced_packets
+from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tracks import (
@@ -44,9 +45,6 @@ from edge_sr.video.mux.output import open_output
 from edge_sr.video.mux.sound import SoundConverter, add_sound
 from edge_sr.video.mux.words import WordsConverter
 from edge_sr.video.opening import ffmpeg_name, open_input, writing
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,12 +81,17 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
 
     with open_input(plan.source, protocols=plan.protocols) as source:
         names = {stream.index: track_name(stream) for stream in source.streams}
-    for tracks in _fewer_and_fewer(plan.tracks, names):
+    pieces = Pieces.of(segments)
+    for tracks in fewer_and_fewer(plan.tracks, names):
         muxed = Muxed(
             [name for index, name in names.items() if index in set(plan.tracks.kept) - set(tracks.kept)]
         )
         try:
-            _MuxRun(segments, dataclasses.replace(plan, tracks=tracks), target, until, muxed).run()
+            fewer = dataclasses.replace(plan, tracks=tracks)
+            run = MuxRun(pieces, fewer, functools.partial(_open_file, target, fewer), until, muxed)
+            run.run()
+            if run.damaged and _pictures_in([target]) < _pictures_in([segment.path for segment in segments]):
+                raise av.error.InvalidDataError(0, "frames that the muxer refused", str(target))
             break
         except (av.error.FFmpegError, ValueError, TypeError, RuntimeError) as error:
             # PyAV raises the plain ones for what it does not support.
@@ -101,11 +104,15 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
     return muxed
 
 
+def _open_file(target: Path, plan: MuxPlan, options: dict[str, str]) -> Any:
+    return open_output(target, plan.container, options, tee=plan.tracks.through_tee)
+
+
 def is_out_of_disk(error: Exception) -> bool:
     return getattr(error, "errno", None) in OUT_OF_DISK
 
 
-def _fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:
+def fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:
     """All tracks; should they not go together, sound alone; should that not go either, none."""
     yield tracks
     sound = tuple((index, way) for index, way in tracks.ways if names[index].startswith("audio"))
@@ -115,39 +122,41 @@ def _fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[Track
         yield dataclasses.replace(tracks, ways=())
 
 
-class _MuxRun:
-    """One attempt to write the film, with all that it needs at hand."""
+class MuxRun:
+    """One attempt to write the film, with all that it needs at hand.
+
+    ``open_target`` opens the output with the muxer's options; ``damaged`` counts the packets that it refused.
+    """
 
     def __init__(
-        self, segments: list[Segment], plan: MuxPlan, target: Path, until: Fraction | None, muxed: Muxed
+        self,
+        pieces: Pieces,
+        plan: MuxPlan,
+        open_target: Callable[[dict[str, str]], Any],
+        until: Fraction | None,
+        muxed: Muxed,
     ) -> None:
-        self._segments, self._plan, self._target, self._until = segments, plan, target, until
+        self._pieces, self._plan, self._open_target, self._until = pieces, plan, open_target, until
         self._joined = muxed
         self._twins: dict[int, Any] = {}
         self._converters: dict[int, PacketConverter] = {}
-        self._damaged = 0
+        self.damaged = 0
 
     def run(self) -> None:
-        import av
-
         plan = self._plan
         with (
             open_input(plan.source, protocols=plan.protocols) as source,
-            av_open(self._segments[0].path) as first,
+            av_open(self._pieces.first.path) as first,
         ):
             packets = FilmPackets(source)
             window = window_of(packets, plan.excerpt, self._until)
             metadata = without(source.metadata, STALE)
             options = muxer_options(plan.container, self._late(source, packets), metadata)
-            with open_output(self._target, plan.container, options, tee=plan.tracks.through_tee) as output:
+            with self._open_target(options) as output:
                 video = self._add_streams(output, source, first.streams.video[0])
                 output.metadata.update(metadata)
                 output.set_chapters(moved_chapters(source.chapters(), packets, window))
                 self._write(output, packets, video, window)
-        if self._damaged and _pictures_in([self._target]) < _pictures_in(
-            [segment.path for segment in self._segments]
-        ):
-            raise av.error.InvalidDataError(0, "frames that the muxer refused", str(self._target))
         self._tell_of_damage()
 
     def _late(self, source: Any, packets: FilmPackets) -> list[Fraction]:
@@ -158,7 +167,7 @@ class _MuxRun:
             for stream in copied
             if stream.start_time and stream.start_time * stream.time_base != packets.origin
         ]
-        return [*units, self._plan.time_base] if self._segments[0].first_pts else units
+        return [*units, self._plan.time_base] if self._pieces.first.first_pts else units
 
     def _add_streams(self, output: Any, source: Any, template: Any) -> Any:
         """The output's streams, in the source's order; the picture's is returned."""
@@ -207,7 +216,7 @@ class _MuxRun:
         import av
 
         is_mp4 = self._plan.container.name in ("mp4", "mov")
-        pictures = _on_stream(spliced_packets(self._segments, self._plan.time_base, adds_up=is_mp4), video)
+        pictures = _on_stream(spliced_packets(self._pieces, self._plan.time_base, adds_up=is_mp4), video)
         others = other_packets(packets, self._twins, self._converters, window)
         output.start_encoding()
         others = rising(others) if is_mp4 else others
@@ -218,10 +227,10 @@ class _MuxRun:
                 # The muxer may speak of a packet that it had held back, so whose it is nobody knows.
                 if not self._twins or not isinstance(error, ValueError):
                     raise
-                self._damaged += 1
+                self.damaged += 1
 
     def _tell_of_damage(self) -> None:
-        lost = self._damaged + sum(getattr(converter, "lost", 0) for converter in self._converters.values())
+        lost = self.damaged + sum(getattr(converter, "lost", 0) for converter in self._converters.values())
         if lost:
             self._joined.warnings.append(f"{lost} damaged packets of the film's other tracks are left out")
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_sr.camera.engine import ModelChoice
-from edge_sr.camera.page.authentication import Bucket, Gate, is_loopback
 from edge_sr.camera.page.messages import before_region, packed
 from edge_sr.camera.page.viewer import InOrder
 from edge_sr.camera.page.views import MOST_PIXELS, Acknowledged, BadMessage, View, parse_message
+from edge_sr.web.authentication import Bucket, Gate, is_loopback, page_token
 
 SOURCE = (320, 180)
 
@@ -72,7 +72,7 @@ def test_a_bucket_fills_again() -> None:
 
 
 def test_loopback_needs_no_token_but_its_own_name() -> None:
-    gate = Gate("127.0.0.1")
+    gate = Gate("127.0.0.1", page_token("127.0.0.1"))
     assert gate.token is None
     assert gate.admits_token("") and gate.admits_cookie("")
     assert gate.admits_host("localhost:8080") and gate.admits_host("[::1]:8080")
@@ -81,17 +81,17 @@ def test_loopback_needs_no_token_but_its_own_name() -> None:
 
 
 def test_elsewhere_the_token_and_then_the_cookie() -> None:
-    gate = Gate("0.0.0.0")
+    gate = Gate("0.0.0.0", page_token("0.0.0.0"))
     assert gate.token is not None and len(gate.token) >= 20
     assert gate.admits_token(gate.token)
     assert not gate.admits_token("") and not gate.admits_token("\u00fc")
     assert gate.admits_cookie(gate.cookie) and not gate.admits_cookie(gate.token)
     assert gate.admits_host("camera.example:8080")
-    assert Gate("0.0.0.0").token != gate.token
+    assert page_token("0.0.0.0") != gate.token
 
 
 def test_origins() -> None:
-    gate = Gate("0.0.0.0")
+    gate = Gate("0.0.0.0", page_token("0.0.0.0"))
     assert gate.admits_origin(None, "h:1")
     assert gate.admits_origin("http://h:1", "H:1")
     for origin in ("http://h:2", "null", "", "http://evil/h:1", "http://["):

@@ -14,11 +14,11 @@ web = pytest.importorskip("aiohttp.web")
 
 from edge_sr.bundle import open_bundle
 from edge_sr.camera.page.audience import Audience
-from edge_sr.camera.page.authentication import Bucket
-from edge_sr.camera.page.complaints import Complaints
-from edge_sr.camera.page.connections import Connections
 from edge_sr.camera.page.server import Server
 from edge_sr.camera.request import Place
+from edge_sr.web.authentication import Bucket
+from edge_sr.web.complaints import Complaints
+from edge_sr.web.connections import Connections
 
 SHORT, LONG = 0.1, 30.0
 
@@ -120,7 +120,7 @@ def test_one_address_does_not_take_every_place() -> None:
 def test_few_lines_are_told_and_the_rest_is_counted() -> None:
     now = [0.0]
     said: list[str] = []
-    complaints = Complaints(said.append, Bucket(1.0, 2, clock=lambda: now[0]))
+    complaints = Complaints("page", said.append, Bucket(1.0, 2, clock=lambda: now[0]))
     log = complaints.logger()
     for number in range(1000):
         try:

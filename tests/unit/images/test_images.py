@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ from edge_sr.tensors import reference_card
 from edge_sr.video.image.formats import BY_NAME, output_format
 from edge_sr.video.image.metadata import Metadata
 from edge_sr.video.image.read import read_info, read_still
+from edge_sr.video.image.recognise import is_still
 from edge_sr.video.image.still import Still
 from edge_sr.video.image.write import write_still
 
@@ -136,3 +138,21 @@ def test_several_pictures_in_one_file_are_refused(tmp_path: Path) -> None:
 def test_formats_that_are_not_written_are_refused() -> None:
     with pytest.raises(OptionError, match=r"\.png"):
         output_format(Path("picture.gif"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n{0}a.ts\n",
+        "v=0\nc=IN IP4 127.0.0.1\n",
+        '<?xml version="1.0"?><MPD><BaseURL>{0}</BaseURL></MPD>',
+    ],
+)
+def test_a_list_under_a_pictures_name_is_no_picture_and_leads_nowhere(text: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        path = tmp_path / "picture.png"
+        path.write_text(text.format(f"http://127.0.0.1:{server.getsockname()[1]}/"))
+        assert not is_still(path)
+        with pytest.raises(socket.timeout):
+            server.accept()

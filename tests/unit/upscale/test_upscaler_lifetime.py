@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_sr.bundle import Bundle
-from edge_sr.errors import EdgeSRError, LifetimeError, OptionError
+from edge_sr.errors import EdgeSRError, InterruptedRun, LifetimeError, OptionError
 from edge_sr.upscaler import Upscaler
 
 
@@ -173,3 +173,14 @@ def test_wrong_options_of_an_upscaler(nano: Bundle, options: dict[str, Any]) -> 
         Upscaler(nano, **options)
     with pytest.raises(EdgeSRError):
         Upscaler(3.5)  # type: ignore[arg-type]
+
+
+def test_a_frame_in_blocks_is_given_up_between_two_and_is_else_the_same(nano: Bundle) -> None:
+    frame = np.random.default_rng(3).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    stop = threading.Event()
+    with Upscaler(nano, backend="onnxruntime", precision="fp32", threads=1, block_bytes=4 << 20) as cut:
+        assert np.array_equal(cut.run(frame, scale=2, stop=stop).frame, cut(frame, scale=2))
+        stop.set()
+        with pytest.raises(InterruptedRun):
+            cut.run(frame, scale=2, stop=stop)
+        assert cut(frame, scale=1).shape == frame.shape

@@ -21,7 +21,7 @@ from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_opt
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
 from edge_sr.video.encode.segment_encoder import EncodeSettings, probe
 from edge_sr.video.encode.segments import SegmentWriter, finished_segments, frames_per_segment
-from edge_sr.video.encode.splicing import spliced_packets
+from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.film.tracks import TrackPlan
 from edge_sr.video.mux.mux import MuxPlan, mux
@@ -109,7 +109,7 @@ def test_pieces_do_not_depend_on_the_run(tmp_path: Path) -> None:
 
 def test_decoding_times_rise_and_never_pass_their_frames(tmp_path: Path) -> None:
     recipe = write_pieces(tmp_path, encoding_of("x264", "mp4"), length=5)
-    packets = list(spliced_packets(finished_segments(tmp_path), recipe.time_base))
+    packets = list(spliced_packets(Pieces.of(finished_segments(tmp_path)), recipe.time_base))
     decoding = [packet.dts for packet in packets]
     assert all(a < b for a, b in itertools.pairwise(decoding))
     assert all(packet.dts <= packet.pts for packet in packets)

@@ -1,4 +1,4 @@
-"""How many connections the page holds open, and for how long each may keep it waiting."""
+"""How many connections a server holds open, and for how long each may keep it waiting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDLE_SECONDS = 60.0
 
 
 class Connections:
-    """The page's open connections. All calls come from the server's loop.
+    """The open connections. All calls come from the server's loop.
 
     A connection without a whole request is dropped after ``header_seconds``, one between two requests after
     ``idle_seconds``. Beyond the caps a new one is dropped at once.

@@ -1,4 +1,4 @@
-"""Who may see the page: token, origin, host, and how often somebody may try or talk."""
+"""Who may ask: token, origin, host, and how often somebody may try or talk."""
 
 from __future__ import annotations
 
@@ -44,15 +44,21 @@ class Bucket:
         return self._level + (self._clock() - self._seen) * self._rate >= 1
 
 
-class Gate:
-    """Beyond loopback a token is needed, once: it is exchanged for a cookie that is not the token.
+def page_token(host: str) -> str | None:
+    """A new token for a page bound to ``host``; on loopback none is needed."""
+    return None if is_loopback(host) else secrets.token_urlsafe(TOKEN_BYTES)
 
-    ``host`` is what the page is bound to. Comparisons take the same time whatever is wrong.
+
+class Gate:
+    """Lets in who has ``token``, or everybody where there is none.
+
+    A page's token is exchanged, once, for a cookie that is not the token. ``host`` is what the server is bound to.
+    Comparisons take the same time whatever is wrong.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, token: str | None) -> None:
         self._loopback = is_loopback(host)
-        self.token = None if self._loopback else secrets.token_urlsafe(TOKEN_BYTES)
+        self.token = token
         self.cookie = secrets.token_urlsafe(TOKEN_BYTES)
         self._failures = Bucket(rate=0.5, burst=20)
 

@@ -1,0 +1,1 @@
+"""Edge SR inside other programs, and as a service for them."""

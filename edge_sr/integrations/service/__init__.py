@@ -1,0 +1,1 @@
+"""``edge-sr serve``: pictures and films upscaled over HTTP."""

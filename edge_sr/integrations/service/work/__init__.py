@@ -1,0 +1,1 @@
+"""What the service works with, in threads: whose turn it is, the open networks, one upload at a time."""

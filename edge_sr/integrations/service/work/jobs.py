@@ -1,0 +1,169 @@
+"""The work on one upload, in a thread of its own: what it is, whether it may be that large, and upscaling it."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+from edge_sr.errors import MediaError, MissingError, OptionError
+from edge_sr.integrations.service.asked import FILM_FORMATS, PICTURE_FORMATS, Asked
+from edge_sr.integrations.service.problems import RESULT, UPLOAD, Refusal
+from edge_sr.integrations.service.settings import Settings
+from edge_sr.integrations.service.work.admission import Kind
+from edge_sr.integrations.service.work.pool import NetworkPool
+from edge_sr.sizes import Size, size_text
+from edge_sr.upscale.film_plan import FilmPlan
+from edge_sr.upscale.request import Controls, Report, Request, Silent
+from edge_sr.upscale.stills import upscale_picture
+from edge_sr.upscale.streaming import Outgoing, stream_film
+from edge_sr.upscaler import Upscaler
+from edge_sr.video.image.files.heif_items import read_items
+from edge_sr.video.image.formats import suffix_for
+from edge_sr.video.image.read import read_info
+from edge_sr.video.image.recognise import is_heic, is_still, open_picture
+from edge_sr.video.mux.streamed import ByteSink
+from edge_sr.video.protocols import names_others
+
+# Formats whose header states the size of what is decoded, so that nothing large hides in a small file.
+TAKEN = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM", "JPEG2000", "QOI", "HEIF")
+TYPES = {
+    **{
+        ".png": "image/png",
+        ".jpg": "image/jpeg",
+        ".webp": "image/webp",
+        ".tif": "image/tiff",
+        ".avif": "image/avif",
+    },
+    **{".mkv": "video/x-matroska", ".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class UploadJob:
+    """One request's folder, options, and the event that ends its work."""
+
+    folder: Path
+    asked: Asked
+    stop: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+    @property
+    def upload(self) -> Path:
+        return self.folder / UPLOAD
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What is said of a result before its bytes: its size, what made it, and what is not in it."""
+
+    suffix: str
+    size: Size
+    made_by: dict[str, str]
+    dropped: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def recognise(job: UploadJob) -> Kind:
+    """Whether the upload is a picture or a film, by its content; ``Refusal`` 415 for a list of other files."""
+    if names_others(job.upload):
+        raise Refusal(415, "the upload is a playlist: send the film itself")
+    return "picture" if is_still(job.upload) else "film"
+
+
+class Workshop:
+    """What jobs share: the networks and the limits."""
+
+    def __init__(self, settings: Settings, pool: NetworkPool) -> None:
+        self._settings, self._pool = settings, pool
+
+    def check_model(self, name: str | None) -> None:
+        self._pool.check_model(name)
+
+    def picture(self, job: UploadJob) -> tuple[Path, Answer]:
+        """Upscales the upload into a file beside it."""
+        self._check_picture(job.upload)
+        info = read_info(job.upload)
+        own = suffix_for(job.upload, info.content, deep=info.deep)
+        suffix = _suffix(job.asked, PICTURE_FORMATS, "a film", own)
+        request = self._request(job, suffix)
+        self.check_pixels(info.size, request.whole_size(info.size))
+        done = upscale_picture(request, self._controls(job))
+        times = f"encoder;dur={done.encoder_ms:.1f}, decoder;dur={done.decoder_ms:.1f}"
+        made_by = {**_made_by(done), "Server-Timing": times}
+        return Path(done.output), Answer(suffix, done.output_size, made_by, done.dropped, done.warnings)
+
+    def film(self, job: UploadJob, sink: ByteSink, begin: Callable[[Answer], None]) -> Report:
+        """Upscales the upload into ``sink`` as it is made; ``begin`` is told of it before the first byte."""
+        suffix = _suffix(job.asked, FILM_FORMATS, "a picture", _own_film_suffix(job.upload))
+
+        def planned(plan: FilmPlan, network: Upscaler) -> None:
+            begin(Answer(suffix, plan.written, _made_by(network), plan.muxing.tracks.dropped))
+
+        outgoing = Outgoing(sink, self.check_pixels, planned, self._settings.limits.pixels)
+        return stream_film(self._request(job, suffix), outgoing, self._controls(job))
+
+    def warm(self, say: Callable[[str], None]) -> None:
+        """Opens the default network, so that what is missing shows at once; says how it runs."""
+        request = self._settings.network_request(Asked(scale=Fraction(1)).request(Path(), Path()))
+        with self._pool.opened(request, Silent()) as network:
+            say(f"{network.model} in {network.precision} on {network.backend}: {network.why}")
+
+    def check_pixels(self, before: Size, after: Size) -> None:
+        """``Refusal`` 413 for more pixels than may be, before or after."""
+        most = self._settings.limits.pixels
+        for what, size in (("the upload has", before), ("the result would have", after)):
+            if size[0] * size[1] > most:
+                raise Refusal(413, f"{what} {size_text(size)} pixels, and {most} are the most that is taken")
+
+    def _request(self, job: UploadJob, suffix: str) -> Request:
+        return self._settings.network_request(job.asked.request(job.upload, job.folder / (RESULT + suffix)))
+
+    def _controls(self, job: UploadJob) -> Controls:
+        return Controls(stop=job.stop, networks=self._pool)
+
+    def _check_picture(self, path: Path) -> None:
+        """Formats and sizes that may be, before anything is decoded."""
+        try:
+            size, content = _header(path)
+        except (MediaError, MissingError) as error:
+            raise Refusal(
+                415, f"the upload is no picture of those that are taken ({', '.join(TAKEN)})"
+            ) from error
+        if content not in TAKEN:
+            raise Refusal(415, f"{content} pictures are not taken, but {', '.join(TAKEN)}")
+        self.check_pixels(size, size)
+
+
+def _header(path: Path) -> tuple[Size, str]:
+    if is_heic(path):
+        crop = read_items(path).crop
+        return (crop.width, crop.height), "HEIF"
+    with open_picture(path) as image:
+        return image.size, str(image.format)
+
+
+def _suffix(asked: Asked, formats: dict[str, str], other: str, own: str) -> str:
+    if asked.format is None:
+        return own
+    if asked.format not in formats:
+        found = "a film" if formats is FILM_FORMATS else "a picture"
+        raise OptionError(
+            f"format {asked.format} is for {other}, and the upload is {found}: {', '.join(formats)}"
+        )
+    return formats[asked.format]
+
+
+def _own_film_suffix(path: Path) -> str:
+    """MP4 for what comes as such, else Matroska's, which holds most."""
+    with path.open("rb") as file:
+        return ".mp4" if file.read(8)[4:] == b"ftyp" else ".mkv"
+
+
+def _made_by(network: Upscaler | Report) -> dict[str, str]:
+    return {
+        "Edge-SR-Model": network.model,
+        "Edge-SR-Backend": network.backend,
+        "Edge-SR-Precision": network.precision,
+    }

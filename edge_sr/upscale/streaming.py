@@ -1,0 +1,180 @@
+"""A film upscaled into a stream: what is made goes out at once, and nothing of it is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_sr.errors import InterruptedRun, MediaError
+from edge_sr.machine.description import available_cores
+from edge_sr.sizes import Size
+from edge_sr.upscale.film_model import suited_model
+from edge_sr.upscale.film_plan import FilmPlan, plan_film
+from edge_sr.upscale.pipeline import Aborted, Flow, Relay, run_film
+from edge_sr.upscale.request import Controls, Report, Request, report
+from edge_sr.upscaler import Upscaler
+from edge_sr.video.encode.segment_encoder import Captions, EncodeSettings
+from edge_sr.video.encode.segments import Segment, SegmentWriter
+from edge_sr.video.film.film import Film
+from edge_sr.video.mux.mux import Muxed
+from edge_sr.video.mux.streamed import ByteSink, mux_stream, streamable
+from edge_sr.video.pixels import FromRgb
+
+# A segment holds about a second, so that the first of it comes soon; but shorter ones compress badly.
+SHORTEST_SEGMENT = 16
+# Finished segments that may wait for a slow reader.
+WAITING_SEGMENTS = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Outgoing:
+    """Where a film streams to: ``sink`` takes the bytes.
+
+    ``check`` is told the sizes of the input and of the whole output, and raises for what is too large; frames of
+    more than ``most_pixels`` are not even decoded. ``begin`` is told plan and network before the first frame.
+    """
+
+    sink: ByteSink
+    check: Callable[[Size, Size], None]
+    begin: Callable[[FilmPlan, Upscaler], None]
+    most_pixels: int | None = None
+
+
+def stream_film(request: Request, outgoing: Outgoing, controls: Controls) -> Report:
+    """Upscales the film ``request.input`` into a stream of the container that ``request.output`` names.
+
+    Nothing is written there, but segments pass through its folder. Raises what ``upscale_film`` raises, whatever the
+    sink raises, and ``InterruptedRun`` once ``controls.stop`` is set; what has gone out by then is out. A film that
+    turns out to be damaged raises with ``request.strict`` at its end.
+    """
+    with Film(
+        request.input,
+        request.excerpt,
+        hwaccel=request.hwaccel,
+        threads=max(1, available_cores() // 4),
+        protocols=request.protocols,
+        tone_map=request.tonemap,
+        most_pixels=outgoing.most_pixels,
+    ) as film:
+        outgoing.check(film.info.size, request.whole_size(film.info.size))
+        plan = _streamed(plan_film(request, film, controls), request, film)
+        settled = dataclasses.replace(request, model=request.model or suited_model(film.info)[0])
+        with controls.networks.opened(settled, controls.watcher) as network:
+            outgoing.begin(plan, network)
+            done = _StreamRun(film, plan, network, outgoing.sink, controls).run()
+    if request.strict and (done.warnings or done.dropped or done.bad_frames):
+        raise MediaError(f"strict, and the film is damaged: {'; '.join([*done.warnings, *done.dropped])}")
+    return done
+
+
+def _streamed(plan: FilmPlan, request: Request, film: Film) -> FilmPlan:
+    a_second = max(SHORTEST_SEGMENT, round(film.info.rate))
+    length = request.segment_frames or min(plan.length, a_second)
+    return dataclasses.replace(plan, length=length, muxing=streamable(plan.muxing))
+
+
+class _StreamRun:
+    """One film on its way, with all that it needs at hand."""
+
+    def __init__(
+        self, film: Film, plan: FilmPlan, network: Upscaler, sink: ByteSink, controls: Controls
+    ) -> None:
+        self._film, self._plan, self._network = film, plan, network
+        self._sink, self._controls = sink, controls
+        self._finished: Relay[Segment] = Relay(WAITING_SEGMENTS)
+        self._muxed = Muxed()
+
+    def run(self) -> Report:
+        muxing = threading.Thread(target=self._mux, name="mux", daemon=True)
+        muxing.start()
+        began = time.perf_counter()
+        try:
+            flow = self._make_segments()
+            self._finished.close()
+        except BaseException:
+            self._finished.abort()
+            raise
+        finally:
+            muxing.join()
+        if self._finished.error is not None:
+            raise self._finished.error
+        return self._report(flow, time.perf_counter() - began)
+
+    def _make_segments(self) -> Flow:
+        watcher, plan = self._controls.watcher, self._plan
+        writer = _PassingWriter(
+            plan.output.parent, plan.recipe, plan.length, self._film.captions, self._finished
+        )
+        watcher.begin(self._film.info.frames, 0)
+        try:
+            flow = run_film(
+                self._film,
+                self._network,
+                writer,
+                FromRgb(plan.recipe.colour, plan.encoding.layout, plan.encoding.pixel_format),
+                plan.target,
+                first=0,
+                stop=self._controls.stop,
+                after_frame=lambda flow: watcher.frame(flow.taken, flow.taken / flow.seconds),
+            )
+        finally:
+            watcher.end()
+        if flow.interrupted:
+            raise InterruptedRun(f"stopped after {flow.frames} frames")
+        writer.finish()
+        return flow
+
+    def _mux(self) -> None:
+        try:
+            self._muxed = mux_stream(iter(self._finished), self._plan.muxing, self._sink)
+        except Aborted:
+            pass
+        except BaseException as error:
+            self._finished.abort(error)
+
+    def _report(self, flow: Flow, seconds: float) -> Report:
+        plan, film = self._plan, self._film
+        return report(
+            self._network,
+            flow.times,
+            output=plan.output,
+            frames=flow.frames,
+            seconds=seconds,
+            input_size=film.info.size,
+            output_size=plan.written,
+            codec=plan.encoding.codec.name,
+            bad_frames=film.bad_frames,
+            dropped=(*plan.muxing.tracks.dropped, *self._muxed.lost, *film.lost),
+            warnings=(*film.warnings, *self._muxed.warnings),
+        )
+
+
+class _PassingWriter(SegmentWriter):
+    """Hands each segment on when it is finished."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: EncodeSettings,
+        length: int,
+        captions: Captions | None,
+        finished: Relay[Segment],
+    ) -> None:
+        super().__init__(folder, recipe, length, captions)
+        self._finished = finished
+
+    def finish(self) -> Segment | None:
+        segment = super().finish()
+        if segment is not None:
+            self._pass_on(segment)
+        return segment
+
+    def _pass_on(self, segment: Segment) -> None:
+        try:
+            self._finished.put(segment)
+        except Aborted as error:
+            # A stage that ends with Aborted would be taken for one that was told to.
+            raise self._finished.error or InterruptedRun("the stream has ended") from error

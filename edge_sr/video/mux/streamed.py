@@ -1,0 +1,105 @@
+"""A film muxed while its segments are made, into a stream that goes one way: fragmented MP4, or Matroska."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from edge_sr.errors import EdgeSRError
+from edge_sr.video.encode.containers import Container
+from edge_sr.video.encode.segments import Segment
+from edge_sr.video.encode.splicing import Pieces, reorder_delay
+from edge_sr.video.film.tracks import TrackPlan, Way, track_name
+from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun, fewer_and_fewer
+from edge_sr.video.opening import open_input, writing
+
+# Each fragment begins with a keyframe, and stands where the stream is cut; its header waits for the first, for only
+# then is it known where the tracks begin.
+FRAGMENTS = "+frag_keyframe+delay_moov+default_base_moof"
+
+
+class ByteSink(Protocol):
+    """What takes the stream. It cannot seek; an error that it raises ends the film."""
+
+    def write(self, data: bytes) -> int: ...
+
+
+class Nowhere:
+    """A sink for trials."""
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+
+def streamable(plan: MuxPlan) -> MuxPlan:
+    """The plan without what only a file can hold: tracks that FFmpeg's tee muxer would have to write."""
+    unfit = [index for index, way in plan.tracks.ways if way is Way.TEE]
+    if not unfit:
+        return plan
+    with open_input(plan.source, protocols=plan.protocols) as source:
+        names = tuple(track_name(source.streams[index]) for index in unfit)
+    ways = tuple((index, way) for index, way in plan.tracks.ways if index not in unfit)
+    return dataclasses.replace(
+        plan, tracks=TrackPlan(ways, (*plan.tracks.dropped, *names), plan.tracks.changed)
+    )
+
+
+def mux_stream(segments: Iterator[Segment], plan: MuxPlan, sink: ByteSink) -> Muxed:
+    """Writes the film to ``sink`` as its segments come; each one's file goes when it has been read.
+
+    Tracks that do not go together are found out with the first segment and left out. Raises what ``sink`` raises,
+    or ``ResourceError``.
+    """
+    first = next(segments, None)
+    if first is None:
+        return Muxed()
+    fitting = _fitting(first, plan)
+    muxed = Muxed(_names(plan, set(plan.tracks.kept) - set(fitting.tracks.kept)))
+    pieces = Pieces(first, _used(itertools.chain([first], segments)), reorder_delay(first))
+    with writing("the stream"):
+        MuxRun(pieces, fitting, functools.partial(_open_stream, sink, plan.container), None, muxed).run()
+    return muxed
+
+
+def _fitting(first: Segment, plan: MuxPlan) -> MuxPlan:
+    """The plan with the tracks that the muxer takes, tried on the film's first segment."""
+    import av
+
+    pieces = Pieces.of([first])
+    until = first.end_pts * plan.time_base
+    open_trial = functools.partial(_open_stream, Nowhere(), plan.container)
+    for tracks in fewer_and_fewer(plan.tracks, dict(enumerate(_all_names(plan)))):
+        fewer = dataclasses.replace(plan, tracks=tracks)
+        try:
+            MuxRun(pieces, fewer, open_trial, until, Muxed()).run()
+            return fewer
+        except (av.error.FFmpegError, ValueError, TypeError, RuntimeError) as error:
+            if isinstance(error, EdgeSRError) or not tracks.ways:
+                raise
+    return plan
+
+
+def _all_names(plan: MuxPlan) -> list[str]:
+    with open_input(plan.source, protocols=plan.protocols) as source:
+        return [track_name(stream) for stream in source.streams]
+
+
+def _names(plan: MuxPlan, indices: set[int]) -> list[str]:
+    return [name for index, name in enumerate(_all_names(plan)) if index in indices]
+
+
+def _used(segments: Iterator[Segment]) -> Iterator[Segment]:
+    for segment in segments:
+        yield segment
+        segment.path.unlink(missing_ok=True)
+
+
+def _open_stream(sink: ByteSink, container: Container, options: dict[str, str]) -> Any:
+    import av
+
+    if container.name in ("mp4", "mov"):
+        options = {**options, "movflags": options.get("movflags", "") + FRAGMENTS}
+    return av.open(sink, "w", format=container.muxer, container_options=options)

@@ -1,0 +1,219 @@
+"""The service: the same results as ``upscale``, films as they are made, turns, limits, and clients that go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+aiohttp = pytest.importorskip("aiohttp")
+pytest.importorskip("prometheus_client")
+
+from PIL import Image
+from support.films import Making, make_film, moving_picture
+from support.service import QUICK, run, served, until
+
+from edge_sr.integrations.service.settings import ServiceLimits
+from edge_sr.integrations.service.work.jobs import Workshop
+from edge_sr.upscale.request import Request
+from edge_sr.upscale.upscale import upscale
+
+GROUND = moving_picture((48, 32), 7)
+PICTURES = {
+    "colour.png": GROUND,
+    "photo.jpg": GROUND,
+    "alpha.png": np.dstack([GROUND, np.full((32, 48), 99, np.uint8)]),
+    "deep.png": GROUND[..., 0].astype(np.uint16) * 257,
+}
+
+
+def expected(source: Path, output: Path, **more: Any) -> Path:
+    """What ``edge-sr upscale`` writes."""
+    network = {"model": QUICK, "backend": "onnxruntime", "precision": "fp32", "threads": 1}
+    upscale(Request(str(source), output, scale=Fraction("2.5"), **network, **more))
+    return output
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_comes_back_as_upscale_writes_it(name: str, tmp_path: Path) -> None:
+    source = tmp_path / name
+    Image.fromarray(PICTURES[name]).save(source)
+    wanted = expected(source, tmp_path / f"wanted{source.suffix}").read_bytes()
+
+    async def work() -> None:
+        async with served() as there:
+            for body in (source.read_bytes(), {"file": source.read_bytes()}):
+                status, headers, found = await there.upscale(body, scale="2.5")
+                assert (status, headers["Edge-SR-Size"], found) == (200, "120x80", wanted)
+                assert headers["Edge-SR-Model"] == QUICK
+            status, headers, found = await there.upscale(source.read_bytes(), size="96x70", format="webp")
+            assert (status, headers["Content-Type"]) == (200, "image/webp")
+            assert Image.open(io.BytesIO(found)).size == (96, 70)
+
+    run(work)
+
+
+def frames_of(data: bytes | Path) -> list[Any]:
+    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data)) as container:
+        return [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_a_film_streams_back_as_it_is_made(container: str, tmp_path: Path) -> None:
+    """It comes in pieces while it is still under way, and equals the file that upscale writes."""
+    making = Making(
+        frames=75,
+        audio=("eng", "deu"),
+        subtitles=(("words", 0, 900), ("more", 2000, 2900)),
+        metadata={"title": "A film"},
+    )
+    source = make_film(tmp_path / "film.mkv", making)
+    wanted = expected(source, tmp_path / f"wanted.{container}", segment_frames=25)
+
+    async def work() -> None:
+        async with served() as there:
+            query = {"scale": "2.5", "format": container}
+            async with there.session.post("/upscale", params=query, data=source.read_bytes()) as answer:
+                assert answer.status == 200
+                first = await answer.content.readany()
+                assert (await there.get("/healthz"))["working"] == 1
+                found = first + await answer.read()
+        with av.open(io.BytesIO(found)) as film, av.open(str(wanted)) as file:
+            assert [stream.type for stream in film.streams if stream.type != "data"] == [
+                stream.type for stream in file.streams if stream.type != "data"
+            ]
+            assert [s.codec_context.name for s in film.streams.audio] == [
+                s.codec_context.name for s in file.streams.audio
+            ]
+            assert film.metadata["title"] == "A film"
+        ours, theirs = frames_of(found), frames_of(wanted)
+        assert len(ours) == len(theirs) == 75
+        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+    run(work)
+
+
+def blocked(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, list[Any]]:
+    """Has every picture wait for the event, or its job's end; the jobs that did."""
+    gate, jobs, real = threading.Event(), [], Workshop.picture
+
+    def picture(self: Workshop, job: Any) -> Any:
+        jobs.append(job)
+        while not (gate.wait(0.01) or job.stop.is_set()):
+            pass
+        return real(self, job)
+
+    monkeypatch.setattr(Workshop, "picture", picture)
+    return gate, jobs
+
+
+def small_picture(size: tuple[int, int] = (48, 32)) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(moving_picture(size, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_who_finds_the_house_full_is_told_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, jobs = blocked(monkeypatch)
+
+    async def work() -> None:
+        async with served(ServiceLimits(at_once=1, queue=2)) as there:
+            waiting = [asyncio.ensure_future(there.upscale(small_picture(), scale=2)) for _ in range(3)]
+            await until(lambda: there.inside == 3 and len(jobs) == 1)
+            status, headers, body = await there.upscale(small_picture(), scale=2)
+            assert (status, json.loads(body)["title"]) == (429, "Too many requests")
+            assert 1 <= int(headers["Retry-After"]) <= 120
+            gate.set()
+            assert {answer[0] for answer in await asyncio.gather(*waiting)} == {200}
+            assert (await there.upscale(small_picture(), scale=2))[0] == 200
+
+    run(work)
+
+
+def test_work_ends_when_its_client_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, jobs = blocked(monkeypatch)
+
+    async def work() -> None:
+        async with served(ServiceLimits(at_once=1)) as there:
+            asking = asyncio.ensure_future(there.upscale(small_picture(), scale=2))
+            await until(lambda: jobs)
+            queued = asyncio.ensure_future(there.upscale(small_picture(), scale=2))
+            await until(lambda: there.inside == 2)
+            for request in (queued, asking):
+                request.cancel()
+            await until(lambda: there.inside == 0)
+            assert jobs[0].stop.is_set() and len(jobs) == 1
+            assert there.left == []
+            assert sum("client went" in line for line in there.said) == 2
+
+    run(work)
+
+
+def test_a_film_ends_when_its_client_goes(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "film.mkv", Making(frames=750)).read_bytes()
+
+    async def work() -> None:
+        async with served() as there:
+            async with there.session.post("/upscale", params={"scale": 3}, data=source) as answer:
+                await answer.content.readany()
+            await until(lambda: there.inside == 0)
+            assert there.left == []
+
+    run(work)
+
+
+def test_work_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    blocked(monkeypatch)
+    film = make_film(tmp_path / "film.mkv", Making(frames=750)).read_bytes()
+
+    async def work() -> None:
+        async with served(ServiceLimits(picture=0.2, film=0.8)) as there:
+            status, _, body = await there.upscale(small_picture(), scale=2)
+            assert (status, json.loads(body)["title"]) == (504, "Out of time")
+            # Either nothing has gone out yet, or what has is seen to be unfinished.
+            with contextlib.suppress(aiohttp.ClientPayloadError):
+                assert (await there.upscale(film, scale=3))[0] == 504
+            assert there.inside == 0
+
+    run(work)
+
+
+def test_who_is_inside_may_end_when_the_service_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, jobs = blocked(monkeypatch)
+
+    async def work() -> None:
+        async with served() as there:
+            asking = asyncio.ensure_future(there.upscale(small_picture(), scale=2))
+            await until(lambda: jobs)
+            asyncio.get_running_loop().call_later(0.3, gate.set)
+            there.service._stopping = True
+            status, _, body = await there.upscale(small_picture(), scale=2)
+            assert (status, json.loads(body)["status"]) == (503, 503)
+        assert (await asking)[0] == 200
+
+    run(work)
+
+
+def test_networks_are_shared_and_models_and_figures_told() -> None:
+    async def work() -> None:
+        async with served() as there:
+            await asyncio.gather(*(there.upscale(small_picture(), scale=2) for _ in range(6)))
+            told = await there.get("/models")
+            assert [model["name"] for model in told["models"]] == [QUICK]
+            assert "path" not in json.dumps(told)
+            async with there.session.get("/metrics") as answer:
+                text = await answer.text()
+        assert 'edge_sr_requests_total{route="/upscale",status="200"} 6.0' in text
+        assert 'edge_sr_frames_total{kind="picture"} 6.0' in text
+        assert float(text.split("\nedge_sr_networks ")[1].split()[0]) <= 2
+
+    run(work)
