@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -130,7 +131,7 @@ def _become(
     prepare: Callable[[], None] | None,
 ) -> None:
     """The command line; never returns."""
-    code, known, begun = 70, set(sys.modules), False
+    code, known = 70, set(sys.modules)
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -147,13 +148,14 @@ def _become(
         from edge_sr.cli.app import main
 
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        begun = True
         main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException as error:
-        code = 130 if isinstance(error, KeyboardInterrupt) and not begun else 1
-        if code == 1:
+        # What comes before the first line of main meets Python, not the command line.
+        early = isinstance(error, KeyboardInterrupt) and len(traceback.extract_tb(error.__traceback__)) <= 2
+        code = 130 if early else 1
+        if not early:
             sys.excepthook(*sys.exc_info())
     finally:
         try:
