@@ -154,6 +154,16 @@ class WorkFolder:
         if self._is_ours():
             self._take_lock()
             self.remove()
+        elif self._is_bare():
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
+
+    def _is_bare(self) -> bool:
+        """Whether it is as a kill right before its very end leaves it: without a marker, which went last."""
+        with contextlib.suppress(OSError):
+            facts = os.lstat(self.path)
+            return _is_own_folder(facts) and stat.S_IMODE(facts.st_mode) == 0o700
+        return False
 
     def close(self) -> None:
         if self._lock is not None:
@@ -174,8 +184,7 @@ class WorkFolder:
             facts = os.lstat(self.path)
         except OSError:
             return False
-        own = not hasattr(os, "geteuid") or facts.st_uid == os.geteuid()
-        return own and stat.S_ISDIR(facts.st_mode) and _is_file(self.path / MARKER)
+        return _is_own_folder(facts) and _is_file(self.path / MARKER)
 
     def _enter(self) -> None:
         """The folder, made if need be, marked and locked."""
@@ -230,6 +239,11 @@ class WorkFolder:
         except OSError as error:
             self.close()
             raise OutputExistsError(f"another run is writing {self.path}: wait for it to end") from error
+
+
+def _is_own_folder(facts: os.stat_result) -> bool:
+    own = not hasattr(os, "geteuid") or facts.st_uid == os.geteuid()
+    return own and stat.S_ISDIR(facts.st_mode)
 
 
 def _is_file(path: Path) -> bool:

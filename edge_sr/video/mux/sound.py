@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 # Bits a second for each channel: beyond what a listener tells from the original.
 CHANNEL_BITS = 96_000
 # What sound is taken for that only says how many channels it has.
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 OPUS_RATE = 48_000
+# Decoders make samples of any size of damaged packets. Full scale is 1, and FFmpeg's AAC encoder loops on millions.
+LOUDEST = 8.0
+# Silence of more seconds is not written out: the sound begins again at its time.
+LONGEST_SILENCE = 600
 # AAC's sampling rates; other sound is brought to the highest.
 AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 
@@ -51,6 +58,7 @@ class SoundConverter:
         self._rate = target.codec_context.sample_rate
         self._resampler: Any = None
         self._fifo: Any = None
+        self._ready: list[Any] = []
         self._begins = 0
         self._taken = 0
         self.lost = 0
@@ -85,11 +93,22 @@ class SoundConverter:
                 format=self._encoder.format, layout=self._encoder.layout, rate=self._rate
             )
         gap = self._samples(frame) - self._begins - self._taken
-        if gap > self._rate // 10:
+        if gap > LONGEST_SILENCE * self._rate:
+            self._begin_again(self._samples(frame))
+        elif gap > self._rate // 10:
             self._add(silence(self._encoder, gap))
         frame.pts = None
         for part in self._resampler.resample(frame):
             self._add(part)
+
+    def _begin_again(self, position: int) -> None:
+        """What waits goes out as it is, filled up with silence, and the next sample is that at ``position``."""
+        import av
+
+        self._add(silence(self._encoder, self._size))
+        self._ready += self._drained(False)
+        self._fifo = av.AudioFifo()
+        self._begins = position - self._taken
 
     def _samples(self, frame: Any) -> int:
         if frame.pts is None or frame.time_base is None:
@@ -97,22 +116,45 @@ class SoundConverter:
         return round(Fraction(frame.pts * frame.time_base * self._rate))
 
     def _add(self, part: Any) -> None:
+        bound(part)
         part.pts = None
         self._fifo.write(part)
         self._taken += part.samples
 
-    def _parts(self, ends: bool) -> Any:
+    @property
+    def _size(self) -> int:
+        """Of the encoder's portions, in samples."""
+        return self._encoder.frame_size or 4096
+
+    def _parts(self, ends: bool) -> Iterator[Any]:
         """The encoder's portions of what waits, each with its time."""
+        while self._ready:
+            yield self._ready.pop(0)
+        yield from self._drained(ends)
+
+    def _drained(self, ends: bool) -> Iterator[Any]:
         if self._fifo is None:
             return
         if ends:
             for part in self._resampler.resample(None):
                 self._add(part)
-        size = self._encoder.frame_size or 4096
-        while (part := self._fifo.read(size)) or (ends and (part := self._fifo.read(0, True))):
+        while (part := self._fifo.read(self._size)) or (ends and (part := self._fifo.read(0, True))):
             part.pts = self._begins + self._taken - self._fifo.samples - part.samples
             part.sample_rate, part.time_base = self._rate, Fraction(1, self._rate)
             yield part
+
+
+def bound(frame: Any) -> None:
+    """Keeps what damage made of a frame's samples from the encoder."""
+    if not frame.format.name.startswith("flt"):
+        return
+    samples = frame.to_ndarray()
+    # Also false where one is no number.
+    if (abs(samples) <= LOUDEST).all():
+        return
+    sound = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0).clip(-LOUDEST, LOUDEST)
+    for plane, row in zip(frame.planes, sound, strict=True):
+        plane.update(row.tobytes().ljust(plane.buffer_size, b"\0"))
 
 
 def silence(encoder: Any, samples: int) -> Any:

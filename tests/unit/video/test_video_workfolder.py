@@ -223,6 +223,23 @@ def test_a_folder_from_a_kill_right_at_the_start_is_taken_over(output: Path) -> 
     assert WorkFolder(output).exists
 
 
+def test_a_folder_from_a_kill_right_before_the_end_goes(output: Path) -> None:
+    folder = folder_for(output)
+    folder.mkdir(mode=0o700)
+    WorkFolder(output).tidy()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_a_folder_that_somebody_uses_is_not_tidied(output: Path, mode: int) -> None:
+    folder = folder_for(output)
+    folder.mkdir(mode=mode)
+    if mode == 0o700:
+        (folder / "file").touch()
+    WorkFolder(output).tidy()
+    assert folder.exists()
+
+
 def test_only_its_owner_can_look_into_it(output: Path) -> None:
     start(output)
     assert folder_for(output).stat().st_mode & 0o777 == 0o700

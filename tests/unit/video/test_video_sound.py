@@ -1,0 +1,57 @@
+"""Sound that is encoded again: whatever a damaged track comes to, it ends soon and stays at its time."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from edge_sr.video.mux.sound import SoundConverter, add_sound
+
+RATE, EACH = 8000, 800
+DAY = 86_400
+
+
+def _encoded(path: Path, level: float, *times: int) -> list[float]:
+    """When AAC's packets begin that are made of float samples of ``level``, portions of 0.1 s at ``times`` in ms."""
+    wave = np.random.default_rng(0).standard_normal(EACH).astype(np.float32) * np.float32(level)
+    with av.open(str(path), "w") as file:
+        sound: Any = file.add_stream("pcm_f32le", rate=RATE, layout="mono")
+        for time in times:
+            packet = av.Packet(wave.tobytes())
+            packet.pts = packet.dts = time
+            packet.duration, packet.time_base, packet.stream = 100, Fraction(1, 1000), sound
+            file.mux(packet)
+    with av.open(str(path)) as source, av.open(str(path.with_suffix(".mp4")), "w") as target:
+        stream = source.streams.audio[0]
+        converter = SoundConverter(stream, add_sound(target, stream, "aac"))
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        made = [one for packet in [*packets, None] for one in converter(packet)]
+        assert converter.lost == 0
+        return [float(one.pts * one.time_base) for one in made]
+
+
+@pytest.mark.parametrize("level", [1e6, 1e20, float("nan"), float("inf")])
+def test_samples_beyond_all_bounds_are_encoded(tmp_path: Path, level: float) -> None:
+    """As damaged packets decode to: FFmpeg's AAC encoder loops on millions."""
+    assert len(_encoded(tmp_path / "loud.mkv", level, 0, 100, 200, 300)) >= 3
+
+
+def test_a_packet_of_another_day_is_put_there_without_silence_for_all_of_it(tmp_path: Path) -> None:
+    day = 40 * DAY * 1000
+    times = _encoded(tmp_path / "late.mkv", 0.1, 0, 100, day, day + 100)
+    assert len(times) < 20
+    assert sum(time < 1 for time in times) >= 2
+    assert min(time for time in times if time > 1) == pytest.approx(40 * DAY, abs=0.2)
+    assert times[-1] == pytest.approx(40 * DAY + 0.1, abs=0.2)
+
+
+def test_a_gap_of_seconds_is_silence(tmp_path: Path) -> None:
+    times = _encoded(tmp_path / "late.mkv", 0.1, 0, 100, 5000)
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 0.2
+    assert times[-1] == pytest.approx(5.1, abs=0.2)
