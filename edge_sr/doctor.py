@@ -15,8 +15,9 @@ from edge_sr.bundle import Bundle, shipped_bundles
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, installed_version, load
 from edge_sr.errors import EdgeSRError
 from edge_sr.kinds import Precision
-from edge_sr.machine.description import available_cores, package_version
-from edge_sr.optional import EXTRAS
+from edge_sr.machine.description import available_cores
+from edge_sr.machine.optional import EXTRAS
+from edge_sr.version import package_version
 
 if TYPE_CHECKING:
     from edge_sr.machine.gpu import Gpu

@@ -17,8 +17,8 @@ from edge_sr.errors import EdgeSRError
 from edge_sr.files.atomic import write_whole
 from edge_sr.files.untrusted_json import read_json
 from edge_sr.machine.cache import choices_folder
-from edge_sr.machine.description import cpu_name, package_version
-from edge_sr.version import __version__
+from edge_sr.machine.description import cpu_name
+from edge_sr.version import __version__, package_version
 
 ROUNDS, MOST_ROUNDS = 6, 30
 # A candidate this many times slower than the quickest is not timed again.

@@ -12,7 +12,7 @@ from edge_sr.benchmark.roofline import Part, Roof, drawing, frame_parts, measure
 from edge_sr.chart import Bar, bars, stacked, standalone
 from edge_sr.files.atomic import write_whole
 from edge_sr.machine.description import available_cores
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 PARTS = ("encoder", "decoder")
 

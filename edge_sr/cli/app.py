@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from edge_sr.cli.interrupts import INTERRUPTED
 from edge_sr.cli.options import closing
-from edge_sr.cli.streams import enduring_streams
+from edge_sr.cli.terminal.interrupts import INTERRUPTED
+from edge_sr.cli.terminal.streams import enduring_streams
 from edge_sr.errors import EdgeSRError, UnknownNameError, as_ours
 from edge_sr.machine.process_title import hide_secrets
 from edge_sr.masking import MaskedStream, remember

@@ -113,6 +113,6 @@ def _check_plot(plot: Path | None) -> None:
     if not plot.absolute().parent.is_dir():
         raise OptionError(f"--plot goes into a folder that is there, found none at {plot.absolute().parent}")
     if plot.suffix.lower() != ".svg":
-        from edge_sr.optional import require
+        from edge_sr.machine.optional import require
 
         require("matplotlib", f"edge-sr bench --plot to {plot.suffix.lower()}")

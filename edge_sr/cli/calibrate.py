@@ -69,7 +69,7 @@ def calibrate(
     Layers that break the budget stay in high precision.
     When no assignment meets the budget, nothing is written.
     """
-    from edge_sr.optional import require
+    from edge_sr.machine.optional import require
 
     require("onnx", "edge-sr calibrate")
     start = time.perf_counter()

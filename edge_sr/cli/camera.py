@@ -111,8 +111,8 @@ def camera(
     """Upscale a camera or a stream as it comes in, the newest frame first."""
     from edge_sr.camera.request import CameraRequest
     from edge_sr.camera.run import run
-    from edge_sr.cli.interrupts import stopping
-    from edge_sr.cli.progress import Talker
+    from edge_sr.cli.terminal.interrupts import stopping
+    from edge_sr.cli.terminal.progress import Talker
     from edge_sr.video.live.address import parse_address
     from edge_sr.video.protocols import parse_protocols
     from edge_sr.web.place import parse_place

@@ -12,7 +12,7 @@ import typer
 
 from edge_sr.cli.options import NETWORK, RUN, Json
 from edge_sr.errors import ConfigError, InputNotFoundError, OptionError
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 if TYPE_CHECKING:
     from edge_sr.bundle import Bundle

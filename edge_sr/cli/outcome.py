@@ -38,7 +38,7 @@ def preview(outline: Outline) -> str:
 
 def cost(outline: Outline) -> str:
     """What the run would take, in time and bytes."""
-    from edge_sr.cli.progress import clock
+    from edge_sr.cli.terminal.progress import clock
 
     if outline.estimated_seconds is None or outline.estimated_bytes is None:
         return "time and size: unknown, as the film does not say how many frames it has"

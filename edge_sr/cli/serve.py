@@ -74,8 +74,8 @@ def serve(
     """
     import asyncio
 
-    from edge_sr.cli.interrupts import stopping
-    from edge_sr.cli.progress import Talker
+    from edge_sr.cli.terminal.interrupts import stopping
+    from edge_sr.cli.terminal.progress import Talker
     from edge_sr.integrations.service.server import Service
     from edge_sr.integrations.service.settings import ServiceLimits, Settings, find_token
     from edge_sr.web.place import parse_place

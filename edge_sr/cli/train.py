@@ -90,7 +90,7 @@ def _run(
     qat: str | None,
 ) -> Outcome:
     from edge_sr.files.config import load_toml
-    from edge_sr.optional import require
+    from edge_sr.machine.optional import require
     from edge_sr.spec import ModelSpec
 
     model = load_toml(spec, ModelSpec)
@@ -108,7 +108,7 @@ def _run(
 def _rounding(bundle: str | None) -> RoundedTraining | None:
     if bundle is None:
         return None
-    from edge_sr.optional import require
+    from edge_sr.machine.optional import require
 
     for module in ("onnx", "onnxsim"):
         require(module, "edge-sr train --qat")

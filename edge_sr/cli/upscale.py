@@ -170,8 +170,8 @@ def upscale(
     Of several inputs, each goes into the folder -o; one that fails does not stop the others.
     """
     given = dict(locals())
-    from edge_sr.cli.interrupts import stopping
-    from edge_sr.cli.progress import Talker
+    from edge_sr.cli.terminal.interrupts import stopping
+    from edge_sr.cli.terminal.progress import Talker
     from edge_sr.upscale.request import Controls
 
     talker = Talker()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from edge_sr.errors import ParityError
 from edge_sr.export.operators import check_operators
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 # ONNX Runtime 1.23, the newest for Python 3.10, and TensorRT 10.3 read these.
 OPSET = 19

@@ -17,7 +17,7 @@ from edge_sr.errors import ParityError
 from edge_sr.export.rounding import rounding_twin
 from edge_sr.grid import SamplingGrid, sampling_grid
 from edge_sr.kinds import Role, SampleType, StoredPrecision
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.tensors import reference_card
 
 # Sizes as (width, height); odd and unequal ones among them.

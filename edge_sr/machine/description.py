@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
+
+from edge_sr.version import package_version
 
 CPUINFO = Path("/proc/cpuinfo")
 NAME_KEYS = ("model name", "Model", "Hardware")
@@ -31,13 +32,6 @@ def describe() -> Machine:
         numpy=package_version("numpy") or "absent",
         onnxruntime=package_version("onnxruntime") or package_version("onnxruntime-gpu") or "absent",
     )
-
-
-def package_version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def cpu_name() -> str:

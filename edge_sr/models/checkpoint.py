@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from edge_sr.bundle import file_sha256
 from edge_sr.errors import CheckpointError, InputNotFoundError
+from edge_sr.machine.optional import require
 from edge_sr.models.families import FAMILIES, build_network, family_of, recognise
 from edge_sr.models.implicit import liif
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.models.infer import infer_spec
-from edge_sr.optional import require
 from edge_sr.spec import DecoderSpec, NetworkSpec, PublishedSpec, load_network
 
 PREFIXES = ("net.", "module.", "model.")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_sr.files.atomic import write_whole
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.training.data.scale_set import WHOLE_SCALES
 from edge_sr.training.state import Record
 

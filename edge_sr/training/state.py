@@ -15,7 +15,7 @@ from torch import Tensor
 from edge_sr.errors import CheckpointError, InputNotFoundError
 from edge_sr.files.atomic import write_whole
 from edge_sr.files.config import to_mapping
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.spec import NetworkSpec, PublishedSpec
 
 Tensors = dict[str, Tensor]

@@ -16,7 +16,7 @@ from PIL import Image
 from support.calling import Answer, Command
 from support.films import Making, frame_pixels, frame_times, make_film, packets
 
-from edge_sr.cli.progress import clock, progress_line
+from edge_sr.cli.terminal.progress import clock, progress_line
 from edge_sr.cli.words import command_to_go_on
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler

@@ -17,7 +17,7 @@ from edge_sr.errors import BundleError, MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Role
 from edge_sr.machine.memory import ran_out
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.tensors import Image
 
 

@@ -14,7 +14,7 @@ from edge_sr.backends.lending import Lender
 from edge_sr.errors import BundleError, LifetimeError, MemoryLimitError
 from edge_sr.kinds import Precision
 from edge_sr.machine.memory import ran_out
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 # The plugin lowers float32 by itself where the processor has bfloat16, unless told what to compute in.
 HINTS = {"fp32": "f32", "bf16": "bf16"}

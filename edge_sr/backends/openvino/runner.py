@@ -20,7 +20,7 @@ from edge_sr.backends.tiles import decoder_strips
 from edge_sr.bundle import Bundle
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Precision
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.tensors import Image
 
 # A tile runs on all threads at once, so it holds more than one core's cache would like.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_sr.calibration.frames.selection import Sample
 from edge_sr.calibration.recipe import Recipe
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.quality import psnr, psnr_y
 
 Picture = NDArray[np.uint8]

@@ -23,7 +23,7 @@ from edge_sr.camera.page.viewer import Viewer
 from edge_sr.camera.page.views import Acknowledged, BadMessage, View, parse_message
 from edge_sr.camera.reader import Say
 from edge_sr.errors import EdgeSRError, ResourceError
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.web.authentication import Bucket, Gate, page_token
 from edge_sr.web.complaints import Complaints
 from edge_sr.web.connections import Connections

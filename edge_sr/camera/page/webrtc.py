@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.camera.page.audience import Audience
 from edge_sr.camera.pictures import Picture
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 if TYPE_CHECKING:
     import av

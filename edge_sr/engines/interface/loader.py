@@ -16,8 +16,8 @@ from importlib import metadata
 from types import ModuleType
 from typing import Any
 
-from edge_sr import optional
 from edge_sr.errors import MissingError
+from edge_sr.machine import optional
 
 
 class Flavour(str, Enum):

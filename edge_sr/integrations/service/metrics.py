@@ -6,7 +6,7 @@ from typing import Any
 
 from edge_sr.integrations.service.work.admission import Admission
 from edge_sr.integrations.service.work.pool import NetworkPool
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.version import __version__
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 600, 3600)

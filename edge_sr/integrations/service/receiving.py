@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.integrations.service.problems import Refusal
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 CHUNK = 1 << 16
 # Between two pieces of a body, and before its pace counts.

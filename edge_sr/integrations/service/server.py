@@ -24,7 +24,7 @@ from edge_sr.integrations.service.upscaling import Upscaling
 from edge_sr.integrations.service.work.admission import Admission
 from edge_sr.integrations.service.work.jobs import Workshop
 from edge_sr.integrations.service.work.pool import NetworkPool
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.version import __version__
 from edge_sr.web.authentication import Gate
 from edge_sr.web.complaints import Complaints

@@ -21,7 +21,7 @@ from edge_sr.integrations.service.sending import Channel, send, send_file
 from edge_sr.integrations.service.settings import ServiceLimits
 from edge_sr.integrations.service.work.admission import Admission, Kind
 from edge_sr.integrations.service.work.jobs import TYPES, Answer, UploadJob, Workshop, recognise
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.web.complaints import Complaints
 
 Found = TypeVar("Found")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import InputError
 from edge_sr.files.atomic import write_whole
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 Array = NDArray[Any]
 DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype(np.uint8), "F32": np.dtype(np.float32)}

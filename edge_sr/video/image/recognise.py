@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError, MissingError
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 from edge_sr.video.protocols import opening_options
 
 # Pillow's readers that are used: none that starts another program (EPS) or has no signature to tell it by.

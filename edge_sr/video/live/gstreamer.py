@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import InputError, MissingError, UnreachableError
+from edge_sr.machine.optional import require
 from edge_sr.masking import masked
-from edge_sr.optional import require
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival
 

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from edge_sr.machine.description import describe, package_version
+from edge_sr.machine.description import describe
 from edge_sr.machine.memory import forget_peak_rss, peak_rss_mb
+from edge_sr.version import package_version
 
 
 def test_description_is_plain_data() -> None:

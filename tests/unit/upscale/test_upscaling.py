@@ -37,7 +37,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from edge_sr.cli.interrupts import stopping
+from edge_sr.cli.terminal.interrupts import stopping
 from edge_sr.upscale.request import Controls, Request, Silent
 from edge_sr.upscale.upscale import upscale
 

@@ -22,7 +22,7 @@ from edge_sr.backends.cuda.driver.protocol import (
 )
 from edge_sr.errors import DeviceError, MemoryLimitError
 from edge_sr.machine.gpu import find_gpu
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 # CU_STREAM_NON_BLOCKING: other code's work on the legacy default stream would break a capture.
 NON_BLOCKING = 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge_sr.errors import DeviceError, MemoryLimitError
-from edge_sr.optional import require
+from edge_sr.machine.optional import require
 
 
 def load_bindings(purpose: str) -> Any:
