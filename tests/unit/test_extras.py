@@ -20,6 +20,11 @@ PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text
 EXTRAS = PROJECT["optional-dependencies"]
 # Compiled where they are installed: on purpose for pycuda, which must match the device's CUDA.
 SOURCES_ALONE = {"pycuda", "PyGObject", "tensorrt-cu12"}
+# Names without a wheel of their own: what they install is in these.
+PARTS = {
+    name: [f"{name}-bindings", f"{name}-libs"]
+    for name in ("tensorrt-cu12", "tensorrt-rtx-cu12", "tensorrt-rtx-cu13")
+}
 TAGS = ("manylinux_2_17", "manylinux2014", "manylinux_2_28", "manylinux_2_31", "manylinux_2_35")
 
 
@@ -35,6 +40,14 @@ def asked_for(extra: str, machine: str, python: str = "3.12") -> Iterator[str]:
                 yield from asked_for(inner, machine, python)
         else:
             yield f"{wanted.name}{wanted.specifier}"
+
+
+def with_wheels(extra: str, machine: str, python: str) -> Iterator[str]:
+    """What has to be there as a wheel."""
+    for text in asked_for(extra, machine, python):
+        wanted = requirements.Requirement(text)
+        if wanted.name not in SOURCES_ALONE:
+            yield from (f"{part}{wanted.specifier}" for part in PARTS.get(wanted.name, [wanted.name]))
 
 
 def names(extra: str, machine: str) -> set[str]:
@@ -60,9 +73,7 @@ def test_gb10_gets_what_there_is_for_aarch64() -> None:
 def test_every_requirement_has_a_wheel_there(extra: str, machine: str, python: str, tmp_path: Path) -> None:
     """Asks the package index, so it needs a network; nothing is downloaded but names."""
     platforms = [word for tag in TAGS for word in ("--platform", f"{tag}_{machine}")]
-    for wanted in dict.fromkeys(asked_for(extra, machine, python)):
-        if requirements.Requirement(wanted).name in SOURCES_ALONE:
-            continue
+    for wanted in dict.fromkeys(with_wheels(extra, machine, python)):
         fixed = ["--python-version", python, "--only-binary=:all:", "--no-deps", "--dry-run"]
         command = [
             sys.executable,
