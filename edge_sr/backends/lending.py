@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+LINE = 64  # bytes: stores of whole vectors cross no cache line
 
 
 class _Lease:
@@ -33,9 +34,15 @@ class Lender:
         self._pool: list[Array] = []
 
     def lend(self, shape: tuple[int, ...]) -> Array:
-        """An array of that shape; its contents are whatever was there before."""
+        """An array of that shape, aligned to cache lines; its contents are whatever was there before."""
         values = math.prod(shape)
-        buffer = self._pool.pop() if self._pool else np.empty(values, self._dtype)
+        buffer = self._pool.pop() if self._pool else _aligned(values, self._dtype)
         if buffer.size < values:
-            buffer = np.empty(values, self._dtype)
+            buffer = _aligned(values, self._dtype)
         return np.asarray(_Lease(buffer[:values].reshape(shape), buffer, self._pool))
+
+
+def _aligned(values: int, dtype: np.dtype[Any]) -> Array:
+    room = np.empty(values * dtype.itemsize + LINE, np.uint8)
+    begin = -room.ctypes.data % LINE
+    return room[begin : begin + values * dtype.itemsize].view(dtype)

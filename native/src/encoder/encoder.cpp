@@ -10,16 +10,15 @@ namespace {
 
 constexpr int kMaxSide = 1 << 20, kMaxWorkers = 64;
 constexpr std::size_t kSpareFrames = 2;
-constexpr int kStripsEach = 4;   // for every thread and layer, at least: the last ones to finish are waited for
-constexpr int kRows = 4;         // of a strip, at most
-constexpr int kDepth = 4;        // layers that follow each other closely: what they pass on stays in the caches
 
 bool side(std::int32_t length) { return length >= 1 && length <= kMaxSide; }
 
 int workers_of(const esr_encode_request &request) { return std::min({request.threads, request.height, kMaxWorkers}); }
 
-int rows_of(const esr_encode_request &request) {
-    return std::clamp(request.height / (kStripsEach * workers_of(request)), 1, kRows);
+// Layers whose rows fit into a cache, beside those that the first of them reads.
+int depth_of(const Frame &frame, std::size_t cache, int layers, int height, int workers) {
+    const int rows = int(std::min<std::size_t>(cache / frame.bytes_each_row(), 1 << 10));
+    return depth_for(layers, height, workers, std::max(2, rows - kMaxStrip - 2));
 }
 
 }  // namespace
@@ -31,18 +30,36 @@ bool Encoder::valid(const esr_encode_request &request) const {
 
 void Encoder::encode(const esr_encode_request &request) {
     std::unique_ptr<Frame> frame = borrow(request);
-    Schedule schedule(int(network_.layers().size()), request.height, rows_of(request), request.depth ? request.depth : kDepth);
-    run_on_threads(workers_of(request), [&](int worker) { work(request, *frame, schedule, worker); });
+    const int layers = int(network_.layers().size()), workers = workers_of(request);
+    const int depth = request.depth ? std::min(request.depth, layers) : depth_of(*frame, std::size_t(kernel_.cache), layers, request.height, workers);
+    Schedule schedule(layers, request.height, workers, depth);
+    run_on_threads(workers, [&](int worker) { work(request, *frame, schedule, worker); });
     give_back(std::move(frame));
 }
 
 void Encoder::work(const esr_encode_request &request, Frame &frame, Schedule &schedule, int worker) const {
     if (kernel_.begin) kernel_.begin();
-    for (Schedule::Task task; schedule.take(&task); schedule.finish(task)) {
-        const Layer &layer = network_.layers()[std::size_t(task.layer)];
-        make(request, layer, frame.strip(layer, task.layer, schedule.begin(task), schedule.count(task), worker));
+    for (int task = schedule.take(); task >= 0; task = schedule.take()) {
+        run(request, frame, schedule[task], worker);
+        schedule.finish(task);
     }
     if (kernel_.end) kernel_.end();
+}
+
+void Encoder::run(const esr_encode_request &request, Frame &frame, const Task &task, int worker) const {
+    std::vector<int> next;
+    for (int layer = task.first; layer < task.end; ++layer) next.push_back(task.from(layer));
+    for (int front = task.top + kMaxStrip, left = 1; left > 0; front += kMaxStrip) {
+        left = 0;
+        for (int index = task.first; index < task.end; ++index) {
+            int &row = next[std::size_t(index - task.first)];
+            const int until = std::min(task.to(index), front - (index - task.first));
+            const Layer &layer = network_.layers()[std::size_t(index)];
+            if (until > row) make(request, layer, frame.strip(layer, index, row, until - row, worker));
+            row = std::max(row, until);
+            left += task.to(index) > row;
+        }
+    }
 }
 
 void Encoder::make(const esr_encode_request &request, const Layer &layer, const Strip &rows) const {
@@ -51,6 +68,7 @@ void Encoder::make(const esr_encode_request &request, const Layer &layer, const 
     Strip strip = rows;
     if (layer.convolution.maps) {
         strip.maps.plane = std::ptrdiff_t(request.height) * request.width;
+        strip.maps.row = request.width;
         strip.maps.bf16 = request.bf16_maps != 0;
         const std::ptrdiff_t bytes = layer.first_map * strip.maps.plane * (strip.maps.bf16 ? 2 : 4);
         strip.maps.first = static_cast<char *>(request.maps) + bytes;

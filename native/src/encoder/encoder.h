@@ -24,6 +24,7 @@ private:
     std::unique_ptr<Frame> borrow(const esr_encode_request &request);
     void give_back(std::unique_ptr<Frame> frame);
     void work(const esr_encode_request &request, Frame &frame, Schedule &schedule, int worker) const;
+    void run(const esr_encode_request &request, Frame &frame, const Task &task, int worker) const;
     void make(const esr_encode_request &request, const Layer &layer, const Strip &strip) const;
 
     const EncoderKernel &kernel_;

@@ -7,6 +7,7 @@ namespace esr {
 namespace {
 
 constexpr std::size_t kLine = 64, kPage = 4096;
+constexpr int kLineWords = 16;
 // A kernel computes whole blocks of pixels, 64 at most, and reads a little beyond.
 constexpr int kRoom = 64 + 2 * kSpare;
 
@@ -19,6 +20,9 @@ std::size_t pitch_of(std::size_t bytes) {
 }
 
 std::size_t value_bytes(Format format) { return format == Format::Int8 ? 1 : format == Format::Bf16 ? 2 : 4; }
+
+// Words of a plane: a whole block of pixels more than there are, an odd number of cache lines.
+int plane_words(int width) { return int(round_up(width + kRoom, kLineWords)) | kLineWords; }
 
 int tiles_of(int width, int step) { return int(round_up((width + kWinogradTile - 1) / kWinogradTile, std::max(step, 1))); }
 
@@ -48,6 +52,10 @@ Frame::Frame(const PackedEncoder &network, const EncoderKernel &kernel, int heig
 
 std::size_t Frame::row_bytes(const Convolution &output) const {
     const std::size_t channels = std::size_t(output.out_channels);
+    const std::size_t planes = kLineWords * std::size_t(plane_words(width_)) * sizeof(float);
+    if (output.output == Format::Nothing) return 0;
+    if (output.output == Format::Bf16Planes) return planes * (channels > 32 ? 2 : 1);
+    if (output.output == Format::Int8Planes) return planes;
     if (output.output == Format::Winograd) return std::size_t(tiles_) * kWinogradPoints * channels * sizeof(float);
     return std::size_t(width_ + kRoom) * channels * value_bytes(output.output) + kLine;
 }
@@ -69,6 +77,7 @@ Strip Frame::strip(const Layer &layer, int index, int y, int rows, int worker) {
     s.width = width_;
     s.y = y;
     s.tiles = tiles_;
+    s.plane = plane_words(width_);
     s.scratch = scratch_[std::size_t(worker)].data();
     for (int i = 0; i < rows + 2; ++i) {
         const int at = y + i - 1;

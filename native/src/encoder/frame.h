@@ -15,6 +15,8 @@ public:
     bool fits(int height, int width, int threads) const {
         return height == height_ && width == width_ && threads <= int(scratch_.size());
     }
+    // What the layers of a pass hand on for one row.
+    std::size_t bytes_each_row() const { return activations_[0].pitch + activations_[1].pitch + stream_.pitch; }
     // Rows y to y + rows - 1 of layer `index`; maps are the caller's to add.
     Strip strip(const Layer &layer, int index, int y, int rows, int worker);
 

@@ -19,8 +19,9 @@ enum class Format : int {
     Winograd,  // float32, transformed: [point of 6][tile of 4 pixels][channel]
     Bf16,
     Int8,  // levels with a zero point: uint8, or int8 where a kernel's products want both sides signed
+    Bf16Planes, Int8Planes,  // [word of a pixel's 64 bytes][pixel]: what the content layers of some kernels read
+    Nothing,  // the residual stream is all that is written
 };
-constexpr int kFormats = 4;
 
 // What becomes of a convolution's sums.
 enum class Finish : int {
@@ -28,13 +29,12 @@ enum class Finish : int {
     Keep,  // written to the residual stream too
     Add,   // added to the residual stream
 };
-constexpr int kFinishes = 3;
 
 constexpr int kTaps = 3;                // along a side
 constexpr int kGroup = 32;              // output channels that are summed together
 constexpr int kImageChannels = 4;       // red, green, blue, nothing
 constexpr int kSpare = 4;               // pixels beyond the width that hold padding
-constexpr int kMaxStrip = 8;            // rows of a strip
+constexpr int kMaxStrip = 4;            // rows that one layer makes before the next goes on
 constexpr int kWinogradTile = 4;        // pixels
 constexpr int kWinogradPoints = 6;
 
@@ -56,8 +56,8 @@ struct Convolution {
 
 // Where maps go: planes of rows.
 struct MapsTarget {
-    void *first;           // the convolution's first channel
-    std::ptrdiff_t plane;  // values
+    void *first;                // the convolution's first channel
+    std::ptrdiff_t plane, row;  // values from one to the next
     bool bf16;
 };
 
@@ -65,6 +65,7 @@ struct MapsTarget {
 struct Strip {
     int rows, width, y;
     int tiles;  // Winograd: of a row
+    int plane;  // Bf16Planes and Int8Planes: words from one to the next
     const void *in[kMaxStrip + 2];
     const float *addend[kMaxStrip];  // Add; one pixel of padding on the left, as all rows
     float *sum[kMaxStrip];           // Keep and Add
@@ -90,6 +91,8 @@ struct EncoderKernel {
     bool signed_levels;     // levels - 128, as int8
     WeightOrder int8_order;
     bool bf16_maps;         // writes maps in bfloat16 when asked
+    bool planes;            // content layers read planes
+    int cache;              // bytes that rows in work may take of the second-level cache
     int winograd_tiles;     // rows of tiles are rounded up to this many, twice as many for a group of 16 channels
     bool (*supported)();
     void (*begin)();  // before a thread's first strip, null: nothing to do

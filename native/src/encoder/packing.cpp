@@ -60,6 +60,13 @@ Reading PackedEncoder::reading(const esr_convolution &source) const {
     return {Format::Int8, source.input_scale, source.input_zero - (kernel_.signed_levels ? kSignedOffset : 0)};
 }
 
+// Where content layers read planes, nothing else writes them: the residual stream is converted.
+Reading PackedEncoder::content_reading(const esr_convolution &source) const {
+    Reading one = reading(source);
+    if (kernel_.planes) one.format = source.levels ? Format::Int8Planes : Format::Bf16Planes;
+    return one;
+}
+
 Layer PackedEncoder::packed(const esr_convolution &source, const Reading &input, bool maps) {
     const bool head = layers_.size() == 1;
     Layer layer{};
@@ -111,7 +118,7 @@ void PackedEncoder::add(Layer layer, const Reading &output) {
     layer.out = 1 - layer.in;
     Convolution &c = layer.convolution;
     c.output = output.format;
-    c.to_levels = output.format == Format::Int8 ? 1.0f / output.scale : 0.0f;
+    c.to_levels = output.scale > 0.0f ? 1.0f / output.scale : 0.0f;
     c.zero = float(output.zero);
     layers_.push_back(layer);
 }
@@ -140,17 +147,17 @@ void PackedEncoder::add_body(const esr_encoder_network &network) {
             layer.addend = tail || i == 1 ? Plane::Head : Plane::Stream;
             layer.sum = Plane::Stream;
         }
-        add(layer, reading(c[1]));
+        add(layer, tail && kernel_.planes ? Reading{Format::Nothing, 0.0f, 0} : reading(c[1]));
     }
 }
 
 // All read the same features; where they want them in another form, these are converted from the residual stream.
 void PackedEncoder::add_contents(const esr_encoder_network &network) {
     const esr_convolution *c = network.convolutions + convolutions(network) - network.contents;
-    Reading present = reading(*c);
+    Reading present = kernel_.planes ? Reading{Format::Nothing, 0.0f, 0} : reading(*c);
     int buffer = layers_.back().out;
     for (int i = 0; i < network.contents; ++i, ++c) {
-        const Reading wanted = reading(*c);
+        const Reading wanted = content_reading(*c);
         if (!(wanted == present)) {
             Layer convert{};
             convert.kind = Layer::Convert;

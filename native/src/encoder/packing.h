@@ -48,6 +48,7 @@ public:
 
 private:
     Reading reading(const esr_convolution &source) const;
+    Reading content_reading(const esr_convolution &source) const;
     Layer packed(const esr_convolution &source, const Reading &input, bool maps = false);
     void pack_floats(const esr_convolution &source, Convolution &c, const WeightOrder &order, float factor);
     void pack_levels(const esr_convolution &source, const Reading &input, Convolution &c);

@@ -70,7 +70,7 @@ ESR_INLINE void turn_rest(const float *line, int pitch, int channels, int pixels
 template <class Value>
 ESR_NOINLINE void write_planes(const Convolution &c, const Strip &s, int row) {
     const float *line = s.scratch + c.out_channels;
-    Value *out = static_cast<Value *>(s.maps.first) + std::ptrdiff_t(s.y + row) * s.width;
+    Value *out = static_cast<Value *>(s.maps.first) + (s.y + row) * s.maps.row;
     for (int channel = 0; channel < c.map_channels; channel += kLanes) {
         const int present = c.map_channels - channel < kLanes ? c.map_channels - channel : kLanes;
         Value *planes = out + channel * s.maps.plane;

@@ -34,7 +34,9 @@ Value *arrange_group(Value *out, int first, int size, int outer, int k, const We
 }
 
 template <class Value, class Get>
-Buffer<char> arrange(const Convolution &shape, const WeightOrder &order, Get get) {
+Buffer<char> arrange(const Convolution &shape, WeightOrder order, Get get) {
+    // To the left of planes stand whole runs of a channel's weights.
+    if (shape.input == Format::Bf16Planes || shape.input == Format::Int8Planes) order.word = order.chunk;
     const bool winograd = shape.input == Format::Winograd;
     const int outer = winograd ? kWinogradPoints : kTaps, k = kTaps * shape.in_channels;
     const int chunk = order.chunk ? order.chunk : k;
@@ -73,7 +75,7 @@ float float_weight(const esr_convolution &source, const Convolution &shape, int 
 Buffer<char> arrange_floats(const esr_convolution &source, const Convolution &shape, const WeightOrder &order,
                             float factor) {
     const auto get = [&](int output, int outer, int k) { return factor * float_weight(source, shape, output, outer, k); };
-    if (shape.input != Format::Bf16) return arrange<float>(shape, order, get);
+    if (shape.input != Format::Bf16 && shape.input != Format::Bf16Planes) return arrange<float>(shape, order, get);
     return arrange<std::uint16_t>(shape, order, [&](int output, int outer, int k) { return bf16_bits(get(output, outer, k)); });
 }
 
