@@ -167,7 +167,7 @@ def parse_region(text: str, what: str = "a region") -> Region:
     """``"0,0,64,36"`` as ``(x, y, width, height)`` in input pixels; ``OptionError`` for anything else."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 4 or not all(re.fullmatch(r"\d{1,5}", part, re.ASCII) for part in parts):
-        raise OptionError(f"{what} is X,Y,W,H in input pixels, such as 0,0,64,36; found {text!r}")
+        raise OptionError(f"{what} must be X,Y,W,H in input pixels, such as 0,0,64,36, found {text!r}")
     x, y, width, height = map(int, parts)
     return x, y, width, height
 

@@ -44,7 +44,7 @@ class Excerpt:
 def parse_time(text: str, what: str) -> Fraction:
     """Seconds, or ``[H:]M:S``, as an exact fraction; ``OptionError`` for anything else."""
     if len(text) > LONGEST_TIME or not _TIME.fullmatch(text):
-        raise OptionError(f"{what} is in seconds or H:M:S, such as 12.5 or 1:02:03; found {text[:80]!r}")
+        raise OptionError(f"{what} must be seconds or H:M:S, such as 12.5 or 1:02:03, found {text[:80]!r}")
     total = Fraction(0)
     for part in text.split(":"):
         total = total * 60 + Fraction(part)
