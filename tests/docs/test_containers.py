@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from edge_sr.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = sorted((ROOT / "docs/docker").glob("*.Dockerfile"))
@@ -39,6 +42,20 @@ def test_a_containers_user_can_write_beside_the_films(file: Path) -> None:
     assert "--uid 1000" in runs[adding]
     older = "l4t-jetpack:r36" in file.read_text()
     assert older or any("userdel" in line for line in runs[:adding])
+
+
+def test_the_services_image_is_for_every_cpu_and_no_root() -> None:
+    found = instructions(ROOT / "docs/docker/service.Containerfile")
+    assert [line for name, line in found if name == "FROM"] == ["FROM ${BASE} AS build", "FROM ${BASE}"]
+    for name, line in found:
+        if name == "RUN":
+            script = line.removeprefix("RUN ")
+            assert subprocess.run(["bash", "-n", "-c", script], check=False).returncode == 0, line
+        assert not re.search("amd64|arm64|x86_64|aarch64", line)
+    names = [name for name, _ in found]
+    assert names.index("USER") < names.index("ENTRYPOINT") and "HEALTHCHECK" in names
+    command = next(line for name, line in found if name == "CMD").removeprefix("CMD ")
+    assert json.loads(command)[0] in COMMANDS
 
 
 def test_the_data_centres_image_and_extra_are_for_one_cuda() -> None:
