@@ -19,7 +19,7 @@ from edge_sr.upscale.request import Controls, Report, Request, Watcher, report
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.film.film import Film
-from edge_sr.video.mux.mux import Muxed, mux
+from edge_sr.video.mux.mux import Muxed, MuxPlan, mux, pictures_alone
 from edge_sr.video.opening import writing
 
 
@@ -129,20 +129,24 @@ class _FilmRun:
         segments = self._work.segments() + ([tail] if tail else [])
         if not segments:
             return "nothing was finished yet"
-        # Where there is no room for a copy, a list of the segments plays just as well.
-        for put in (self._write_partial, self._list_segments):
+        # Where the input is gone, the picture alone; where there is no room for a copy, a list of the segments.
+        for put in (self._write_partial, self._write_pictures, self._list_segments):
             try:
                 return f"{put(segments)} plays what was made so far"
             except (EdgeSRError, OSError):
                 continue
         return f"{self._work.path} holds what was made so far"
 
-    def _write_partial(self, segments: list[Segment]) -> Path:
-        unit = self._plan.muxing.time_base
+    def _write_pictures(self, segments: list[Segment]) -> Path:
+        return self._write_partial(segments, pictures_alone(segments, self._plan.muxing))
+
+    def _write_partial(self, segments: list[Segment], muxing: MuxPlan | None = None) -> Path:
+        muxing = muxing or self._plan.muxing
+        unit = muxing.time_base
         partial = self._work.place_beside(partial_for(self._plan.output))
         _check_room(segments, partial)
         with drafting(partial) as draft:
-            mux(segments, self._plan.muxing, draft, until=segments[-1].end_pts * unit)
+            mux(segments, muxing, draft, until=segments[-1].end_pts * unit)
             draft.replace(partial)
         return partial
 

@@ -6,7 +6,9 @@ file's playlist stays in its folder, no option of FFmpeg says, so those names ar
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shlex
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -29,7 +31,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 OTHERS_NEED = ("tcp", "tls", "udp")
 # Formats that are lists of other files; of these FFmpeg itself keeps a concat list in its folder.
 LISTS = frozenset({"hls", "applehttp", "dash", "webm_dash_manifest", "imf", "sdp", "rtsp", "concat", "lavfi"})
-HEAD_BYTES, MOST_LIST_BYTES, LONGEST_NAME, MOST_LISTS = 4096, 16 << 20, 2048, 1000
+HEAD_BYTES, MOST_LIST_BYTES, LONGEST_NAME, MOST_LISTS, MOST_LISTED = 4096, 16 << 20, 2048, 1000, 100_000
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.,_-]*:")
 _URI = re.compile(r"URI=(\"[^\"]*\"?|[^,]*)", re.IGNORECASE)
 
@@ -65,6 +67,32 @@ def names_others(path: Path) -> bool:
         return bool(_checked_list(str(path)))
     except MediaError:
         return True
+
+
+def files_of_list(path: Path) -> list[Path]:
+    """The files that a playlist or a concat list on disk names, those of lists in it included, each once and sorted;
+    none for any other file."""
+    found: dict[Path, None] = {}
+    waiting = [path]
+    while waiting and len(found) <= MOST_LISTED:
+        here = waiting.pop()
+        for name in _named_by(here):
+            target = here.parent / name
+            if not _SCHEME.match(name) and target not in found and target.is_file():
+                found[target] = None
+                waiting.append(target)
+    return sorted(found)
+
+
+def _named_by(path: Path) -> Iterator[str]:
+    head = _head(path)
+    if head.startswith(b"#EXTM3U"):
+        yield from _names_in(path)
+    elif head.startswith(b"ffconcat version"):
+        text = path.read_bytes()[:MOST_LIST_BYTES].decode("utf-8", "surrogateescape")
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError):  # a quotation without an end
+                yield from shlex.split(line)[1:2] if line.lstrip().startswith("file ") else []
 
 
 def _formats(permitted: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from edge_sr.masking import masked
 from edge_sr.video.opening import is_url
+from edge_sr.video.protocols import files_of_list
 from edge_sr.video.sequences import numbered_files
 
 SAMPLE = 1 << 20
@@ -19,22 +20,33 @@ SAMPLE = 1 << 20
 def input_identity(name: str, salt: str | None = None) -> dict[str, Any]:
     """Sizes and times of change of all the input's files, and a hash of the ends of the first and last.
 
-    An address is recorded without its secrets, and told apart by a hash with a ``salt`` (by default a new one).
+    Of a list, a playlist for instance, those that it names count too. An address is recorded without its secrets, and
+    told apart by a hash with a ``salt`` (by default a new one).
     """
     if files := list(numbered_files(name).values()):
-        facts = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
-        everything = hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
-        return {"pictures": len(files), "sizes and times": everything, "sha256 of both ends": _digest(files)}
+        return {
+            "pictures": len(files),
+            "sizes and times": _facts(files),
+            "sha256 of both ends": _digest(files),
+        }
     if is_url(name) or not Path(name).is_file():
         salt = salt or secrets.token_hex(16)
         digest = hmac.new(salt.encode(), name.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
         return {"address": masked(name), "salt": salt, "address hash": digest}
     facts_of_file = Path(name).stat()
+    listed = files_of_list(Path(name))
     return {
+        **({"files of the list": _facts(listed)} if listed else {}),
         "bytes": facts_of_file.st_size,
         "changed": facts_of_file.st_mtime_ns,
         "sha256 of both ends": _digest([Path(name)]),
     }
+
+
+def _facts(files: Sequence[Path]) -> str:
+    """One digest of every file's name, size and time of change."""
+    facts = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _digest(files: Sequence[Path]) -> str:

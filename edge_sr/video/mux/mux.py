@@ -63,6 +63,12 @@ class MuxPlan:
     protocols: frozenset[str] = frozenset()
 
 
+def pictures_alone(segments: list[Segment], plan: MuxPlan) -> MuxPlan:
+    """The plan without anything of the source, for one that can no longer be read: the first segment stands for it."""
+    first = str(segments[0].path)
+    return dataclasses.replace(plan, source=first, picture=0, tracks=TrackPlan((), ()), excerpt=Excerpt())
+
+
 @dataclasses.dataclass
 class Muxed:
     """What did not get into the muxed film: a name for each part lost, a sentence for each damage."""
