@@ -22,6 +22,7 @@ from edge_sr.video.encode.segment_encoder import EncodeSettings, probe
 from edge_sr.video.encode.segments import frames_per_segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
+from edge_sr.video.film.late_tracks import late_tracks
 from edge_sr.video.film.tracks import plan_tracks
 from edge_sr.video.hdr import TRANSFERS, UNDESCRIBED, encoder_words
 from edge_sr.video.mux.mux import MuxPlan
@@ -130,6 +131,8 @@ def _mux_plan(
 ) -> MuxPlan:
     with open_input(request.input, protocols=request.protocols) as source:
         tracks = plan_tracks(source, film.stream_index, container)
+        late = late_tracks(request.input, source, request.protocols)
+        tracks = dataclasses.replace(tracks, dropped=(*tracks.dropped, *late))
     if film.info.hdr and not film.info.tone_map and encoder_words(codec.name, film.info.hdr) is None:
         unkept = f"the mastering display and light levels ({codec.name} has no place for them)"
         tracks = dataclasses.replace(tracks, dropped=(*tracks.dropped, unkept))

@@ -66,8 +66,6 @@ class FrameDecoder:
     def _decoded(self, packet: Any) -> list[av.VideoFrame]:
         import av
 
-        if packet is not None and packet.is_corrupt:
-            self._warn("the file is damaged: parts of frames are missing")
         try:
             frames: list[av.VideoFrame] = self._context.decode(packet)
             return frames

@@ -21,6 +21,8 @@ LATE = 10
 HOPELESS = 64
 # What is read again before the place where decoding has to begin: two keyframes and so many packets.
 KEYFRAMES_BEFORE, PACKETS_BEFORE = 2, 16
+# So many packets before the place where a stream breaks off one is marked as damaged.
+MARKED_BEFORE = 2
 MOST_WAITING_BYTES = 256 << 20
 
 
@@ -42,6 +44,7 @@ class FilmPackets:
         self._streams = list(container.streams)
         self._timeline = self._new_timeline()
         self._ends: dict[int, int] = {}
+        self._doubtful: int | None = None
 
     @property
     def ends(self) -> dict[int, Fraction]:
@@ -71,7 +74,9 @@ class FilmPackets:
             if packet.stream_index < len(self._streams):
                 if packet.size:
                     self._place(packet)
+                    self._look_for_damage(packet)
                 yield packet
+        self._tell_of_damage()
 
     def seek(self, time: Fraction, stream: Any) -> bool:
         """Goes on from a keyframe before ``time``, where the film can tell where that is; else False."""
@@ -97,6 +102,25 @@ class FilmPackets:
         if time is not None:
             end = time + (packet.duration or 0)
             self._ends[index] = max(self._ends.get(index, end), end)
+
+    def _look_for_damage(self, packet: Any) -> None:
+        """FFmpeg marks a packet where a stream breaks off. Where another recording begins right behind it, that is no
+        damage: what is missing of its last picture the decoder tells."""
+        if packet.stream.type != "video" or is_cover(packet.stream):
+            return
+        if self._doubtful is not None:
+            self._doubtful += 1
+            if self._timeline.has_new_clock(packet.stream_index):
+                self._doubtful = None
+            elif self._doubtful > MARKED_BEFORE:
+                self._tell_of_damage()
+        if packet.is_corrupt and self._doubtful is None:
+            self._doubtful = 0
+
+    def _tell_of_damage(self) -> None:
+        if self._doubtful is not None:
+            self._doubtful = None
+            self._warn("the file is damaged: parts of frames are missing")
 
     def _demuxed(self) -> Iterator[Any]:
         """Every packet that can be read; damage in the container is skipped."""

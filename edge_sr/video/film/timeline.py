@@ -105,6 +105,11 @@ class Timeline:
         # What was moved to stay in order is moved as a whole.
         return (None if pts is None else pts + placed - raw), placed
 
+    def has_new_clock(self, index: int) -> bool:
+        """Whether the track's latest packet was the first on another clock than those before it."""
+        position = self._positions[index]
+        return position.epoch > 0 and position.packets == 1
+
     def _shift(self, position: _Position) -> int:
         """What the track's epoch adds to its times, in the track's unit."""
         offset = self._epochs[position.epoch].offset
