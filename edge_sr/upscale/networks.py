@@ -18,14 +18,14 @@ class Networks:
     """Opens networks. With ``keeps`` the last one stays open for a next run that asks for the same, until ``close``."""
 
     def __init__(self, *, keeps: bool = False) -> None:
-        self._keeps = keeps
+        self.keeps = keeps
         self._asked: tuple[Any, ...] = ()
         self._open: Upscaler | None = None
 
     @contextlib.contextmanager
     def opened(self, request: Request, watcher: Watcher) -> Iterator[Upscaler]:
         """The upscaler asked for; what was left to it, it says with its reason."""
-        if not self._keeps:
+        if not self.keeps:
             with open_network(request, watcher) as network:
                 yield network
             return

@@ -23,6 +23,7 @@ from edge_sr.upscale.request import (
     report,
 )
 from edge_sr.upscaler import PartTimes, Upscaler
+from edge_sr.video.encode.containers import known_container
 from edge_sr.video.encode.workfolder import replacing
 from edge_sr.video.image.formats import check_size, output_format, suffix_for
 from edge_sr.video.image.read import read_info, read_still
@@ -41,6 +42,7 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     size = written_size(request, source, info)
     suffix = suffix_for(source, info.content, deep=info.deep)
     output = request.output or request.default_output(size, suffix)
+    _check_is_picture(source, info, output)
     check_size(output, size)
     check_place(request.input, output)
     if request.resume and not request.overwrite and output.exists():
@@ -67,6 +69,15 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
             dropped=dropped,
             bad_frames=int(bool(still.damage)),
             warnings=(f"{source}: {still.damage}",) if still.damage else (),
+        )
+
+
+def _check_is_picture(source: Path, info: StillInfo, output: Path) -> None:
+    """A picture under a film's name is told for what it is."""
+    if known_container(output) is not None:
+        kind = f"{info.content} picture" if info.content else "picture"
+        raise OptionError(
+            f"{source} is a {kind} by its content: name a picture with -o, such as {output.stem}.png"
         )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_sr.upscale.pipes import is_pipe, kept_in_file
+from edge_sr.upscale.inputs.animations import as_film, is_animated_webp
+from edge_sr.upscale.inputs.pipes import is_pipe, kept_in_file
 from edge_sr.upscale.request import Controls, Report, Request
 from edge_sr.video.image.recognise import is_still
 from edge_sr.video.opening import is_url
@@ -25,9 +26,18 @@ def upscale(request: Request, controls: Controls | None = None) -> Report:
 
         return upscale_folder(request, controls)
     if not is_url(request.input) and is_still(path):
-        from edge_sr.upscale.stills import upscale_picture
-
-        return upscale_picture(request, controls)
+        return _upscale_still(request, path, controls)
+    if not is_url(request.input) and is_animated_webp(path):
+        with as_film(request, controls) as film:
+            return upscale(film, controls)
     from edge_sr.upscale.films import upscale_film
 
     return upscale_film(request, controls)
+
+
+def _upscale_still(request: Request, path: Path, controls: Controls) -> Report:
+    from edge_sr.upscale.inputs.pages import paged, upscale_pages
+    from edge_sr.upscale.stills import upscale_picture
+
+    pages = paged(path)
+    return upscale_picture(request, controls) if pages is None else upscale_pages(request, pages, controls)

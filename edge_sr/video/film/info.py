@@ -26,7 +26,9 @@ LONGEST_TIME = 40
 _TIME = re.compile(r"(?:\d+:){0,2}(?:\d+\.?\d*|\.\d+)", re.ASCII)
 # The most that a pixel may be wider than high, or higher than wide.
 WIDEST = 100
-TRANSPARENCY = "the film's transparency (alpha)"
+TRANSPARENCY = (
+    "the film's transparency (alpha; pictures keep it: upscale the frames as a folder of PNG files)"
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,46 @@
+"""Animated WebP, which FFmpeg does not decode: Pillow does, and its frames are kept as a lossless film meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_sr.errors import MediaError
+from edge_sr.files.drafts import drafting
+from edge_sr.upscale.request import Controls, Request
+from edge_sr.video.image.animation import write_film
+from edge_sr.video.image.recognise import open_picture, pictures_in
+from edge_sr.video.opening import writing
+
+
+def is_animated_webp(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WEBP":
+            return False
+        with open_picture(path) as image:
+            return pictures_in(image) > 1
+    except (OSError, MediaError):
+        return False
+
+
+@contextlib.contextmanager
+def as_film(request: Request, controls: Controls) -> Iterator[Request]:
+    """The request with a film beside the output in place of the animation; it goes at the end.
+
+    Raises ``MediaError`` for an animation that does not decode, ``DiskFullError`` when the film does not fit.
+    """
+    source = Path(request.input)
+    beside = (request.output or source).with_suffix(".mkv")
+    with contextlib.ExitStack() as stack:
+        with writing(str(beside)):
+            film = stack.enter_context(drafting(beside, 0o600))
+            with open_picture(source) as image:
+                write_film(image, film, source, controls.stop)
+        # The same animation is the same input, whenever it was decoded.
+        os.utime(film, ns=(0, 0))
+        yield dataclasses.replace(request, input=str(film), stem=request.stem or source.stem)
