@@ -215,7 +215,8 @@ def test_factors_leave_a_shared_weight_alone(made: Made) -> None:
     scaled = {tensor for group in groups(graph) for tensor in group}
     shared = [layer for layer in graph.layers.values() if graph.shares(layer)]
     assert not any({layer.source, layer.result} & scaled for layer in shared)
-    assert scaled
+    # A factor does not pass the tanh between ESPCN's layers.
+    assert bool(scaled) == (made.name != "espcn")
 
 
 def external(folder: Path, **what: Any) -> Bundle:
