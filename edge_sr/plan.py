@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from edge_sr.grid import SamplingGrid, first_output, sampling_grid
 from edge_sr.sizes import Box, Size, whole
 
-# Parts begin at multiples of it: the bits of Winograd's convolutions depend on a column modulo 4.
+# Parts begin at multiples of it: Winograd's tiles then lie as they do in the whole frame.
 COLUMN_STEP = 4
 # Maps and activations that one block may take, in bytes.
 BLOCK_BYTES = 640 << 20
@@ -30,7 +30,8 @@ class Footprint:
     ``radius``: LR pixels around an output's nearest LR pixel that can change it; ``halo``: output pixels that the
     decoder eats on each side; ``bytes_per_pixel``: live activations for one LR pixel. ``block_bytes``: what one
     block may take of memory, ``None`` for frames that are never cut. ``multiple``: blocks begin and end at multiples
-    of it, for networks whose result depends on where a pixel lies among so many.
+    of it, for networks whose result depends on where a pixel lies among so many. ``spare_columns``: LR columns beyond
+    the radius that change the last bits of a result.
     """
 
     radius: int
@@ -38,11 +39,17 @@ class Footprint:
     bytes_per_pixel: int
     block_bytes: int | None = BLOCK_BYTES
     multiple: int = 1
+    spare_columns: int = 0
 
     @property
     def margin(self) -> int:
         """LR pixels that a block reads beyond its core: an output pixel in the halo may lie over the next one."""
         return self.radius + self.halo
+
+    @property
+    def wide_margin(self) -> int:
+        """The same, along a row."""
+        return self.margin + self.spare_columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,16 +122,16 @@ def plan_blocks(area: Box, size: Size, footprint: Footprint) -> list[Block]:
     One block where it fits, else strips of whole rows, else blocks of about equal sides: at least twice the margin,
     even above the limit, for smaller ones would be computed many times over.
     """
-    margin = footprint.margin
+    margin, wide = footprint.margin, footprint.wide_margin
     pixels = max(1, (footprint.block_bytes or BLOCK_BYTES) // footprint.bytes_per_pixel)
     all_of_it = _block(area, size, footprint)
     if all_of_it.padded.width * all_of_it.padded.height <= pixels:
         return [all_of_it]
-    width = _padded_length(area.width, size[0], margin)
+    width = _padded_length(area.width, size[0], wide)
     rows = pixels // width - 2 * margin
     if rows >= min(area.height, 4 * margin + 16):
         return [_block(core, size, footprint) for core in _cut(area, area.width, rows)]
-    side = max(16, 2 * margin, math.isqrt(pixels) - 2 * margin)
+    side = max(16, 2 * wide, math.isqrt(pixels) - 2 * wide)
     return [_block(core, size, footprint) for core in _cut(area, side, side)]
 
 
@@ -147,8 +154,8 @@ def _spans(start: int, stop: int, longest: int) -> Iterator[tuple[int, int]]:
 
 
 def _block(core: Box, size: Size, footprint: Footprint) -> Block:
-    margin, multiple = footprint.margin, footprint.multiple
-    x0, x1 = aligned(core.x0 - margin, core.x1 + margin, size[0], multiple)
+    margin, wide, multiple = footprint.margin, footprint.wide_margin, footprint.multiple
+    x0, x1 = aligned(core.x0 - wide, core.x1 + wide, size[0], multiple)
     y0, y1 = aligned(core.y0 - margin, core.y1 + margin, size[1], multiple)
     step = math.lcm(COLUMN_STEP, multiple)
     return Block(core, Box(x0 // step * step, y0, x1, y1))

@@ -287,7 +287,9 @@ class Upscaler:
     def _plan(self, runner: Runner, given: Size, wanted: Size, box: Box | None) -> Plan:
         about = self.bundle.description
         limit = None if runner.whole_frames else self._block_bytes
-        footprint = Footprint(about.radius, about.halo, about.working_bytes, limit, about.multiple)
+        footprint = Footprint(
+            about.radius, about.halo, about.working_bytes, limit, about.multiple, runner.spare_columns
+        )
         return plan_run(given, wanted, box, footprint)
 
 

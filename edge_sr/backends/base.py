@@ -97,8 +97,9 @@ class Runner(Protocol):
     """An open pair of encoder and decoder.
 
     ``backend`` is the decoder's, ``encoder_backend`` the encoder's. ``whole_frames``: it takes frames of any size
-    whole, so that plans for it have one step. One thread at a time may use a runner, and nothing else may be asked
-    of it until a stream has ended or was closed. The conformance tests hold every backend to the same results.
+    whole, so that plans for it have one step. ``spare_columns``: see ``Footprint``. One thread at a time may use a
+    runner, and nothing else may be asked of it until a stream has ended or was closed. The conformance tests hold every
+    backend to the same results.
     """
 
     backend: str
@@ -107,6 +108,9 @@ class Runner(Protocol):
 
     @property
     def whole_frames(self) -> bool: ...
+
+    @property
+    def spare_columns(self) -> int: ...
 
     @property
     def device_bytes(self) -> int | None:
@@ -157,6 +161,8 @@ class DeviceNetwork(Encoder, Protocol):
 
 class OpenRunner(abc.ABC):
     """A context manager over ``close``, for runners to derive from."""
+
+    spare_columns: int = 0
 
     @abc.abstractmethod
     def close(self) -> None: ...

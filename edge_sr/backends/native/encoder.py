@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_sr.backends.lending import Lender
 from edge_sr.backends.native.calls import NativePart
+from edge_sr.backends.native.kernels import spare_columns
 from edge_sr.backends.native.library import (
     EncoderConvolution,
     EncodeRequest,
@@ -89,6 +90,9 @@ class NativeEncoder(NativePart):
         )
         self._handle = handle
         self.kernel: str = loaded().esr_encoder_kernel(handle).decode()
+        # The head is no Winograd convolution.
+        floats = sum(one.levels is None for one in encoder.convolutions[1:])
+        self.spare_columns = spare_columns(self.kernel, floats)
         self._maps, self._threads, self._bf16 = encoder.maps, max(1, threads), bf16_maps
         self._dtype = np.dtype(dtype)
         self._lender = Lender(np.uint16 if bf16_maps else np.float32)

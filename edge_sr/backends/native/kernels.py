@@ -17,6 +17,8 @@ BF16_KERNELS = frozenset({TILES, BF16_DOT})
 INT8_KERNELS = ("avx512-vnni", "avx2-vnni", "neon-dot")
 # Winograd's transform halves float32's products and its sums then cost again: bfloat16 has to beat that.
 WORTH = 1.4
+# Columns beyond its own two neighbours that a Winograd convolution's last bits depend on: it works on tiles of four.
+WINOGRAD_COLUMNS = 3
 PEAK_SECONDS = 0.02
 
 
@@ -35,6 +37,12 @@ def encoder_kernel(precision: str) -> str | None:
     if precision.startswith("int8"):
         return _bf16_kernel() or next((name for name in INT8_KERNELS if name in encoder_kernels()), None)
     return decoder_kernel(precision) if precision in ("fp32", "bf16") else None
+
+
+def spare_columns(kernel: str, convolutions: int) -> int:
+    """Columns beyond the receptive field that change the last bits of so many float32 convolutions in a row."""
+    winograd = kernel not in BF16_KERNELS and kernel != "portable"
+    return WINOGRAD_COLUMNS * convolutions if winograd else 0
 
 
 def has_bf16() -> bool:

@@ -32,6 +32,8 @@ class NativeRunner(CpuRunner):
         kernel = decoder_kernel(config.precision)
         self._encoder = open_encoder(config, bf16_maps=kernel in BF16_KERNELS)
         self.encoder_backend = self._encoder.backend
+        if isinstance(self._encoder, NativeEncoder):
+            self.spare_columns = self._encoder.spare_columns
         self._dtype = config.dtype
         self._decoder = NativeDecoder(
             config.bundle.decoder_arrays(),
