@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import logging
 import sys
 import traceback
 import warnings
@@ -103,7 +104,11 @@ def edge_sr(
     version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
     ),
-    debug: bool = typer.Option(False, "--debug", help="Show tracebacks; may stand anywhere in the line."),
+    debug: bool = typer.Option(
+        False,
+        "--debug",
+        help="Show tracebacks, and what sets the pace of a film; may stand anywhere in the line.",
+    ),
 ) -> None:
     """Super-resolution to any real-valued size, from a trained checkpoint to a device."""
 
@@ -114,6 +119,8 @@ def main() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
     try:
         with enduring_streams(), _secrets_hidden():
+            if debug:
+                _log_to_stderr()
             _run(debug)
     except EdgeSRError as error:
         _end(str(error), error.exit_code, debug)
@@ -158,6 +165,14 @@ def _secrets_hidden() -> Iterator[None]:
         yield
     finally:
         sys.stderr = stream
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("debug: %(message)s"))
+    logger = logging.getLogger("edge_sr")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
 
 
 def _take_debug(arguments: list[str]) -> bool:

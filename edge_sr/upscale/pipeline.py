@@ -11,6 +11,7 @@ others back. A still picture takes the same way without the threads.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import sys
 import threading
 import time
@@ -34,6 +35,7 @@ WAITING = 2
 END = sys.maxsize
 
 Item = TypeVar("Item")
+log = logging.getLogger(__name__)
 
 
 class FrameNetwork(Protocol):
@@ -124,7 +126,20 @@ def run_film(
     _raise_first(decoded, upscaled)
     flow.interrupted = flow.interrupted or not flow.exhausted
     flow.seconds = time.perf_counter() - began
+    log.debug("%s", _pace(decoded, upscaled, flow.seconds))
     return flow
+
+
+def _pace(decoded: Relay[Any], upscaled: Relay[Any], seconds: float) -> str:
+    """How much of the time each stage was at work, not waiting for its neighbours, and which sets the pace."""
+    waited = {
+        "decoding": decoded.waited_for_room,
+        "the network": decoded.waited_for_items + upscaled.waited_for_room,
+        "encoding": upscaled.waited_for_items,
+    }
+    shares = {stage: 1 - wait / seconds for stage, wait in waited.items()}
+    each = ", ".join(f"{stage} {share:.0%}" for stage, share in shares.items())
+    return f"at work in {seconds:.1f} s: {each}; {max(shares, key=lambda stage: shares[stage])} sets the pace"
 
 
 def _upscaled(
@@ -173,7 +188,7 @@ class Aborted(Exception):
 
 
 class Relay(Generic[Item]):
-    """A bounded queue between two threads that either end can close."""
+    """A bounded queue between two threads that either end can close, and that counts the seconds they wait for it."""
 
     def __init__(self, size: int) -> None:
         self._items: deque[Item] = deque()
@@ -182,11 +197,12 @@ class Relay(Generic[Item]):
         self._closed = False
         self._aborted = False
         self.error: BaseException | None = None
+        self.waited_for_room = self.waited_for_items = 0.0
 
     def put(self, item: Item) -> None:
         """Waits for room; raises ``Aborted`` when nobody will take it."""
         with self._changed:
-            self._changed.wait_for(lambda: self._aborted or len(self._items) < self._size)
+            self.waited_for_room += self._wait(lambda: self._aborted or len(self._items) < self._size)
             if self._aborted:
                 raise Aborted
             self._items.append(item)
@@ -206,10 +222,17 @@ class Relay(Generic[Item]):
             self._items.clear()
             self._changed.notify_all()
 
+    def _wait(self, ready: Callable[[], bool]) -> float:
+        began = time.perf_counter()
+        self._changed.wait_for(ready)
+        return time.perf_counter() - began
+
     def __iter__(self) -> Iterator[Item]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._items or self._closed or self._aborted)
+                self.waited_for_items += self._wait(
+                    lambda: bool(self._items) or self._closed or self._aborted
+                )
                 if self._aborted:
                     raise Aborted
                 if not self._items:

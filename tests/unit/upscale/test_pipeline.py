@@ -235,6 +235,38 @@ def test_frames_that_change_size_go_on(tmp_path: Path) -> None:
     assert network.sizes == [(64, 48)] * 8 + [(96, 72)] * 8 + [(64, 48)] * 8
 
 
+class Slow(Repeating):
+    """A network that takes longer for a frame than decoding and encoding it."""
+
+    def enlarged(self, frame: np.ndarray, size: tuple[int, int], box: Box | None) -> Result:
+        threading.Event().wait(0.1)
+        return super().enlarged(frame, size, box)
+
+
+class SlowWriter:
+    """An encoder that takes longer than everything else."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def write(self, timed: Timed[Any]) -> None:
+        threading.Event().wait(0.1)
+        self.numbers.append(timed.index)
+
+
+def test_what_sets_the_pace_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "edge_sr")
+    (tmp_path / "network").mkdir()
+    (tmp_path / "encoder").mkdir()
+    run(tmp_path / "network", Making(frames=12), network=Slow())
+    run(tmp_path / "encoder", Making(frames=12), writer=SlowWriter())
+    said = [record.getMessage() for record in caplog.records if "sets the pace" in record.getMessage()]
+    assert [line.rpartition("; ")[2] for line in said] == [
+        "the network sets the pace",
+        "encoding sets the pace",
+    ]
+
+
 def test_a_relay_holds_only_so_many() -> None:
     relay: Relay[int] = Relay(WAITING)
     put: list[int] = []
