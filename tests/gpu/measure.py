@@ -1,0 +1,302 @@
+"""What ``on_gpu.sh`` measures: times of kernels and frames, PyTorch's beside them, a film, and the table of it all.
+
+    python tests/gpu/measure.py times|pytorch|film|once [--small] -o FILE.json
+    python tests/gpu/measure.py table FOLDER -o table.md
+
+Milliseconds are medians by CUDA events, one frame after the other. ``once`` runs every kernel of both shipped networks
+on a small picture, for ``compute-sanitizer``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from support.films import Making, make_film
+
+from edge_sr.backends.base import RunnerConfig
+from edge_sr.backends.cuda import variants
+from edge_sr.backends.cuda.encoder_run import Features
+from edge_sr.backends.cuda.open import open_runner
+from edge_sr.backends.cuda.runner import CudaRunner
+from edge_sr.backends.cuda.session import Session
+from edge_sr.bundle import open_bundle
+from edge_sr.grid import sampling_grid
+from edge_sr.kinds import Precision
+from edge_sr.tensors import reference_card
+
+MODELS = ("diinn-edge", "diinn-nano")
+PRECISIONS: tuple[Precision, ...] = ("fp16", "int8")
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured: real sizes on a GPU, small ones on the emulated one."""
+
+    sizes: tuple[tuple[int, int], ...] = ((1280, 720), (1920, 1080))
+    rounds: int = 20
+    film: tuple[int, int] = (1280, 720)
+    frames: int = 250
+
+
+SMALL = Extent(((40, 24),), 1, (48, 32), 4)
+
+
+def runner_of(model: str, precision: Precision) -> CudaRunner:
+    scheme = "int8" if precision == "int8" else None
+    runner = open_runner(RunnerConfig(open_bundle(model), precision, scheme=scheme))
+    assert isinstance(runner, CudaRunner)
+    return runner
+
+
+class Watch:
+    """Events around work on a runner's compute stream."""
+
+    def __init__(self, runner: CudaRunner, rounds: int) -> None:
+        self._device, self._rounds = runner._device, rounds
+        self._start, self._end = self._device.driver.event(), self._device.driver.event()
+
+    def milliseconds(self, work: Callable[[], None], repeats: int = 1) -> float:
+        compute, found = self._device.gpu.compute, []
+        for _ in range(1 + self._rounds):
+            self._start.record(compute)
+            for _ in range(repeats):
+                work()
+            self._end.record(compute)
+            self._end.synchronize()
+            found.append(self._end.milliseconds_since(self._start) / repeats)
+        return round(statistics.median(found[1:]), 4)
+
+    def free(self) -> None:
+        self._start.free()
+        self._end.free()
+
+
+def times(extent: Extent) -> dict[str, Any]:
+    """Of every variant, every kernel of the chosen one, and whole frames at x2."""
+    rows = []
+    for model in MODELS:
+        for precision in PRECISIONS:
+            with closing(runner_of(model, precision)) as runner, runner._device.driver.entered():
+                rows += [timed(runner, size, extent, model, precision) for size in extent.sizes]
+    return {"rows": rows}
+
+
+def timed(
+    runner: CudaRunner, size: tuple[int, int], extent: Extent, model: str, precision: str
+) -> dict[str, Any]:
+    width, height = size
+    grid, network = sampling_grid(size, (2 * width, 2 * height)), runner._network
+    device, resident = runner._device, runner._device.resident
+    session = Session(device, network, (1, height, width, 3), grid, runner._dtype, height, True)
+    watch = Watch(runner, extent.rounds)
+    try:
+        assert session._workspace is not None
+        slot, features = session.ring._slots[0], session._workspace.features(height)
+        device.upload(reference_card(width, height), slot.image.address)
+
+        def launches(variant: Any) -> Any:
+            return network.encoder.launches(slot.image.address, "uint8", features, variant, resident)
+
+        each = {}
+        for variant in variants.candidates(device, network.encoder_form, int8=network.encoder.int8):
+            each[variant.name] = watch.milliseconds(lambda v=variant: device.launch(launches(v)))  # type: ignore[misc]
+        kernels = {}
+        for launch in [*launches(network.variant), *session._whole(slot)[1]]:
+            name = launch.kernel.name
+            if name not in kernels:
+                kernels[name] = watch.milliseconds(lambda one=launch: device.launch([one]), 3)  # type: ignore[misc]
+        encoder = watch.milliseconds(lambda: session.encode(slot))
+        decoder = watch.milliseconds(lambda: session.decode(slot))
+    finally:
+        watch.free()
+        session.close()
+    ours = {"model": model, "precision": precision, "size": [width, height], "variant": network.variant.name}
+    whole = {"encoder_ms": encoder, "decoder_ms": decoder, "frame_ms": round(encoder + decoder, 4)}
+    return {**ours, **whole, "variants_ms": each, "kernels_ms": kernels}
+
+
+def once(_extent: Extent) -> dict[str, Any]:
+    """Every kernel that the two networks have, in every variant, on one small picture."""
+    image = reference_card(70, 41)[None]
+    count = 0
+    for model in MODELS:
+        for precision in PRECISIONS:
+            with closing(runner_of(model, precision)) as runner, runner._device.driver.entered():
+                count += _every_variant(runner, image)
+                runner.decode(runner.encode(image), image, sampling_grid((70, 41), (189, 110)))
+    return {"runs": count}
+
+
+def _every_variant(runner: CudaRunner, image: Any) -> int:
+    device, network = runner._device, runner._network
+    _, height, width, _ = image.shape
+    grid = sampling_grid((width, height), (width, height))
+    with closing(Session(device, network, image.shape, grid, runner._dtype, height, True)) as session:
+        assert session._workspace is not None
+        slot: Any = session.ring._slots[0]
+        features: Features = session._workspace.features(height)
+        device.upload(image, slot.image.address)
+        choices = variants.candidates(device, network.encoder_form, int8=network.encoder.int8)
+        for variant in choices:
+            device.launch(
+                network.encoder.launches(slot.image.address, "uint8", features, variant, device.resident)
+            )
+            device.gpu.compute.synchronize()
+        return len(choices)
+
+
+def pytorch(extent: Extent) -> dict[str, Any]:
+    """The same split networks in PyTorch, float16 and channels-last, eager and compiled; on the CPU in a rehearsal."""
+    import torch
+
+    from edge_sr.export.split.diinn import SplitDecoder, SplitEncoder
+    from edge_sr.models.checkpoint import load_checkpoint
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cudnn.benchmark = True
+    rows = []
+    for model in MODELS:
+        network: Any = load_checkpoint(ROOT / "export" / "weights" / f"{model}.safetensors").network()
+        parts = [kind(network, torch.float16).eval().to(device) for kind in (SplitEncoder, SplitDecoder)]
+        encoder, decoder = (part.to(memory_format=torch.channels_last) for part in parts)
+        for width, height in extent.sizes:
+            grid = sampling_grid((width, height), (2 * width, 2 * height))
+            image = torch.from_numpy(reference_card(width, height)[None]).to(device).float() / 255
+            given = [torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in _inputs(grid)]
+            for way in ("eager", "compiled"):
+                row = {"model": model, "size": [width, height], "way": way, "device": device}
+                rows.append({**row, **_raced(encoder, decoder, image, given, way, extent.rounds)})
+    return {"rows": rows}
+
+
+def _inputs(grid: Any) -> list[Any]:
+    return [grid.rows, grid.cols, grid.offset_y, grid.offset_x, np.asarray(grid.ratio, np.float32)]
+
+
+def _raced(encoder: Any, decoder: Any, image: Any, given: Any, way: str, rounds: int) -> dict[str, Any]:
+    import torch
+
+    def compiled(part: Any) -> Any:
+        return torch.compile(part) if way == "compiled" else part
+
+    try:
+        with torch.inference_mode():
+            encode, decode = compiled(encoder), compiled(decoder)
+            maps = encode(image)
+            parts = {
+                "encoder_ms": _torch_ms(lambda: encode(image), rounds),
+                "decoder_ms": _torch_ms(lambda: decode(maps, *given, image), rounds),
+            }
+        return {**parts, "frame_ms": round(sum(parts.values()), 4)}
+    except Exception as error:  # whatever a compiler may say: the others are still measured
+        return {"error": repr(error)[:300]}
+
+
+def _torch_ms(work: Callable[[], Any], rounds: int) -> float:
+    import time
+
+    import torch
+
+    cuda, found = torch.cuda.is_available(), []
+    for _ in range(3 + rounds):
+        began = time.perf_counter()
+        work()
+        if cuda:
+            torch.cuda.synchronize()
+        found.append(1000 * (time.perf_counter() - began))
+    return round(statistics.median(found[3:]), 4)
+
+
+def film(extent: Extent) -> dict[str, Any]:
+    """``upscale`` of a film made on the spot, twofold, end to end, as the command reports it."""
+    from edge_sr.upscale.request import Request
+    from edge_sr.upscale.upscale import upscale
+
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        source = make_film(Path(folder) / "film.mp4", Making(size=extent.film, frames=extent.frames))
+        for model in MODELS:
+            target = Path(folder) / f"{model}.mp4"
+            request = Request(
+                str(source), target, scale=Fraction(2), model=model, backend="cuda", preset="ultrafast"
+            )
+            rows.append({"film": model, **upscale(request).mapping()})
+    return {"rows": rows}
+
+
+def table(folder: Path) -> str:
+    """The README's table, of whatever steps came through."""
+    name = next(iter(_lines(folder / "device.log")[1:]), "no device was named").split(",")[0]
+    return "".join(
+        [
+            f"{name}, x2, milliseconds a frame, encoder + decoder\n\n",
+            "| network | from | fp16 | int8 | PyTorch compiled | PyTorch eager |\n|---|---|---|---|---|---|\n",
+            *_rows(_read(folder / "times.json"), _read(folder / "pytorch.json")),
+            *_films(_read(folder / "film.json")),
+            "\nSteps: " + "; ".join(_lines(folder / "steps.txt")) + "\n",
+        ]
+    )
+
+
+def _rows(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> Iterator[str]:
+    for model, size in dict.fromkeys((row["model"], tuple(row["size"])) for row in ours):
+
+        def cell(rows: list[dict[str, Any]], key: str, value: str, at: Any = (model, size)) -> str:
+            for row in rows:
+                if (row["model"], tuple(row["size"])) == at and row[key] == value and "frame_ms" in row:
+                    return f"{row['encoder_ms']:.2f} + {row['decoder_ms']:.2f} = {row['frame_ms']:.2f}"
+            return "not measured"
+
+        own = (cell(ours, "precision", precision) for precision in PRECISIONS)
+        rivals = (cell(theirs, "way", way) for way in ("compiled", "eager"))
+        yield f"| {model} | {size[0]} x {size[1]} | {' | '.join([*own, *rivals])} |\n"
+
+
+def _films(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield f"\n{row['film']}: a film at {row['fps']:.1f} frames a second, end to end.\n"
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return rows
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    steps = {"times": times, "pytorch": pytorch, "film": film, "once": once}
+    parser.add_argument("what", choices=[*steps, "table"])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path())
+    parser.add_argument("--small", action="store_true", help="sizes for the emulated GPU")
+    parser.add_argument("-o", "--output", type=Path)
+    options = parser.parse_args()
+    if options.what == "table":
+        text = table(options.folder)
+    else:
+        text = json.dumps(steps[options.what](SMALL if options.small else Extent()), indent=1) + "\n"
+    if options.output is None:
+        print(text, end="")
+    else:
+        options.output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
