@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -65,6 +65,14 @@ DlaOption = Annotated[
     bool, typer.Option("--dla", help="The encoder alone, on the device's DLA (fp16, one size).")
 ]
 FallbackOption = Annotated[bool, typer.Option("--dla-fallback", help="Let the GPU run what DLA cannot.")]
+DecoderOption = Annotated[
+    Literal["engine", "kernels"],
+    typer.Option(
+        "--decoder",
+        help="kernels: the encoder alone, for the decoder of the cuda backend's own kernels.",
+        rich_help_panel=NETWORK,
+    ),
+]
 FleetOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A TOML file of targets, bundles and precisions.")
 ]
@@ -82,6 +90,7 @@ def build(
     max_size: MaxSizeOption = None,
     precision: PrecisionsOption = None,
     depth: DepthOption = None,
+    decoder: DecoderOption = "engine",
     force: ForceOption = False,
     json_: Json = False,
 ) -> None:
@@ -96,9 +105,11 @@ def build(
         "dla": dla,
         "gpu_fallback": dla_fallback,
         "depth": 8 if depth is None else depth,
+        "maps_last": decoder == "kernels",
     }
     if fleet is not None:
-        _refuse_beside_fleet(bundle, target, precision, sizes, max_size, depth, flavour, dla or None)
+        kernels = decoder == "kernels" or None
+        _refuse_beside_fleet(bundle, target, precision, sizes, max_size, depth, flavour, dla or None, kernels)
         jobs, elsewhere = _fleet(fleet)
         _report(_run(jobs, force), elsewhere, json_)
         return
@@ -133,8 +144,17 @@ def _requests(
         "flavour": _flavour(options["flavour"]),
     }
     opened, gpu = open_bundle(bundle), _gpu_for(target)
+    if options["maps_last"]:
+        _require_kernels(opened)
     profiles = [load_target(name, gpu) for name in _split(target)]
     return [BuildRequest(opened, p, q, **asked) for p in profiles for q in _split(precision) or [p.precision]]
+
+
+def _require_kernels(bundle: Any) -> None:
+    from edge_sr.backends.cuda.open import joined_form
+
+    if joined_form(bundle) is None:
+        raise OptionError(f"there is no decoder of kernels for {bundle.name}: leave out --decoder kernels")
 
 
 def _split(text: str | None) -> list[str]:

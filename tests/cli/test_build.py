@@ -121,6 +121,7 @@ def test_a_pair_that_nobody_can_build_names_what_is_possible(target: str, capabi
         (["diinn-edge", "--target", "rtx-40", "--depth", "12"], "--depth is 8 or 10"),
         (["diinn-edge", "--target", "rtx-40", "--dla"], "no DLA core"),
         (["diinn-edge", "--target", "rtx-40", "--dla-fallback"], "add --dla"),
+        (["diinn-edge", "--target", "jetson-orin-nx", "--dla", "--decoder", "kernels"], "leave out --dla"),
         (["diinn-edge", "--target", "jetson-orin-nx", "--dla"], "exactly one input size"),
         (["diinn-edge", "--target", "jetson-orin-nx", "--dla", "--precision", "int8"], "calibration cache"),
         (["diinn-edge", "--target", "rtx-40", "--fleet", "fleet.toml"], "leave the others out"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Iterator
+from typing import ClassVar
 
 from edge_sr.backends.base import RunnerConfig
 from edge_sr.backends.tensorrt.engine import Engine, TensorRTEngine, profile_index
@@ -27,7 +28,12 @@ from edge_sr.sizes import size_text
 
 @dataclasses.dataclass
 class OpenEngines:
-    """What both kinds share. ``used`` names the engine that each role has now."""
+    """What all kinds share. ``used`` names the engine that each role has now.
+
+    ``maps_last``: the encoders looked for write maps for the kernels' decoder, which no engine reads.
+    """
+
+    maps_last: ClassVar[bool] = False
 
     config: RunnerConfig
     flavour: Flavour
@@ -48,7 +54,7 @@ class OpenEngines:
                 continue
             key = file.manifest.key
             same = wanted == (key.graph_sha256, key.part, key.io, key.flavour, key.version)
-            if same and self._runs(file):
+            if same and key.settings.maps_last == self.maps_last and self._runs(file):
                 found.append(file)
         yield from sorted(found, key=_preference)
 

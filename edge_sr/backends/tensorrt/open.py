@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from edge_sr.backends.base import DeviceNetwork, Runner, RunnerConfig
 from edge_sr.backends.cuda.driver import choose
+from edge_sr.backends.cuda.driver.protocol import KernelDriver
+from edge_sr.backends.cuda.open import joined_form
 from edge_sr.backends.tensorrt.engines import NetworkEngines, PairEngines
+from edge_sr.backends.tensorrt.kernel_decoder import KernelPairEngines
 from edge_sr.backends.tensorrt.network import TensorRTNetwork
 from edge_sr.backends.tensorrt.runner import PairForm, TensorRTRunner
 from edge_sr.backends.tensorrt.verification.network import VerifiedNetwork
@@ -34,11 +39,32 @@ def open_runner(config: RunnerConfig, flavour: Flavour, graphs: bool | None = No
     ``graphs``: capture CUDA graphs; by default where TensorRT allows that for sure.
     """
     _require_here(flavour)
-    engines, driver = PairEngines(config, flavour, find_gpu(), EngineStore()), choose.open_driver()
+    driver = choose.open_driver()
+    engines = find_engines(config, flavour, driver)
     # TensorRT for RTX captures only engines that allocate nothing, which these were not built as.
     captured = flavour is Flavour.TENSORRT if graphs is None else graphs
-    inner = TensorRTRunner(PairForm.of(config), flavour.value, engines.find, driver, captured)
+    inner = TensorRTRunner(pair_form(config, engines), flavour.value, engines.find, driver, captured)
+    if isinstance(engines, KernelPairEngines):
+        engines.stream = inner.compute
     return VerifiedRunner(inner, engines, driver)
+
+
+def find_engines(config: RunnerConfig, flavour: Flavour, driver: KernelDriver) -> PairEngines:
+    """Where an encoder was built for the kernels' decoder that one with it, else two engines."""
+    gpu, store, form = find_gpu(), EngineStore(), joined_form(config.bundle)
+    if form is not None and config.require("encoder").outputs[0].dtype == "float16":
+        joined = KernelPairEngines(config, flavour, gpu, store, driver=driver, form=form)
+        if joined.has_encoder():
+            return joined
+    return PairEngines(config, flavour, gpu, store)
+
+
+def pair_form(config: RunnerConfig, engines: PairEngines) -> PairForm:
+    """What lies between the two: with the kernels' decoder, maps whose channels are padded."""
+    form = PairForm.of(config)
+    if not isinstance(engines, KernelPairEngines) or engines.form is None:
+        return form
+    return dataclasses.replace(form, pair=dataclasses.replace(form.pair, channels=engines.form.channels))
 
 
 def open_network(config: RunnerConfig, flavour: Flavour) -> DeviceNetwork:

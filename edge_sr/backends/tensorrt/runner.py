@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_sr.backends.base import OpenRunner, Result, RunnerConfig
-from edge_sr.backends.cuda.driver.protocol import Driver
+from edge_sr.backends.cuda.driver.protocol import Driver, Stream
 from edge_sr.backends.gpu.device import Device
 from edge_sr.backends.gpu.ring import SlotForm, warn_short
 from edge_sr.backends.tensorrt.engine import Engine, OutputTile, tile_for
@@ -74,6 +74,11 @@ class TensorRTRunner(OpenRunner):
         self._maps = MapsPool(driver)
         self._compute = Compute(self._device, Scratch(driver), graphs)
         self._sessions: OrderedDict[tuple[Shape, SamplingGrid], EngineSession] = OrderedDict()
+
+    @property
+    def compute(self) -> Stream:
+        """The stream that engines are enqueued on."""
+        return self._device.compute
 
     @property
     def device_bytes(self) -> int:

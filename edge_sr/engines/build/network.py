@@ -98,6 +98,8 @@ class ParsedGraph:
         progress: Progress | None = None,
     ) -> BuiltEngine:
         """The serialized engine; ``EngineError`` with TensorRT's last error when it cannot be built."""
+        if settings.maps_last:
+            self._network.get_output(0).allowed_formats = 1 << int(self.library.module.TensorFormat.HWC8)
         config = self._config(profiles, settings)
         cache = timing_cache is not None and self.library.flavour is Flavour.TENSORRT
         if cache:

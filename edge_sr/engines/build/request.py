@@ -25,7 +25,7 @@ PARTS: tuple[Role, ...] = ("encoder", "decoder", "network")
 class BuildRequest:
     """One bundle, one target, one precision. ``sizes`` are input sizes (WxH), one profile each;
     ``max_size`` instead covers every size up to it; with neither, the target's own sizes.
-    ``depth`` 10 adds the float pair.
+    ``depth`` 10 adds the float pair. ``maps_last``: the encoder alone, for the ``cuda`` backend's decoder.
     """
 
     bundle: Bundle
@@ -37,12 +37,15 @@ class BuildRequest:
     flavour: Flavour | None = None
     dla: bool = False
     gpu_fallback: bool = False
+    maps_last: bool = False
 
     def __post_init__(self) -> None:
         if self.sizes and self.max_size:
             raise OptionError("--sizes and --max-size contradict each other: give one of them")
         if self.depth not in (8, 10):
             raise OptionError(f"--depth is 8 or 10, found {self.depth}")
+        if self.maps_last and self.dla:
+            raise OptionError("--decoder kernels needs the GPU to write the maps: leave out --dla")
 
     @property
     def chosen_flavour(self) -> Flavour:
@@ -139,8 +142,19 @@ def _on_the_device(target: TargetProfile, command: str) -> Workplace:
 def engine_keys(request: BuildRequest, workplace: Workplace) -> list[EngineKey]:
     """The identity of every engine that the request comes to; ``BundleError`` for a precision it lacks."""
     parts = parts_of(request.bundle)
-    wanted = parts[:1] if request.dla else parts
+    if request.maps_last:
+        _require_half_maps(request)
+    wanted = parts[:1] if request.dla or request.maps_last else parts
     return [_key(request, workplace, part, io) for io in request.sample_types for part in wanted]
+
+
+def _require_half_maps(request: BuildRequest) -> None:
+    maps = find_graph(request.bundle, "encoder", request.precision, "uint8").outputs[0]
+    if maps.dtype != "float16":
+        raise OptionError(
+            f"--decoder kernels reads maps in float16, and {request.precision} has them in {maps.dtype}: "
+            "build it with --precision fp16 or int8"
+        )
 
 
 def parts_of(bundle: Bundle) -> tuple[Role, ...]:
@@ -184,6 +198,7 @@ def _settings(request: BuildRequest, flavour: Flavour) -> BuildSettings:
         workspace_mib=request.target.workspace,
         dla_core=0 if request.dla else None,
         gpu_fallback=request.gpu_fallback,
+        maps_last=request.maps_last,
     )
 
 

@@ -16,6 +16,7 @@ class ITensor(Protocol):
     name: str
     shape: Sequence[int]
     dtype: Any
+    allowed_formats: int
 
 
 class ILayer(Protocol):
@@ -169,6 +170,7 @@ NAMES_EVERYWHERE = (
     "BuilderFlag.GPU_FALLBACK",
     "NetworkDefinitionCreationFlag.STRONGLY_TYPED",
     "MemoryPoolType.WORKSPACE",
+    "TensorFormat.HWC8",
     "DeviceType.DLA",
     "EngineCapability.STANDARD",
     "ExecutionContextAllocationStrategy.USER_MANAGED",
@@ -195,5 +197,6 @@ ASSIGNED = (
     "IBuilderConfig.engine_capability",
     "Runtime.DLA_core",
     "ITensor.shape",
+    "ITensor.allowed_formats",
     "IExecutionContext.device_memory",
 )

@@ -28,13 +28,18 @@ Profile = Mapping[str, ShapeRange]
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """What the builder is told beside the graph and its shapes; ``compute_capabilities`` only for RTX."""
+    """What the builder is told beside the graph and its shapes; ``compute_capabilities`` only for RTX.
+
+    ``maps_last``: an encoder writes its maps with the channels of a pixel side by side, padded to eight (TensorRT's
+    ``HWC8``), as the ``cuda`` backend's decoder reads them.
+    """
 
     compute_capabilities: tuple[str, ...] = ()
     optimization_level: int = 3
     workspace_mib: int = 1024
     dla_core: int | None = None
     gpu_fallback: bool = False
+    maps_last: bool = False
 
 
 @dataclass(frozen=True)

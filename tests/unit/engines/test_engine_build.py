@@ -92,6 +92,26 @@ def test_every_capability_builds(bundle: Bundle, cache: EngineStore, capability:
     assert {item.engine.manifest.key.compute_capabilities for item in built} == {target.compute_capabilities}
 
 
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("capability", RTX_COMPUTE_CAPABILITIES)
+def test_every_capability_builds_an_encoder_for_the_kernels_decoder(
+    bundle: Bundle, cache: EngineStore, capability: str, precision: str
+) -> None:
+    target = replace(load_target("rtx-portable"), name="one", compute_capabilities=(capability,))
+    request = BuildRequest(bundle, target, precision, SIZE, maps_last=True)
+    (built,) = build(request, find_workplace(request, ""), cache, **SILENT)
+    key = built.engine.manifest.key
+    assert (key.part, key.settings.maps_last) == ("encoder", True)
+    plain = build(replace(request, maps_last=False), find_workplace(request, ""), cache, **SILENT)[0]
+    assert plain.fresh and plain.engine.read() != built.engine.read()
+
+
+def test_the_kernels_decoder_wants_maps_in_float16(bundle: Bundle, cache: EngineStore) -> None:
+    request = request_for(bundle, precision="fp32", maps_last=True)
+    with pytest.raises(OptionError, match="reads maps in float16"):
+        build(request, find_workplace(request, ""), cache, **SILENT)
+
+
 def test_a_range_of_sizes_and_the_float_pair(bundle: Bundle, cache: EngineStore) -> None:
     request = request_for(bundle, sizes=(), max_size=(320, 240), depth=10)
     built = build(request, find_workplace(request, ""), cache, **SILENT)
