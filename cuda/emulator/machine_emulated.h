@@ -91,5 +91,9 @@ inline float low_half(unsigned h) { return half_value(h & 0xffff); }
 inline float high_half(unsigned h) { return half_value(h >> 16); }
 inline float fma(float a, float b, float c) { return std::fma(a, b, c); }
 inline int nearest(float f) { return static_cast<int>(std::nearbyint(f)); }
+inline unsigned signed_byte(int i) { return static_cast<unsigned>(i < -128 ? -128 : i > 127 ? 127 : i) & 0xff; }
+inline unsigned signed_bytes(int a, int b, int c, int d) {
+    return signed_byte(d) << 24 | signed_byte(c) << 16 | signed_byte(b) << 8 | signed_byte(a);
+}
 
 }  // namespace gpu

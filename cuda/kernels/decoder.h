@@ -1,20 +1,21 @@
 // The decoder: maps to pixels of any grid, with nothing in between leaving the registers. A warp takes 32 neighbouring
 // columns of a row. ESR_WIDTHS are the widths of its layers, multiples of 16, ESR_MODE its mode, 1 to 3, and ESR_BASE
-// whether the bilinear base is added.
+// whether the bilinear base is added. ESR_MAPS are the layers' own widths where the maps are not padded as the encoder
+// here pads them, but only as a whole, to 8: what a layer then reads of its neighbour is multiplied by a sine of zero.
 #pragma once
 
 #include "base.h"
 #include "units.h"
 
 struct Decode {
-    const void *maps;   // height x width x all widths, float16, as the encoder writes them
+    const void *maps;   // height x width x all maps, float16
     const void *image;  // height x width x 3
     const int *rows, *cols;
     const float *offset_y, *offset_x;
     const Word4 *weights;  // fragments: each layer's from the second on, then the last layer's
     const float *floats;   // layer 0: by y, by x, by ratio, bias; biases of the others; 3 of the last layer and a zero
+    const float *ratio;    // of the cell: one number
     void *output;          // out_height x out_width x 3
-    float ratio;
     int height, width, out_height, out_width;
 };
 
@@ -22,11 +23,21 @@ namespace decoder {
 
 constexpr int kWidths[] = {ESR_WIDTHS};
 constexpr int kLayers = sizeof kWidths / sizeof kWidths[0];
+#ifdef ESR_MAPS
+constexpr int kMaps[] = {ESR_MAPS};
+#else
+constexpr int kMaps[] = {ESR_WIDTHS};
+#endif
 constexpr int kWarps = 4, kRows = 8;
 constexpr bool kShares = ESR_MODE == 3;  // a layer's modulation waits for terms in the synthesis before it
 
 DEVICE constexpr int sum_of_widths(int layers) { return layers ? kWidths[layers - 1] + sum_of_widths(layers - 1) : 0; }
 constexpr int kChannels = sum_of_widths(kLayers), kLastWidth = kWidths[kLayers - 1];
+// Halves of a pixel's maps before those of a layer, and in all.
+DEVICE constexpr int maps_before(int layers) { return layers ? kMaps[layers - 1] + maps_before(layers - 1) : 0; }
+constexpr int kStride = (maps_before(kLayers) + 7) / 8 * 8;
+static_assert(maps_before(kLayers - 1) + kLastWidth <= kStride, "the last layer would read the next pixel's maps");
+DEVICE constexpr bool by_quads(int layer) { return kWidths[layer] % 32 == 0 && maps_before(layer) % 8 == 0; }
 // Quads of weights of the layers before `layer`, and in all: products onto arguments, and in mode 3 onto modulation.
 DEVICE constexpr int quads_before(int layer) {
     return layer < 2 ? 0
@@ -55,7 +66,7 @@ DEVICE void first_layer(const Pixels &pixels, float oy, units::Activations<kWidt
     constexpr int width = kWidths[0], tiles = width / 8;
     units::Words<width> content[units::kPixels];
     UNROLL
-    for (int p = 0; p < units::kPixels; ++p) content[p] = units::read<width>(pixels.maps[p]);
+    for (int p = 0; p < units::kPixels; ++p) content[p] = units::read<width, by_quads(0)>(pixels.maps[p]);
     UNROLL
     for (int j = 0; j < tiles; ++j) {
         const int at = kFloatsAt + (2 * tiles * (gpu::lane() & 3) + 2 * j) * 4;
@@ -114,8 +125,8 @@ DEVICE void further_layer(const Pixels &pixels, const units::Activations<kWidths
     units::Words<width> content[units::kPixels];
     UNROLL
     for (int p = 0; p < units::kPixels; ++p)
-        content[p] = units::read<width>(pixels.maps[p] + 2 * sum_of_widths(layer) +
-                                        (gpu::lane() & 3) * (4 * tiles - kWidths[0] / 2));
+        content[p] = units::read<width, by_quads(layer)>(pixels.maps[p] + 2 * maps_before(layer) +
+                                                         (gpu::lane() & 3) * (4 * tiles - kWidths[0] / 2));
     UNROLL
     for (int j = 0; j < tiles; ++j) {
         UnitSums sums(bias_at(layer) + (t_units * (gpu::lane() & 3) + 2 * j) * 4, j, content);
@@ -168,9 +179,10 @@ DEVICE void fill_shared_memory(const Decode &d) {
     gpu::copies_close();
     for (int i = gpu::thread(); i < 2 * width; i += threads)
         gpu::shared_store(kFloatsAt + i * 4, gpu::load_constant(d.floats + i));
+    const float ratio = gpu::load_constant(d.ratio);
     for (int i = gpu::thread(); i < width; i += threads)
         gpu::shared_store(kFloatsAt + (2 * width + i) * 4,
-                          gpu::fma(gpu::load_constant(d.floats + 2 * width + i), d.ratio,
+                          gpu::fma(gpu::load_constant(d.floats + 2 * width + i), ratio,
                                    gpu::load_constant(d.floats + 3 * width + i)));
     for (int i = gpu::thread(); i < biases; i += threads)
         gpu::shared_store(kBiasAt + i * 4, gpu::load_constant(d.floats + 4 * width + i));
@@ -199,7 +211,7 @@ template <class Colour> DEVICE void run(const Decode &d) {
     UNROLL
     for (int p = 0; p < units::kPixels; ++p) {
         const int x = gpu::smaller(x0 + 8 * p + lane / 4, last);
-        column[p] = gpu::load_constant(d.cols + x) * 2 * kChannels + (lane & 3) * (kWidths[0] / 2);
+        column[p] = gpu::load_constant(d.cols + x) * 2 * kStride + (lane & 3) * (kWidths[0] / 2);
         pixels.ox[p] = gpu::load_constant(d.offset_x + x);
     }
     base::Place own;
@@ -211,7 +223,7 @@ template <class Colour> DEVICE void run(const Decode &d) {
         if (y >= d.out_height) break;
         own.row = gpu::load_constant(d.rows + y);
         own.oy = gpu::load_constant(d.offset_y + y);
-        const char *line = static_cast<const char *>(d.maps) + static_cast<long long>(own.row) * d.width * 2 * kChannels;
+        const char *line = static_cast<const char *>(d.maps) + static_cast<long long>(own.row) * d.width * 2 * kStride;
         UNROLL
         for (int p = 0; p < units::kPixels; ++p) pixels.maps[p] = line + column[p];
         units::Activations<kWidths[0]> first;

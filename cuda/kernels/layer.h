@@ -1,26 +1,31 @@
-// One 3 x 3 convolution of the encoder, float16, height x width x channels.
+// One 3 x 3 convolution of the encoder, float16, height x width x channels; layer_int8.h has the same in int8.
 //
 // A block stays on the GPU and takes tile after tile, 32 columns by two rows a warp; weights come to shared memory once.
 // With two stages the next tile is copied while one is computed.
 #pragma once
 
-#include "halves.h"
+#include "levels.h"
 
 struct Layer {
     const void *input;     // height x width x channels
     const Word4 *weights;  // a group after the other: 9 * channels / 16 steps of fragments
     const float *bias;
-    const void *residual;  // as the output, or null
+    const void *residual;  // float16, height x width x channels, or null
     void *output;
+    const float *scale;  // int8: each output's, the input's scale times the weights'
     int height, width;
     int across, tiles;            // tiles in a row of tiles, and in all
     int output_pixel, output_at;  // bytes of a pixel of the output, and of the channels before these
     int rectified;                // channels, of this launch's, of which ReLU is taken
+    float input_inverse, output_inverse;  // one over the scale of levels that are made on the way in and out
 };
 
 namespace layer {
 
-enum class End { relu, residual, maps };
+// What becomes of the sums; `_levels`: stored as int8.
+enum class End { relu, residual, maps, relu_levels, residual_levels };
+DEVICE constexpr bool adds(End end) { return end == End::residual || end == End::residual_levels; }
+DEVICE constexpr bool makes_levels(End end) { return end == End::relu_levels || end == End::residual_levels; }
 
 template <int channels, int tiles> struct Shape {
     static constexpr int steps = 9 * channels / 16;
@@ -28,10 +33,30 @@ template <int channels, int tiles> struct Shape {
     static constexpr int weight_bytes = quads * 16;
 };
 
-// Rounds and stores what a warp has summed. Results of one pixel lie `output_pixel` bytes apart.
+// Rounds and stores a lane's adjacent channels, from `channel` on, of pixel number `pixel`. Results of one pixel lie
+// `output_pixel` bytes apart.
+template <End end, int tiles>
+DEVICE void write(const Layer &layer, long long pixel, int channel, products::Channels<tiles> &v) {
+    typedef typename halves::Packed<tiles>::Words Words;
+    // Not load_constant: the output may lie where the residual does, each lane's upon its own.
+    if (adds(end))
+        halves::add(v, gpu::load(reinterpret_cast<const Words *>(static_cast<const char *>(layer.residual) +
+                                                                 pixel * 16 * tiles + 2 * channel)));
+    char *to = static_cast<char *>(layer.output) + pixel * layer.output_pixel + layer.output_at;
+    if constexpr (makes_levels(end)) {
+        typedef typename levels::Packed<tiles>::Words Levels;
+        gpu::store(reinterpret_cast<Levels *>(to + channel),
+                   levels::pack<end == End::relu_levels>(v, layer.output_inverse));
+    } else {
+        Words words = halves::pack<end == End::relu>(v);
+        if (end == End::maps && channel < layer.rectified) words = halves::pack<true>(v);
+        gpu::store(reinterpret_cast<Words *>(to + 2 * channel), words);
+    }
+}
+
+// What a warp has summed.
 template <End end, int tiles>
 DEVICE void finish(const Layer &layer, const tile::Corner &corner, int group, const products::Block<tiles> &sums) {
-    typedef typename halves::Packed<tiles>::Words Words;
     const int channel = 2 * tiles * (4 * group + (gpu::lane() & 3));
     UNROLL
     for (int s = 0; s < products::kStrips; ++s) {
@@ -41,15 +66,7 @@ DEVICE void finish(const Layer &layer, const tile::Corner &corner, int group, co
             const int y = corner.y + 2 * gpu::warp() + spot.y, x = corner.x + spot.x;
             if (y < layer.height && x < layer.width) {
                 products::Channels<tiles> v(sums.strip[s], half);
-                const long long at = (static_cast<long long>(y) * layer.width + x) * layer.output_pixel +
-                                     layer.output_at + 2 * channel;
-                // Not load_constant: the output may lie where the residual does, each lane's upon its own.
-                if (end == End::residual)
-                    halves::add(v, gpu::load(reinterpret_cast<const Words *>(
-                                       static_cast<const char *>(layer.residual) + at)));
-                Words words = halves::pack<end == End::relu>(v);
-                if (end == End::maps && channel < layer.rectified) words = halves::pack<true>(v);
-                gpu::store(reinterpret_cast<Words *>(static_cast<char *>(layer.output) + at), words);
+                write<end, tiles>(layer, static_cast<long long>(y) * layer.width + x, channel, v);
             }
         }
     }

@@ -187,5 +187,12 @@ DEVICE float as_float(unsigned bits) { return __uint_as_float(bits); }
 DEVICE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 // The nearest integer, halves to even.
 DEVICE int nearest(float f) { return __float2int_rn(f); }
+// Four integers as bytes, the first lowest, none beyond -128 and 127.
+DEVICE unsigned signed_bytes(int a, int b, int c, int d) {
+    unsigned upper, all;
+    asm("cvt.pack.sat.s8.s32.b32 %0, %1, %2, 0;" : "=r"(upper) : "r"(d), "r"(c));
+    asm("cvt.pack.sat.s8.s32.b32 %0, %1, %2, %3;" : "=r"(all) : "r"(b), "r"(a), "r"(upper));
+    return all;
+}
 
 }  // namespace gpu

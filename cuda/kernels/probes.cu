@@ -57,3 +57,11 @@ KERNEL(32, 1, probe_rounding, Probe, p) {
     gpu::store(static_cast<unsigned *>(p.d) + 4 * lane + 2, gpu::positive_halves(gpu::load(c), gpu::load(c + 1)));
     gpu::store(static_cast<int *>(p.d) + 4 * lane + 3, gpu::nearest(gpu::load(c + 2)));
 }
+// Four integers as saturated bytes.
+KERNEL(32, 1, probe_bytes, Probe, p) {
+    const int lane = gpu::lane();
+    const int *c = static_cast<const int *>(p.c) + 4 * lane;
+    gpu::store(static_cast<unsigned *>(p.d) + 4 * lane,
+               gpu::signed_bytes(gpu::load(c), gpu::load(c + 1), gpu::load(c + 2), gpu::load(c + 3)));
+    for (int i = 1; i < 4; ++i) gpu::store(static_cast<unsigned *>(p.d) + 4 * lane + i, 0u);
+}

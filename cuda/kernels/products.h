@@ -151,6 +151,13 @@ template <int tiles> struct Channels {
             at[2 * j + 1] = sums[j].at[2 * half + 1];
         }
     }
+    // Sums of levels: `scale` and `bias` are those of the channels from the lane's first on.
+    DEVICE Channels(const gpu::IntSums (&sums)[tiles], int half, const float *scale, const float *bias) {
+        UNROLL
+        for (int i = 0; i < 2 * tiles; ++i)
+            at[i] = gpu::fma(static_cast<float>(sums[i / 2].at[2 * half + i % 2]), gpu::load_constant(scale + i),
+                             gpu::load_constant(bias + i));
+    }
 };
 
 // Where pixel `half` of strip s lies, counted from the warp's first row and the tile's first column.

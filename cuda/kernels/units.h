@@ -19,10 +19,10 @@ template <int width> struct Words {
     DEVICE float odd(int j) const { return gpu::high_half(at[j]); }
 };
 
-// The words lie 16 bytes aligned for 32 or 64 units, else 8.
-template <int width> DEVICE Words<width> read(const char *from) {
+// `by_quads`: the words lie 16 bytes aligned, else 8.
+template <int width, bool by_quads> DEVICE Words<width> read(const char *from) {
     Words<width> words;
-    if (width % 32 == 0) {
+    if (by_quads) {
         UNROLL
         for (int i = 0; i < width / 32; ++i) {
             const Word4 q = gpu::load_constant(reinterpret_cast<const Word4 *>(from) + i);

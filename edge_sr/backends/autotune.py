@@ -92,11 +92,11 @@ def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune
 def _on_gpu(bundle: Bundle, precision: str) -> Choice | None:
     """The GPU's kernels, where there is one, they know the network, and their first pictures are right."""
     gpu = BACKENDS[GPU]
-    wanted = next((name for name in gpu.computes if precision in ("auto", name)), None)
+    wanted = next((name for name in gpu.precisions(bundle) if precision in ("auto", name)), None)
     if wanted is None or not gpu.takes(bundle) or gpu.unavailable_reason():
         return None
     try:
-        gpu.open(RunnerConfig(bundle, wanted)).close()
+        gpu.open(RunnerConfig(bundle, wanted, scheme=gpu.scheme_for(bundle, wanted))).close()
     except EdgeSRError as error:
         warnings.warn(f"the GPU is not used: {error}", stacklevel=2)
         return None
@@ -130,9 +130,11 @@ def _candidates(bundle: Bundle, backend: str, precision: str) -> Iterator[Candid
         for name in one.precisions(bundle):
             candidate = _candidate(bundle, one, name)
             within = candidate.loss is not None and candidate.loss.within(budget)
-            # Who asks for the GPU by name has what it computes in.
-            if name == precision or (precision == "auto" and (within or backend == GPU)):
+            if name == precision or (precision == "auto" and within and backend != GPU):
                 yield candidate
+        # Who asks for the GPU by name has what it computes in first of all.
+        if backend == GPU and precision == "auto":
+            yield _candidate(bundle, one, one.precisions(bundle)[0])
 
 
 def _candidate(bundle: Bundle, backend: Backend, precision: Precision) -> Candidate:

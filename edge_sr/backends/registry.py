@@ -28,7 +28,7 @@ class Backend:
     ``open_pair`` opens an encoder with its decoder, ``open_network`` the one graph of a network from picture to
     picture. ``lowers``: precisions that it computes here from a bundle's fp32 graphs, by itself; ``refuses``: those
     that it does not run even from graphs of their own. ``scheme``: the INT8 graphs that suit it best. ``computes``: all
-    the precisions of a backend that takes weights, whatever graphs a bundle has.
+    the precisions of a backend that takes weights, whatever graphs a bundle has, but for INT8, whose scales it needs.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Backend:
     def precisions(self, bundle: Bundle) -> tuple[Precision, ...]:
         """What it offers for ``bundle`` here: what the bundle carries and what it lowers, less what it refuses."""
         if self.computes:
-            return self.computes
+            return tuple(name for name in self.computes if name != "int8" or "int8" in bundle.schemes)
         offered = dict.fromkeys([*bundle.precisions, *self.lowers()])
         return tuple(name for name in offered if name not in self.refuses)
 
@@ -202,7 +202,9 @@ BACKENDS: dict[str, Backend] = {
         _open_openvino_network,
         refuses=("fp16",),
     ),
-    "cuda": Backend("cuda", _open_cuda, _cuda_unavailable, _cuda_takes, scheme="int8", computes=("fp16",)),
+    "cuda": Backend(
+        "cuda", _open_cuda, _cuda_unavailable, _cuda_takes, scheme="int8", computes=("fp16", "int8")
+    ),
     **{flavour.value: _tensorrt(flavour) for flavour in Flavour},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from edge_sr.backends.cuda.compiler import images, nvrtc
 from edge_sr.backends.cuda.compiler.images import SHIPPED_FORMS, SHIPPED_TARGETS, runs
 from edge_sr.backends.cuda.compiler.resources import read_resources
 from edge_sr.backends.cuda.compiler.sources import read_sources, sources_digest
+from edge_sr.backends.cuda.kernels import every_kernel
 from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm, Form
 from edge_sr.bundle import shipped_bundles
 from edge_sr.errors import EngineError, MissingError
 
-# Threads of a block, and blocks that an SM should hold at once, as the sources ask for.
-BLOCKS = {"layer": (128, 2), "head": (128, 2), "decoder": (128, 3), "pair": (None, 1)}
+# Blocks that an SM should hold at once, as the sources ask for.
+BLOCKS = (("layer", 2), ("head", 2), ("decoder", 3), ("pair", 1), ("int8_layer", 3), ("int8_pair", 1))
+REPORT = Path(__file__).parents[2] / "docs" / "reports" / "kernels.md"
 REGISTERS = 65536
 
 
@@ -30,18 +33,54 @@ def library() -> Any:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("target", ["sm_75", "sm_87", "sm_90", "sm_120"])
-@pytest.mark.parametrize("form", SHIPPED_FORMS, ids=lambda form: form.name)
-def test_no_kernel_spills_registers(library: Any, form: Form, target: str) -> None:
-    """One of each generation; ``cuda/make_images.py`` prints them all."""
-    _, log = nvrtc.compile_with_log(library, form.source, read_sources(), target, form.defines)
-    found = read_resources(log)
-    assert len(found) >= 2
-    for kernel in found:
-        assert kernel.spilled == 0, kernel.name
-        threads, blocks = next(value for prefix, value in BLOCKS.items() if kernel.name.startswith(prefix))
-        threads = threads or 32 * int(kernel.name.split("_")[1])
-        assert kernel.registers * threads * blocks <= REGISTERS, kernel.name
+def table() -> dict[str, tuple[int, ...]]:
+    """Of docs/reports/kernels.md: shared memory, then registers for each target."""
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| ([\d |]+) \|$", REPORT.read_text(), re.MULTILINE)
+    return {name: (int(shared.replace(",", "")), *map(int, rest.split(" | "))) for name, shared, rest in rows}
+
+
+def test_the_report_is_of_these_sources_and_nothing_spills() -> None:
+    text = REPORT.read_text()
+    assert f"`{sources_digest()}`" in text, (
+        "the kernels' sources have changed: python cuda/make_images.py --report docs/reports/kernels.md"
+    )
+    assert "**Spilled: 0 bytes**" in text
+    size = re.search(r"are ([\d.]+) MB compressed", text)
+    assert size is not None and float(size[1]) <= 2
+
+
+def test_every_kernel_fits_as_many_blocks_as_it_asks_for() -> None:
+    found = table()
+    for form in SHIPPED_FORMS:
+        for kernel in every_kernel(form):
+            shared, *registers = found[kernel.name]
+            assert shared == kernel.shared_bytes
+            blocks = next(value for prefix, value in BLOCKS if kernel.name.startswith(prefix))
+            assert max(registers) * kernel.threads * blocks <= REGISTERS, kernel.name
+    names = {kernel.name for form in SHIPPED_FORMS for kernel in every_kernel(form)}
+    assert {name for name in found if not name.startswith("surface")} == names
+
+
+def test_the_report_says_what_the_compiler_says(library: Any) -> None:
+    """One image; ``cuda/make_images.py`` makes them all."""
+    if nvrtc.version(library) not in REPORT.read_text():
+        pytest.skip(f"the report is of another release than NVRTC {nvrtc.version(library)}")
+    form = SHIPPED_FORMS[-2]
+    _, log = nvrtc.compile_with_log(library, form.source, read_sources(), "sm_90", form.defines)
+    place = 1 + [target for target in SHIPPED_TARGETS if target.startswith("sm_")].index("sm_90")
+    compiled = read_resources(log)
+    assert len(compiled) == 2
+    for kernel in compiled:
+        assert (kernel.registers, kernel.spilled) == (table()[kernel.name][place], 0)
+
+
+def test_images_beside_the_sources_are_made_of_them() -> None:
+    digest = images.images_folder() / images.DIGEST
+    if not digest.exists():
+        pytest.skip("not made here: python cuda/make_images.py")
+    assert digest.read_text().strip() == sources_digest(), (
+        "the images in the package are older than the kernels' sources: python cuda/make_images.py"
+    )
 
 
 @pytest.mark.parametrize("form", [DecoderForm((64, 64, 16), 3, True), DecoderForm((32, 16), 1, False)])

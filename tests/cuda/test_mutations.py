@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from support.cuda import reference
 from support.cuda.emulator import CUDA, EmulatedGpu, compile_library, emulator_folder
-from support.cuda.forms import Network, Run, laid_out, random_network
+from support.cuda.forms import Network, Run, as_int8, laid_out, random_network, with_exact_head
 from support.scenes import scene
 
-from edge_sr.backends.cuda.network.form import DecoderForm
-from edge_sr.backends.cuda.programs import Variant
+from edge_sr.backends.cuda.encoder_run import Variant
+from edge_sr.backends.cuda.network.form import DecoderForm, Int8Form
 from edge_sr.files.config import load_toml
 from edge_sr.grid import sampling_grid
 
 ENCODER, PAIR, DECODER, CHAIN, BANKS = "encoder", "pair", "decoder", "chain", "banks"
+# By the channels of their networks.
+INT8 = {"int8": 32, "int8 of 16": 16}
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,43 @@ _PAIR = (
     "KERNEL(192, 1, pair16_6, Residual, p) { residual::Pair<16, 6, products::How::wide>::run(p); }\n"
 )
 _ENCODER = _HEAD + _LAYERS
+_INT8_LAYER = (
+    "KERNEL(128, 3, int8_layer{0}_{1}, Layer, p) "
+    "{{ layer::run_levels<{0}, {2}, 4, layer::Source::{3}, layer::End::{4}>(p); }}\n"
+)
+
+
+def int8_source(channels: int) -> str:
+    """The kernels of a network whose layers are all int8."""
+    whole = channels // 8
+    parts = (
+        ("relu_levels", whole, "halves", "relu_levels"),
+        ("residual", whole, "levels", "residual"),
+        ("tail_levels", whole, "halves", "residual_levels"),
+        ("maps", 4, "levels", "maps"),
+        ("maps_rest", 2, "levels", "maps"),
+    )
+    layers = "".join(_INT8_LAYER.format(channels, *part) for part in parts)
+    run = f"residual::LevelPair<{channels}, 6>::run(p);"
+    pair = f"KERNEL(192, 2, int8_pair{channels}_6, LevelResidual, p) {{ {run} }}\n"
+    return f'#include "residual_int8.h"\n{layers}{pair}'
 
 
 def sources(area: str) -> dict[Any, str]:
     """What is compiled of each form's kernels, by the form."""
     network = network_of(area)
     decoder = (CUDA / "kernels" / "decoder.cu").read_text()
+    if channels := INT8.get(area):
+        head = _HEAD.replace("head16", f"head{channels}").replace("u8, 16", f"u8, {channels}")
+        return {network.encoder: head, Int8Form(channels): int8_source(channels)}
     encoder = _ENCODER + (_PAIR if area == PAIR else "")
     return {network.encoder: encoder, **({network.decoder: decoder} if area in (DECODER, CHAIN) else {})}
 
 
 def network_of(area: str) -> Network:
+    if channels := INT8.get(area):
+        layers = [f"encoder.body.0.conv{i}" for i in (1, 2)] + ["encoder.tail", "content.0", "content.1"]
+        return with_exact_head(as_int8(random_network(channels, 1, ENCODED), layers))
     form = {DECODER: DECODED, CHAIN: CHAINED}.get(area, ENCODED)
     return random_network(16, 2 if area == PAIR else 1, form)
 
@@ -106,6 +134,7 @@ def off_in_maps(network: Network, run: Run, image: Any, variants: list[Variant])
         reference.encode(network.encoder_tensors, network.decoder.mode, image, reference.half),
         network.decoder,
     )
+    want = want.astype(np.float16).astype(np.float32)
     maps = [run.encode(image, variant).astype(np.float32) for variant in variants]
     return max(float(np.abs(found - want).max() / np.abs(want).max()) for found in maps)
 
@@ -134,7 +163,10 @@ def notice(area: str, kernels: Path) -> str:
                     return f"{off:.0f} levels from numpy"
                 continue
             variants = [Variant(pairs=6)] if area == PAIR else [Variant(), Variant(ahead=True)]
-            if not (off := off_in_maps(network, run, image, variants)) < 0.004:
+            least = 0.004
+            if area in INT8:
+                variants, least, image = [Variant(), Variant(pairs=6)], 1e-9, np.uint8(255) * (image // 128)
+            if not (off := off_in_maps(network, run, image, variants)) < least:
                 return f"{off:.3f} of the largest value from numpy"
         except AssertionError as error:
             return str(error).splitlines()[0]
@@ -151,7 +183,7 @@ def bank_conflicts(gpu: EmulatedGpu, run: Run, image: Any) -> str:
     return "; ".join(f"{where}: {taken} wavefronts for {ideal}" for where, taken, ideal in found)
 
 
-@pytest.mark.parametrize("area", [ENCODER, PAIR, DECODER, CHAIN, BANKS])
+@pytest.mark.parametrize("area", [ENCODER, PAIR, DECODER, CHAIN, BANKS, *INT8])
 def test_kernels_as_they_are(area: str, tmp_path: Path) -> None:
     """Else the mutations would prove nothing."""
     assert notice(area, broken(None, area, tmp_path)) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from support.cuda.emulator import EmulatedGpu
 from support.cuda.forms import Network, Run, laid_out, random_network, shipped
 from support.scenes import scene
 
-from edge_sr.backends.cuda.network.form import DecoderForm
-from edge_sr.backends.cuda.programs import Variant
+from edge_sr.backends.cuda.encoder_run import Variant
+from edge_sr.backends.cuda.network.form import DecoderForm, joins
 from edge_sr.grid import sampling_grid
 
 HEIGHT, WIDTH = 29, 45
@@ -90,6 +91,22 @@ def test_float_pictures(name: str) -> None:
     maps = run.encode(image, Variant())
     check_maps(network, image, maps)
     check_pixels(network, run, maps, image, (92, 30))
+
+
+@pytest.mark.parametrize("widths", [(32, 28, 16), (16, 20, 60, 32)])
+def test_maps_that_lie_side_by_side(widths: tuple[int, ...]) -> None:
+    """As an engine writes them: what lies between a layer's own maps and its padding is the next layer's, or noise."""
+    network = random_network(16, 1, DecoderForm(widths, 3, True))
+    image, grid = picture(9, 37), sampling_grid((37, 9), (100, 30))
+    maps = reference.half(reference.encode(network.encoder_tensors, 3, image, reference.half))
+    joined = DecoderForm(widths, 3, True, joined=True)
+    assert joins(widths) and joined.channels == -(-sum(widths) // 8) * 8
+    noise = np.full((9, 37, joined.channels - sum(widths)), 7.0, np.float32)
+    run = Run(dataclasses.replace(network, decoder=joined), EmulatedGpu())
+    got = run.decode(np.concatenate([maps, noise], axis=2).astype(np.float16), image, grid)
+    plain = Run(network, EmulatedGpu())
+    assert np.array_equal(got, plain.decode(laid_out(maps, network.decoder).astype(np.float16), image, grid))
+    assert not joins((32, 30, 16)) and not joins((32, 20))
 
 
 VARIANTS = [Variant(), Variant(ahead=True), *(Variant(pairs=warps) for warps in (6, 8, 12))]

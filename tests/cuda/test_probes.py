@@ -8,5 +8,5 @@ from support.cuda.probes import check
 
 def test_every_instruction() -> None:
     found = list(check(EmulatedGpu()))
-    assert len(found) == 6
+    assert len(found) == 7
     assert [name for name, right, _ in found if not right] == []

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.cuda.compiler.images import Image, find_image
-from edge_sr.backends.cuda.driver.protocol import Buffer, Function, KernelDriver, Module
+from edge_sr.backends.cuda.driver.protocol import Buffer, Function, KernelDriver, Module, Stream
 from edge_sr.backends.cuda.kernels import Kernel, Launch
 from edge_sr.backends.cuda.network.form import Form
 from edge_sr.backends.gpu.device import Device
@@ -50,13 +50,13 @@ class KernelDevice:
             self._functions[kernel] = module.function(kernel.name, kernel.shared_bytes)
         return self._functions[kernel]
 
-    def launch(self, launches: Iterable[Launch]) -> None:
-        """Enqueue kernels on the compute stream, one after the other."""
+    def launch(self, launches: Iterable[Launch], stream: Stream | None = None) -> None:
+        """Enqueue kernels one after the other, on the compute stream or another one."""
         for launch in launches:
             kernel = launch.kernel
             function = self._function(kernel)
             shape = launch.blocks, kernel.threads, kernel.shared_bytes
-            self.driver.launch(function, *shape, launch.parameters, self.gpu.compute)
+            self.driver.launch(function, *shape, launch.parameters, stream or self.gpu.compute)
 
     def upload(self, array: NDArray[Any], address: int) -> None:
         """Copy an array to the device, and wait until it is there."""

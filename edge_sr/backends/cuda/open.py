@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.cuda import variants
 from edge_sr.backends.cuda.device import Arena, KernelDevice
 from edge_sr.backends.cuda.driver import choose
-from edge_sr.backends.cuda.network.form import CHANNELS, LARGEST_WIDTH, DecoderForm, EncoderForm
+from edge_sr.backends.cuda.encoder_run import Variant
+from edge_sr.backends.cuda.network.form import (
+    CHANNELS,
+    LARGEST_WIDTH,
+    DecoderForm,
+    EncoderForm,
+    Int8Form,
+    joins,
+)
+from edge_sr.backends.cuda.network.int8 import int8_tensors
 from edge_sr.backends.cuda.network.weights import decoder_weights, encoder_weights
-from edge_sr.backends.cuda.programs import DecoderProgram, EncoderProgram, Variant
+from edge_sr.backends.cuda.programs import DecoderProgram, EncoderProgram
 from edge_sr.backends.cuda.runner import CudaRunner
 from edge_sr.backends.cuda.session import ResidentNetwork
 from edge_sr.backends.cuda.verification import require_verified
@@ -20,6 +31,7 @@ from edge_sr.backends.native.onnx_file import read_graph
 from edge_sr.bundle import Bundle
 from edge_sr.errors import BundleError
 from edge_sr.machine.gpu import Gpu, find_gpu
+from edge_sr.spec import NetworkSpec
 
 
 def unavailable_reason() -> str | None:
@@ -44,6 +56,24 @@ def forms_of(bundle: Bundle) -> tuple[EncoderForm, DecoderForm] | None:
     return EncoderForm(encoder.channels), form
 
 
+def joined_form(bundle: Bundle) -> DecoderForm | None:
+    """The decoder that reads maps as a TensorRT engine writes them; ``None`` when there are no kernels for it."""
+    network = bundle.description.network
+    if (
+        bundle.kind != "implicit"
+        or bundle.description.weights is None
+        or not isinstance(network, NetworkSpec)
+    ):
+        return None
+    decoder, widths = network.decoder, tuple(network.decoder.widths)
+    known = decoder.mode <= 3 and not decoder.init_q and max(widths) <= LARGEST_WIDTH
+    return (
+        DecoderForm(widths, decoder.mode, decoder.bilinear_base, joined=True)
+        if known and joins(widths)
+        else None
+    )
+
+
 def takes(bundle: Bundle) -> bool:
     return forms_of(bundle) is not None
 
@@ -63,8 +93,8 @@ def open_runner(config: RunnerConfig) -> Runner:
     arena = Arena(device)
     try:
         with driver.entered():
-            device.load(*forms)
-            network = _place(config.bundle, forms, device, arena, gpu)
+            device.load(*forms, *([Int8Form(forms[0].channels)] if config.precision == "int8" else []))
+            network = _place(config, forms, device, arena, gpu)
         runner = CudaRunner(device, network, arena, config)
         require_verified(runner, config, device, gpu)
         return runner
@@ -76,16 +106,26 @@ def open_runner(config: RunnerConfig) -> Runner:
 
 
 def _place(
-    bundle: Bundle, forms: tuple[EncoderForm, DecoderForm], device: KernelDevice, arena: Arena, gpu: Gpu
+    config: RunnerConfig,
+    forms: tuple[EncoderForm, DecoderForm],
+    device: KernelDevice,
+    arena: Arena,
+    gpu: Gpu,
 ) -> ResidentNetwork:
-    encoder_form, decoder_form = forms
-    tensors, path = read_graph(bundle.graph("encoder", "fp32")).arrays, bundle.decoder_weights()
-    assert path is not None
-    with np.load(path, allow_pickle=False) as arrays:
-        decoder = DecoderProgram(decoder_form, decoder_weights(dict(arrays), decoder_form), arena.place)
-    weights = encoder_weights(tensors, encoder_form, decoder_form)
+    (encoder_form, decoder_form), bundle = forms, config.bundle
+    decoder = DecoderProgram(
+        decoder_form, decoder_weights(bundle.decoder_arrays(), decoder_form), arena.place
+    )
+    weights = encoder_weights(_tensors(config), encoder_form, decoder_form)
     encoder = EncoderProgram(encoder_form, decoder_form, weights, arena.place)
     halo = bundle.description.radius + 1
     network = ResidentNetwork(encoder_form, decoder_form, encoder, decoder, Variant(), halo)
     best = variants.fastest(device, gpu, encoder_form, encoder, 2 * decoder_form.channels)
     return dataclasses.replace(network, variant=best)
+
+
+def _tensors(config: RunnerConfig) -> Mapping[str, NDArray[Any]]:
+    """Weights by the names of the encoder's graph: for int8 that of the bundle's scheme, else the fp32 one."""
+    if config.precision == "int8":
+        return int8_tensors(read_graph(config.bundle.graph("encoder", "int8")))
+    return read_graph(config.bundle.graph("encoder", "fp32")).arrays

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator
 from edge_sr.backends.base import OpenRunner, Result, RunnerConfig
 from edge_sr.backends.cuda.device import Arena, KernelDevice
 from edge_sr.backends.cuda.driver.protocol import Buffer, aligned
+from edge_sr.backends.cuda.network.form import SurfaceForm
 from edge_sr.backends.cuda.session import HALF, ResidentNetwork, Session, Shape, Workspace
 from edge_sr.backends.cuda.strips import smaller
-from edge_sr.backends.gpu.ring import warn_short
-from edge_sr.errors import MemoryLimitError
+from edge_sr.backends.cuda.video.surfaces import Surface, SurfaceColour, from_picture, to_picture
+from edge_sr.backends.gpu.ring import Slot, warn_short
+from edge_sr.errors import MemoryLimitError, OptionError
 from edge_sr.grid import SamplingGrid
 from edge_sr.plan import Plan
 from edge_sr.tensors import Frame, Image
@@ -123,6 +125,26 @@ class CudaRunner(OpenRunner):
             if landed is None:
                 return
             yield landed
+
+    def surface(self, source: Surface, colour: SurfaceColour, grid: SamplingGrid, target: Surface) -> None:
+        """A video decoder's surface upscaled into one for a video encoder, which has what it needs when this returns.
+
+        Nothing visits the host. ``OptionError`` for depths that are not the runner's, 8 bits as uint8, 10 as float.
+        """
+        depth = 8 if self._io == "uint8" else 10
+        if (source.depth, target.depth) != (depth, depth):
+            raise OptionError(f"expected surfaces of {depth} bits, found {source.depth} and {target.depth}")
+
+        def work(slot: Slot) -> None:
+            self._device.launch([to_picture(source, colour, slot.image.address)])
+            session.encode(slot)
+            session.decode(slot)
+            self._device.launch([from_picture(slot.tile_address(0), colour, target)])
+
+        with self._device.driver.entered():
+            self._device.load(SurfaceForm())
+            session = self._board((1, source.height, source.width, 3), grid)
+            session.ring.on_device(work)
 
     def _board(self, image: Shape, grid: SamplingGrid) -> Session:
         self._device.gpu.settle()

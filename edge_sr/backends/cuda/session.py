@@ -9,16 +9,10 @@ import numpy as np
 
 from edge_sr.backends.cuda.device import Arena, KernelDevice
 from edge_sr.backends.cuda.driver.protocol import Buffer, DeviceGraph, aligned
+from edge_sr.backends.cuda.encoder_run import FEATURES, Features, Variant
 from edge_sr.backends.cuda.kernels import Launch
 from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm
-from edge_sr.backends.cuda.programs import (
-    FEATURES,
-    DecoderProgram,
-    DevicePositions,
-    EncoderProgram,
-    Features,
-    Variant,
-)
+from edge_sr.backends.cuda.programs import DecoderProgram, DevicePositions, EncoderProgram
 from edge_sr.backends.cuda.strips import Strip, cut_strips
 from edge_sr.backends.gpu.ring import Ring, Slot, SlotForm
 from edge_sr.grid import SamplingGrid
@@ -108,7 +102,7 @@ class Session:
             cols=place(grid.cols),
             offset_y=place(grid.offset_y),
             offset_x=place(grid.offset_x),
-            ratio=float(np.reshape(grid.ratio, -1)[0]),
+            ratio=place(np.asarray(grid.ratio, np.float32)),
             height=len(grid.rows),
             width=len(grid.cols),
         )

@@ -11,12 +11,12 @@ import numpy as np
 
 from edge_sr.backends.cuda import kernels
 from edge_sr.backends.cuda.device import KernelDevice
+from edge_sr.backends.cuda.encoder_run import FEATURES, Features, Variant
 from edge_sr.backends.cuda.kept import keep, kept_file, read_kept
-from edge_sr.backends.cuda.network.form import EncoderForm
-from edge_sr.backends.cuda.programs import FEATURES, EncoderProgram, Features, Variant
+from edge_sr.backends.cuda.network.form import EncoderForm, Int8Form
+from edge_sr.backends.cuda.programs import EncoderProgram
 from edge_sr.machine.gpu import Gpu
 
-PAIRS = (6, 8, 12)
 ROUNDS = 2
 # Tiles of the picture that is measured, for every block that the GPU holds at once: enough that a last, half-filled
 # round of blocks tells little.
@@ -25,36 +25,42 @@ TILES_EACH = 2
 NARROW = ((8, 6), (8, 9))
 
 
-def candidates(device: KernelDevice, form: EncoderForm) -> list[Variant]:
-    """The variants whose kernels fit a block of this GPU."""
-    return [variant for variant in _all(device) if all(map(device.fits, _kernels(form, variant)))]
+def candidates(device: KernelDevice, form: EncoderForm, *, int8: bool = False) -> list[Variant]:
+    """The variants whose kernels fit a block of this GPU; ``int8``: of an encoder with int8 layers."""
+    return [variant for variant in _all(device) if all(map(device.fits, _kernels(form, variant, int8)))]
 
 
 def _all(device: KernelDevice) -> Iterator[Variant]:
     yield Variant()
     yield Variant(ahead=True)
-    for warps in PAIRS:
+    for warps in kernels.PAIRS:
         yield Variant(pairs=warps)
     if device.driver.compute_capability in NARROW:
         yield Variant(narrow=True)
-        yield Variant(pairs=PAIRS[0], narrow=True)
+        yield Variant(pairs=kernels.PAIRS[0], narrow=True)
 
 
-def _kernels(form: EncoderForm, variant: Variant) -> list[kernels.Kernel]:
-    layers = [
+def _kernels(form: EncoderForm, variant: Variant, int8: bool) -> list[kernels.Kernel]:
+    found = [
         kernels.layer(form, end, ahead=variant.ahead, narrow=variant.narrow) for end in ("relu", "residual")
     ]
-    return [kernels.pair(form, variant.pairs, narrow=variant.narrow), *layers] if variant.pairs else layers
+    if variant.pairs:
+        found.append(kernels.pair(form, variant.pairs, narrow=variant.narrow))
+    if int8:
+        found += [kernels.int8_layer(Int8Form(form.channels), end) for end in ("relu", "maps")]
+    if int8 and variant.pairs:
+        found.append(kernels.int8_pair(Int8Form(form.channels), variant.pairs))
+    return found
 
 
 def fastest(device: KernelDevice, gpu: Gpu, form: EncoderForm, encoder: EncoderProgram, maps: int) -> Variant:
     """From the file where this GPU, driver and image are known, else measured now; ``maps``: bytes of maps a pixel."""
-    choices = candidates(device, form)
-    path = _file(device, gpu, form)
+    choices = candidates(device, form, int8=encoder.int8)
+    path = _file(device, gpu, form, encoder)
     times = {str(name): float(spent) for name, spent in read_kept(path).get("milliseconds", {}).items()}
     if not times or not set(times) <= {variant.name for variant in choices}:
         times = {variant.name: _measure(device, form, encoder, variant, maps) for variant in choices}
-        keep(path, {"gpu": gpu.name, "encoder": form.name, "milliseconds": times})
+        keep(path, {"gpu": gpu.name, "encoder": form.name, "int8": encoder.int8, "milliseconds": times})
     best = min(times, key=lambda name: times[name])
     return next(variant for variant in choices if variant.name == best)
 
@@ -96,8 +102,8 @@ def _picture(device: KernelDevice, form: EncoderForm) -> tuple[int, int]:
     return -(-tiles // across) * kernel.tile[0], across * kernel.tile[1]
 
 
-def _file(device: KernelDevice, gpu: Gpu, form: EncoderForm) -> Path | None:
-    image = device.images[form]
-    identity = [gpu.identity, gpu.driver_cuda, device.driver.multiprocessors, form.name]
-    text = json.dumps([*identity, hashlib.sha256(image.data).hexdigest()])
+def _file(device: KernelDevice, gpu: Gpu, form: EncoderForm, encoder: EncoderProgram) -> Path | None:
+    images = sorted(hashlib.sha256(image.data).hexdigest() for image in device.images.values())
+    identity = [gpu.identity, gpu.driver_cuda, device.driver.multiprocessors, form.name, encoder.layers]
+    text = json.dumps([*identity, images])
     return kept_file(f"kernels-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json")

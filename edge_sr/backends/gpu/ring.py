@@ -194,6 +194,11 @@ class Ring:
         slot.download()
         return slot.collect()
 
+    def on_device(self, work: Enqueue) -> None:
+        """Work in a slot's memory, from and to what is on the device, with nothing else under way; waits for it."""
+        work(self._slots[0])
+        self._device.compute.synchronize()
+
     def forget(self) -> None:
         """Take back the slots of frames that were given up; the device is settled."""
         self._idle, self._flying = deque(self._slots), deque()

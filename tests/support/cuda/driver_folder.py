@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edge_sr.backends.cuda.network.form import DecoderForm
 from support.cuda.emulator import CUDA, SHIPPED, compile_library, emulator_folder, kernels_library
 
 
@@ -15,7 +16,8 @@ def emulated_driver() -> Path:
     if not library.exists():
         sources = sorted((CUDA / "emulator" / "driver").glob("*.cpp"))
         compile_library(library, sources, "-Wl,-soname,libcuda.so.1", "-pthread")
-    for form in SHIPPED:
+    # The forms of the shipped networks, and of nano's decoder behind a TensorRT encoder.
+    for form in (*SHIPPED, DecoderForm((32, 28, 16), 3, True, joined=True)):
         kernels_library(form)
     return folder
 

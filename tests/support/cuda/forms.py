@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.backends.cuda import kernels
+from edge_sr.backends.cuda.encoder_run import Features, Variant
 from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm
+from edge_sr.backends.cuda.network.int8 import int8_tensors
 from edge_sr.backends.cuda.network.weights import decoder_weights, encoder_weights
-from edge_sr.backends.cuda.programs import DecoderProgram, DevicePositions, EncoderProgram, Features, Variant
+from edge_sr.backends.cuda.programs import DecoderProgram, DevicePositions, EncoderProgram
 from edge_sr.backends.native.onnx_file import read_graph
 from edge_sr.bundle import open_bundle
 from edge_sr.grid import SamplingGrid
@@ -33,19 +37,34 @@ class Network:
 
 
 @functools.cache
-def shipped(name: str) -> Network:
+def shipped(name: str, *, int8: bool = False) -> Network:
+    """A network of the package; ``int8``: with the int8 layers of its bundle's scheme."""
     bundle = open_bundle(name)
-    spec, path = bundle.network, bundle.decoder_weights()
-    assert path is not None
-    with np.load(path) as arrays:
-        tensors = dict(arrays)
+    spec, graph = bundle.network, read_graph(bundle.graph("encoder", "int8" if int8 else "fp32"))
     decoder = DecoderForm(spec.decoder.widths, spec.decoder.mode, spec.decoder.bilinear_base)
-    return Network(
-        EncoderForm(spec.encoder.channels),
-        decoder,
-        read_graph(bundle.graph("encoder", "fp32")).arrays,
-        tensors,
-    )
+    tensors = int8_tensors(graph) if int8 else graph.arrays
+    return Network(EncoderForm(spec.encoder.channels), decoder, tensors, bundle.decoder_arrays())
+
+
+def as_int8(network: Network, layers: Iterable[str], scale: float = 0.05) -> Network:
+    """The network with int8 weights in some of its layers, by name, that read levels of ``scale`` and a bit more."""
+    tensors = dict(network.encoder_tensors)
+    for number, name in enumerate(layers):
+        weight = tensors.pop(f"{name}.weight")
+        own = (np.abs(weight).max(axis=(1, 2, 3)) / 127).astype(np.float16)
+        tensors[f"{name}.weight.levels"] = np.rint(weight / own[:, None, None, None]).astype(np.int8)
+        tensors[f"{name}.weight.scale"] = own
+        # Content terms read one picture, so they have one scale.
+        at = 0 if name.startswith("content.") else number
+        tensors[f"{name}.input.scale"] = np.float16(scale * (1 + at / 8))
+    return dataclasses.replace(network, encoder_tensors=tensors)
+
+
+def with_exact_head(network: Network) -> Network:
+    """Weights of so few bits that on black and white the head's sums are exact in any order."""
+    names = ("encoder.head.weight", "encoder.head.bias")
+    rounded = {name: np.rint(network.encoder_tensors[name] * 8) / 8 for name in names}
+    return dataclasses.replace(network, encoder_tensors={**network.encoder_tensors, **rounded})
 
 
 def random_network(channels: int, blocks: int, decoder: DecoderForm, seed: int = 0) -> Network:
@@ -99,6 +118,16 @@ class Run:
         weights = decoder_weights(network.decoder_tensors, network.decoder)
         self._decoder = DecoderProgram(network.decoder, weights, self._gpu.place)
 
+    def fits(self, variant: Variant) -> bool:
+        """Whether a block of the GPU has the shared memory for all of a variant's kernels."""
+        form, fits = self._network.encoder, getattr(self._gpu, "fits", lambda _: True)
+        pair = [kernels.pair(form, variant.pairs, narrow=variant.narrow)] if variant.pairs else []
+        layers = (
+            kernels.layer(form, end, ahead=variant.ahead, narrow=variant.narrow)
+            for end in ("relu", "residual")
+        )
+        return all(map(fits, (*pair, *layers)))
+
     def encode(self, image: Array, variant: Variant = PAIRS) -> Array:
         """The maps as the kernels lay them out, ``h x w x padded widths``, float16."""
         height, width, _ = image.shape
@@ -114,9 +143,9 @@ class Run:
         return self._gpu.fetch(maps)
 
     def decode(self, maps: Array, image: Array, grid: SamplingGrid) -> Array:
-        arrays = grid.rows, grid.cols, grid.offset_y, grid.offset_x
-        places = [self._gpu.place(array) for array in arrays]
-        positions = DevicePositions(*places, float(grid.ratio.reshape(-1)[0]), len(grid.rows), len(grid.cols))
+        arrays = grid.rows, grid.cols, grid.offset_y, grid.offset_x, np.asarray(grid.ratio, np.float32)
+        places = [self._gpu.place(np.ascontiguousarray(array)) for array in arrays]
+        positions = DevicePositions(*places, len(grid.rows), len(grid.cols))
         output = self._gpu.empty((len(grid.rows), len(grid.cols), 3), image.dtype)
         size = maps.shape[0], maps.shape[1]
         where = (

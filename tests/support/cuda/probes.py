@@ -111,6 +111,9 @@ def _check_int8(gpu: Machine, random: np.random.Generator) -> Iterator[tuple[str
     c = random.integers(-1000, 1000, (16, 8)).astype(np.int32)
     found = run(gpu, "multiply_int8", a_operand(a, 4), b_operand(b, 4), sums_operand(c)).view(np.int32)
     yield "multiply_int8", bool(np.array_equal(found, sums_operand(a.astype(int) @ b + c))), ""
+    wide = random.integers(-300, 300, (32, 4)).astype(np.int32)
+    bytes_ = run(gpu, "bytes", c=wide)[:, 0].copy().view(np.int8).reshape(32, 4)
+    yield "signed bytes", bool(np.array_equal(bytes_, np.clip(wide, -128, 127))), ""
 
 
 def _check_matrices(gpu: Machine, random: np.random.Generator) -> Iterator[tuple[str, bool, str]]:

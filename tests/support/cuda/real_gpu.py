@@ -7,20 +7,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.backends.cuda.compiler import nvrtc
+from edge_sr.backends.cuda.compiler.images import Image
+from edge_sr.backends.cuda.compiler.sources import read_sources
 from edge_sr.backends.cuda.device import KernelDevice
 from edge_sr.backends.cuda.driver.choose import open_driver
 from edge_sr.backends.cuda.driver.protocol import Rectangle
-from edge_sr.backends.cuda.kernels import Launch
+from edge_sr.backends.cuda.kernels import Kernel, Launch
+from edge_sr.backends.cuda.network.form import Form
 
 Array = NDArray[Any]
 
 
 class RealGpu:
-    """Kernels on the first GPU; everything placed stays there until the process ends."""
+    """Kernels on the first GPU; everything placed stays there until the process ends.
 
-    def __init__(self) -> None:
+    ``kind``: ``own`` images of the GPU, ``turing``'s instructions on it, or ``ptx``.
+    """
+
+    def __init__(self, kind: str = "own") -> None:
         self._driver = open_driver()
         self._device = KernelDevice(self._driver)
+        self._kind = kind
         self._places: dict[int, int] = {}
         self._kept: list[Array] = []
 
@@ -54,6 +62,22 @@ class RealGpu:
 
     def run(self, *launches: Launch) -> None:
         with self._driver.entered():
-            self._device.load(*(launch.kernel.form for launch in launches))
+            for form in {launch.kernel.form for launch in launches}:
+                self._load(form)
             self._device.launch(launches)
             self._device.gpu.compute.synchronize()
+
+    def fits(self, kernel: Kernel) -> bool:
+        return self._device.fits(kernel)
+
+    def _load(self, form: Form) -> None:
+        if self._kind == "own" or form in self._device._modules:
+            self._device.load(form)
+            return
+        major, minor = self._driver.compute_capability
+        target = f"sm_{major}{minor}" if self._kind == "turing" else "compute_80"
+        defines = {**form.defines, **({"ESR_ARCH": "750"} if self._kind == "turing" else {})}
+        library = nvrtc.load_nvrtc()
+        data = nvrtc.compile_source(library, form.source, read_sources(), target, defines)
+        self._device.images[form] = Image(data, target, f"{self._kind} for a test")
+        self._device._modules[form] = self._driver.load(data)

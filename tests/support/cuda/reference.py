@@ -34,21 +34,49 @@ def convolve(x: Array, weight: Array, bias: Array, stored: Rounding) -> Array:
     return result
 
 
+def levels_of(values: Array, scale: float, *, relu: bool = False) -> Array:
+    """Int8 levels as the kernels round them: values times one over the scale, in float32."""
+    inverse = np.float32(1 / scale)
+    kept = np.maximum(values, np.float32(0)) if relu else np.asarray(values, np.float32)
+    return np.clip(np.rint(kept * inverse), -128, 127).astype(np.int8)
+
+
+def convolve_levels(levels: Array, weight: Array, scale: Array, bias: Array) -> Array:
+    """The same of int8 levels: sums in integers, then one fused multiplication and addition in float32."""
+    height, width, _ = levels.shape
+    around = np.pad(levels.astype(np.int64), ((1, 1), (1, 1), (0, 0)))
+    sums = sum(
+        around[dy : dy + height, dx : dx + width] @ weight[:, :, dy, dx].T.astype(np.int64)
+        for dy in range(3)
+        for dx in range(3)
+    )
+    # Exact in extended precision but for the last rounding, as a fused operation is.
+    fused = np.asarray(sums, np.longdouble) * scale.astype(np.longdouble) + bias.astype(np.longdouble)
+    return fused.astype(np.float32)
+
+
 def encode(tensors: Mapping[str, Array], mode: int, image: Array, stored: Rounding) -> Array:
     """``h x w x 3``, uint8 or float32 in [0, 1], to the maps, ``h x w x sum(widths)``."""
 
     def layer(name: str, x: Array) -> Array:
-        weight, bias = (np.asarray(tensors[f"{name}.{part}"], np.float32) for part in ("weight", "bias"))
-        return convolve(x, weight, bias, stored)
+        bias = np.asarray(tensors[f"{name}.bias"], np.float32)
+        if (given := tensors.get(f"{name}.input.scale")) is None:
+            return convolve(x, np.asarray(tensors[f"{name}.weight"], np.float32), bias, stored)
+        scale = np.asarray(tensors[f"{name}.weight.scale"], np.float32) * np.float32(given)
+        levels = levels_of(x, float(given))
+        return convolve_levels(levels, tensors[f"{name}.weight.levels"], scale, bias)
 
     levels = image.astype(np.float32) * np.float32(255 if image.dtype == np.float32 else 1)
     first = y = stored(layer("encoder.head", stored(levels * np.float32(2 / 255) - 1)))
     block = 0
-    while f"encoder.body.{block}.conv1.weight" in tensors:
-        middle = stored(np.maximum(layer(f"encoder.body.{block}.conv1", y), 0))
+    while f"encoder.body.{block}.conv1.bias" in tensors:
+        middle = np.maximum(layer(f"encoder.body.{block}.conv1", y), 0)
+        # Levels are made of the sums themselves.
+        middle = middle if f"encoder.body.{block}.conv2.input.scale" in tensors else stored(middle)
         y = stored(layer(f"encoder.body.{block}.conv2", middle) + y)
         block += 1
-    features = stored(layer("encoder.tail", y) + first)
+    features = layer("encoder.tail", y) + first
+    features = features if "content.0.input.scale" in tensors else stored(features)
     return modulate(tensors, mode, features, layer, stored)
 
 
@@ -57,7 +85,7 @@ def modulate(
 ) -> Array:
     k = [stored(np.maximum(layer("content.0", features), 0))]
     if mode == 3:
-        rest = "content.1.weight" in tensors
+        rest = "content.1.bias" in tensors
         return np.concatenate([*k, *([stored(layer("content.1", features))] if rest else [])], axis=2)
     while (name := f"chained.{len(k) - 1}") + ".weight" in tensors:
         chain = np.asarray(tensors[f"{name}.weight"], np.float32)[..., 0, 0]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_sr.backends.cuda.compiler import nvrtc
 from edge_sr.backends.cuda.compiler.sources import read_sources, sources_digest
-from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm, Form
+from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm, Form, Int8Form, SurfaceForm
 from edge_sr.engines.store.folder import open_folder, write_private
 from edge_sr.errors import EdgeSRError, MissingError
 from edge_sr.machine.cache import engines_folder
@@ -24,8 +24,11 @@ Capability = tuple[int, ...]
 SHIPPED_FORMS: tuple[Form, ...] = (
     EncoderForm(16),
     EncoderForm(32),
+    Int8Form(16),
+    Int8Form(32),
     DecoderForm((32, 32, 32), 3, True),
     DecoderForm((32, 28, 16), 3, True),
+    SurfaceForm(),
 )
 # Cubins run from their own minor version on, so 8.6 serves 8.9, 10.0 serves 10.3 and 12.0 serves 12.1. Thor (11.0 in
 # CUDA 13, 10.1 before) has no name that both generations of drivers know: the driver compiles the PTX for it.

@@ -38,17 +38,40 @@ class EncoderForm:
 
 
 @dataclass(frozen=True)
+class Int8Form:
+    """What an encoder with int8 layers has besides its ``EncoderForm``."""
+
+    channels: int
+
+    @property
+    def name(self) -> str:
+        return f"encoder{self.channels}_int8"
+
+    @property
+    def source(self) -> str:
+        return "encoder_int8.cu"
+
+    @property
+    def defines(self) -> dict[str, str]:
+        return {"ESR_CHANNELS": str(self.channels)}
+
+
+@dataclass(frozen=True)
 class DecoderForm:
-    """A decoder of mode 1, 2 or 3 without ``init_q``; ``widths`` are the network's own, up to 64 each."""
+    """A decoder of mode 1, 2 or 3 without ``init_q``; ``widths`` are the network's own, up to 64 each.
+
+    ``joined``: it reads maps of the widths themselves, together padded to 8, as a TensorRT engine writes them.
+    """
 
     widths: tuple[int, ...]
     mode: int
     base: bool
+    joined: bool = False
 
     @property
     def name(self) -> str:
-        base = "_base" if self.base else ""
-        return f"decoder_{'_'.join(map(str, self.layers))}_mode{self.mode}{base}"
+        base, joined = "_base" if self.base else "", f"_of_{'_'.join(map(str, self.widths))}" * self._gaps
+        return f"decoder_{'_'.join(map(str, self.layers))}_mode{self.mode}{base}{joined}"
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -58,7 +81,12 @@ class DecoderForm:
     @property
     def channels(self) -> int:
         """Channels of the maps in memory."""
-        return sum(self.layers)
+        return -(-sum(self.widths) // 8) * 8 if self._gaps else sum(self.layers)
+
+    @property
+    def _gaps(self) -> bool:
+        """Whether joined maps are others than padded ones."""
+        return self.joined and self.widths != self.layers
 
     @property
     def shares(self) -> bool:
@@ -76,7 +104,27 @@ class DecoderForm:
             "ESR_WIDTHS": ",".join(map(str, self.layers)),
             "ESR_MODE": str(self.mode),
             "ESR_BASE": str(int(self.base)),
+            **({"ESR_MAPS": ",".join(map(str, self.widths))} if self._gaps else {}),
         }
 
 
-Form = EncoderForm | DecoderForm
+@dataclass(frozen=True)
+class SurfaceForm:
+    """The kernels that read and write a video decoder's surfaces."""
+
+    name: str = "surfaces"
+    source: str = "surfaces.cu"
+
+    @property
+    def defines(self) -> dict[str, str]:
+        return {}
+
+
+Form = EncoderForm | Int8Form | DecoderForm | SurfaceForm
+
+
+def joins(widths: tuple[int, ...]) -> bool:
+    """Whether a decoder can read maps of these widths side by side: 8 bytes aligned, the last within its pixel."""
+    before = [sum(widths[:layer]) for layer in range(len(widths))]
+    within = before[-1] + padded(widths[-1]) <= -(-sum(widths) // 8) * 8
+    return widths == tuple(map(padded, widths)) or (within and all(start % 4 == 0 for start in before))

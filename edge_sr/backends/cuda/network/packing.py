@@ -1,8 +1,9 @@
 """Weights in the order in which a warp's lanes read them, for the products of ``cuda/kernels``.
 
-A product takes 16 inputs and 8 columns at a time. Of its 16 x 8 weights, lane ``l`` holds rows ``2t, 2t + 1`` (register
-0) and ``2t + 8, 2t + 9`` (register 1) of column ``l // 4``, with ``t = l % 4`` (PTX ISA, ``mma.m16n8k16``). A group of
-``n`` units is read in an order of its own, so that a lane ends up with adjacent ones: see ``unit_order``.
+A product of halves takes 16 inputs and 8 columns at a time. Of its 16 x 8 weights, lane ``l`` holds rows ``2t``,
+``2t + 1`` (register 0) and ``2t + 8, 2t + 9`` (register 1) of column ``l // 4``, with ``t = l % 4`` (PTX ISA,
+``mma.m16n8k16``). One of int8 takes 32 inputs: rows ``4t`` to ``4t + 3``, and those 16 further (``mma.m16n8k32``). A
+group of ``n`` units is read in an order of its own, so that a lane ends up with adjacent ones: see ``unit_order``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from edge_sr.backends.cuda.network.form import DecoderForm, padded
 
 Array = NDArray[Any]
 LANES, COLUMNS, STEP = 32, 8, 16
+LEVELS_STEP = 32
 
 
 def unit_order(count: int) -> NDArray[np.intp]:
@@ -27,32 +29,43 @@ def unit_order(count: int) -> NDArray[np.intp]:
 
 
 def fragments(matrix: Array) -> Array:
-    """``16 n x 8`` weights as ``n x 32 lanes x 4``: two registers of two halves."""
-    steps = matrix.reshape(-1, 2, 4, 2, COLUMNS)  # step, register, t, half, column
-    return np.ascontiguousarray(steps.transpose(0, 4, 2, 1, 3).reshape(len(steps), LANES, 4))
+    """``16 n x 8`` halves as ``n x 32 lanes x 4``, or ``32 n x 8`` bytes as ``n x 32 x 8``: two registers of each."""
+    each = 4 // matrix.dtype.itemsize
+    steps = matrix.reshape(-1, 2, 4, each, COLUMNS)  # step, register, t, value in the register, column
+    return np.ascontiguousarray(steps.transpose(0, 4, 2, 1, 3).reshape(len(steps), LANES, 2 * each))
 
 
 def pack_columns(matrix: Array) -> Array:
-    """``inputs x units`` as float16: by 16 inputs, by pairs of 8 columns, by lane, the registers of both.
+    """``inputs x units``, float16 or int8: by 16 or 32 inputs, by pairs of 8 columns, by lane, the registers of both.
 
     Columns are taken in ``unit_order``; units are a multiple of 16.
     """
-    ordered = matrix.astype(np.float16)[:, unit_order(matrix.shape[1])]
+    ordered = matrix[:, unit_order(matrix.shape[1])]
     tiles = [fragments(ordered[:, i : i + COLUMNS]) for i in range(0, ordered.shape[1], COLUMNS)]
     pairs = [np.concatenate(tiles[i : i + 2], axis=2) for i in range(0, len(tiles), 2)]
     return np.stack(pairs, axis=1)
 
 
 def pack_convolution(weight: Array, group: int) -> Array:
-    """``outputs x inputs x 3 x 3`` for ``layer.h``: groups of ``group`` outputs, one after the other."""
+    """``outputs x inputs x 3 x 3`` for ``layer.h``: groups of ``group`` outputs, one after the other, as float16."""
+    return _by_groups(weight.astype(np.float16), group, STEP)
+
+
+def pack_levels(levels: Array, group: int) -> Array:
+    """The same of int8 for ``layer_int8.h``."""
+    return _by_groups(levels, group, LEVELS_STEP)
+
+
+def _by_groups(weight: Array, group: int, step: int) -> Array:
     taps = weight.transpose(2, 3, 1, 0).reshape(-1, len(weight))
-    parts = [pack_columns(taps[:, i : i + group]) for i in range(0, len(weight), group)]
+    whole = widened(taps, -(-len(taps) // step) * step, len(weight))
+    parts = [pack_columns(whole[:, i : i + group]) for i in range(0, len(weight), group)]
     return np.ascontiguousarray(np.stack(parts))
 
 
 def pack_head(weight: Array) -> Array:
     """``outputs x 3 x 3 x 3`` for ``head.h``: four inputs a tap, the last zero, and three taps of zeros."""
-    taps = np.zeros((12, 4, len(weight)), np.float32)
+    taps = np.zeros((12, 4, len(weight)), np.float16)
     taps[:9, :3] = weight.transpose(2, 3, 1, 0).reshape(9, 3, -1)
     return np.ascontiguousarray(pack_columns(taps.reshape(48, -1)))
 

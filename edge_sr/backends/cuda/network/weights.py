@@ -1,4 +1,8 @@
-"""A network's weights on the way to the device, gathered from its bundle and packed for the kernels."""
+"""A network's weights on the way to the device, gathered from its bundle and packed for the kernels.
+
+Of a layer that a bundle holds in int8 there are its ``levels``, a ``scale`` for each output and, added by
+``network/int8.py``, the scale of its input.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from edge_sr.backends.cuda.network.packing import (
     pack_convolution,
     pack_decoder,
     pack_head,
+    pack_levels,
     widened,
 )
 from edge_sr.errors import BundleError
@@ -33,12 +38,25 @@ class Packed:
 
 
 @dataclass(frozen=True)
+class PackedLevels:
+    """One int8 layer's: ``scale`` of each output, the input's times the weights', and ``input_scale`` alone."""
+
+    weights: Array
+    bias: Array
+    scale: Array
+    input_scale: float
+
+
+Layer = Packed | PackedLevels
+
+
+@dataclass(frozen=True)
 class MapsPart:
     """The convolution that makes the maps from channel ``first`` on, by groups of ``group``, 32 or 16."""
 
     first: int
     group: int
-    packed: Packed
+    packed: Layer
 
 
 @dataclass(frozen=True)
@@ -47,8 +65,8 @@ class EncoderWeights:
     further layer takes from the one before it."""
 
     head: Packed
-    blocks: tuple[tuple[Packed, Packed], ...]
-    tail: Packed
+    blocks: tuple[tuple[Layer, Layer], ...]
+    tail: Layer
     maps: tuple[MapsPart, ...]
     chained: Array | None
 
@@ -61,15 +79,15 @@ class DecoderWeights:
 
 def encoder_weights(tensors: Tensors, encoder: EncoderForm, decoder: DecoderForm) -> EncoderWeights:
     """From the tensors of a bundle's encoder graph; ``BundleError`` when one is missing."""
-    blocks: list[list[Packed]] = []
-    while f"encoder.body.{len(blocks)}.conv1.weight" in tensors:
+    blocks: list[list[Layer]] = []
+    while f"encoder.body.{len(blocks)}.conv1.bias" in tensors:
         prefix = f"encoder.body.{len(blocks)}"
         blocks.append([_convolution(tensors, f"{prefix}.conv{i}", encoder.channels) for i in (1, 2)])
     return EncoderWeights(
         head=Packed(pack_head(_take(tensors, "encoder.head.weight")), _bias(tensors, "encoder.head")),
         blocks=tuple((first, second) for first, second in blocks),
         tail=_convolution(tensors, "encoder.tail", encoder.channels),
-        maps=tuple(_maps(*_content(tensors, decoder), decoder)),
+        maps=tuple(_maps(tensors, decoder)),
         chained=None if decoder.shares else _chained(tensors, decoder),
     )
 
@@ -79,26 +97,43 @@ def decoder_weights(tensors: Tensors, form: DecoderForm) -> DecoderWeights:
     return DecoderWeights(*pack_decoder(tensors, form))
 
 
-def _content(tensors: Tensors, form: DecoderForm) -> tuple[Array, Array]:
-    """Weights and biases of all content terms, as one convolution. In mode 1 only the first layer has any."""
+def _content(form: DecoderForm, tensors: Tensors) -> tuple[list[str], Array]:
+    """The layers that the maps' content terms come from, and all biases. In mode 1 only the first has any weights."""
     if form.mode != 1:
-        names = sorted(name for name in tensors if name.startswith("content.") and name.endswith(".weight"))
-        biases = [_bias(tensors, name[: -len(".weight")]) for name in names]
-        return np.concatenate([_take(tensors, name) for name in names]), np.concatenate(biases)
-    first = _take(tensors, "content.0.weight")
+        names = sorted(
+            name[:-5] for name in tensors if name.startswith("content.") and name.endswith(".bias")
+        )
+        return names, np.concatenate([_bias(tensors, name) for name in names])
     biases = [_bias(tensors, f"chained.{i}") for i in range(len(form.widths) - 1)]
-    weight = widened(first, sum(form.widths), *first.shape[1:])
-    return weight, np.concatenate([_bias(tensors, "content.0"), *biases])
+    return ["content.0"], np.concatenate([_bias(tensors, "content.0"), *biases])
 
 
-def _maps(weight: Array, bias: Array, form: DecoderForm) -> Iterator[MapsPart]:
-    """Outputs laid out as the decoder reads them, by groups of 32 and at the end of 16."""
-    weight, bias = by_layers(weight, form.widths), by_layers(bias, form.widths)
+def _maps(tensors: Tensors, form: DecoderForm) -> Iterator[MapsPart]:
+    """Outputs laid out as the decoder reads them, by groups of 32 and at the end of 16.
+
+    They are int8 where all content terms are: else the others' weights are as exact as float16.
+    """
+    names, bias = _content(form, tensors)
     whole = form.channels // 32 * 32
-    for first, last, group in ((0, whole, 32), (whole, form.channels, STEP)):
-        if first < last:
-            packed = Packed(pack_convolution(weight[first:last], group), bias[first:last])
-            yield MapsPart(first, group, packed)
+    parts = [part for part in ((0, whole, 32), (whole, form.channels, STEP)) if part[0] < part[1]]
+    bias = by_layers(bias, form.widths)
+
+    def laid(arrays: list[Array]) -> Array:
+        array = np.concatenate(arrays)
+        return by_layers(widened(array, sum(form.widths), *array.shape[1:]), form.widths)
+
+    if not all(_is_int8(tensors, name) for name in names):
+        weight = laid([_take(tensors, f"{name}.weight") for name in names])
+        for first, last, group in parts:
+            yield MapsPart(
+                first, group, Packed(pack_convolution(weight[first:last], group), bias[first:last])
+            )
+        return
+    levels = laid([tensors[f"{name}.weight.levels"] for name in names])
+    scale, given = laid([_scales(tensors, name) for name in names]), _input_scale(tensors, names[0])
+    for first, last, group in parts:
+        packed = pack_levels(levels[first:last], group)
+        yield MapsPart(first, group, PackedLevels(packed, bias[first:last], scale[first:last], given))
 
 
 def _chained(tensors: Tensors, form: DecoderForm) -> Array:
@@ -106,8 +141,26 @@ def _chained(tensors: Tensors, form: DecoderForm) -> Array:
     return pack_chain(weights, form)
 
 
-def _convolution(tensors: Tensors, name: str, group: int) -> Packed:
-    return Packed(pack_convolution(_take(tensors, f"{name}.weight"), group), _bias(tensors, name))
+def _convolution(tensors: Tensors, name: str, group: int) -> Layer:
+    bias = _bias(tensors, name)
+    if not _is_int8(tensors, name):
+        return Packed(pack_convolution(_take(tensors, f"{name}.weight"), group), bias)
+    levels = pack_levels(tensors[f"{name}.weight.levels"], group)
+    return PackedLevels(levels, bias, _scales(tensors, name), _input_scale(tensors, name))
+
+
+def _is_int8(tensors: Tensors, name: str) -> bool:
+    return f"{name}.input.scale" in tensors
+
+
+def _input_scale(tensors: Tensors, name: str) -> float:
+    return float(tensors[f"{name}.input.scale"])
+
+
+def _scales(tensors: Tensors, name: str) -> Array:
+    """What a level of each output's sum is worth."""
+    own = _take(tensors, f"{name}.weight.scale") * np.float32(_input_scale(tensors, name))
+    return np.ascontiguousarray(np.broadcast_to(own, len(tensors[f"{name}.weight.levels"])), np.float32)
 
 
 def _bias(tensors: Tensors, name: str) -> Array:
@@ -115,6 +168,9 @@ def _bias(tensors: Tensors, name: str) -> Array:
 
 
 def _take(tensors: Tensors, name: str) -> Array:
-    if name not in tensors:
-        raise BundleError(f"expected {name} in the encoder's graph, found none: export the bundle again")
-    return np.asarray(tensors[name], np.float32)
+    if name in tensors:
+        return np.asarray(tensors[name], np.float32)
+    if f"{name}.levels" in tensors:
+        levels, scale = tensors[f"{name}.levels"], tensors[f"{name}.scale"]
+        return (levels * scale.reshape(-1, *[1] * (levels.ndim - 1)).astype(np.float32)).astype(np.float32)
+    raise BundleError(f"expected {name} in the encoder's graph, found none: export the bundle again")

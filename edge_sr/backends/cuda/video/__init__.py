@@ -1,0 +1,1 @@
+"""Video decoders' and encoders' surfaces on the device."""
