@@ -8,7 +8,7 @@
 set -u
 cd "$(dirname "$0")/../.."
 PYTHON=${PYTHON:-python3} SMALL=""
-[ "${1:-}" = rehearsal ] && { SMALL="--small"; shift; }
+[ "${1:-}" = rehearsal ] && { SMALL="--small"; export EDGE_SR_TEST_SMALL=1; shift; }
 [ "${1:-}" = -o ] && { REPORT=$2; shift 2; }
 REPORT=${REPORT:-${OUT:-.}/gpu-report}
 mkdir -p "$REPORT"

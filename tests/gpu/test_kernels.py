@@ -3,7 +3,8 @@
     python -m pytest tests/gpu/test_kernels.py -s
 
 Needs the ``cuda`` extra and NVIDIA's driver; no toolkit. ``EDGE_SR_TEST_KERNELS`` is ``own``, the GPU's own images;
-``turing``, the instructions of compute capability 7.5; or ``ptx``, which the driver compiles.
+``turing``, the instructions of compute capability 7.5; or ``ptx``, which the driver compiles. With
+``EDGE_SR_TEST_SMALL`` pictures are as small as the emulated GPU wants them.
 """
 
 from __future__ import annotations
@@ -37,8 +38,11 @@ def gpu() -> RealGpu:
     return RealGpu(os.environ.get("EDGE_SR_TEST_KERNELS", "own"))
 
 
-def picture(width: int = 45, height: int = 29) -> Any:
-    return np.ascontiguousarray(reference_card(width, height))
+SIZE, AFTER = ((34, 9), (50, 20)) if os.environ.get("EDGE_SR_TEST_SMALL") else ((145, 89), (391, 240))
+
+
+def picture() -> Any:
+    return np.ascontiguousarray(reference_card(*SIZE))
 
 
 def test_every_instruction(gpu: RealGpu) -> None:
@@ -50,7 +54,7 @@ def test_every_instruction(gpu: RealGpu) -> None:
 
 @pytest.mark.parametrize("name", ["diinn-nano", "diinn-edge"])
 def test_networks_equal_their_reference(gpu: RealGpu, name: str) -> None:
-    network, image, grid = shipped(name), picture(), sampling_grid((45, 29), (121, 77))
+    network, image, grid = shipped(name), picture(), sampling_grid(SIZE, AFTER)
     run = Run(network, gpu)
     want = reference.encode(network.encoder_tensors, 3, image, reference.half)
     exact = reference.encode(network.encoder_tensors, 3, image, reference.full)
@@ -79,7 +83,7 @@ def test_int8_equals_integers_bit_for_bit(gpu: RealGpu, channels: int) -> None:
 
 @pytest.mark.parametrize("name", ["diinn-nano", "diinn-edge"])
 def test_int8_networks(gpu: RealGpu, name: str) -> None:
-    network, image, grid = shipped(name, int8=True), picture(), sampling_grid((45, 29), (121, 77))
+    network, image, grid = shipped(name, int8=True), picture(), sampling_grid(SIZE, AFTER)
     run, plain = Run(network, gpu), shipped(name)
     exact = reference.encode(plain.encoder_tensors, 3, image, reference.full)
     ideal = reference.decode(plain.decoder_tensors, 3, exact, image, grid, reference.full)
