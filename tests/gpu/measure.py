@@ -20,7 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from pytorch_rival import race
 from support.films import Making, make_film
 
 from edge_sr.backends.base import RunnerConfig
@@ -36,7 +36,6 @@ from edge_sr.tensors import reference_card
 
 MODELS = ("diinn-edge", "diinn-nano")
 PRECISIONS: tuple[Precision, ...] = ("fp16", "int8")
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -157,65 +156,8 @@ def _every_variant(runner: CudaRunner, image: Any) -> int:
 
 
 def pytorch(extent: Extent) -> dict[str, Any]:
-    """The same split networks in PyTorch, float16 and channels-last, eager and compiled; on the CPU in a rehearsal."""
-    import torch
-
-    from edge_sr.export.split.diinn import SplitDecoder, SplitEncoder
-    from edge_sr.models.checkpoint import load_checkpoint
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.backends.cudnn.benchmark = True
-    rows = []
-    for model in MODELS:
-        network: Any = load_checkpoint(ROOT / "export" / "weights" / f"{model}.safetensors").network()
-        parts = [kind(network, torch.float16).eval().to(device) for kind in (SplitEncoder, SplitDecoder)]
-        encoder, decoder = (part.to(memory_format=torch.channels_last) for part in parts)
-        for width, height in extent.sizes:
-            grid = sampling_grid((width, height), (2 * width, 2 * height))
-            image = torch.from_numpy(reference_card(width, height)[None]).to(device).float() / 255
-            given = [torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in _inputs(grid)]
-            for way in ("eager", "compiled"):
-                row = {"model": model, "size": [width, height], "way": way, "device": device}
-                rows.append({**row, **_raced(encoder, decoder, image, given, way, extent.rounds)})
-    return {"rows": rows}
-
-
-def _inputs(grid: Any) -> list[Any]:
-    return [grid.rows, grid.cols, grid.offset_y, grid.offset_x, np.asarray(grid.ratio, np.float32)]
-
-
-def _raced(encoder: Any, decoder: Any, image: Any, given: Any, way: str, rounds: int) -> dict[str, Any]:
-    import torch
-
-    def compiled(part: Any) -> Any:
-        return torch.compile(part) if way == "compiled" else part
-
-    try:
-        with torch.inference_mode():
-            encode, decode = compiled(encoder), compiled(decoder)
-            maps = encode(image)
-            parts = {
-                "encoder_ms": _torch_ms(lambda: encode(image), rounds),
-                "decoder_ms": _torch_ms(lambda: decode(maps, *given, image), rounds),
-            }
-        return {**parts, "frame_ms": round(sum(parts.values()), 4)}
-    except Exception as error:  # whatever a compiler may say: the others are still measured
-        return {"error": repr(error)[:300]}
-
-
-def _torch_ms(work: Callable[[], Any], rounds: int) -> float:
-    import time
-
-    import torch
-
-    cuda, found = torch.cuda.is_available(), []
-    for _ in range(3 + rounds):
-        began = time.perf_counter()
-        work()
-        if cuda:
-            torch.cuda.synchronize()
-        found.append(1000 * (time.perf_counter() - began))
-    return round(statistics.median(found[3:]), 4)
+    """The same networks in PyTorch."""
+    return {"rows": list(race(MODELS, extent.sizes, extent.rounds))}
 
 
 def film(extent: Extent) -> dict[str, Any]:

@@ -100,9 +100,8 @@ def decoder_weights(tensors: Tensors, form: DecoderForm) -> DecoderWeights:
 def _content(form: DecoderForm, tensors: Tensors) -> tuple[list[str], Array]:
     """The layers that the maps' content terms come from, and all biases. In mode 1 only the first has any weights."""
     if form.mode != 1:
-        names = sorted(
-            name[:-5] for name in tensors if name.startswith("content.") and name.endswith(".bias")
-        )
+        found = [name[:-5] for name in tensors if name.startswith("content.") and name.endswith(".bias")]
+        names = sorted(found, key=lambda name: int(name.split(".")[1]))
         return names, np.concatenate([_bias(tensors, name) for name in names])
     biases = [_bias(tensors, f"chained.{i}") for i in range(len(form.widths) - 1)]
     return ["content.0"], np.concatenate([_bias(tensors, "content.0"), *biases])
