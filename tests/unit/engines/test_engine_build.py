@@ -93,8 +93,8 @@ def test_every_capability_builds(bundle: Bundle, cache: EngineStore, capability:
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-@pytest.mark.parametrize("capability", RTX_COMPUTE_CAPABILITIES)
-def test_every_capability_builds_an_encoder_for_the_kernels_decoder(
+@pytest.mark.parametrize("capability", ["7.5", "12.0"])
+def test_an_encoder_is_built_for_the_kernels_decoder(
     bundle: Bundle, cache: EngineStore, capability: str, precision: str
 ) -> None:
     target = replace(load_target("rtx-portable"), name="one", compute_capabilities=(capability,))
