@@ -70,4 +70,5 @@ def security() -> str:
 def _of_root(name: str) -> str:
     """A file of the root, its links taken from docs/reference."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    return text.replace("](docs/reference/", "](").replace("](SECURITY.md)", "](security.md)")
+    text = text.replace("](docs/reference/", "](").replace("](docs/reports/", "](../reports/")
+    return text.replace("](SECURITY.md)", "](security.md)")

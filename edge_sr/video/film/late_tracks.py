@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.video.film.tracks import track_name
-from edge_sr.video.opening import ffmpeg_name
+from edge_sr.video.opening import PROBING, ffmpeg_name
 from edge_sr.video.protocols import opening_options
 
 # Formats without a list of their tracks in front: one is known of when its first packet comes.
@@ -24,8 +24,10 @@ def late_tracks(name: str, source: Any, protocols: Collection[str] = ()) -> list
     """
     if source.format.name not in WITHOUT_LIST or not Path(name).is_file():
         return []
-    known = {stream.id for stream in source.streams}
-    size, found = Path(name).stat().st_size, []
+    size = Path(name).stat().st_size
+    if size <= int(PROBING["probesize"]) and 0 < (source.duration or 0) <= int(PROBING["analyzeduration"]):
+        return []
+    known, found = {stream.id for stream in source.streams}, list[str]()
     options = {**opening_options(name, "file", protocols), **LOOKS}
     for place in range(1, PLACES):
         for identity, track in _tracks_at(name, source.format.name, size * place // PLACES, options):

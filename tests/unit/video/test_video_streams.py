@@ -15,6 +15,7 @@ from edge_sr.errors import MediaError
 from edge_sr.upscale.request import Report, Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video import opening
+from edge_sr.video.film import late_tracks
 from edge_sr.video.film.film import Excerpt
 
 PACKET, VIDEO = 188, 256
@@ -88,7 +89,8 @@ def late(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_track_beyond_what_is_probed_is_named(
     late: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "PROBING", {"probesize": "40000", "analyzeduration": "200000"})
+    for module in (opening, late_tracks):
+        monkeypatch.setattr(module, "PROBING", {"probesize": "40000", "analyzeduration": "200000"})
     with opening.open_input(str(late)) as film:
         assert len(film.streams) == 1, "FFmpeg found it by itself"
     part = Excerpt(duration=Fraction(1, 5))
