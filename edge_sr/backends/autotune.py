@@ -11,15 +11,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.loss import BUDGET, Loss, budget_of, loss_of
 from edge_sr.backends.measurement import (
+    ROUNDS,
     Clock,
     Measurement,
     device_identity,
     measure,
+    now_text,
     stopwatch,
     store,
     stored,
@@ -109,6 +112,51 @@ def known_choice(bundle: Bundle, threads: int) -> Choice | None:
     found = stored(_graphs(bundle), device_identity(threads))
     candidates = list(_candidates(bundle, "auto", "auto"))
     return None if found is None or not candidates else _best(candidates, found)
+
+
+def offers(
+    bundle: Bundle, backend: str, precision: str, threads: int, *, retune: bool = False
+) -> dict[str, float]:
+    """What this device has for ``backend`` and ``precision``, each possibly ``auto``: a small frame's milliseconds.
+
+    By ``BACKEND PRECISION``; 0 for what needs no measuring. Raises what ``choose`` raises.
+    """
+    settled = backend != "auto" and precision != "auto"
+    if settled or (backend == "auto" and _on_gpu(bundle, precision)):
+        chosen = choose(bundle, backend, precision, threads)
+        gpu = {f"{chosen.backend.name} {chosen.precision}": 0.0}
+        if settled:
+            return gpu
+    else:
+        gpu = {}
+    found = measured(bundle, threads, retune=retune).milliseconds
+    names = [one.name for one in _candidates(bundle, backend, precision)]
+    return {**gpu, **{name: found[name] for name in names if name in found}}
+
+
+def choose_offered(bundle: Bundle, devices: Sequence[Mapping[str, float]]) -> Choice | None:
+    """What serves several devices best among what all of them offer; None where they have nothing in common.
+
+    As ``choose`` does for one, by the time that all of them together take for a frame.
+    """
+    common = [name for name in devices[0] if all(name in device for device in devices)]
+    together = {name: _together([device[name] for device in devices]) for name in common}
+    candidates = [_named(bundle, name) for name in common]
+    if not candidates:
+        return None
+    if min(together.values()) == 0.0:
+        return next(one for one in candidates if together[one.name] == 0.0).chosen("what every node has")
+    return _best(candidates, Measurement(together, True, ROUNDS, now_text()))
+
+
+def _together(milliseconds: list[float]) -> float:
+    """Of a frame, when devices of different pace share the frames."""
+    return 0.0 if 0.0 in milliseconds else len(milliseconds) / sum(1 / one for one in milliseconds)
+
+
+def _named(bundle: Bundle, name: str) -> Candidate:
+    backend, _, precision = name.partition(" ")
+    return _candidate(bundle, BACKENDS[backend], cast(Precision, precision))
 
 
 def measured(bundle: Bundle, threads: int, *, retune: bool = False) -> Measurement:

@@ -76,7 +76,7 @@ def measure(candidates: Mapping[str, Clock]) -> Measurement:
         rounds += 1
         steady = agree(times)
     best = {name: round(min(spent), 3) for name, spent in times.items()}
-    return Measurement(best, steady, rounds, _now().isoformat(timespec="seconds"))
+    return Measurement(best, steady, rounds, now_text())
 
 
 def hopeful(times: Times, within: float = HOPELESS) -> list[str]:
@@ -92,9 +92,14 @@ def agree(times: Times) -> bool:
 
 def device_identity(threads: int) -> dict[str, str]:
     """What times depend on: processor, threads, and the versions that compute."""
+    machine = {"processor": cpu_name(), "threads": str(threads)}
+    return {**machine, **computing_with()}
+
+
+def computing_with() -> dict[str, str]:
+    """The versions and kernels that a result on a CPU depends on."""
     packages = {name: package_version(name) or "absent" for name in ("onnxruntime", "openvino", "numpy")}
-    machine = {"processor": cpu_name(), "threads": str(threads), "native": _native_kernels()}
-    return {**machine, "edge-sr": __version__, **packages}
+    return {"native": _native_kernels(), "edge-sr": __version__, **packages}
 
 
 def stored(graphs: Iterable[str], identity: dict[str, str]) -> Measurement | None:
@@ -141,6 +146,11 @@ def _native_kernels() -> str:
     from edge_sr.backends.native import library
 
     return " ".join(library.encoder_kernels()) if library.available() else "absent"
+
+
+def now_text() -> str:
+    """The time, as a measurement keeps it."""
+    return _now().isoformat(timespec="seconds")
 
 
 def _now() -> datetime:

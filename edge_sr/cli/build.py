@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from edge_sr.cli.options import NETWORK, SIZE, FlavourName, Json, OptionalBundle, Target
+from edge_sr.cli.options import NETWORK, SIZE, Cluster, FlavourName, Json, OptionalBundle, Target
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def build(
     depth: DepthOption = None,
     decoder: DecoderOption = "engine",
     force: ForceOption = False,
+    cluster: Cluster = None,
     json_: Json = False,
 ) -> None:
     """Build TensorRT engines for a GPU.
@@ -110,11 +111,25 @@ def build(
     if fleet is not None:
         kernels = decoder == "kernels" or None
         _refuse_beside_fleet(bundle, target, precision, sizes, max_size, depth, flavour, dla or None, kernels)
+        if cluster is not None:
+            _build_on(cluster, fleet, force, json_)
+            return
         jobs, elsewhere = _fleet(fleet)
         _report(_run(jobs, force), elsewhere, json_)
         return
+    if cluster is not None:
+        raise OptionError("--cluster builds what --fleet FILE names: each node what its own GPU needs")
     jobs = _jobs(_requests(bundle, target, precision, sizes, max_size, options))
     _report(_run(jobs, force), [], json_)
+
+
+def _build_on(cluster: str, fleet: Path, force: bool, as_json: bool) -> None:
+    from edge_sr.farm.building import build_on
+    from edge_sr.farm.nodes.connection import ClusterAddress, joined
+
+    with joined(ClusterAddress.parse(cluster)) as joint:
+        found = build_on(joint, fleet, _say, force=force)
+    _show(found.engines, found.elsewhere, as_json)
 
 
 def _refuse_beside_fleet(*given: Any) -> None:
@@ -214,11 +229,16 @@ def _warn_of_int8(engines: list[dict[str, Any]]) -> None:
 
 
 def _report(built: list[Built], elsewhere: list[Elsewhere], as_json: bool) -> None:
+    from edge_sr.engines.report import row
+
+    _show([{**row(item.engine), "built": item.fresh} for item in built], elsewhere, as_json)
+
+
+def _show(engines: list[dict[str, Any]], elsewhere: list[Elsewhere], as_json: bool) -> None:
     from dataclasses import asdict
 
-    from edge_sr.engines.report import row, table
+    from edge_sr.engines.report import table
 
-    engines = [{**row(item.engine), "built": item.fresh} for item in built]
     _warn_of_int8(engines)
     if as_json:
         print(json.dumps({"engines": engines, "elsewhere": [asdict(item) for item in elsewhere]}))

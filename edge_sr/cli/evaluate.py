@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_sr.cli.options import FILM, NETWORK, RUN, SIZE, Backend, Json, Threads, complete_models
+from edge_sr.cli.options import (
+    FILM,
+    NETWORK,
+    RUN,
+    SIZE,
+    AllowMixed,
+    Backend,
+    Cluster,
+    Json,
+    Threads,
+    complete_models,
+)
 from edge_sr.errors import OptionError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -76,6 +89,8 @@ def evaluate(
         bool,
         typer.Option("--merge", help="Make one report of several runs' JSON files.", rich_help_panel=RUN),
     ] = False,
+    cluster: Cluster = None,
+    allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
     """Measure quality against HR references, beside bicubic, Lanczos and the network's own whole scales."""
@@ -91,10 +106,21 @@ def evaluate(
 
     request = _request(inputs, hr, scales, precision, backend, frames)
     request = dataclasses.replace(request, with_crops=report is not None, threads=threads, tta=tta)
-    found = run(request, lambda text: typer.echo(text, err=True))
+    say = partial(typer.echo, err=True)
+    found = run(request, say) if cluster is None else _on_cluster(cluster, request, say, allow_mixed)
     if report is not None:
         _write_report(report, [found])
     typer.echo(json.dumps(found.mapping(), allow_nan=False) if as_json else table(found))
+
+
+def _on_cluster(
+    cluster: str, request: EvaluationRequest, say: Callable[[str], None], allow_mixed: bool
+) -> Evaluation:
+    from edge_sr.farm.evaluation import evaluate_on
+    from edge_sr.farm.nodes.connection import ClusterAddress, joined
+
+    with joined(ClusterAddress.parse(cluster)) as joint:
+        return evaluate_on(joint, request, say, allow_mixed=allow_mixed)
 
 
 def table(found: Evaluation) -> str:

@@ -176,6 +176,23 @@ Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace an output that exists.", rich_help_panel=RUN),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local[:N]|HOST:PORT",
+        help="Work on the nodes of a Ray cluster, or on N parts at a time on this machine.",
+        rich_help_panel=RUN,
+    ),
+]
+AllowMixed = Annotated[
+    bool,
+    typer.Option(
+        "--allow-mixed",
+        help="Of a cluster, take nodes that compute otherwise too: pictures may differ by one level.",
+        rich_help_panel=RUN,
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=RUN),

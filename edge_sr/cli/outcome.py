@@ -19,6 +19,7 @@ def summary(report: Report) -> str:
         f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "
         f"at most {report.peak_rss_mb or 0:.0f} MB"
         + (f", {report.device_mb:.0f} MB on the GPU" if report.device_mb is not None else "")
+        + "".join(f"\n{one.node}: {one.pieces} pieces, {one.frames} frames" for one in report.nodes or ())
     )
 
 

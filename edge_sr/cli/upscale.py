@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +16,9 @@ from edge_sr.cli.options import (
     NETWORK,
     RUN,
     SIZE,
+    AllowMixed,
     Backend,
+    Cluster,
     Codec,
     DecoderName,
     Json,
@@ -27,8 +31,10 @@ from edge_sr.cli.options import (
     Size,
     Threads,
 )
+from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
+    from edge_sr.cli.terminal.progress import Talker
     from edge_sr.upscale.request import Controls, Request
 
 EXAMPLES = (
@@ -161,6 +167,8 @@ def upscale(
     dry_run: DryRun = False,
     allow_protocols: Protocols = None,
     recursive: Recursive = False,
+    cluster: Cluster = None,
+    allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
     """Upscale films and images, one or many, to any size.
@@ -176,21 +184,49 @@ def upscale(
 
     talker = Talker()
     with stopping(talker.say) as stop:
-        controls, request = Controls(talker, stop), _request(given)
-        if _is_one(inputs, output):
-            work = _dry_run if dry_run else _run
-            mapping, text = work(request, controls)
-            typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text)
-            return
-        from edge_sr.cli.batch import dry_run_batch, run_batch
+        request = _request(given)
+        with _makers(cluster, allow_mixed, dry_run, talker) as makers:
+            _upscale(request, inputs, Controls(talker, stop, **makers), dry_run=dry_run, as_json=as_json)
 
-        (dry_run_batch if dry_run else run_batch)(request, inputs, controls, as_json=as_json)
+
+def _upscale(
+    request: Request, inputs: list[str], controls: Controls, *, dry_run: bool, as_json: bool
+) -> None:
+    if _is_one(inputs, request.output):
+        work = _dry_run if dry_run else _run
+        mapping, text = work(request, controls)
+        typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text)
+        return
+    from edge_sr.cli.batch import dry_run_batch, run_batch
+
+    (dry_run_batch if dry_run else run_batch)(request, inputs, controls, as_json=as_json)
 
 
 def _is_one(inputs: list[str], output: Path | None) -> bool:
     """Whether there is one film or picture to do, and a name for the result."""
     one = len(inputs) == 1 and not inputs[0].startswith("@") and not Path(inputs[0]).is_dir()
     return one and (output is None or not output.is_dir())
+
+
+@contextlib.contextmanager
+def _makers(
+    cluster: str | None, allow_mixed: bool, dry_run: bool, talker: Talker
+) -> Iterator[dict[str, Any]]:
+    """What makes films' segments, as ``Controls`` has it: nothing to say of this process alone."""
+    if cluster is None:
+        if allow_mixed:
+            raise OptionError("--allow-mixed is about the nodes of a cluster: it needs --cluster")
+        yield {}
+        return
+    if dry_run:
+        raise OptionError("--dry-run judges by a sample made on this machine: leave --cluster out")
+    from edge_sr.farm.films.maker import ClusterMakers
+    from edge_sr.farm.nodes.connection import ClusterAddress, joined
+
+    with joined(ClusterAddress.parse(cluster)) as joint:
+        if joint.dashboard:
+            talker.say(f"Ray's dashboard: {joint.dashboard}")
+        yield {"makers": ClusterMakers(joint, allow_mixed=allow_mixed)}
 
 
 def _run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:

@@ -26,6 +26,7 @@ EXTRAS: dict[str, str] = {
     "imageio_ffmpeg": "report",
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
+    "ray": "farm",
 }
 
 

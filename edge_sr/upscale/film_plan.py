@@ -203,10 +203,15 @@ def _threads(output: Path, request: Request) -> int:
     return max(1, min(8, available_cores() // 2))
 
 
-def _check_memory(request: Request, encoding: Encoding, info: FilmInfo) -> None:
+def memory_needed(encoding: Encoding, info: FilmInfo) -> int:
+    """Bytes that a run over the film takes, about."""
     sample = 1 if info.layout.fits_uint8 else 4
     pictures = (2 * WAITING + 2) * 3 * sample
     pixels = encoding.size[0] * encoding.size[1] * pictures + info.size[0] * info.size[1] * pictures
     waiting = min(40, max(4, (1 << 30) // frame_bytes(encoding.layout, encoding.size))) + 8
-    need = BASE_BYTES + pixels + waiting * frame_bytes(encoding.layout, encoding.size)
+    return BASE_BYTES + pixels + waiting * frame_bytes(encoding.layout, encoding.size)
+
+
+def _check_memory(request: Request, encoding: Encoding, info: FilmInfo) -> None:
+    need = memory_needed(encoding, info)
     require_bytes(need, f"{request.input} at {encoding.size[0]}x{encoding.size[1]}")

@@ -184,6 +184,7 @@ class _FilmRun:
             dropped=dropped,
             warnings=tuple(warnings),
             notes=tuple(made.notes),
+            nodes=None if made.nodes is None else tuple(made.nodes),
         )
 
     def _warnings(self, made: Made) -> list[str]:

@@ -24,7 +24,7 @@ from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.encode.segments import SegmentWriter
-from edge_sr.video.film.film import Film
+from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.upright import UprightReader
 from edge_sr.video.pixels import FromRgb
 from edge_sr.video.timed import Timed
@@ -43,6 +43,16 @@ class FrameNetwork(Protocol):
 
     def stream(self, frames: Iterable[Frame], *, size: Size, box: Box | None) -> Iterator[Result]:
         """A result for every frame, in order; some frames may be taken before the first is given."""
+
+
+class FrameSource(Protocol):
+    """What the pipeline asks of a ``Film``."""
+
+    @property
+    def info(self) -> FilmInfo: ...
+
+    def frames(self) -> Iterator[Timed[Any]]:
+        """Decoded frames, in order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +85,7 @@ class Flow:
 
 
 def run_film(
-    film: Film,
+    film: FrameSource,
     network: FrameNetwork,
     writer: SegmentWriter,
     to_yuv: FromRgb,
@@ -161,7 +171,12 @@ def _upscaled(
 
 
 def _decode(
-    film: Film, target: Target, wanted: range, decoded: Relay[Timed[Frame]], stop: threading.Event, flow: Flow
+    film: FrameSource,
+    target: Target,
+    wanted: range,
+    decoded: Relay[Timed[Frame]],
+    stop: threading.Event,
+    flow: Flow,
 ) -> None:
     to_rgb = UprightReader(film.info, target.size if target.box is None else None)
     for timed in film.frames():

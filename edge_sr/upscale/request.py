@@ -22,7 +22,7 @@ from edge_sr.video.film.film import Excerpt
 from edge_sr.video.opening import HARDWARE_DECODERS, is_url
 
 if TYPE_CHECKING:
-    from edge_sr.upscale.making.maker import Makers, Network
+    from edge_sr.upscale.making.maker import Makers, Network, NodeShare
     from edge_sr.upscaler import PartTimes
 
 
@@ -173,6 +173,7 @@ class Report:
     dropped: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    nodes: tuple[NodeShare, ...] | None = None
     failed: tuple[Failure, ...] = ()
 
     def mapping(self) -> dict[str, Any]:

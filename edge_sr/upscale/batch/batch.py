@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from edge_sr.files.drafts import remove_dead_drafts
 from edge_sr.masking import masked_values
 from edge_sr.upscale.batch.listing import gather, read_lists
 from edge_sr.upscale.batch.targets import Job, output_folder, plan_jobs
+from edge_sr.upscale.batch.together import Board, FilmOnBoard, work_together
 from edge_sr.upscale.networks import Networks
 from edge_sr.upscale.request import Controls, Failure, Report, Request, Watcher
 from edge_sr.upscale.stills import refuse_film_options
@@ -103,18 +105,40 @@ class Batch:
         self._request, self._told, self._total = request, told, total
         self._controls = dataclasses.replace(controls, networks=Networks(keeps=True))
         self.outcomes: list[Outcome] = []
+        self._turn = threading.Lock()
 
     def warm_up(self) -> None:
-        """Opens the network, so that what is missing or mistyped is said once, and before the first input."""
+        """Opens the network, so that what is missing or mistyped is said once, and before the first input.
+
+        A cluster's nodes open their own.
+        """
+        if self._controls.makers.films_at_once > 1:
+            return
         with self._controls.networks.opened(self._request, self._controls.watcher):
             pass
 
     def films(self, jobs: Iterable[Job]) -> None:
+        at_once = self._controls.makers.films_at_once
+        if at_once > 1:
+            self._films_together(jobs, at_once)
+            return
         for job in jobs:
             self._check_stop()
             of = "" if self._total is None else f" of {self._total}"
             self._controls.watcher.say(f"{len(self.outcomes) + 1}{of}: {job.source.name}")
             self._run(job, self._controls)
+
+    def _films_together(self, jobs: Iterable[Job], at_once: int) -> None:
+        board = Board(self._controls.watcher)
+
+        def work(job: Job) -> None:
+            self._check_stop()
+            self._run(job, dataclasses.replace(self._controls, watcher=FilmOnBoard(board, job.source.name)))
+
+        try:
+            work_together(jobs, work, at_once)
+        finally:
+            board.watcher.end()
 
     def pictures(self, jobs: Sequence[Job]) -> None:
         """Pictures in a row, whose progress is told together."""
@@ -154,8 +178,9 @@ class Batch:
         self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-        self._told(outcome)
+        with self._turn:
+            self.outcomes.append(outcome)
+            self._told(outcome)
 
     def _stopped(self, last: str) -> InterruptedRun:
         count = len(self.outcomes)

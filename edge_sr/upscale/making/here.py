@@ -67,7 +67,9 @@ class LocalMaker:
 
 
 class Here:
-    """Opens networks in this process."""
+    """Opens networks in this process, which one film keeps busy."""
+
+    films_at_once = 1
 
     @contextlib.contextmanager
     def opened(

@@ -39,11 +39,20 @@ class Network(Protocol):
     def device_bytes(self) -> int | None: ...
 
 
+@dataclasses.dataclass(frozen=True)
+class NodeShare:
+    """What a node of a cluster made of a film; ``node`` is its host's name."""
+
+    node: str
+    pieces: int
+    frames: int
+
+
 @dataclasses.dataclass
 class Made:
     """What one run has made: ``frames`` of the film's ``total``, in ``seconds``; ``times`` of a frame each.
 
-    ``notes``: what a reader of the report must know of how it was made.
+    ``nodes``: who made it, where that was a cluster; ``notes``: what a reader of the report must know of how.
     """
 
     frames: int = 0
@@ -54,6 +63,7 @@ class Made:
     bad_frames: int = 0
     warnings: list[str] = dataclasses.field(default_factory=list)
     lost: list[str] = dataclasses.field(default_factory=list)
+    nodes: list[NodeShare] | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -74,7 +84,10 @@ class Maker(Protocol):
 
 
 class Makers(Protocol):
-    """Opens a maker for a film."""
+    """Opens a maker for a film; ``films_at_once`` keep it busy."""
+
+    @property
+    def films_at_once(self) -> int: ...
 
     def opened(
         self, request: Request, film: Film, plan: FilmPlan, controls: Controls

@@ -60,6 +60,11 @@ class SegmentEncoder:
         self._ended = False
 
     @property
+    def frames(self) -> int:
+        """How many it has taken so far."""
+        return len(self._times)
+
+    @property
     def end_pts(self) -> int:
         """When its last frame so far has been shown, in the film's time."""
         return self.first_pts + max((pts + duration for pts, duration in self._times), default=0)

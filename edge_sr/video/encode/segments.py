@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,13 +85,19 @@ class SegmentWriter:
     """Encodes frames into segments of ``length`` frames in ``folder``.
 
     ``finish`` completes the last segment, ``suspend`` writes an unfinished one under a name that is no segment's,
-    and ``salvage`` what there is room for of it. ``captions`` are taken from as frames are encoded. Raises
-    ``DiskFullError`` or ``ResourceError``.
+    and ``salvage`` what there is room for of it. ``captions`` are taken from as frames are encoded; ``finished`` is
+    told of each segment that is whole, and of how many frames. Raises ``DiskFullError`` or ``ResourceError``.
     """
 
     def __init__(
-        self, folder: Path, recipe: EncodeSettings, length: int, captions: Captions | None = None
+        self,
+        folder: Path,
+        recipe: EncodeSettings,
+        length: int,
+        captions: Captions | None = None,
+        finished: Callable[[Segment, int], None] = lambda segment, frames: None,
     ) -> None:
+        self._tell = finished
         self._folder = folder
         self._recipe = recipe
         self._length = length
@@ -120,7 +126,9 @@ class SegmentWriter:
             path = segment.path.replace(self._folder / name)
             to_disk(self._folder)
         self._current = None
-        return Segment(path, segment.index // self._length, segment.first_pts, segment.end_pts)
+        finished = Segment(path, number, segment.first_pts, segment.end_pts)
+        self._tell(finished, segment.frames)
+        return finished
 
     def suspend(self) -> Segment | None:
         """Writes the segment as it is; playable, but not among ``finished_segments``."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,13 @@ from edge_sr.errors import OptionError, OutputExistsError
 from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
 from edge_sr.files.drafts import drafting, remove_dead_drafts
 from edge_sr.files.durable import to_disk
-from edge_sr.video.encode.segments import SEGMENT_NAME, Segment, finished_segments, present_segments
+from edge_sr.video.encode.segments import (
+    SEGMENT_NAME,
+    Segment,
+    finished_segments,
+    present_segments,
+    segment_name,
+)
 from edge_sr.video.opening import writing
 
 MARKER = "edge-sr-work-folder"
@@ -24,11 +31,12 @@ LOCK = "lock"
 RESERVE = "reserve"
 FINISHED = "muxed"
 BESIDE = "beside.json"
+CLUSTER = "cluster"
 RESERVED_BYTES = 1 << 18
 SCHEMA = 2
 # Everything that a run puts into its folder; nothing else in it is ever deleted.
 _OURS = re.compile(
-    rf"({MARKER}|({STATE}|{BESIDE})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)(-[0-9a-f]+)?\.\w+"
+    rf"({MARKER}|({STATE}|{BESIDE}|{CLUSTER})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)(-[0-9a-f]+)?\.\w+"
     rf"|{SEGMENT_NAME})"
 )
 
@@ -101,6 +109,17 @@ class WorkFolder:
     def pieces(self) -> dict[int, Segment]:
         """All finished segments by number; a cluster makes them in any order."""
         return present_segments(self.path)
+
+    def open_to_cluster(self) -> str:
+        """Puts a new token into the folder and returns it: a node that finds it there sees the same folder."""
+        token = secrets.token_hex(16)
+        write_whole(self.path / CLUSTER, token.encode(), **_private(self.path / CLUSTER))
+        return token
+
+    def adopt(self, draft: Path, number: int, first_pts: int, end_pts: int) -> None:
+        """Makes a draft in this folder, whole and on the disk, the finished segment ``number``."""
+        draft.replace(self.path / segment_name(number, first_pts, end_pts, draft.suffix))
+        to_disk(self.path)
 
     def reserve(self) -> None:
         """Sets room aside, as far as there is any, for closing what is on its way when the disk fills up."""

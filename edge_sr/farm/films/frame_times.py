@@ -1,0 +1,82 @@
+"""When a film's frames are shown, told without decoding them: from its packets, as far as those can be believed."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.video.film.film import RUN_UP, Film
+from edge_sr.video.film.info import Excerpt
+from edge_sr.video.film.packets import FilmPackets
+from edge_sr.video.opening import open_input, picture_stream
+
+
+def packet_times(name: str, excerpt: Excerpt, protocols: Collection[str] = ()) -> Iterator[int] | None:
+    """The time of each frame, rising, as ``Film.frames`` gives it where every packet holds one frame that decodes.
+
+    None for a film whose packets have no times. Who uses these times checks them against what is decoded: hidden and
+    damaged frames are not known here.
+    """
+    with closing(open_input(name, protocols=protocols)) as container:
+        if not FilmPackets(container).has_times:
+            return None
+    return _packet_times(name, excerpt, protocols)
+
+
+def decoded_times(
+    name: str, excerpt: Excerpt, protocols: Collection[str] = (), threads: int = 1
+) -> Iterator[int]:
+    """As ``packet_times``, exact for every film, by decoding all of it."""
+    with Film(name, excerpt, protocols=protocols, threads=threads) as film:
+        for timed in film.frames():
+            yield timed.pts
+
+
+def _packet_times(name: str, excerpt: Excerpt, protocols: Collection[str]) -> Iterator[int]:
+    with closing(open_input(name, protocols=protocols)) as container:
+        stream: Any = picture_stream(Path(name).name, container)
+        unit = Fraction(stream.time_base or Fraction(1, 1000))
+        packets = FilmPackets(container)
+        begin = packets.begins + excerpt.start
+        if excerpt.start:
+            packets.seek(begin - RUN_UP, stream)
+        shown = _in_order(packet for packet in packets if packet.stream_index == stream.index)
+        yield from _within(shown, unit, begin, excerpt)
+
+
+def _in_order(packets: Iterable[Any]) -> Iterator[int]:
+    """Presentation times in the order of presentation: none comes before the decoding time that has been reached."""
+    waiting: list[int] = []
+    for packet in packets:
+        if not packet.size or packet.is_discard:
+            continue
+        pts = packet.dts if packet.pts is None else packet.pts
+        if pts is not None:
+            heapq.heappush(waiting, pts)
+        while packet.dts is not None and waiting and waiting[0] <= packet.dts:
+            yield heapq.heappop(waiting)
+    while waiting:
+        yield heapq.heappop(waiting)
+
+
+def _within(times: Iterable[int], unit: Fraction, begin: Fraction, excerpt: Excerpt) -> Iterator[int]:
+    """Times from the excerpt's beginning, at which the frame that is being shown begins."""
+    shift = round(begin / unit) if excerpt.start else 0
+    end = None if excerpt.duration is None else begin + excerpt.duration
+    last: int | None = None
+    earlier = False
+    for pts in times:
+        if end is not None and pts * unit >= end:
+            break
+        if excerpt.start and pts < shift:
+            earlier = True
+            continue
+        if earlier and pts > shift:
+            yield 0
+        earlier = False
+        last = pts if last is None or pts > last else last + 1
+        yield last - shift

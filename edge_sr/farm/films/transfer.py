@@ -1,0 +1,113 @@
+"""The input on nodes that do not see it: a copy fetched through Ray's object store, part by part, once a node."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sr.errors import MediaError
+from edge_sr.farm.films.job import FilmJob
+from edge_sr.farm.nodes.trial import sees
+from edge_sr.video.opening import is_url, writing
+
+PART_BYTES = 8 << 20
+
+
+class InputServer:
+    """Reads parts of one file, on the machine that has it; an actor."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def size(self) -> int:
+        return self._path.stat().st_size
+
+    def part(self, number: int) -> NDArray[np.uint8]:
+        """Bytes from ``number * PART_BYTES`` on; fewer at the end."""
+        return np.fromfile(self._path, dtype=np.uint8, count=PART_BYTES, offset=number * PART_BYTES)
+
+
+def local_input(job: FilmJob) -> str:
+    """The input's name on this node: its own where that is the same film, else that of a copy."""
+    if job.source is None or sees(job.input, job.identity):
+        return job.input
+    target = _copies() / _digest(job) / Path(job.input).name
+    if not target.exists():
+        _fetch(job.source, target)
+    return str(target)
+
+
+def can_travel(name: str) -> bool:
+    """Whether the input is a single file: a list, a sequence and an address name others."""
+    path = Path(name)
+    if is_url(name) or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(16)
+    return not head.startswith((b"#EXTM3U", b"ffconcat"))
+
+
+def remove_copy(digest: str) -> None:
+    """Deletes this node's copy of an input, if it has one."""
+    shutil.rmtree(_copies() / digest, ignore_errors=True)
+
+
+def digest_of(identity: dict[str, Any]) -> str:
+    """A folder's name for the copies of an input."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest(job: FilmJob) -> str:
+    return digest_of(job.identity)
+
+
+def _copies() -> Path:
+    owner = os.getuid() if hasattr(os, "getuid") else os.getlogin()
+    return Path(tempfile.gettempdir()) / f"edge-sr-inputs-{owner}"
+
+
+def _fetch(source: Any, target: Path) -> None:
+    """Made under another name and renamed, while other workers of this node wait."""
+    with writing(str(target)):
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(target.parent / "lock"):
+            if not target.exists():
+                draft = target.with_name(target.name + ".part")
+                with draft.open("wb") as file:
+                    for part in _parts(source):
+                        file.write(part.data)
+                draft.replace(target)
+
+
+def _parts(source: Any) -> Iterator[NDArray[np.uint8]]:
+    """One part under way while another is written."""
+    import ray
+
+    size = ray.get(source.size.remote())
+    count = -(-size // PART_BYTES)
+    if not size:
+        raise MediaError("the input is empty on the machine that serves it")
+    following = source.part.remote(0)
+    for number in range(count):
+        current = following
+        following = source.part.remote(number + 1) if number + 1 < count else None
+        yield ray.get(current)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    import fcntl
+
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,71 @@
+"""Questions to nodes: the same function run on each of them, the answers by node."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection
+from typing import Any
+
+# Measuring all backends takes a node half a minute; one that says nothing for so long is not waited for.
+ANSWER_SECONDS = 180.0
+# Enough to be shown the node's GPU, little enough to be let in beside its work.
+GPU_SHARE = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A node of the cluster: Ray's ``id`` for it, its host's name, and what it has for tasks; memory in bytes."""
+
+    id: str
+    host: str
+    cpus: float
+    gpus: float
+    memory: float
+
+
+def nodes_alive(ray: Any) -> dict[str, Node]:
+    """Those that can be given work, by their ids; a node without a core is there for its driver alone."""
+    found = [_node(facts) for facts in ray.nodes() if facts["Alive"]]
+    return {node.id: node for node in found if node.cpus >= 1}
+
+
+def ask(
+    ray: Any,
+    nodes: Collection[Node],
+    question: Callable[..., Any],
+    *given: Any,
+    seconds: float | None = ANSWER_SECONDS,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The answers of those that answered within so many seconds, and why the others did not."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    remote = ray.remote(question)
+    asked = {
+        remote.options(
+            num_cpus=0,
+            num_gpus=GPU_SHARE if node.gpus else 0,
+            max_retries=1,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
+        ).remote(*given): node
+        for node in nodes
+    }
+    ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=seconds) if asked else ([], [])
+    answers: dict[str, Any] = {}
+    failures = {asked[ref].id: "it does not answer" for ref in late}
+    for ref in ready:
+        try:
+            answers[asked[ref].id] = ray.get(ref)
+        except Exception as error:
+            failures[asked[ref].id] = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    return answers, failures
+
+
+def _node(facts: dict[str, Any]) -> Node:
+    has = facts["Resources"]
+    return Node(
+        facts["NodeID"],
+        facts["NodeManagerHostname"],
+        has.get("CPU", 0.0),
+        has.get("GPU", 0.0),
+        has.get("memory", 0.0),
+    )
