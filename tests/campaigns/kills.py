@@ -22,18 +22,21 @@ from sandbox import Sandbox
 
 FRAMES, PIECE, PICTURES = 48, 6, 8
 LIMITS = Limits(cpu_seconds=120)
-KINDS = ("film", "film", "film with sound", "folder", "folder", "picture")
+KINDS = ("film", "film", "film with sound", "folder", "folder", "picture", "batch")
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
 def setup(seeds: Path) -> None:
-    """A film, one with sound, a picture and a folder of pictures, each with what an unbroken run makes of it."""
+    """Films, a picture, a folder of pictures and one of both kinds, each with what an unbroken run makes of it."""
     _film(seeds / "film.mkv", sound=False)
     _film(seeds / "film with sound.mkv", sound=True)
     (seeds / "folder").mkdir()
     for number in range(PICTURES):
         Image.fromarray(_card(number)).save(seeds / "folder" / f"{number}.png")
     shutil.copy(seeds / "folder" / "0.png", seeds / "picture.png")
+    (seeds / "batch").mkdir()
+    for name in ("folder/1.png", "film.mkv", "folder/2.png", "film with sound.mkv"):
+        shutil.copy2(seeds / name, seeds / "batch")
     for kind in sorted(set(KINDS)):
         sandbox = Sandbox(seeds.parent / "whole", seeds.parent / "caches")
         _give(kind, seeds, sandbox)
@@ -127,7 +130,7 @@ def _after_kill(kind: str, ended: Ended, kill: _Kill, sandbox: Sandbox, digest: 
     if "Traceback" in ended.err:
         found.append("a traceback")
     output = _output(kind, sandbox)
-    if kind != "folder" and output.exists() and _digest(output) != digest:
+    if output.is_file() and _digest(output) != digest:
         found.append("something else than the whole film stands under its name")
     if ended.code == 0 and not output.exists():
         found.append("exit 0 without an output")
@@ -151,7 +154,7 @@ def _give(kind: str, seeds: Path, sandbox: Sandbox) -> None:
 
 
 def _suffix(kind: str) -> str:
-    return {"folder": "", "picture": ".png"}.get(kind, ".mkv")
+    return {"folder": "", "batch": "", "picture": ".png"}.get(kind, ".mkv")
 
 
 def _output(kind: str, sandbox: Sandbox) -> Path:
@@ -200,14 +203,19 @@ def _digest(output: Path) -> str:
 
 
 def _content(output: Path) -> str:
-    """All pixels and times of a film and every packet of its sound, or all pixels of a picture or a folder."""
+    """Of a picture or a film, or of all in a folder with their names."""
+    if not output.is_dir():
+        return _pixels(output)
+    return " ".join(f"{path.name} {_pixels(path)}" for path in sorted(output.iterdir()))
+
+
+def _pixels(path: Path) -> str:
+    """All pixels of a picture, or all pixels and times of a film and every packet of its sound."""
     digest = hashlib.sha256()
-    if output.suffix != ".mkv":
-        for path in sorted(output.iterdir()) if output.is_dir() else [output]:
-            with Image.open(path) as image:
-                digest.update(path.name.encode() + image.tobytes())
-        return digest.hexdigest()
-    with av.open(str(output)) as container:
+    if path.suffix == ".png":
+        with Image.open(path) as image:
+            return hashlib.sha256(image.tobytes()).hexdigest()
+    with av.open(str(path)) as container:
         for packet in container.demux():
             if packet.stream.type != "video":
                 digest.update(f"{packet.pts} {packet.size}".encode() + bytes(packet))
