@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 # Groups of the help, in the order in which a command lists its options.
-SIZE, NETWORK, FILM, RUN = "Size", "Network", "Film", "Run"
+SIZE, NETWORK, FILM, PIPE, RUN = "Size", "Network", "Film", "Pipe", "Run"
 
 BackendName: TypeAlias = Literal[
     "auto", "native", "onnxruntime", "openvino", "cuda", "tensorrt", "tensorrt-rtx"

@@ -13,7 +13,7 @@ def summary(report: Report) -> str:
     """The report in two lines."""
     before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
     return (
-        f"{report.output}: {report.frames} frames, {before} to {after}, "
+        f"{'standard output' if report.output == '-' else report.output}: {report.frames} frames, {before} to {after}, "
         f"by {report.model} on {report.backend} {report.precision}\n"
         f"{report.seconds:.1f} s, {report.fps:.1f} frames/s, "
         f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "

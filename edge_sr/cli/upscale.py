@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from edge_sr.cli.options import (
     FILM,
     NETWORK,
+    PIPE,
     RUN,
     SIZE,
     AllowMixed,
@@ -46,7 +46,8 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT",
-        help="Films (anything FFmpeg opens), images, folders of both, and lists of these, one a line: @FILE.",
+        help="Films (anything FFmpeg opens), images, folders of both, and lists of these, one a line: @FILE; "
+        "or -, frames from standard input.",
     ),
 ]
 Output = Annotated[
@@ -54,7 +55,8 @@ Output = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="The file to write, or the folder for several; by default NAME-WxH.EXT beside the input.",
+        help="The file to write, the folder for several, or - for frames to standard output; by default NAME-WxH.EXT "
+        "beside the input.",
         rich_help_panel=RUN,
     ),
 ]
@@ -140,6 +142,42 @@ Tonemap = Annotated[
     ),
 ]
 
+InputFormat = Annotated[
+    Literal["y4m", "rawvideo"] | None,
+    typer.Option(
+        "--input-format",
+        help="What comes from standard input, the input -.",
+        show_default="y4m",
+        rich_help_panel=PIPE,
+    ),
+]
+OutputFormat = Annotated[
+    Literal["y4m", "rawvideo"] | None,
+    typer.Option(
+        "--output-format",
+        help="What goes to standard output, -o -.",
+        show_default="y4m",
+        rich_help_panel=PIPE,
+    ),
+]
+PixelFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--pixel-format",
+        metavar="F",
+        help="Of raw frames, in FFmpeg's words: yuv420p, yuv422p10le, gray, rgb24, bgr24, rgb48le.",
+        rich_help_panel=PIPE,
+    ),
+]
+VideoSize = Annotated[
+    str | None,
+    typer.Option("--video-size", metavar="WxH", help="Of raw frames that come in.", rich_help_panel=PIPE),
+]
+Framerate = Annotated[
+    str | None,
+    typer.Option("--framerate", metavar="R", help="Of raw frames: 25 or 30000/1001.", rich_help_panel=PIPE),
+]
+
 
 def upscale(
     inputs: Inputs,
@@ -160,6 +198,11 @@ def upscale(
     preset: Preset = None,
     hwaccel: Hwaccel = "auto",
     tonemap: Tonemap = False,
+    input_format: InputFormat = None,
+    output_format: OutputFormat = None,
+    pixel_format: PixelFormat = None,
+    video_size: VideoSize = None,
+    framerate: Framerate = None,
     output: Output = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -176,16 +219,18 @@ def upscale(
     Give one of --scale, --size and --height.
     Sizes and regions are of the picture as it is displayed.
     Of several inputs, each goes into the folder -o; one that fails does not stop the others.
+    The input - is y4m or raw frames from standard input, -o - writes such to standard output.
     """
     given = dict(locals())
     from edge_sr.cli.terminal.interrupts import stopping
     from edge_sr.cli.terminal.progress import Talker
+    from edge_sr.cli.upscale_request import request_of
     from edge_sr.upscale.request import Controls
 
     talker = Talker()
     with stopping(talker.say) as stop:
-        request = _request(given)
-        with _makers(cluster, allow_mixed, dry_run, talker) as makers:
+        request = request_of(given)
+        with _makers(request, cluster, allow_mixed, dry_run, talker) as makers:
             _upscale(request, inputs, Controls(talker, stop, **makers), dry_run=dry_run, as_json=as_json)
 
 
@@ -195,7 +240,7 @@ def _upscale(
     if _is_one(inputs, request.output):
         work = _dry_run if dry_run else _run
         mapping, text = work(request, controls)
-        typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text)
+        typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text, err=request.writes_pipe)
         return
     from edge_sr.cli.batch import dry_run_batch, run_batch
 
@@ -204,13 +249,15 @@ def _upscale(
 
 def _is_one(inputs: list[str], output: Path | None) -> bool:
     """Whether there is one film or picture to do, and a name for the result."""
+    if str(output) == "-" and len(inputs) > 1:
+        raise OptionError("-o - takes the frames of one film: give one input")
     one = len(inputs) == 1 and not inputs[0].startswith("@") and not Path(inputs[0]).is_dir()
     return one and (output is None or not output.is_dir())
 
 
 @contextlib.contextmanager
 def _makers(
-    cluster: str | None, allow_mixed: bool, dry_run: bool, talker: Talker
+    request: Request, cluster: str | None, allow_mixed: bool, dry_run: bool, talker: Talker
 ) -> Iterator[dict[str, Any]]:
     """What makes films' segments, as ``Controls`` has it: nothing to say of this process alone."""
     if cluster is None:
@@ -220,6 +267,8 @@ def _makers(
         return
     if dry_run:
         raise OptionError("--dry-run judges by a sample made on this machine: leave --cluster out")
+    if request.reads_pipe or request.writes_pipe:
+        raise OptionError("what goes through a pipe is made on this machine: leave --cluster out")
     from edge_sr.farm.films.maker import ClusterMakers
     from edge_sr.farm.nodes.connection import ClusterAddress, joined
 
@@ -243,35 +292,3 @@ def _dry_run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]
 
     found = outline(request, controls)
     return found.mapping(), preview(found)
-
-
-def _request(given: dict[str, Any]) -> Request:
-    """The request of the command line's words, by their names in ``upscale``."""
-    from edge_sr.cli.words import command_to_go_on
-    from edge_sr.sizes import parse_region, parse_scale, parse_size
-    from edge_sr.upscale.request import Request
-    from edge_sr.video.film.info import parse_excerpt
-    from edge_sr.video.protocols import parse_protocols
-
-    as_given = (
-        "output",
-        "height",
-        "model",
-        "backend",
-        "precision",
-        "codec",
-        "crf",
-        "preset",
-        "threads",
-    )
-    flags = ("hwaccel", "resume", "overwrite", "strict", "recursive", "tta", "tonemap", "retune")
-    return Request(
-        input=given["inputs"][0],
-        **{name: given[name] for name in as_given + flags},
-        scale=None if given["scale"] is None else parse_scale(given["scale"]),
-        size=None if given["size"] is None else parse_size(given["size"], "--size"),
-        region=None if given["region"] is None else parse_region(given["region"], "--region"),
-        excerpt=parse_excerpt(given["start"], given["duration"], "--"),
-        protocols=parse_protocols(given["allow_protocols"]),
-        go_on=command_to_go_on(sys.argv[1:]),
-    )

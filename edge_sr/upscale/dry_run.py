@@ -12,7 +12,8 @@ from edge_sr.errors import OptionError
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
-from edge_sr.upscale.request import Controls, Failure, Report, Request, check_free, check_place
+from edge_sr.upscale.places import check_free, check_place
+from edge_sr.upscale.request import Controls, Failure, Report, Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film, FilmInfo
 from edge_sr.video.film.tracks import track_name

@@ -13,7 +13,8 @@ from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Box, Size, output_region
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
-from edge_sr.upscale.request import Controls, Request, check_free, check_place
+from edge_sr.upscale.places import check_free, check_place
+from edge_sr.upscale.request import Controls, Request
 from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, film_suffix
@@ -23,7 +24,7 @@ from edge_sr.video.encode.segments import frames_per_segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
 from edge_sr.video.film.late_tracks import late_tracks
-from edge_sr.video.film.tracks import plan_tracks
+from edge_sr.video.film.tracks import TrackPlan, plan_tracks
 from edge_sr.video.hdr import TRANSFERS, UNDESCRIBED, encoder_words
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import open_input
@@ -53,6 +54,10 @@ class FilmPlan:
 
 def check_named_output(request: Request) -> None:
     """Refuses a bad ``-o`` before the input is even opened."""
+    if request.reads_pipe and request.output is None:
+        raise OptionError("standard input has no name: name the output with -o, or give -o - for a pipe")
+    if request.reads_pipe and request.resume:
+        raise OptionError("what comes through a pipe cannot be gone on with: leave --resume out")
     if request.output is not None:
         container_for(request.output)
         _check_output(request, request.output)
@@ -78,7 +83,7 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
         found, needed = "x".join(map(str, whole)), "x".join(map(str, even))
         say(f"note: {found} goes up to {needed}, as {layout.name} video needs even sizes")
     aspect = pixel_aspect(info.aspect, info.size, even)
-    target = _target(request, info.size, even, layout.chroma)
+    target = film_target(request, info.size, even, layout.chroma)
     written = target.written
     output = request.output or request.default_output(written, _suffix(request))
     _check_output(request, output)
@@ -129,10 +134,7 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
 def _mux_plan(
     request: Request, film: Film, container: Container, codec: Codec, aspect: Fraction, controls: Controls
 ) -> MuxPlan:
-    with open_input(request.input, protocols=request.protocols) as source:
-        tracks = plan_tracks(source, film.stream_index, container)
-        late = late_tracks(request.input, source, request.protocols)
-        tracks = dataclasses.replace(tracks, dropped=(*tracks.dropped, *late))
+    tracks = _tracks(request, film, container)
     if film.info.hdr and not film.info.tone_map and encoder_words(codec.name, film.info.hdr) is None:
         unkept = f"the mastering display and light levels ({codec.name} has no place for them)"
         tracks = dataclasses.replace(tracks, dropped=(*tracks.dropped, unkept))
@@ -161,6 +163,15 @@ def _mux_plan(
     )
 
 
+def _tracks(request: Request, film: Film, container: Container) -> TrackPlan:
+    if request.reads_pipe:
+        return TrackPlan((), ())
+    with open_input(request.input, protocols=request.protocols) as source:
+        tracks = plan_tracks(source, film.stream_index, container)
+        late = late_tracks(request.input, source, request.protocols)
+        return dataclasses.replace(tracks, dropped=(*tracks.dropped, *late))
+
+
 def _container(request: Request) -> Container:
     return container_for(request.output or Path("film" + _suffix(request)))
 
@@ -169,7 +180,7 @@ def _suffix(request: Request) -> str:
     return film_suffix(Path(request.input), request.codec)
 
 
-def _target(request: Request, given: Size, whole_size: Size, chroma: str) -> Target:
+def film_target(request: Request, given: Size, whole_size: Size, chroma: str) -> Target:
     """The region, grown to even sizes where the chroma needs that: by a column or row that exists."""
     if request.region is None:
         return Target(whole_size)

@@ -10,11 +10,11 @@ from pathlib import Path
 from edge_sr.errors import DiskFullError, EdgeSRError, InterruptedRun, MediaError, ResourceError
 from edge_sr.files.atomic import write_whole
 from edge_sr.files.drafts import drafting
-from edge_sr.machine.description import available_cores
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
 from edge_sr.upscale.making.maker import Made, Maker
+from edge_sr.upscale.piped.film import PipedFilm, opened_film
 from edge_sr.upscale.request import Controls, Report, Request, Watcher, report
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
@@ -26,15 +26,8 @@ from edge_sr.video.opening import writing
 def upscale_film(request: Request, controls: Controls) -> Report:
     """One film; interrupted or failed, what was made so far stays and can be gone on with."""
     check_named_output(request)
-    threads = max(1, available_cores() // 4)
-    with Film(
-        request.input,
-        request.excerpt,
-        hwaccel=request.hwaccel,
-        threads=threads,
-        protocols=request.protocols,
-        tone_map=request.tonemap,
-    ) as film:
+    with opened_film(request, controls) as source:
+        film = source.film
         plan = plan_film(request, film, controls)
         if is_finished(request, plan.output):
             return finished_report(request, film, plan, controls)
@@ -43,7 +36,7 @@ def upscale_film(request: Request, controls: Controls) -> Report:
         with controls.makers.opened(settled, film, plan, controls) as maker, closing(work):
             state = run_state(request, plan, maker.network, work)
             work.open(state, resume=request.resume, overwrite=request.overwrite)
-            return _FilmRun(request, controls, film, plan, maker, work).run()
+            return _FilmRun(request, controls, source, plan, maker, work).run()
 
 
 class _FilmRun:
@@ -53,19 +46,19 @@ class _FilmRun:
         self,
         request: Request,
         controls: Controls,
-        film: Film,
+        source: PipedFilm,
         plan: FilmPlan,
         maker: Maker,
         work: WorkFolder,
     ) -> None:
         self._request = request
         self._controls = controls
-        self._film = film
+        self._source, self._film = source, source.film
         self._plan = plan
         self._maker = maker
         self._work = work
         # The plan has told of these.
-        self._said = film.lost
+        self._said = source.film.lost
 
     def run(self) -> Report:
         watcher = self._controls.watcher
@@ -97,11 +90,16 @@ class _FilmRun:
         segments = self._work.segments()
         _check_room(segments, muxed)
         try:
-            found = mux(segments, self._plan.muxing, muxed)
+            found = mux(segments, self._muxing(segments), muxed)
             self._work.finish(muxed, self._plan.output)
         finally:
             muxed.unlink(missing_ok=True)
         return found
+
+    def _muxing(self, segments: list[Segment]) -> MuxPlan:
+        """The plan; what came through a pipe cannot be read again, and has no tracks but the picture."""
+        plan = self._plan.muxing
+        return pictures_alone(segments, plan) if self._request.reads_pipe else plan
 
     def _stopped(self, frames: int) -> InterruptedRun:
         """The interruption, all frames so far in a film that plays."""
@@ -122,6 +120,8 @@ class _FilmRun:
 
     @property
     def _go_on(self) -> str:
+        if self._request.reads_pipe:
+            return "what comes through a pipe cannot be gone on with"
         return f"go on with: {self._request.go_on}"
 
     def _kept(self, tail: Segment | None) -> str:
@@ -141,7 +141,7 @@ class _FilmRun:
         return self._write_partial(segments, pictures_alone(segments, self._plan.muxing))
 
     def _write_partial(self, segments: list[Segment], muxing: MuxPlan | None = None) -> Path:
-        muxing = muxing or self._plan.muxing
+        muxing = muxing or self._muxing(segments)
         unit = muxing.time_base
         partial = self._work.place_beside(partial_for(self._plan.output))
         _check_room(segments, partial)

@@ -23,10 +23,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
 from edge_sr.upscaler import PartTimes, Result
-from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.upright import UprightReader
-from edge_sr.video.pixels import FromRgb
 from edge_sr.video.timed import Timed
 
 # Frames that wait between two stages.
@@ -53,6 +51,13 @@ class FrameSource(Protocol):
 
     def frames(self) -> Iterator[Timed[Any]]:
         """Decoded frames, in order."""
+
+
+class FrameWriter(Protocol):
+    """Where frames end: a film's segments, or a pipe."""
+
+    def write(self, timed: Timed[Any]) -> None:
+        """Takes the frames in order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +92,8 @@ class Flow:
 def run_film(
     film: FrameSource,
     network: FrameNetwork,
-    writer: SegmentWriter,
-    to_yuv: FromRgb,
+    writer: FrameWriter,
+    to_yuv: Callable[[Frame], Any],
     target: Target,
     *,
     first: int,
@@ -188,11 +193,14 @@ def _decode(
             flow.exhausted = True
             break
     else:
-        flow.exhausted = True
+        # A pipe ends where the run is stopped.
+        flow.exhausted = not stop.is_set()
     decoded.close()
 
 
-def _encode(upscaled: Relay[Timed[Frame]], to_yuv: FromRgb, writer: SegmentWriter, flow: Flow) -> None:
+def _encode(
+    upscaled: Relay[Timed[Frame]], to_yuv: Callable[[Frame], Any], writer: FrameWriter, flow: Flow
+) -> None:
     for timed in upscaled:
         writer.write(timed.holding(to_yuv(timed.frame)))
         flow.frames += 1

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import statistics
 import threading
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
 
-from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
-from edge_sr.files.atomic import fitting_name
+from edge_sr.errors import OptionError
 from edge_sr.machine.memory import peak_rss_mb
-from edge_sr.masking import masked, masked_values, remember
+from edge_sr.masking import masked_values, remember
 from edge_sr.sizes import Region, Size, output_size, size_text
 from edge_sr.upscale.networks import Networks
+from edge_sr.upscale.places import beside_input
 from edge_sr.video.film.film import Excerpt
-from edge_sr.video.opening import HARDWARE_DECODERS, is_url
+from edge_sr.video.opening import HARDWARE_DECODERS
+from edge_sr.video.piped.forms import PipeFormat
 
 if TYPE_CHECKING:
     from edge_sr.upscale.making.maker import Makers, Network, NodeShare
     from edge_sr.upscaler import PartTimes
+
+
+# Standard input and output, as an input's or output's name.
+PIPE = "-"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +61,13 @@ class Request:
     protocols: frozenset[str] = frozenset()
     recursive: bool = False
     stem: str | None = None
+    piping: PipeFormat = dataclasses.field(default_factory=PipeFormat)
     go_on: str = "the same command with --resume"
     segment_frames: int | None = None
 
     def __post_init__(self) -> None:
         remember(self.input)
+        self.piping.check(self.reads_pipe, self.writes_pipe)
         given = [option for option in (self.scale, self.size, self.height) if option is not None]
         if len(given) != 1:
             raise OptionError(f"give exactly one of --scale, --size and --height, found {len(given)}")
@@ -70,6 +75,16 @@ class Request:
             raise OptionError(
                 f"--hwaccel must be one of {', '.join(HARDWARE_DECODERS)}, found {self.hwaccel!r}"
             )
+
+    @property
+    def reads_pipe(self) -> bool:
+        """Whether the input is standard input."""
+        return self.input == PIPE
+
+    @property
+    def writes_pipe(self) -> bool:
+        """Whether frames go to standard output."""
+        return self.output is not None and str(self.output) == PIPE
 
     def whole_size(self, size: Size) -> Size:
         """The whole output's size for an input of ``size``, before any rounding to even."""
@@ -246,52 +261,3 @@ def _megabytes(count: int | None) -> float | None:
 
 def _median(values: list[float]) -> float:
     return round(statistics.median(values), 3) if values else 0.0
-
-
-def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) -> Path:
-    """``NAME-WxH.EXT`` in the input's folder; for an address, in the current one. ``stem`` stands for ``NAME``."""
-    path = Path() if is_url(name) else Path(name).parent
-    stem = stem or Path(name_of_input(name)).stem
-    return path / fitting_name(stem, f"-{size_text(size)}{suffix}")
-
-
-def name_of_input(name: str) -> str:
-    """The name of a file, or the last part of an address."""
-    return _name_of_address(name) if "://" in name else Path(name).name
-
-
-def _name_of_address(address: str) -> str:
-    """The last part of an address's path, never its query, its password or a stream's key."""
-    return Path(unquote(urlsplit(masked(address)).path)).name or "film"
-
-
-def check_place(source: str, output: Path) -> None:
-    """Refuses an output that is its own input, or whose folder is absent or not writable."""
-    if not is_url(source) and _same(Path(source), output):
-        raise OptionError(f"the output would replace its input {source}: choose another name with -o")
-    if output.is_dir():
-        raise OptionError(f"{output} is a folder, expected a file name for -o")
-    check_folder(output.parent)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuses an output folder that is absent or not writable."""
-    if not folder.is_dir():
-        raise OutputFolderError(
-            f"the output folder {folder} does not exist: make it, or choose another with -o"
-        )
-    if not os.access(folder, os.W_OK):
-        raise OutputFolderError(f"the output folder {folder} is not writable: choose another with -o")
-
-
-def check_free(output: Path) -> None:
-    if output.exists():
-        raise OutputExistsError(
-            f"{output} exists already: add --overwrite to replace it, or choose another with -o"
-        )
-
-
-def _same(source: Path, output: Path) -> bool:
-    if output.exists():
-        return source.samefile(output)
-    return source.resolve() == output.resolve()

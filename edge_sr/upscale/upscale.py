@@ -12,12 +12,16 @@ from edge_sr.video.opening import is_url
 
 
 def upscale(request: Request, controls: Controls | None = None) -> Report:
-    """Upscales a picture, a film, or a folder of both.
+    """Upscales a picture, a film, or a folder of both; ``-`` as input and output are this process's own streams.
 
     Raises the errors of ``edge_sr.errors``; ``InterruptedRun`` once ``controls.stop`` was set.
     """
     controls = controls or Controls()
     path = Path(request.input)
+    if request.writes_pipe:
+        from edge_sr.upscale.piped.run import upscale_to_pipe
+
+        return upscale_to_pipe(request, controls)
     if is_pipe(request.input):
         with kept_in_file(request, controls) as kept:
             return upscale(kept, controls)

@@ -120,8 +120,10 @@ class ToRgb:
         if self._layout.fits_uint8:
             return self._convert(frame, "rgb24", to_full=True, size=size).to_ndarray()
         if self._layout.is_rgb:
-            deep = self._convert(frame, "rgb48le", from_full=True, to_full=True, size=size).to_ndarray()
-            return deep.astype(np.float32) / np.float32(65535)
+            # swscale brings eight bits to sixteen by way of YUV, and errs by more than a level.
+            name, top = ("rgb24", 255) if self._layout.depth == 8 else ("rgb48le", 65535)
+            codes = self._convert(frame, name, from_full=True, to_full=True, size=size).to_ndarray()
+            return codes.astype(np.float32) / np.float32(top)
         depth = self._layout.depth
         planes = read_planes(self._convert(frame, PixelLayout(depth, "444").name, size=size))
         return yuv_to_rgb(planes, self._colour, depth)

@@ -11,16 +11,8 @@ from pathlib import Path
 from edge_sr.errors import EdgeSRError, InterruptedRun, OptionError
 from edge_sr.files.drafts import drafting
 from edge_sr.upscale.networks import Networks
-from edge_sr.upscale.request import (
-    Controls,
-    Report,
-    Request,
-    Silent,
-    Watcher,
-    check_free,
-    check_place,
-    finished,
-)
+from edge_sr.upscale.places import check_free, check_place
+from edge_sr.upscale.request import Controls, Report, Request, Silent, Watcher, finished
 from edge_sr.upscale.stills import refuse_film_options, upscale_picture, written_size
 from edge_sr.video.encode.workfolder import replacing
 from edge_sr.video.image.files.tiff_pages import Pages, join, read_pages

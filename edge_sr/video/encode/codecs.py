@@ -206,7 +206,7 @@ def fitting_layout(codec: Codec, source: PixelLayout, explicit: bool, size: tupl
     richer = [chroma for chroma in codec.chroma if chroma >= source.chroma]
     chroma = richer[0] if richer else codec.chroma[-1]
     if explicit:
-        _refuse_odd(size, chroma)
+        refuse_odd(size, chroma)
     return PixelLayout(depth, chroma)
 
 
@@ -236,7 +236,8 @@ def pixel_format(codec: Codec, layout: PixelLayout) -> str:
     return next((name for name in wanted if name in names), wanted[0])
 
 
-def _refuse_odd(size: tuple[int, int], chroma: str) -> None:
+def refuse_odd(size: tuple[int, int], chroma: str) -> None:
+    """``OptionError``, naming the even neighbours, for a size that the chroma layout cannot hold."""
     across, down = SUBSAMPLING[chroma]
     if size[0] % across == 0 and size[1] % down == 0:
         return

@@ -37,8 +37,9 @@ RUN_UP = Fraction(2)
 class Film:
     """An opened film. ``frames`` may be read once; ``bad_frames`` and ``warnings`` count as it is read.
 
-    ``tone_map`` brings HDR to SDR; frames of more than ``most_pixels`` count as bad. Raises ``MediaError`` when there
-    is no picture in it, ``HdrError`` for Dolby Vision that only a Dolby decoder can show.
+    ``tone_map`` brings HDR to SDR; frames of more than ``most_pixels`` count as bad. ``opened`` is the film where it
+    comes through a pipe, so that it cannot be opened by its name. Raises ``MediaError`` when there is no picture in
+    it, ``HdrError`` for Dolby Vision that only a Dolby decoder can show.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class Film:
         protocols: Collection[str] = (),
         tone_map: bool = False,
         most_pixels: int | None = None,
+        opened: av.container.InputContainer | None = None,
     ) -> None:
         self.name = name
+        self._given = opened
         self.excerpt = excerpt
         self._hwaccel = hwaccel
         self._threads = threads
@@ -172,7 +175,9 @@ class Film:
         return self._packets.begins + start if start else None
 
     def _open(self) -> None:
-        self._container = open_input(self.name, self._hwaccel, self._protocols, self._most_pixels)
+        self._container = self._given or open_input(
+            self.name, self._hwaccel, self._protocols, self._most_pixels
+        )
         try:
             self._stream: Any = picture_stream(Path(self.name).name, self._container)
             if self._unit > LONGEST_UNIT:

@@ -1,0 +1,1 @@
+"""Runs that read a pipe, or write their frames to one."""

@@ -1,0 +1,93 @@
+"""What a film's frames become in a pipe: their size, layout and header."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from edge_sr.machine.memory import BASE_BYTES, require_bytes
+from edge_sr.sizes import Size
+from edge_sr.upscale.film_plan import film_target
+from edge_sr.upscale.piped.film import PipedFilm
+from edge_sr.upscale.pipeline import WAITING, Target
+from edge_sr.upscale.request import Request
+from edge_sr.video.encode.codecs import refuse_odd
+from edge_sr.video.piped.forms import RAW, RGB_FORMATS, chroma_tag, header_line, raw_format
+from edge_sr.video.piped.sink import packed_rgb, planes_of
+from edge_sr.video.pixels import FromRgb, PixelLayout, even_neighbours, layout_of
+from edge_sr.video.shape import pixel_aspect
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputForm:
+    """``to_frame`` makes the network's RGB a frame, ``to_bytes`` gives that frame's parts; ``header`` is empty for raw
+    frames, ``shown`` tells people of the form."""
+
+    target: Target
+    to_frame: Callable[[Any], Any]
+    to_bytes: Callable[[Any], list[Any]]
+    header: bytes
+    shown: str
+
+
+def output_form(request: Request, source: PipedFilm) -> OutputForm:
+    """As the options say, else as the film is: its own depth, chroma and range.
+
+    Raises ``OptionError`` for a size that the layout cannot hold, ``MemoryLimitError`` for one beyond memory.
+    """
+    info = source.film.info
+    name = _raw_name(request, info.layout)
+    layout = info.layout if name is None else layout_of(raw_format(name))
+    packed = name if name in RGB_FORMATS else None
+    # Packed and grey frames have no chroma planes that would ask for even sizes.
+    chroma = "444" if layout.is_grey or layout.is_rgb else layout.chroma
+    whole = request.whole_size(info.size)
+    if request.size is not None:
+        refuse_odd(whole, chroma)
+    even = even_neighbours(whole, chroma)
+    _check_memory(request, info.size, even)
+    target = film_target(request, info.size, even, chroma)
+    if packed is not None:
+        return OutputForm(target, lambda picture: picture, packed_rgb(packed), b"", f"raw {packed}")
+    made = PixelLayout(layout.depth, chroma, is_grey=layout.is_grey)
+    planes = 1 if layout.is_grey else 3
+    header, shown = b"", f"raw {name or plane_format(made)}"
+    if request.piping.output_format != RAW:
+        header = _header(source, target.written, pixel_aspect(info.aspect, info.size, even), made)
+        shown = f"y4m, {header.decode().strip()}"
+    return OutputForm(
+        target, FromRgb(info.shown_colour, made), lambda frame: planes_of(frame, planes), header, shown
+    )
+
+
+def _raw_name(request: Request, layout: PixelLayout) -> str | None:
+    """The pixel format of raw output where it is not simply the film's own layout."""
+    if request.piping.output_format != RAW:
+        return None
+    if request.piping.pixel_format is None and layout.is_rgb:
+        return "rgb24" if layout.depth == 8 else "rgb48le"
+    return request.piping.pixel_format
+
+
+def plane_format(layout: PixelLayout) -> str:
+    """FFmpeg's name for planar frames of the layout."""
+    if not layout.is_grey:
+        return layout.name
+    return "gray" if layout.depth == 8 else f"gray{layout.depth}le"
+
+
+def _header(source: PipedFilm, size: Size, aspect: Fraction, layout: PixelLayout) -> bytes:
+    """Range and place of chroma as the input's own header tells them, where it has one."""
+    info, given = source.film.info, source.header
+    full = info.shown_colour.full_range
+    siting = given.chroma if given else "420jpeg" if full else "420mpeg2"
+    says_range = given is None or given.has_range
+    return header_line(size, info.rate, aspect, chroma_tag(layout, siting), full if says_range else None)
+
+
+def _check_memory(request: Request, before: Size, after: Size) -> None:
+    pixels = before[0] * before[1] + after[0] * after[1]
+    need = BASE_BYTES + (2 * WAITING + 2) * 3 * 4 * pixels
+    require_bytes(need, f"{request.input} at {after[0]}x{after[1]}")

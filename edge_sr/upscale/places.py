@@ -1,0 +1,62 @@
+"""Where results go: their names, and what is refused as a place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
+from edge_sr.files.atomic import fitting_name
+from edge_sr.masking import masked
+from edge_sr.sizes import Size, size_text
+from edge_sr.video.opening import is_url
+
+
+def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) -> Path:
+    """``NAME-WxH.EXT`` in the input's folder; for an address, in the current one. ``stem`` stands for ``NAME``."""
+    path = Path() if is_url(name) else Path(name).parent
+    stem = stem or Path(name_of_input(name)).stem
+    return path / fitting_name(stem, f"-{size_text(size)}{suffix}")
+
+
+def name_of_input(name: str) -> str:
+    """The name of a file, or the last part of an address."""
+    return _name_of_address(name) if "://" in name else Path(name).name
+
+
+def _name_of_address(address: str) -> str:
+    """The last part of an address's path, never its query, its password or a stream's key."""
+    return Path(unquote(urlsplit(masked(address)).path)).name or "film"
+
+
+def check_place(source: str, output: Path) -> None:
+    """Refuses an output that is its own input, or whose folder is absent or not writable."""
+    if not is_url(source) and _same(Path(source), output):
+        raise OptionError(f"the output would replace its input {source}: choose another name with -o")
+    if output.is_dir():
+        raise OptionError(f"{output} is a folder, expected a file name for -o")
+    check_folder(output.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses an output folder that is absent or not writable."""
+    if not folder.is_dir():
+        raise OutputFolderError(
+            f"the output folder {folder} does not exist: make it, or choose another with -o"
+        )
+    if not os.access(folder, os.W_OK):
+        raise OutputFolderError(f"the output folder {folder} is not writable: choose another with -o")
+
+
+def check_free(output: Path) -> None:
+    if output.exists():
+        raise OutputExistsError(
+            f"{output} exists already: add --overwrite to replace it, or choose another with -o"
+        )
+
+
+def _same(source: Path, output: Path) -> bool:
+    if output.exists():
+        return source.samefile(output)
+    return source.resolve() == output.resolve()
