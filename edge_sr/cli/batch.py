@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -41,6 +41,19 @@ def run_batch(request: Request, inputs: Sequence[str], controls: Controls, *, as
         len(told),
         "" if request.output is None and output is None else f" in {request.output or output}",
     )
+
+
+def watch_folders(request: Request, inputs: Sequence[str], controls: Controls, *, as_json: bool) -> NoReturn:
+    """Upscales what comes into the folders, a line as each ends, until the run is stopped, which it raises."""
+    from edge_sr.upscale.batch.watching import watch
+
+    def tell(outcome: Outcome) -> None:
+        if as_json:
+            _print(outcome.mapping())
+        else:
+            typer.echo(table_row(outcome, 0))
+
+    watch(request, inputs, controls, tell)
 
 
 def _teller(told: list[Outcome], *, lines: bool) -> Callable[[Outcome], None]:
@@ -94,10 +107,15 @@ def _end(failed: Sequence[Failure], count: int, where: str) -> None:
 def table(outcomes: Sequence[Outcome]) -> str:
     """A line for each input: what became of it, what it became or why not; then how many of each."""
     width = max(len(outcome.input) for outcome in outcomes)
-    lines = [f"{outcome.state:8}{outcome.input:{width}}  {_fate(outcome)}" for outcome in outcomes]
+    lines = [table_row(outcome, width) for outcome in outcomes]
     states = [outcome.state for outcome in outcomes]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("done", "skipped", "failed"))
     return "\n".join([*lines, f"{len(outcomes)} inputs: {counts}"])
+
+
+def table_row(outcome: Outcome, width: int) -> str:
+    """``width``: what the longest input's name takes."""
+    return f"{outcome.state:8}{outcome.input:{width}}  {_fate(outcome)}"
 
 
 def _fate(outcome: Outcome) -> str:

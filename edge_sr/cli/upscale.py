@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -133,8 +133,14 @@ Recursive = Annotated[
     bool,
     typer.Option("--recursive", help="Of a folder, what lies in its sub-folders too.", rich_help_panel=RUN),
 ]
-
-
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        help="Of a folder, what comes into it too, as it is finished, until Ctrl-C.",
+        rich_help_panel=RUN,
+    ),
+]
 Tonemap = Annotated[
     bool,
     typer.Option(
@@ -212,6 +218,7 @@ def upscale(
     recursive: Recursive = False,
     cluster: Cluster = None,
     allow_mixed: AllowMixed = False,
+    watch: Watch = False,
     as_json: Json = False,
 ) -> None:
     """Upscale films and images, one or many, to any size.
@@ -231,7 +238,10 @@ def upscale(
     with stopping(talker.say) as stop:
         request = request_of(given)
         with _makers(request, cluster, allow_mixed, dry_run, talker) as makers:
-            _upscale(request, inputs, Controls(talker, stop, **makers), dry_run=dry_run, as_json=as_json)
+            controls = Controls(talker, stop, **makers)
+            if watch:
+                _watch(request, given, controls)
+            _upscale(request, inputs, controls, dry_run=dry_run, as_json=as_json)
 
 
 def _upscale(
@@ -245,6 +255,14 @@ def _upscale(
     from edge_sr.cli.batch import dry_run_batch, run_batch
 
     (dry_run_batch if dry_run else run_batch)(request, inputs, controls, as_json=as_json)
+
+
+def _watch(request: Request, given: dict[str, Any], controls: Controls) -> NoReturn:
+    from edge_sr.cli.batch import watch_folders
+
+    if given["dry_run"]:
+        raise OptionError("--dry-run tells of what is there, and --watch waits for more: give one of them")
+    watch_folders(request, given["inputs"], controls, as_json=given["as_json"])
 
 
 def _is_one(inputs: list[str], output: Path | None) -> bool:

@@ -173,11 +173,11 @@ class Batch:
             outcome = Outcome(job.source.name, error=explained)
             controls.watcher.say(f"failed: {outcome.failure.error}")
             if _ends_all(explained, job):
-                self._tell(outcome)
+                self.tell(outcome)
                 raise explained from error
-        self._tell(outcome)
+        self.tell(outcome)
 
-    def _tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Outcome) -> None:
         with self._turn:
             self.outcomes.append(outcome)
             self._told(outcome)

@@ -43,13 +43,14 @@ def output_folder(request: Request, folder: Path) -> Path:
     return request.output or folder.with_name(f"{folder.resolve().name}-{request.label}")
 
 
-def plan_jobs(request: Request, sources: Sequence[Source]) -> list[Job]:
+def plan_jobs(request: Request, sources: Sequence[Source], *, more_may_come: bool = False) -> list[Job]:
     """A job for every source.
 
     Names stay as they are; where two would be one, those whose suffix changes keep the old one before it:
     ``x.bmp.png``. ``OptionError`` where that does not tell them apart either, for a target that is an input, and for an
     output folder that is an input folder or cannot be; ``OutputExistsError`` for a target that is there, unless the
-    run goes on or overwrites.
+    run goes on or overwrites. Where ``more_may_come``, every suffix that changes is kept so: a name must not depend on
+    what else is there.
     """
     suffixes = [_suffix(request, source) for source in sources]
     wanted = [
@@ -58,7 +59,7 @@ def plan_jobs(request: Request, sources: Sequence[Source]) -> list[Job]:
     count = collections.Counter(wanted)
     jobs, names = [], []
     for source, suffix, name in zip(sources, suffixes, wanted, strict=True):
-        shared = count[name] > 1 and suffix != source.place.suffix
+        shared = (more_may_come or count[name] > 1) and suffix != source.place.suffix
         full = name.with_name(source.place.name + suffix) if shared else name
         names.append(full)
         beside = request.output is None and source.folder is None
@@ -112,18 +113,23 @@ def _check_free(request: Request, job: Job) -> None:
 def _check_folders(request: Request, jobs: Sequence[Job]) -> None:
     roots = {_root(request, job) for job in jobs} - {None}
     for folder, output in sorted(root for root in roots if root is not None):
-        if output.exists() and not output.is_dir():
-            raise OptionError(f"{output} is a file, expected a folder for several films or pictures")
-        if folder and output.resolve() == Path(folder).resolve():
-            raise OptionError(f"the output folder is the input folder {folder}: choose another with -o")
-        # The folder itself when it is there, else the one it will be made in.
-        check_folder(output if output.is_dir() else output.parent)
+        check_output(folder, output)
     given = {os.path.realpath(job.source.name) for job in jobs if not is_url(job.source.name)}
     for job in jobs:
         if job.target is not None and os.path.realpath(job.target) in given:
             raise OptionError(f"{job.target} would replace an input: choose another folder with -o")
     if request.overwrite:
         _check_beside(jobs)
+
+
+def check_output(folder: Path | str, output: Path) -> None:
+    """Refuses a folder for results that is a file, the input folder, or cannot be made. ``folder`` may be empty."""
+    if output.exists() and not output.is_dir():
+        raise OptionError(f"{output} is a file, expected a folder for several films or pictures")
+    if folder and output.resolve() == Path(folder).resolve():
+        raise OptionError(f"the output folder is the input folder {folder}: choose another with -o")
+    # The folder itself when it is there, else the one it will be made in.
+    check_folder(output if output.is_dir() else output.parent)
 
 
 def _check_beside(jobs: Sequence[Job]) -> None:
