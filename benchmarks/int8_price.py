@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.evaluation.hr_references import find_references
-from edge_sr.evaluation.measure import pairs
+from edge_sr.evaluation.pairs import pairs
 from edge_sr.quality import psnr_y
 from edge_sr.sizes import parse_scale
 from edge_sr.upscaler import Upscaler

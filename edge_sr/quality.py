@@ -21,6 +21,7 @@ Array = NDArray[Any]
 Float = NDArray[np.float64]
 
 LUMA = np.array([65.481, 128.553, 24.966]) / 255  # BT.601, levels in, 16 to 235 out
+LUMA_BT2020 = np.array([0.2627, 0.6780, 0.0593]) * 219 / 255  # likewise
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
@@ -55,23 +56,29 @@ def pair_sizes(size: tuple[int, int], scale: Fraction) -> PairSizes:
     return PairSizes(low, (math.floor(low[0] * scale + half), math.floor(low[1] * scale + half)))
 
 
-def compare(picture: Array, original: Array, scale: Fraction) -> Quality:
-    """All measures of ``picture`` against ``original`` (same shape); raises ``ShapeError`` otherwise."""
+def compare(picture: Array, original: Array, scale: Fraction, weights: Float = LUMA) -> Quality:
+    """All measures of ``picture`` against ``original`` (same shape); raises ``ShapeError`` otherwise.
+
+    ``weights`` of luma are those of BT.601 but for pictures of wide gamut.
+    """
     _check(picture, original, math.ceil(scale) + 6)
     return Quality(
-        psnr_y(picture, original, scale), ssim_y(picture, original, scale), psnr_rgb(picture, original, scale)
+        psnr_y(picture, original, scale, weights),
+        ssim_y(picture, original, scale, weights),
+        psnr_rgb(picture, original, scale),
     )
 
 
-def luma(image: Array) -> Float:
-    """BT.601 luma of ``image``, float64 ``H x W``, 16 to 235, not rounded."""
-    return 16 + image.astype(np.float64) @ LUMA
+def luma(image: Array, weights: Float = LUMA) -> Float:
+    """Luma of ``image``, BT.601's by default, float64 ``H x W``, 16 to 235, not rounded."""
+    return 16 + image.astype(np.float64) @ weights
 
 
-def psnr_y(picture: Array, original: Array, scale: Fraction) -> float:
+def psnr_y(picture: Array, original: Array, scale: Fraction, weights: Float = LUMA) -> float:
     """PSNR of the luma in dB, a border of ``ceil(scale)`` left out."""
-    _check(picture, original, math.ceil(scale))
-    return psnr(_inside(luma(picture), math.ceil(scale)), _inside(luma(original), math.ceil(scale)))
+    border = math.ceil(scale)
+    _check(picture, original, border)
+    return psnr(_inside(luma(picture, weights), border), _inside(luma(original, weights), border))
 
 
 def psnr_rgb(picture: Array, original: Array, scale: Fraction) -> float:
@@ -81,11 +88,11 @@ def psnr_rgb(picture: Array, original: Array, scale: Fraction) -> float:
     return psnr(_inside(picture, border), _inside(original, border))
 
 
-def ssim_y(picture: Array, original: Array, scale: Fraction) -> float:
+def ssim_y(picture: Array, original: Array, scale: Fraction, weights: Float = LUMA) -> float:
     """SSIM of the luma, 11 x 11 Gaussian of sigma 1.5 where it fits, a border of ``ceil(scale)`` left out."""
     border = math.ceil(scale)
     _check(picture, original, border + WINDOW // 2)
-    return ssim(_inside(luma(picture), border), _inside(luma(original), border))
+    return ssim(_inside(luma(picture, weights), border), _inside(luma(original, weights), border))
 
 
 def psnr(a: Array, b: Array) -> float:

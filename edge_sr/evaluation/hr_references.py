@@ -14,16 +14,20 @@ from edge_sr.video.image.recognise import is_still
 
 @dataclasses.dataclass(frozen=True)
 class HrSet:
-    """A set to go through any number of times; each time it is read anew, one picture in memory."""
+    """A set to go through any number of times; each time it is read anew, one picture in memory.
+
+    ``signal``: the name of an HDR film's transfer, in whose signal its frames are; else empty.
+    """
 
     name: str
     path: Path
     pictures: tuple[Path, ...]
     frames: tuple[int, ...] = ()
+    signal: str = ""
 
     def __iter__(self) -> Iterator[HrReference]:
         if self.frames:
-            return film_references(self.path, self.frames.__contains__)
+            return film_references(self.path, self.frames.__contains__, keep_hdr=True)
         return map(_read, self.pictures)
 
 
@@ -42,7 +46,8 @@ def find_references(path: Path, frames: int) -> HrSet:
         return HrSet(name, path, tuple(still_references(path, recursive=False)))
     if is_still(path):
         return HrSet(name, path, (path,))
-    return HrSet(name, path, (), _spread(_count_frames(path), frames))
+    count, signal = _look_into(path)
+    return HrSet(name, path, (), _spread(count, frames), signal)
 
 
 def _read(path: Path) -> HrReference:
@@ -56,8 +61,12 @@ def _spread(total: int, wanted: int) -> tuple[int, ...]:
     return tuple((2 * i + 1) * total // (2 * count) for i in range(count))
 
 
-def _count_frames(path: Path) -> int:
+def _look_into(path: Path) -> tuple[int, str]:
+    """How many frames a film has, and the name of its transfer where it is HDR."""
     from edge_sr.video.film.film import Film
+    from edge_sr.video.hdr import TRANSFERS
 
     with Film(str(path)) as film:
-        return sum(1 for _ in film.frames())
+        colour = film.info.colour
+        signal = TRANSFERS[colour.transfer] if colour.is_hdr else ""
+        return sum(1 for _ in film.frames()), signal

@@ -6,18 +6,25 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edge_sr.bundle import Bundle, open_bundle
 from edge_sr.errors import MediaError, OptionError, ShapeError
 from edge_sr.evaluation.crops import crops, worst_box
 from edge_sr.evaluation.hr_references import HrSet
+from edge_sr.evaluation.pairs import (
+    Picture,
+    PicturePair,
+    frame_of,
+    interpolated,
+    levels_of,
+    pairs,
+    shown,
+    weights_for,
+)
 from edge_sr.evaluation.results import (
+    HDR_PROTOCOL,
     PROTOCOL,
     Evaluation,
     LayerLoss,
@@ -30,12 +37,10 @@ from edge_sr.evaluation.results import (
 )
 from edge_sr.evaluation.vmaf import find_ffmpeg, vmaf
 from edge_sr.machine.description import describe
-from edge_sr.quality import Quality, compare, pair_sizes
+from edge_sr.quality import Quality, compare
 from edge_sr.resample import Kernel, resize
 from edge_sr.upscaler import Upscaler
-from edge_sr.video.hr_references import HrReference
 
-Picture = NDArray[np.uint8]
 Notify = Callable[[str], None]
 
 BASELINES: dict[str, Kernel] = {"bicubic": "bicubic", "lanczos": "lanczos3"}
@@ -71,18 +76,6 @@ class EvaluationRequest:
                 raise OptionError(f"the {what} {twice} is asked for twice; name it once")
 
 
-class PicturePair(NamedTuple):
-    """A low-resolution picture, the reference cut to fit, and the name of both."""
-
-    name: str
-    low: Picture
-    high: Picture
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.high.shape[1], self.high.shape[0]
-
-
 @dataclasses.dataclass
 class Tally:
     """Qualities picture by picture, the time they took, and the worst of them so far."""
@@ -96,7 +89,7 @@ class Tally:
     worst: list[tuple[float, PicturePair, Picture]] = dataclasses.field(default_factory=list)
 
     def add(self, pair: PicturePair, picture: Picture, scale: Fraction) -> None:
-        quality = compare(picture, pair.high, scale)
+        quality = compare(picture, pair.high, scale, weights_for(pair.high))
         self.values.append(quality)
         if self.vmaf_by is not None:
             self.vmafs.append(vmaf(self.vmaf_by, picture, pair.high))
@@ -126,7 +119,7 @@ def evaluate(request: EvaluationRequest, notify: Notify) -> Evaluation:
     baselines = [_baseline(request.references, name, scale) for scale in request.scales for name in BASELINES]
     return Evaluation(
         set=request.references.name,
-        protocol=PROTOCOL,
+        protocol=_protocol(request.references),
         machine=dict(describe()),
         results=tuple(found.results),
         rivals=(*baselines, *found.rivals),
@@ -134,6 +127,12 @@ def evaluate(request: EvaluationRequest, notify: Notify) -> Evaluation:
         worst=tuple(found.worst),
         layers=tuple(found.layers),
     )
+
+
+def _protocol(references: HrSet) -> str:
+    if not references.signal:
+        return PROTOCOL
+    return f"{PROTOCOL} {HDR_PROTOCOL.format(signal=references.signal)}"
 
 
 class _Found:
@@ -146,7 +145,8 @@ class _Found:
         self.speed: list[RowSpeed] = []
         self.worst: list[Worst] = []
         self.layers: list[LayerLoss] = []
-        self._vmaf_by = find_ffmpeg() if request.with_crops else None
+        # VMAF's model was made for SDR.
+        self._vmaf_by = find_ffmpeg() if request.with_crops and not request.references.signal else None
 
     def add_network(self, bundle: Bundle, name: str, asked: str) -> None:
         with self._opened(bundle, asked) as upscaler:
@@ -195,37 +195,25 @@ def _layer_losses(bundle: Bundle, name: str, scheme: str | None) -> Iterator[Lay
         yield LayerLoss(name, str(scheme), entry["layer"], entry["mean_db"], entry["worst_db"], rounded)
 
 
-def pairs(references: Iterable[HrReference], scale: Fraction) -> Iterator[PicturePair]:
-    """Each reference cut to fit ``scale`` with its low-resolution picture."""
-    for reference in references:
-        height, width = reference.pixels.shape[:2]
-        try:
-            sizes = pair_sizes((width, height), scale)
-        except ShapeError as error:
-            raise MediaError(f"{reference.name}: {error}") from error
-        high = np.ascontiguousarray(reference.pixels[: sizes.high[1], : sizes.high[0]])
-        yield PicturePair(reference.name, resize(high, sizes.low), high)
-
-
 def measure(upscaler: Upscaler, references: HrSet, scale: Fraction, vmaf_by: str | None = None) -> Tally:
     """The network over the set. The first picture goes through once untimed, to warm up."""
     tally = Tally(vmaf_by)
     for pair in pairs(references, scale):
         with _naming(pair, scale):
             if not tally.values:
-                upscaler(pair.low, size=pair.size)
+                upscaler(frame_of(pair.low), size=pair.size)
             _measure_pair(upscaler, pair, scale, tally)
     return tally
 
 
 def _measure_pair(upscaler: Upscaler, pair: PicturePair, scale: Fraction, tally: Tally) -> None:
     start = time.perf_counter()
-    encoded = upscaler.encode(pair.low)
+    encoded = upscaler.encode(frame_of(pair.low))
     between = time.perf_counter()
     picture = upscaler.decode(encoded, size=pair.size)
     tally.encoder_seconds += between - start
     tally.decoder_seconds += time.perf_counter() - between
-    tally.add(pair, picture.astype(np.uint8, copy=False), scale)
+    tally.add(pair, levels_of(picture), scale)
 
 
 @contextlib.contextmanager
@@ -241,15 +229,16 @@ def _baseline(references: HrSet, name: str, scale: Fraction) -> Row:
     values = []
     for pair in pairs(references, scale):
         with _naming(pair, scale):
-            values.append(compare(resize(pair.low, pair.size, BASELINES[name]), pair.high, scale))
+            picture = interpolated(pair.low, pair.size, BASELINES[name])
+            values.append(compare(picture, pair.high, scale, weights_for(pair.high)))
     return mean_row(name, RIVAL_PRECISION, scale, values)
 
 
 def _resized(upscaler: Upscaler, references: HrSet, scale: Fraction, whole: int) -> Iterator[Quality]:
     """The network at a whole scale, its output brought to size by Lanczos."""
     for pair in pairs(references, scale):
-        picture = upscaler(pair.low, scale=whole)
-        yield compare(resize(picture, pair.size, "lanczos3"), pair.high, scale)
+        picture = interpolated(levels_of(upscaler(frame_of(pair.low), scale=whole)), pair.size, "lanczos3")
+        yield compare(picture, pair.high, scale, weights_for(pair.high))
 
 
 def _speed(name: str, upscaler: Upscaler, scale: Fraction, tally: Tally) -> RowSpeed:
@@ -271,7 +260,7 @@ def _worst(
     box = worst_box(picture, pair.high, math.ceil(scale))
     made: dict[str, str] = {}
     if with_crops:
-        made = crops(picture, pair.high, resize(pair.low, pair.size), box)
+        made = crops(shown(picture), shown(pair.high), shown(resize(pair.low, pair.size)), box)
     return Worst(name, precision, number(scale), pair.name, finite(value), box, made)
 
 

@@ -18,6 +18,11 @@ PROTOCOL = (
     "ceil(scale) + 6 pixels; each figure the mean over the set's pictures."
 )
 
+HDR_PROTOCOL = (
+    "The film is HDR, {signal}: all figures are of that signal at full depth, in levels of 0 to 255, and not of light; "
+    "LR pictures are rounded to 10 bits instead of 8, and luma is BT.2020's."
+)
+
 Score = float | None
 
 

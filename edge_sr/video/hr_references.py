@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,13 @@ from edge_sr.video.pixels import ToRgb
 
 
 class HrReference(NamedTuple):
-    """A picture or a film's frame, uint8 RGB ``H x W x 3``, and what to call it."""
+    """A picture or a film's frame, RGB ``H x W x 3`` in levels of 0 to 255, and what to call it.
+
+    uint8; of an HDR film its signal in float32, fractions of a level kept.
+    """
 
     name: str
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[Any]
 
 
 def still_references(folder: Path, *, recursive: bool) -> list[Path]:
@@ -41,17 +44,21 @@ def read_reference(path: Path) -> HrReference:
     return HrReference(path.name, eight_bits(still.pixels))
 
 
-def film_references(path: Path, wanted: Callable[[int], bool]) -> Iterator[HrReference]:
+def film_references(
+    path: Path, wanted: Callable[[int], bool], *, keep_hdr: bool = False
+) -> Iterator[HrReference]:
     """The film's frames whose number is ``wanted``, upright, one in memory at a time.
 
-    Raises ``MediaError`` in the end for a film that is damaged.
+    In 8 bits, but with ``keep_hdr`` those of an HDR film. Raises ``MediaError`` in the end for a film that is damaged.
     """
     with Film(str(path)) as film:
         to_rgb = ToRgb(film.info.colour, film.info.layout)
         for frame in film.frames():
             if wanted(frame.index):
                 upright = film.info.orientation.apply(to_rgb(frame.frame))
-                yield HrReference(f"{path.name} frame {frame.index}", eight_bits(upright))
+                deep = keep_hdr and film.info.colour.is_hdr
+                pixels = upright * np.float32(255) if deep else eight_bits(upright)
+                yield HrReference(f"{path.name} frame {frame.index}", pixels)
         damage = film.warnings[0] if film.warnings else f"{film.bad_frames} frames are corrupt"
         if film.warnings or film.bad_frames:
             raise MediaError(f"{path} is no film to take references from: {damage}; give one that is whole")

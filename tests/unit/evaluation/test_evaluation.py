@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.films import Making, make_film
 
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError, OptionError
 from edge_sr.evaluation.crops import CROP_NAMES, SIDE, worst_box
 from edge_sr.evaluation.hr_references import find_references
-from edge_sr.evaluation.measure import EvaluationRequest, evaluate, pairs
+from edge_sr.evaluation.measure import EvaluationRequest, evaluate
+from edge_sr.evaluation.pairs import pairs
 from edge_sr.evaluation.results import Evaluation, load
-from edge_sr.quality import compare, pair_sizes
+from edge_sr.quality import LUMA_BT2020, compare, pair_sizes
 from edge_sr.resample import resize
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
@@ -157,3 +159,27 @@ def test_a_films_frames_are_spread(tmp_path: Path) -> None:
     assert [reference.name for reference in found] == [f"film.mkv frame {i}" for i in (1, 3, 5, 7, 9)]
     levels = [int(reference.pixels.mean()) for reference in found]
     assert np.allclose(levels, [20, 60, 100, 140, 180], atol=3)
+
+
+def test_an_hdr_film_is_measured_in_its_own_signal(tmp_path: Path) -> None:
+    colours = (9, 1, 9, 16)
+    making = Making((64, 48), 2, codec="ffv1", pixel_format="yuv444p10le", colours=colours)
+    request = request_for(make_film(tmp_path / "hdr.mkv", making), "2")
+    found = evaluate(request, print)
+    assert "HDR, PQ (SMPTE ST 2084): all figures are of that signal" in found.protocol
+    (pair, _) = pairs(request.references, Fraction(2))
+    assert pair.high.dtype == pair.low.dtype == np.float32
+    ten_bits = pair.low * (1023 / 255)
+    np.testing.assert_allclose(ten_bits, np.rint(ten_bits), atol=1e-3)
+    with Upscaler("diinn-nano", backend="onnxruntime", precision="fp32") as upscaler:
+        values = [
+            compare(
+                upscaler(pair.low / np.float32(255), size=pair.size) * 255,
+                pair.high,
+                Fraction(2),
+                LUMA_BT2020,
+            ).psnr_y
+            for pair in pairs(request.references, Fraction(2))
+        ]
+    assert found.results[0].psnr_y == pytest.approx(np.mean(values), abs=1e-4)
+    assert found.rivals[1].psnr_y is not None
