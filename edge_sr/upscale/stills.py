@@ -18,10 +18,12 @@ from edge_sr.upscale.request import Controls, Report, Request, finished, report
 from edge_sr.upscaler import PartTimes, Upscaler
 from edge_sr.video.encode.containers import known_container
 from edge_sr.video.encode.workfolder import replacing
+from edge_sr.video.hdr import TRANSFERS
 from edge_sr.video.image.formats import check_size, output_format, suffix_for
 from edge_sr.video.image.read import read_info, read_still
-from edge_sr.video.image.still import Still, StillInfo
+from edge_sr.video.image.still import Still, StillInfo, eight_bits
 from edge_sr.video.image.write import write_still
+from edge_sr.video.tonemap import ToneMap
 
 
 def upscale_picture(request: Request, controls: Controls) -> Report:
@@ -46,7 +48,7 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     with controls.networks.opened(request, controls.watcher) as network:
         controls.watcher.begin(1, 0)
         began = time.perf_counter()
-        still = _readable(request, source, controls)
+        still = _suited(request, _readable(request, source, controls), output)
         whole = request.whole_size(info.size)
         larger, times = _upscaled(still, whole, request.region, network, controls.stop)
         dropped = _write(request, larger, still, output, controls)
@@ -94,6 +96,26 @@ def _readable(request: Request, source: Path, controls: Controls) -> Still:
         if request.strict:
             raise MediaError(f"{source} is {still.damage}; without --strict what decodes is upscaled")
         controls.watcher.say(f"warning: {source.name} is {still.damage}; upscaled as far as it decodes")
+    return still
+
+
+def _suited(request: Request, still: Still, output: Path) -> Still:
+    """An HDR picture brought to SDR where that is asked for; it never becomes 8 bits of HDR."""
+    transfer = still.hdr_transfer
+    if transfer is None:
+        return still
+    if request.tonemap:
+        signal = still.pixels / np.float32(255) if still.pixels.dtype == np.uint8 else still.pixels
+        metadata = still.metadata.without_colours()
+        shown = ToneMap(transfer, None)(signal)
+        pixels = shown if output_format(output).deep else eight_bits(shown)
+        return dataclasses.replace(still, pixels=pixels, metadata=metadata)
+    entry = output_format(output)
+    if not entry.deep:
+        raise OptionError(
+            f"{request.input} is HDR, {TRANSFERS[transfer]}, and {entry.name} holds 8 bits: write it as .png, "
+            "or bring it to SDR with --tonemap"
+        )
     return still
 
 

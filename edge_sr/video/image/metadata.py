@@ -10,6 +10,8 @@ from typing import Any
 
 from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
 
+# PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
+CICP = b"cICP"
 XMP_KEY = "XML:com.adobe.xmp"
 # A JPEG segment less XMP's signature, and the longest comment.
 LONGEST_XMP, LONGEST_COMMENT = 65_504, 65_533
@@ -32,6 +34,16 @@ class Metadata:
     comment: bytes = b""
     chunks: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
     photoshop: bytes = b""
+
+    @property
+    def transfer(self) -> int | None:
+        """The transfer that PNG's or HEIF's colour description names, by ITU-T H.273."""
+        described = self.chunks.get(CICP, b"")
+        return described[1] if len(described) == 4 else None
+
+    def without_colours(self) -> Metadata:
+        """For pixels that were brought to sRGB."""
+        return dataclasses.replace(self, icc=None, chunks={})
 
 
 def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, list[str]]:
@@ -148,7 +160,7 @@ def _colours(chunks: dict[bytes, bytes], kind: str) -> list[str]:
     if len(chroma) == 32 and b"sRGB" not in chunks:
         far = (abs(a - b) > 500 for a, b in zip(struct.unpack(">8I", chroma), SRGB_CHROMA, strict=True))
         lost += [f"chromaticities ({kind} has none)"] if any(far) else []
-    if chunks.get(b"cICP", b"\1\x0d")[:2] != b"\1\x0d":
+    if chunks.get(CICP, b"\1\x0d")[:2] != b"\1\x0d":
         lost.append(f"the colour description cICP ({kind} has none)")
     return lost
 

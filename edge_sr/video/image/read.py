@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError
+from edge_sr.video.colour import BT709, HDR_TRANSFERS, RGB, UNSPECIFIED
 from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pixels
 from edge_sr.video.image.files.exif import ORIENTATION, described
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
 from edge_sr.video.image.files.png_chunks import kept_chunks
-from edge_sr.video.image.metadata import Metadata, raw_exif, read_metadata
+from edge_sr.video.image.metadata import CICP, Metadata, raw_exif, read_metadata
 from edge_sr.video.image.pillow_reader import (
     PLANAR,
     TILE_WIDTH,
@@ -102,6 +103,7 @@ def read_still(path: Path) -> Still:
         pixels, metadata, lost, damage = _decoded(file)
         turn = file.orientation
     alpha = None if pixels.alpha is None else turn.apply(pixels.alpha[..., None])[..., 0]
+    metadata = _with_colours(metadata, file.heif)
     return Still(
         turn.apply(pixels.colour),
         alpha,
@@ -111,6 +113,17 @@ def read_still(path: Path) -> Still:
         (*file.lost, *pixels.lost, *lost),
         damage,
     )
+
+
+def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:
+    """HEIF's colour description as PNG's chunk, where it is not sRGB's: the pixels are RGB of full range by now."""
+    if heif is None or heif.nclx is None or heif.icc:
+        return metadata
+    primaries, transfer = heif.nclx[:2]
+    if transfer not in HDR_TRANSFERS and primaries in (BT709, UNSPECIFIED):
+        return metadata
+    description = bytes([primaries, transfer, RGB, 1])
+    return dataclasses.replace(metadata, chunks={**metadata.chunks, CICP: description})
 
 
 def _opened(path: Path) -> _File:

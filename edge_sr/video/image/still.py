@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.video.colour import HDR_TRANSFERS
 from edge_sr.video.image.metadata import Metadata
 
 
@@ -26,6 +27,12 @@ class Still:
     notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     damage: str = ""
+
+    @property
+    def hdr_transfer(self) -> int | None:
+        """PQ's or HLG's number where the pixels are that signal."""
+        transfer = self.metadata.transfer
+        return transfer if transfer in HDR_TRANSFERS else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""HDR pictures: PNG's cICP and HEIF's nclx, kept with their depth or brought to SDR."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_sr.errors import OptionError
+from edge_sr.upscale.request import Report, Request
+from edge_sr.upscale.upscale import upscale
+from edge_sr.video.image.files.png_chunks import kept_chunks
+from edge_sr.video.image.read import read_still
+from edge_sr.video.tonemap import nits_to_pq
+
+PQ_CICP = bytes([9, 16, 0, 1])
+NITS = (1, 100, 1000)
+
+
+def pq_png(path: Path) -> Path:
+    """Three grey bars of 16 bits, described as BT.2020 and PQ."""
+    signal = np.repeat(nits_to_pq(np.float32(NITS)), 10)[None, :, None].repeat(24, 0).repeat(3, 2)
+    rows = np.rint(signal * 65535).astype(">u2")
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = struct.pack(">IIBBBBB", 30, 24, 16, 2, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"cICP", PQ_CICP), chunk(b"IDAT", data), chunk(b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
+
+
+def run(source: Path, output: Path, **changes: Any) -> Report:
+    plain = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
+    return upscale(Request(str(source), output, **{**plain, **changes}))  # type: ignore[arg-type]
+
+
+def test_a_pq_png_keeps_levels_depth_and_description(tmp_path: Path) -> None:
+    source, output = pq_png(tmp_path / "hdr.png"), tmp_path / "out.png"
+    assert read_still(source).hdr_transfer == 16
+    assert run(source, output, strict=True).dropped == ()
+    assert kept_chunks(output)[b"cICP"] == PQ_CICP
+    found = read_still(output).pixels
+    assert found.dtype == np.float32
+    for index, nits in enumerate(NITS):
+        assert (
+            np.abs(found[12:-12, index * 20 + 8 : index * 20 + 12] - nits_to_pq(np.float32(nits))).max()
+            < 2e-3
+        )
+
+
+def test_hdr_never_becomes_eight_bits_in_silence(tmp_path: Path) -> None:
+    source = pq_png(tmp_path / "hdr.png")
+    with pytest.raises(OptionError, match="JPEG holds 8 bits"):
+        run(source, tmp_path / "out.jpg")
+    run(source, tmp_path / "sdr.jpg", tonemap=True, strict=True)
+    with Image.open(tmp_path / "sdr.jpg") as image:
+        row = np.asarray(image)[24, [10, 30, 50], 1].astype(float)
+    assert row[0] < 40 < row[1] < row[2]
+    assert row[1] == pytest.approx(255 * (100 / 203) ** (1 / 2.4), abs=20)
+    assert row[2] > 245
+
+
+def test_a_pq_avif_becomes_a_png_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "hdr.avif"
+    try:
+        with av.open(str(path), "w", format="avif") as container:
+            stream: Any = container.add_stream("libsvtav1", rate=1)
+            stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p10le"
+            context = stream.codec_context
+            context.colorspace, context.color_primaries, context.color_trc, context.color_range = 9, 9, 16, 2
+            frame = av.VideoFrame(64, 64, "yuv420p10le")
+            for plane in frame.planes:
+                plane.update(np.full(plane.buffer_size // 2, 512, np.uint16).tobytes())
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    except (av.error.FFmpegError, ValueError):
+        pytest.skip("this FFmpeg writes no AVIF")
+    run(path, tmp_path / "out.png")
+    assert kept_chunks(tmp_path / "out.png")[b"cICP"] == PQ_CICP
+    assert read_still(tmp_path / "out.png").pixels.dtype == np.float32
