@@ -8,10 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import onnxruntime
 import pytest
 from PIL import Image
 from support.scenes import scene
+
+from edge_sr.video.film.film import Film
+from edge_sr.video.pixels import ToRgb
+from edge_sr.video.tonemap import pq_to_nits
 
 ROOT = Path(__file__).parents[3]
 
@@ -120,3 +126,21 @@ def test_int8s_gain_is_held_against_amdahls_law() -> None:
     expected = 1 / (1 - gain["encoder_share"] + gain["encoder_share"] / gain["encoder"])
     assert gain["amdahl"] == pytest.approx(expected)
     assert gain["of_amdahl"] == pytest.approx(gain["frame"] / gain["amdahl"])
+
+
+def test_a_made_hdr_clip_is_pq_and_its_white_is_the_peak(tmp_path: Path) -> None:
+    white, made = tmp_path / "white.mkv", tmp_path / "pq.mkv"
+    with av.open(str(white), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 24, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((24, 32, 3), 255, np.uint8))))
+        container.mux(stream.encode(None))
+    assert run("make_hdr_clip.py", str(white), str(made), "--peak", "1000").returncode == 0
+    with Film(str(made)) as film:
+        assert (film.info.colour.transfer, film.info.colour.matrix, film.info.layout.name) == (
+            16,
+            9,
+            "yuv444p10le",
+        )
+        pixels = ToRgb(film.info.colour, film.info.layout)(next(iter(film.frames())).frame)
+    np.testing.assert_allclose(pq_to_nits(pixels), 1000, rtol=0.02)
