@@ -43,7 +43,7 @@ def absent() -> str:
     return (
         ""
         if run(INSPECT, "edgesr").returncode == 0
-        else "GStreamer has no edgesr: see docs/guides/gstreamer.md"
+        else "edgesr is not built: see docs/guides/gstreamer.md"
     )
 
 
