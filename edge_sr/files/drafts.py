@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.files.durable import to_disk
+from edge_sr.files.posix import is_own, is_own_folder, lock_handle
 
 _NAME = re.compile(r"\.edge-sr-([0-9a-f]{16})([0-9a-f]{16})(\..*)?", re.DOTALL)
 # The draft of a folder is locked by a file beside it, which names the folder that it becomes.
@@ -100,16 +101,14 @@ class _Lock(enum.Enum):
     UNKNOWN = "unknown"
 
 
+_LOCKS = {True: _Lock.OURS, False: _Lock.TAKEN, None: _Lock.UNKNOWN}
+
+
 def _try_lock(handle: int) -> _Lock:
     try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _Lock.TAKEN
-    except (ImportError, OSError):  # no POSIX system, or a file system without locks
+        return _LOCKS[lock_handle(handle)]
+    except OSError:  # a file system without locks
         return _Lock.UNKNOWN
-    return _Lock.OURS
 
 
 def _locked_draft(path: Path, mode: int) -> tuple[Path, int | None]:
@@ -132,7 +131,7 @@ def _remove_if_dead(path: Path) -> None:
     handle = os.open(path, _FLAGS)
     try:
         facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or not _is_own(facts):
+        if not stat.S_ISREG(facts.st_mode) or not is_own(facts):
             return
         if _try_lock(handle) is _Lock.OURS and _is_open_at(path, handle):
             if path.suffix == _FOLDER:
@@ -147,10 +146,6 @@ def _is_open_at(path: Path, handle: int) -> bool:
         return os.path.samestat(os.lstat(path), os.fstat(handle))
     except FileNotFoundError:
         return False
-
-
-def _is_own(facts: os.stat_result) -> bool:
-    return not hasattr(os, "geteuid") or facts.st_uid == os.geteuid()
 
 
 def _remove_folders(lock: Path) -> None:
@@ -170,7 +165,7 @@ def _is_own_folder(path: Path) -> bool:
         facts = os.lstat(path)
     except OSError:
         return False
-    return stat.S_ISDIR(facts.st_mode) and _is_own(facts)
+    return is_own_folder(facts)
 
 
 def _take_place(draft: Path, target: Path, replaced: Path) -> None:

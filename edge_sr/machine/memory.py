@@ -47,10 +47,10 @@ def peak_rss_mb() -> float | None:
     with contextlib.suppress(OSError):
         line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    try:
-        import resource
-    except ImportError:  # not a POSIX system
+    if sys.platform == "win32":
         return None
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 

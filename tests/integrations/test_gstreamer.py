@@ -41,9 +41,7 @@ def absent() -> str:
     if shutil.which(INSPECT) is None:
         return "not installed: gstreamer1.0-tools"
     return (
-        ""
-        if run(INSPECT, "edgesr").returncode == 0
-        else "edgesr is not built: see docs/guides/gstreamer.md"
+        "" if run(INSPECT, "edgesr").returncode == 0 else "edgesr is not built: see docs/guides/gstreamer.md"
     )
 
 

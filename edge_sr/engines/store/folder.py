@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
 from edge_sr.errors import EngineError, MissingError, OutputFolderError
 from edge_sr.files.atomic import write_whole
+from edge_sr.files.posix import has_owners, is_own
 
 
 def open_folder(folder: Path) -> Path:
@@ -15,7 +15,7 @@ def open_folder(folder: Path) -> Path:
 
     Raises ``MissingError`` on systems without POSIX owners and permissions.
     """
-    if not hasattr(os, "geteuid"):
+    if not has_owners():
         raise MissingError("engines are built and run on Linux only; here use --backend onnxruntime")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def require_private(path: Path) -> None:
     """``EngineError`` when another user could have put or changed what lies at ``path``."""
     real = path.resolve()
     status = real.stat()
-    if status.st_uid not in (os.geteuid(), 0):
+    if not is_own(status) and status.st_uid != 0:
         raise EngineError(
             f"engine store {path} belongs to another user: an engine is code; set EDGE_SR_CACHE"
         )

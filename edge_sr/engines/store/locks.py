@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from edge_sr.errors import MissingError, OutputFolderError
+from edge_sr.files.posix import lock_handle
 
 
 @contextmanager
@@ -19,7 +18,7 @@ def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
     Raises ``OutputFolderError`` where no such file can be made.
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise OutputFolderError(
             f"the engine cache cannot be locked ({path}: {error.strerror}): set EDGE_SR_CACHE to another folder"
@@ -28,7 +27,7 @@ def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
         if not _try(handle):
             if waiting is not None:
                 waiting()
-            _wait(handle)
+            _try(handle, wait=True)
         yield
     finally:
         os.close(handle)
@@ -37,7 +36,7 @@ def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock file now."""
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDWR)
     except OSError:
         return False
     try:
@@ -46,22 +45,8 @@ def is_held(path: Path) -> bool:
         os.close(handle)
 
 
-def _try(handle: int) -> bool:
-    try:
-        fcntl = _fcntl()
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _wait(handle: int) -> None:
-    fcntl = _fcntl()
-    fcntl.flock(handle, fcntl.LOCK_EX)
-
-
-def _fcntl() -> Any:
-    try:
-        return importlib.import_module("fcntl")
-    except ImportError as error:
-        raise MissingError("engines are built and kept on Linux only: no file locks (fcntl) here") from error
+def _try(handle: int, *, wait: bool = False) -> bool:
+    taken = lock_handle(handle, wait=wait)
+    if taken is None:
+        raise MissingError("engines are built and kept on Linux only: there are no file locks here")
+    return taken

@@ -99,10 +99,10 @@ def main() -> None:
 
 
 def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # there is no such limit on Windows
+    if sys.platform == "win32":  # there is no such limit
         return
+    import resource
+
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 

@@ -16,6 +16,7 @@ from edge_sr.errors import OptionError, OutputExistsError
 from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
 from edge_sr.files.drafts import drafting, remove_dead_drafts
 from edge_sr.files.durable import to_disk
+from edge_sr.files.posix import NO_FOLLOWING, is_own_folder, lock_handle
 from edge_sr.video.encode.segments import (
     SEGMENT_NAME,
     Segment,
@@ -181,7 +182,7 @@ class WorkFolder:
         """Whether it is as a kill right before its very end leaves it: without a marker, which went last."""
         with contextlib.suppress(OSError):
             facts = os.lstat(self.path)
-            return _is_own_folder(facts) and stat.S_IMODE(facts.st_mode) == 0o700
+            return is_own_folder(facts) and stat.S_IMODE(facts.st_mode) == 0o700
         return False
 
     def close(self) -> None:
@@ -203,7 +204,7 @@ class WorkFolder:
             facts = os.lstat(self.path)
         except OSError:
             return False
-        return _is_own_folder(facts) and _is_file(self.path / MARKER)
+        return is_own_folder(facts) and _is_file(self.path / MARKER)
 
     def _enter(self) -> None:
         """The folder, made if need be, marked and locked."""
@@ -246,23 +247,18 @@ class WorkFolder:
     def _take_lock(self) -> None:
         if self._lock is not None:
             return
-        try:
-            import fcntl
-        except ImportError:  # not a POSIX system: nothing guards against two runs at once
-            return
         if (self.path / LOCK).is_symlink():
             raise OptionError(f"{self.path / LOCK} is a link, expected a file of edge-sr: remove it")
-        self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | NO_FOLLOWING, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            taken = lock_handle(self._lock)
+        except OSError:  # a file system without locks
+            taken = False
+        # On a system without locks nothing guards against two runs at once.
+        if not taken:
             self.close()
-            raise OutputExistsError(f"another run is writing {self.path}: wait for it to end") from error
-
-
-def _is_own_folder(facts: os.stat_result) -> bool:
-    own = not hasattr(os, "geteuid") or facts.st_uid == os.geteuid()
-    return own and stat.S_ISDIR(facts.st_mode)
+        if taken is False:
+            raise OutputExistsError(f"another run is writing {self.path}: wait for it to end")
 
 
 def _is_file(path: Path) -> bool:

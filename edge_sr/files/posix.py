@@ -1,0 +1,41 @@
+"""What Windows lacks of files, in one place: locks that die with their process, and owners."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+
+def lock_handle(handle: int, *, wait: bool = False) -> bool | None:
+    """Locks an open file for this process alone; False where another has it and ``wait`` is not given.
+
+    None where the system has no such locks. Raises ``OSError`` where the file system has none.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def has_owners() -> bool:
+    """Whether files have owners and permissions that say who may change them."""
+    return sys.platform != "win32"
+
+
+def is_own(facts: os.stat_result) -> bool:
+    """Whether a file is this user's; always where files have no owners."""
+    return sys.platform == "win32" or facts.st_uid == os.geteuid()
+
+
+def is_own_folder(facts: os.stat_result) -> bool:
+    return stat.S_ISDIR(facts.st_mode) and is_own(facts)
+
+
+# Opening a link itself fails with it; where there is no such flag, links are looked for before.
+NO_FOLLOWING: int = getattr(os, "O_NOFOLLOW", 0)
