@@ -14,22 +14,35 @@ namespace esr {
 namespace {
 
 #if defined(ESR_CPUID)
-// Leaf 7 in words: eax, ebx, ecx, edx.
-unsigned features(unsigned subleaf, int word) {
+enum Word { eax, ebx, ecx, edx };
+
+unsigned features(unsigned leaf, unsigned subleaf, Word word) {
     unsigned found[4] = {0, 0, 0, 0};
-    if (!__get_cpuid_count(7, subleaf, &found[0], &found[1], &found[2], &found[3])) return 0;
+    if (!__get_cpuid_count(leaf, subleaf, &found[0], &found[1], &found[2], &found[3])) return 0;
     return found[word];
 }
 bool bit(unsigned word, int place) { return (word >> place & 1u) != 0; }
+bool bits(unsigned word, unsigned mask) { return (word & mask) == mask; }
+
+// Which registers the operating system saves; zero where it does not say. Not the compiler's builtin, which some
+// libraries that go with compilers answer with no to everything.
+unsigned saved_registers() {
+    constexpr int osxsave = 27;
+    if (!bit(features(1, 0, ecx), osxsave)) return 0;
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+constexpr unsigned kSavesYmm = 0x6, kSavesZmm = 0xe6;
 #endif
 
 #if defined(ESR_CPUID) && defined(__linux__)
 constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
 
 bool ask_for_tiles() {
-    const unsigned edx = features(0, 3);
+    const unsigned found = features(7, 0, edx);
     constexpr int bf16 = 22, tile = 24, int8 = 25;
-    return has_avx512_bf16() && has_avx512_vnni() && bit(edx, bf16) && bit(edx, tile) && bit(edx, int8) &&
+    return has_avx512_bf16() && has_avx512_vnni() && bit(found, bf16) && bit(found, tile) && bit(found, int8) &&
            syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 #endif
@@ -38,16 +51,18 @@ bool ask_for_tiles() {
 
 bool has_anything() { return true; }
 
-// The builtin asks the operating system too (whether it saves the wide registers).
 #if defined(ESR_CPUID)
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool has_avx2_vnni() { return has_avx2() && bit(features(1, 0), 4); }
-bool has_avx512() {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+bool has_avx2() {
+    constexpr int fma = 12, avx2 = 5;
+    return bits(saved_registers(), kSavesYmm) && bit(features(1, 0, ecx), fma) && bit(features(7, 0, ebx), avx2);
 }
-bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
-bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+bool has_avx2_vnni() { return has_avx2() && bit(features(7, 1, eax), 4); }
+bool has_avx512() {
+    constexpr unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
+    return has_avx2() && bits(saved_registers(), kSavesZmm) && bits(features(7, 0, ebx), f | dq | bw | vl);
+}
+bool has_avx512_vnni() { return has_avx512() && bit(features(7, 0, ecx), 11); }
+bool has_avx512_bf16() { return has_avx512() && bit(features(7, 1, eax), 5); }
 #else
 bool has_avx2() { return false; }
 bool has_avx2_vnni() { return false; }
