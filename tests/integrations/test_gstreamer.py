@@ -275,6 +275,21 @@ def test_late_frames_are_dropped() -> None:
     assert found.stdout.count("chain   *") < 300
 
 
+def test_a_live_pipeline_waits_for_the_time_that_a_frame_takes() -> None:
+    camera = (
+        "videotestsrc is-live=true num-buffers=4 ! video/x-raw,format=I420,width=160,height=90,framerate=10/1"
+    )
+    asked = []
+    for filtering in ("identity", f"{FAST} scale=2"):
+        pipeline = f"{camera} ! {filtering} ! fakesink sync=true"
+        found = run(python_with_bindings(), str(SUPPORT / "gst_latency.py"), pipeline)
+        assert found.returncode == 0, found.stderr
+        live, milliseconds = found.stdout.split()
+        assert live == "True"
+        asked.append(float(milliseconds))
+    assert asked[1] > asked[0] + 1
+
+
 def test_states_may_change_many_times() -> None:
     pipeline = (
         f"videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width=16,height=16 ! {FAST} scale=2 ! fakesink"

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,14 @@ def test_fuzzer_finds_nothing(tmp_path: Path, target: str, runs: int) -> None:
         pytest.skip("libFuzzer is not everywhere")
     program = build(tmp_path, target, "-DESR_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++")
     run(str(program), f"-runs={runs}", "-seed=1", "-max_len=200", f"-artifact_prefix={tmp_path}/")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "target", ["x86_64-linux-musl", "aarch64-linux-musl", "x86_64-windows-gnu", "aarch64-macos"]
+)
+def test_other_systems_are_built_and_agree_where_they_run(target: str, tmp_path: Path) -> None:
+    pytest.importorskip("ziglang")
+    output = run(sys.executable, str(NATIVE / "cross.py"), "-o", str(tmp_path), target)
+    assert output.startswith(f"{target}: _native.")
+    assert "all encoders agree" in output or "built, not run" in output
