@@ -113,7 +113,7 @@ private:
         value.kind_ = Json::Kind::string;
         for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_)
             value.string_ += text_[at_] == '\\' ? escaped() : text_[at_];
-        if (at_ == text_.size()) fail();
+        if (at_ >= text_.size()) fail();
         ++at_;
         return value;
     }

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <exception>
+#include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -10,16 +14,32 @@
 
 namespace edgesr {
 
-/* Calls work(begin, end) for parts of `count` rows, each on a thread of its own; the caller's is one of them. */
+/* Calls work(begin, end) for parts of `count` rows on so many threads, the caller's among them; on fewer where the
+ * system gives no more. What work throws is thrown here. */
 template <class Work>
 void share_rows(int count, int threads, const Work &work) {
     const int parts = std::max(1, std::min(threads, count / 16));
+    const auto edge = [&](int part) { return int(std::int64_t(part) * count / parts); };
+    std::atomic<int> next{0};
+    std::mutex mutex;
+    std::exception_ptr thrown;
+    const auto take_parts = [&] {
+        try {
+            for (int i = next++; i < parts; i = next++) work(edge(i), edge(i + 1));
+        } catch (...) {
+            const std::lock_guard<std::mutex> lock(mutex);
+            thrown = std::current_exception();
+        }
+    };
     std::vector<std::thread> others;
-    for (int i = 1; i < parts; ++i)
-        others.emplace_back(
-            [&, i] { work(int(std::int64_t(i) * count / parts), int(std::int64_t(i + 1) * count / parts)); });
-    work(0, count / parts);
+    others.reserve(std::size_t(parts));
+    try {
+        for (int i = 1; i < parts; ++i) others.emplace_back(take_parts);
+    } catch (const std::system_error &) {
+    }
+    take_parts();
     for (std::thread &other : others) other.join();
+    if (thrown) std::rethrow_exception(thrown);
 }
 
 /* The last few rows of a plane, each made once by make(y, row), for filters that move down it. */
