@@ -97,7 +97,13 @@ def simulated(ray: Any, count: int, seconds: float) -> float:
 def started(workers: int) -> Any:
     import ray
 
-    ray.init(num_cpus=workers, include_dashboard=False, object_store_memory=STORE_BYTES, log_to_driver=False)
+    ray.init(
+        address="local",
+        num_cpus=workers,
+        include_dashboard=False,
+        object_store_memory=STORE_BYTES,
+        log_to_driver=False,
+    )
     with tempfile.TemporaryDirectory() as folder:
         ready = ray.remote(num_cpus=1)(wait_for_others)
         ray.get([ready.remote(folder, workers) for _ in range(workers)])

@@ -113,6 +113,8 @@ def _start(ray: Any, address: ClusterAddress) -> Any:
     store = min(MOST_STORE_BYTES, max(LEAST_STORE_BYTES, (available_bytes() or 0) // 10))
     try:
         return ray.init(
+            # Not one that happens to run on this machine already, which Ray would take otherwise.
+            address="local",
             num_cpus=_slots(address),
             include_dashboard=False,
             object_store_memory=store,
