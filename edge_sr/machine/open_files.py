@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROCESSES = Path("/proc")
+# open(2)'s O_ACCMODE on Linux, which alone has such entries.
+ACCESS_MODE = 3
 
 
 def is_open_for_writing(path: Path) -> bool:
@@ -38,4 +40,4 @@ def _writes(entry: Path) -> bool:
     except OSError:
         return False
     flags = next((line.split()[1] for line in text.splitlines() if line.startswith("flags:")), "0")
-    return int(flags, 8) & os.O_ACCMODE != os.O_RDONLY
+    return int(flags, 8) & ACCESS_MODE != os.O_RDONLY

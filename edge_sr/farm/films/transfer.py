@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge_sr.errors import MediaError
 from edge_sr.farm.films.job import FilmJob
 from edge_sr.farm.nodes.trial import sees
+from edge_sr.files.posix import lock_handle
 from edge_sr.video.opening import is_url, writing
 
 PART_BYTES = 8 << 20
@@ -106,8 +107,6 @@ def _parts(source: Any) -> Iterator[NDArray[np.uint8]]:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    import fcntl
-
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock_handle(file.fileno(), wait=True)
         yield
