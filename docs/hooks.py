@@ -70,5 +70,4 @@ def security() -> str:
 def _of_root(name: str) -> str:
     """A file of the root, its links taken from docs/reference."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    text = text.replace("](docs/reference/", "](").replace("](docs/reports/", "](../reports/")
-    return text.replace("](SECURITY.md)", "](security.md)")
+    return text.replace("](docs/", "](../").replace("](SECURITY.md)", "](security.md)")
