@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 import signal
 import socket
@@ -84,7 +85,9 @@ def joined(address: ClusterAddress) -> Iterator[Cluster]:
                 context = _join(ray, address) if address.address else _start(ray, address)
             yield _cluster(ray, address, str(context.dashboard_url or ""))
         finally:
-            ray.shutdown()
+            # What Ray's threads have held back of their messages comes out here.
+            with contextlib.redirect_stdout(io.StringIO()):
+                ray.shutdown()
 
 
 def imported_ray() -> Any:
