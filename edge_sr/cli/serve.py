@@ -26,11 +26,20 @@ Models = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        metavar="T",
+        help="The token that clients must show. A file or $EDGE_SR_TOKEN keeps it out of the shell's history.",
+        rich_help_panel=RUN,
+    ),
+]
 TokenFile = Annotated[
     Path | None,
     typer.Option(
         "--token-file",
-        help="A file with the token that clients must show; else $EDGE_SR_TOKEN is it.",
+        help="A file with that token.",
         rich_help_panel=RUN,
     ),
 ]
@@ -52,6 +61,7 @@ def serve(
     backend: Backend = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
+    token: Token = None,
     token_file: TokenFile = None,
     without_token: WithoutToken = False,
     at_once: Annotated[int, _limit("--at-once", "N", "Uploads worked on at once.")] = 2,
@@ -93,7 +103,7 @@ def serve(
     )
     settings = Settings(
         place=where,
-        token=find_token(where, token_file, without=without_token),
+        token=find_token(where, token_file, given=token, without=without_token),
         models=tuple(model or ()),
         backend=backend,
         precision=precision,

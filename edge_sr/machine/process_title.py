@@ -23,7 +23,15 @@ def hide_secrets() -> None:
 
 
 def _overwrite(start: int, shown: bytes) -> None:
-    # One character a byte, so that nothing moves.
-    hidden = b"\0".join(starred(part.decode("latin-1")).encode("latin-1") for part in shown.split(b"\0"))
+    hidden = without_secrets(shown)
     if hidden != shown:
         ctypes.memmove(start, hidden, len(hidden))
+
+
+def without_secrets(shown: bytes) -> bytes:
+    """A command line, its arguments ended by zeros, with a star for each byte of a secret, so that nothing moves."""
+    parts = shown.split(b"\0")
+    return b"\0".join(
+        b"*" * len(part) if before == b"--token" else starred(part.decode("latin-1")).encode("latin-1")
+        for before, part in zip([b"", *parts], parts, strict=False)
+    )

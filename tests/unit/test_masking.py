@@ -121,3 +121,12 @@ def test_the_pages_own_address_is_shown_whole() -> None:
     disclose(page)
     assert masked(f"page: {page}") == f"page: {page}"
     assert masked("http://camera:8080/?token=another") == "http://camera:8080/"
+
+
+def test_a_token_given_on_the_command_line_is_starred() -> None:
+    from edge_sr.machine.process_title import without_secrets
+
+    line = b"edge-sr\0serve\08090\0--token\0abcdefgh12345678\0--timeout\05\0"
+    assert without_secrets(line) == b"edge-sr\0serve\08090\0--token\0****************\0--timeout\05\0"
+    joined = b"edge-sr\0serve\0--token=abcdefgh12345678\0"
+    assert without_secrets(joined) == joined.replace(b"abcdefgh12345678", b"*" * 16)

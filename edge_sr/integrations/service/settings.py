@@ -76,20 +76,21 @@ class Settings:
         )
 
 
-def find_token(place: Place, file: Path | None, *, without: bool) -> str | None:
-    """The token of ``file``, else of ``$EDGE_SR_TOKEN``; on loopback none is needed.
+def find_token(place: Place, file: Path | None, *, given: str | None = None, without: bool) -> str | None:
+    """The token that is ``given``, else of ``file``, else of ``$EDGE_SR_TOKEN``; on loopback none is needed.
 
-    Raises ``OptionError`` where one is needed and there is none, or it is no token, ``InputNotFoundError`` for a file
-    that is not there.
+    Raises ``OptionError`` where one is needed and there is none, it is no token, or two places contradict each other,
+    ``InputNotFoundError`` for a file that is not there.
     """
     said = os.environ.get(TOKEN_VARIABLE)
+    if given is not None and file is not None:
+        raise OptionError("--token and --token-file: choose one")
     if without:
-        if file is not None or said:
-            raise OptionError(
-                f"--without-token, and there is a token in {file or '$' + TOKEN_VARIABLE}: choose one"
-            )
+        if given is not None or file is not None or said:
+            where = "--token" if given is not None else file or "$" + TOKEN_VARIABLE
+            raise OptionError(f"--without-token, and there is a token in {where}: choose one")
         return None
-    token = _read(file) if file is not None else said
+    token = _read(file) if file is not None else said if given is None else given
     if not token:
         if is_loopback(place.host):
             return None

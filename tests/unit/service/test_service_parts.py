@@ -93,6 +93,11 @@ def test_a_token_is_needed_where_others_see_the_service(
     assert find_token(EVERYWHERE, file, without=False) == TOKEN
     with pytest.raises(OptionError, match="choose one"):
         find_token(EVERYWHERE, file, without=True)
+    assert find_token(EVERYWHERE, None, given=TOKEN, without=False) == TOKEN
+    with pytest.raises(OptionError, match="choose one"):
+        find_token(EVERYWHERE, file, given=TOKEN, without=False)
+    with pytest.raises(OptionError, match="choose one"):
+        find_token(EVERYWHERE, None, given=TOKEN, without=True)
     for bad in ("short", "with a space in the middle", "x" * 15):
         monkeypatch.setenv("EDGE_SR_TOKEN", bad)
         with pytest.raises(OptionError, match="openssl"):
