@@ -6,14 +6,13 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from edge_sr.cli.options import (
     FILM,
     NETWORK,
-    PIPE,
     RUN,
     SIZE,
     AllowMixed,
@@ -21,15 +20,20 @@ from edge_sr.cli.options import (
     Cluster,
     Codec,
     DecoderName,
+    Framerate,
+    InputFormat,
     Json,
     Model,
+    OutputFormat,
     Overwrite,
+    PixelFormat,
     Precision,
     Protocols,
     Retune,
     Scale,
     Size,
     Threads,
+    VideoSize,
 )
 from edge_sr.errors import OptionError
 
@@ -146,42 +150,6 @@ Tonemap = Annotated[
     typer.Option(
         "--tonemap", help="Bring HDR films to SDR, for displays that show no HDR.", rich_help_panel=FILM
     ),
-]
-
-InputFormat = Annotated[
-    Literal["y4m", "rawvideo"] | None,
-    typer.Option(
-        "--input-format",
-        help="What comes from standard input, the input -.",
-        show_default="y4m",
-        rich_help_panel=PIPE,
-    ),
-]
-OutputFormat = Annotated[
-    Literal["y4m", "rawvideo"] | None,
-    typer.Option(
-        "--output-format",
-        help="What goes to standard output, -o -.",
-        show_default="y4m",
-        rich_help_panel=PIPE,
-    ),
-]
-PixelFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--pixel-format",
-        metavar="F",
-        help="Of raw frames, in FFmpeg's words: yuv420p, yuv422p10le, gray, rgb24, bgr24, rgb48le.",
-        rich_help_panel=PIPE,
-    ),
-]
-VideoSize = Annotated[
-    str | None,
-    typer.Option("--video-size", metavar="WxH", help="Of raw frames that come in.", rich_help_panel=PIPE),
-]
-Framerate = Annotated[
-    str | None,
-    typer.Option("--framerate", metavar="R", help="Of raw frames: 25 or 30000/1001.", rich_help_panel=PIPE),
 ]
 
 

@@ -24,6 +24,8 @@ from edge_sr.tensors import Image
 def open_session(graph: Path, threads: int) -> Any:
     """An ``InferenceSession`` on ``threads`` threads that sleep, not spin, between frames."""
     ort = require("onnxruntime", "the CPU backend")
+    # Nobody asked for what is computed here to be told elsewhere.
+    ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
