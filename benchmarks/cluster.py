@@ -28,8 +28,8 @@ from typing import Any
 from edge_sr.farm.films.dispatch import Dispatcher
 from edge_sr.farm.films.index import Piece
 from edge_sr.farm.films.intake import Intake
-from edge_sr.farm.films.job import Begun, Event, PieceMade, Span
-from edge_sr.farm.nodes.asking import Node, nodes_alive
+from edge_sr.farm.films.job import Begun, Event, PieceMade, PieceRange
+from edge_sr.farm.nodes.asking import ClusterNode, nodes_alive
 from edge_sr.upscale.request import Controls, Request, Silent
 from edge_sr.upscaler import PartTimes
 from edge_sr.video.encode.workfolder import WorkFolder
@@ -50,14 +50,14 @@ class SimulatedNodes:
     def slots(self) -> int:
         return sum(map(self.slots_of, self.nodes.values()))
 
-    def slots_of(self, node: Node) -> int:
+    def slots_of(self, node: ClusterNode) -> int:
         return int(node.cpus)
 
     def refresh(self) -> None:
         return
 
 
-def wait_for_pieces(job: tuple[float, str], span: Span) -> Iterator[Event]:
+def wait_for_pieces(job: tuple[float, str], span: PieceRange) -> Iterator[Event]:
     """As ``make_pieces``, each piece a file of a few bytes after some seconds."""
     import ray
 

@@ -12,7 +12,7 @@ import typer
 from edge_sr.errors import MediaError
 
 if TYPE_CHECKING:
-    from edge_sr.upscale.batch.batch import Outcome
+    from edge_sr.upscale.batch.batch import InputOutcome
     from edge_sr.upscale.request import Controls, Failure, Request
 
 
@@ -25,7 +25,7 @@ def run_batch(request: Request, inputs: Sequence[str], controls: Controls, *, as
 
     jobs = plan_batch(request, inputs, controls)
     folder = _only_folder(inputs)
-    told: list[Outcome] = []
+    told: list[InputOutcome] = []
     try:
         run(request, jobs, controls, _teller(told, lines=as_json and folder is None))
     finally:
@@ -47,7 +47,7 @@ def watch_folders(request: Request, inputs: Sequence[str], controls: Controls, *
     """Upscales what comes into the folders, a line as each ends, until the run is stopped, which it raises."""
     from edge_sr.upscale.batch.watching import watch
 
-    def tell(outcome: Outcome) -> None:
+    def tell(outcome: InputOutcome) -> None:
         if as_json:
             _print(outcome.mapping())
         else:
@@ -56,8 +56,8 @@ def watch_folders(request: Request, inputs: Sequence[str], controls: Controls, *
     watch(request, inputs, controls, tell)
 
 
-def _teller(told: list[Outcome], *, lines: bool) -> Callable[[Outcome], None]:
-    def tell(outcome: Outcome) -> None:
+def _teller(told: list[InputOutcome], *, lines: bool) -> Callable[[InputOutcome], None]:
+    def tell(outcome: InputOutcome) -> None:
         told.append(outcome)
         if lines:
             _print(outcome.mapping())
@@ -104,7 +104,7 @@ def _end(failed: Sequence[Failure], count: int, where: str) -> None:
         )
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
+def table(outcomes: Sequence[InputOutcome]) -> str:
     """A line for each input: what became of it, what it became or why not; then how many of each."""
     width = max(len(outcome.input) for outcome in outcomes)
     lines = [table_row(outcome, width) for outcome in outcomes]
@@ -113,12 +113,12 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, f"{len(outcomes)} inputs: {counts}"])
 
 
-def table_row(outcome: Outcome, width: int) -> str:
+def table_row(outcome: InputOutcome, width: int) -> str:
     """``width``: what the longest input's name takes."""
     return f"{outcome.state:8}{outcome.input:{width}}  {_fate(outcome)}"
 
 
-def _fate(outcome: Outcome) -> str:
+def _fate(outcome: InputOutcome) -> str:
     report = outcome.report
     if report is None:
         return str(outcome.error)

@@ -14,7 +14,7 @@ from edge_sr.engines.report import row
 from edge_sr.engines.store.store import EngineStore
 from edge_sr.errors import EdgeSRError, MissingError
 from edge_sr.farm.nodes import inquiry
-from edge_sr.farm.nodes.asking import Node, ask, nodes_alive
+from edge_sr.farm.nodes.asking import ClusterNode, ask, nodes_alive
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import by_value, unlike
 
@@ -78,7 +78,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _same_code(ray: Any, say: Callable[[str], None]) -> dict[str, Node]:
+def _same_code(ray: Any, say: Callable[[str], None]) -> dict[str, ClusterNode]:
     nodes, driver = nodes_alive(ray), inquiry.identity()
     answers, failures = ask(ray, nodes.values(), by_value(ray))
     odd = {name: found.get("missing") or unlike(driver, found) for name, found in answers.items()}

@@ -14,7 +14,7 @@ from edge_sr.evaluation.measure import BASELINES, EvaluationRequest, evaluate, u
 from edge_sr.evaluation.results import PROTOCOL, Evaluation, Row
 from edge_sr.farm.nodes.asking import ask
 from edge_sr.farm.nodes.connection import Cluster
-from edge_sr.farm.nodes.fleet import Fleet, Work, name_for_nodes
+from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, name_for_nodes
 from edge_sr.farm.nodes.trial import NetworkChoice
 from edge_sr.machine.description import describe
 
@@ -26,7 +26,7 @@ def evaluate_on(
 ) -> Evaluation:
     """As ``evaluate``, on nodes that see the references under the same path; times are those of whichever node it was.
 
-    Raises what ``Fleet`` and ``evaluate`` raise, ``MissingError`` when no node sees the references.
+    Raises what ``FitNodes`` and ``evaluate`` raise, ``MissingError`` when no node sees the references.
     """
     given_names = tuple(map(name_for_nodes, request.bundles))
     request = dataclasses.replace(request, bundles=given_names, references=_absolute(request.references))
@@ -36,7 +36,7 @@ def evaluate_on(
     for given, name in zip(request.bundles, names, strict=True):
         for precision in request.precisions:
             choice = NetworkChoice(given, request.backend, precision, request.threads or 0)
-            fleet = Fleet(cluster, Work(choice), notify, allow_mixed=allow_mixed)
+            fleet = FitNodes(cluster, NodeWork(choice), notify, allow_mixed=allow_mixed)
             nodes = _seeing(cluster.ray, fleet, request.references, notify)
             hosts |= {fleet.nodes[node].host for node in nodes}
             parts = _parts(request, given, fleet)
@@ -60,7 +60,7 @@ def _absolute(references: HrSet) -> HrSet:
     return dataclasses.replace(references, path=references.path.absolute(), pictures=pictures)
 
 
-def _seeing(ray: Any, fleet: Fleet, references: HrSet, notify: Callable[[str], None]) -> list[str]:
+def _seeing(ray: Any, fleet: FitNodes, references: HrSet, notify: Callable[[str], None]) -> list[str]:
     answers, _ = ask(ray, fleet.nodes.values(), set_digest, references)
     expected = set_digest(references)
     seeing = [name for name, answer in answers.items() if answer == expected]
@@ -73,7 +73,7 @@ def _seeing(ray: Any, fleet: Fleet, references: HrSet, notify: Callable[[str], N
     return seeing
 
 
-def _parts(request: EvaluationRequest, bundle: str, fleet: Fleet) -> Iterator[EvaluationRequest]:
+def _parts(request: EvaluationRequest, bundle: str, fleet: FitNodes) -> Iterator[EvaluationRequest]:
     for scale in request.scales:
         yield dataclasses.replace(
             request,
@@ -90,7 +90,7 @@ def measure_part(part: EvaluationRequest) -> Evaluation:
     return evaluate(part, lambda text: None)
 
 
-def _submit(ray: Any, fleet: Fleet, nodes: list[str], part: EvaluationRequest) -> Any:
+def _submit(ray: Any, fleet: FitNodes, nodes: list[str], part: EvaluationRequest) -> Any:
     selector = {"ray.io/node-id": f"in({','.join(sorted(nodes))})"}
     remote = ray.remote(measure_part)
     return remote.options(num_cpus=fleet.cpus, num_gpus=fleet.gpus, label_selector=selector).remote(part)

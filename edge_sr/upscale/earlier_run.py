@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_sr.errors import OutputExistsError
 from edge_sr.upscale.film_plan import FilmPlan
-from edge_sr.upscale.making.maker import Network
+from edge_sr.upscale.making.maker import RunNetwork
 from edge_sr.upscale.places import check_free
 from edge_sr.upscale.request import Controls, Report, Request, finished
 from edge_sr.version import __version__
@@ -30,7 +30,7 @@ def as_before(request: Request, output: Path) -> Request:
     return dataclasses.replace(request, **chosen)
 
 
-def run_state(request: Request, plan: FilmPlan, network: Network, work: WorkFolder) -> dict[str, Any]:
+def run_state(request: Request, plan: FilmPlan, network: RunNetwork, work: WorkFolder) -> dict[str, Any]:
     """What a later run must have in common with this one."""
     encoding = plan.encoding
     salt = work.recorded().get("input", {}).get("salt") if request.resume else None

@@ -21,7 +21,7 @@ from edge_sr.video.opening import HARDWARE_DECODERS
 from edge_sr.video.piped.forms import PipeFormat
 
 if TYPE_CHECKING:
-    from edge_sr.upscale.making.maker import Makers, Network, NodeShare
+    from edge_sr.upscale.making.maker import Makers, NodeShare, RunNetwork
     from edge_sr.upscaler import PartTimes
 
 
@@ -198,7 +198,7 @@ class Report:
 
 
 def report(
-    network: Network,
+    network: RunNetwork,
     times: Sequence[PartTimes],
     *,
     output: Path,

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from edge_sr.errors import ResourceError
 from edge_sr.farm.films.index import Piece
 from edge_sr.farm.films.intake import Intake, MovedFrames
-from edge_sr.farm.films.job import Begun, FilmJob, PieceMade, Progressed, Span
-from edge_sr.farm.films.queue import Failure, PieceQueue, Run
-from edge_sr.farm.nodes.asking import Node
+from edge_sr.farm.films.job import Begun, FilmJob, PieceMade, PieceRange, Progressed
+from edge_sr.farm.films.queue import PieceFailure, PieceQueue, Run
+from edge_sr.farm.nodes.asking import ClusterNode
 
 # How often nodes that come and go are looked for, and how long none at all is borne, in seconds.
 REFRESH_SECONDS, PATIENCE_SECONDS = 5.0, 120.0
@@ -26,7 +26,7 @@ class Nodes(Protocol):
     """What is asked of a ``Fleet``: the nodes that tasks may go to, and what each task takes of them."""
 
     @property
-    def nodes(self) -> Mapping[str, Node]: ...
+    def nodes(self) -> Mapping[str, ClusterNode]: ...
     @property
     def cpus(self) -> int: ...
     @property
@@ -36,7 +36,7 @@ class Nodes(Protocol):
     @property
     def is_blind(self) -> bool: ...
 
-    def slots_of(self, node: Node) -> int: ...
+    def slots_of(self, node: ClusterNode) -> int: ...
     def refresh(self) -> None: ...
 
 
@@ -116,7 +116,7 @@ class Dispatcher:
             label_selector={"ray.io/node-id": f"in({','.join(sorted(wanted))})"},
             max_retries=0,
             _generator_backpressure_num_objects=MOST_TOLD,
-        ).remote(job, Span(tuple(run.pieces)))
+        ).remote(job, PieceRange(tuple(run.pieces)))
 
     def _take(self, task: Any, queue: PieceQueue, intake: Intake) -> None:
         """The next thing that a task has to tell, or how it ended."""
@@ -202,7 +202,7 @@ def _reason(error: Exception) -> str:
     return lines[-1].strip() if lines else type(cause).__name__
 
 
-def _given_up(run: Run, failures: list[Failure], nodes: Mapping[str, Node]) -> str:
+def _given_up(run: Run, failures: list[PieceFailure], nodes: Mapping[str, ClusterNode]) -> str:
     names = {name: node.host for name, node in nodes.items()}
     told = "; ".join(f"on {names.get(one.node, one.node[:8])}: {one.reason}" for one in failures[-3:])
     number = run.pieces[0].number

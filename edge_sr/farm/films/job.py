@@ -48,7 +48,7 @@ class FilmJob:
 
 
 @dataclasses.dataclass(frozen=True)
-class Span:
+class PieceRange:
     """Consecutive pieces for one task."""
 
     pieces: tuple[Piece, ...]

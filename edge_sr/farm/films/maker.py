@@ -17,7 +17,7 @@ from edge_sr.farm.films.task import make_pieces
 from edge_sr.farm.films.transfer import InputServer, can_travel, digest_of, remove_copy
 from edge_sr.farm.nodes.asking import ask
 from edge_sr.farm.nodes.connection import Cluster
-from edge_sr.farm.nodes.fleet import Fleet, SettledNetwork, Work, name_for_nodes
+from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, SettledNetwork, name_for_nodes
 from edge_sr.farm.nodes.trial import NetworkChoice
 from edge_sr.upscale.film_plan import FilmPlan, memory_needed
 from edge_sr.upscale.making.maker import Made
@@ -50,7 +50,7 @@ class ClusterMakers:
             request.retune,
         )
         given = request.input if is_url(request.input) else str(Path(request.input).absolute())
-        work = Work(
+        work = NodeWork(
             choice,
             plan.recipe,
             given,
@@ -58,7 +58,7 @@ class ClusterMakers:
             can_travel(given),
             memory_needed(plan.encoding, film.info),
         )
-        fleet = Fleet(self._cluster, work, controls.watcher.say, allow_mixed=self._mixed)
+        fleet = FitNodes(self._cluster, work, controls.watcher.say, allow_mixed=self._mixed)
         hosts = ", ".join(sorted(node.host for node in fleet.nodes.values()))
         controls.watcher.say(f"on {len(fleet.nodes)} nodes ({hosts}), {fleet.slots} pieces at a time")
         yield ClusterMaker(self._cluster.ray, request, film, plan, controls, fleet, work)
@@ -74,8 +74,8 @@ class ClusterMaker:
         film: Film,
         plan: FilmPlan,
         controls: Controls,
-        fleet: Fleet,
-        work: Work,
+        fleet: FitNodes,
+        work: NodeWork,
     ) -> None:
         self._ray, self._request, self._film, self._plan = ray, request, film, plan
         self._controls, self._fleet, self._asked = controls, fleet, work

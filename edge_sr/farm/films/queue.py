@@ -20,7 +20,7 @@ LONGEST_SPAN, TASKS_A_SLOT = 8, 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Failure:
+class PieceFailure:
     """``crashed``: the worker was gone, instead of saying what was wrong."""
 
     node: str
@@ -56,7 +56,7 @@ class PieceQueue:
         self._last: int | None = None
         self.done = done
         self.runs: list[Run] = []
-        self.failures: dict[int, list[Failure]] = {}
+        self.failures: dict[int, list[PieceFailure]] = {}
         self._seconds: deque[float] = deque(maxlen=64)
 
     @property
@@ -105,14 +105,14 @@ class PieceQueue:
             if piece.number not in self.done and piece.number not in at_work:
                 self._again.append(piece)
 
-    def failed(self, run: Run, reason: str, *, crashed: bool) -> list[Failure] | None:
+    def failed(self, run: Run, reason: str, *, crashed: bool) -> list[PieceFailure] | None:
         """The task failed at its first piece. All failures of that piece when the film has to be given up for it."""
         piece = run.pieces[0] if run.pieces else None
         self.ended(run)
         if piece is None or not run.node:
             return None
         found = self.failures.setdefault(piece.number, [])
-        found.append(Failure(run.node, reason, crashed))
+        found.append(PieceFailure(run.node, reason, crashed))
         nodes = {failure.node for failure in found}
         own = sum(not failure.crashed for failure in found)
         at_fault = len(nodes) >= MOST_FAILURES or own >= MOST_FAILURES or len(found) >= MOST_CRASHES

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from edge_sr.errors import EdgeSRError, ResourceError
-from edge_sr.farm.films.job import Begun, Event, FilmJob, PieceMade, Progressed, Span
+from edge_sr.farm.films.job import Begun, Event, FilmJob, PieceMade, PieceRange, Progressed
 from edge_sr.farm.films.network import forget, opened
 from edge_sr.farm.films.transfer import local_input
 from edge_sr.files.durable import to_disk
@@ -40,7 +40,7 @@ class PieceError(Exception):
     """Why a piece could not be made, in a form that every node can read."""
 
 
-def make_pieces(job: FilmJob, span: Span) -> Iterator[Event]:
+def make_pieces(job: FilmJob, span: PieceRange) -> Iterator[Event]:
     """Yields ``Begun``, then every piece of the span; raises ``PieceError``."""
     import ray
 
@@ -77,7 +77,7 @@ class CountedFilm:
 class _Making:
     """One task's work, done in a thread, so that what is whole can be told meanwhile."""
 
-    def __init__(self, job: FilmJob, span: Span, folder: Path) -> None:
+    def __init__(self, job: FilmJob, span: PieceRange, folder: Path) -> None:
         self._job, self._span, self._folder = job, span, folder
         self._told: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._stop = threading.Event()

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge_sr.errors import OptionError
-from edge_sr.farm.nodes.trial import Trial
+from edge_sr.farm.nodes.trial import NodeTrial
 
 # The project's measure of the same result computed in another way: one level, in fewer than 1 of 1,000 values.
 MOST_LEVELS, MOST_SHARE = 1, 0.001
 
 
-def refuse_mixture(trials: Mapping[str, Trial]) -> None:
+def refuse_mixture(trials: Mapping[str, NodeTrial]) -> None:
     """``OptionError`` that names the kinds and their hosts, when there is more than one."""
     kinds: dict[object, list[str]] = {}
     for host, trial in trials.items():
@@ -29,14 +29,14 @@ def refuse_mixture(trials: Mapping[str, Trial]) -> None:
     )
 
 
-def odd_ones(reference: Trial, trials: Mapping[str, Trial], *, allow_mixed: bool) -> list[str]:
+def odd_ones(reference: NodeTrial, trials: Mapping[str, NodeTrial], *, allow_mixed: bool) -> list[str]:
     """Those that may not join the reference: unlike it or, with ``allow_mixed``, too far from it."""
     if not allow_mixed:
         return [name for name, trial in trials.items() if trial.kind != reference.kind]
     return [name for name, trial in trials.items() if not within_a_level(reference, trial)]
 
 
-def within_a_level(reference: Trial, trial: Trial) -> bool:
+def within_a_level(reference: NodeTrial, trial: NodeTrial) -> bool:
     """Whether two pictures are the same by the project's measure, made in the same precision."""
     if reference.precision != trial.precision or reference.picture is None or trial.picture is None:
         return False
@@ -44,7 +44,7 @@ def within_a_level(reference: Trial, trial: Trial) -> bool:
     return int(apart.max()) <= MOST_LEVELS and float((apart > 0).mean()) < MOST_SHARE
 
 
-def differences(reference: Trial, trial: Trial) -> str:
+def differences(reference: NodeTrial, trial: NodeTrial) -> str:
     """In what two nodes differ, in a few words."""
     found = [
         f"{mine} against {theirs}"

@@ -13,7 +13,7 @@ GPU_SHARE = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
-class Node:
+class ClusterNode:
     """A node of the cluster: Ray's ``id`` for it, its host's name, and what it has for tasks; memory in bytes."""
 
     id: str
@@ -23,7 +23,7 @@ class Node:
     memory: float
 
 
-def nodes_alive(ray: Any) -> dict[str, Node]:
+def nodes_alive(ray: Any) -> dict[str, ClusterNode]:
     """Those that can be given work, by their ids; a node without a core is there for its driver alone."""
     found = [_node(facts) for facts in ray.nodes() if facts["Alive"]]
     return {node.id: node for node in found if node.cpus >= 1}
@@ -31,7 +31,7 @@ def nodes_alive(ray: Any) -> dict[str, Node]:
 
 def ask(
     ray: Any,
-    nodes: Collection[Node],
+    nodes: Collection[ClusterNode],
     question: Callable[..., Any],
     *given: Any,
     seconds: float | None = ANSWER_SECONDS,
@@ -60,9 +60,9 @@ def ask(
     return answers, failures
 
 
-def _node(facts: dict[str, Any]) -> Node:
+def _node(facts: dict[str, Any]) -> ClusterNode:
     has = facts["Resources"]
-    return Node(
+    return ClusterNode(
         facts["NodeID"],
         facts["NodeManagerHostname"],
         has.get("CPU", 0.0),

@@ -11,12 +11,12 @@ from edge_sr.bundle import Bundle, open_bundle, shipped_folder
 from edge_sr.errors import MissingError, OptionError
 from edge_sr.farm.nodes import inquiry
 from edge_sr.farm.nodes.alike import differences, odd_ones, refuse_mixture
-from edge_sr.farm.nodes.asking import Node, ask, nodes_alive
+from edge_sr.farm.nodes.asking import ClusterNode, ask, nodes_alive
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.trial import (
     NetworkChoice,
+    NodeTrial,
     Offer,
-    Trial,
     codec_digest,
     graphs_of,
     make_offer,
@@ -31,7 +31,7 @@ MOST_THREADS = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class Work:
+class NodeWork:
     """What the nodes are to do: by a network, with an encoder for films, on an input; ``memory`` in bytes a task."""
 
     network: NetworkChoice
@@ -65,7 +65,7 @@ def name_for_nodes(model: str) -> str:
     return model if bundle.path.parent == shipped_folder() else str(bundle.path.absolute())
 
 
-class Fleet:
+class FitNodes:
     """The nodes of a cluster that were found fit for ``work``; ``refresh`` looks at those that joined since.
 
     ``choice`` is the network as it was settled. Raises ``MissingError`` when no node is fit, ``OptionError`` when
@@ -73,7 +73,7 @@ class Fleet:
     """
 
     def __init__(
-        self, cluster: Cluster, work: Work, say: Callable[[str], None], *, allow_mixed: bool
+        self, cluster: Cluster, work: NodeWork, say: Callable[[str], None], *, allow_mixed: bool
     ) -> None:
         self._ray, self._work, self._say, self._mixed = cluster.ray, work, say, allow_mixed
         self._bundle = open_bundle(work.network.model)
@@ -82,10 +82,10 @@ class Fleet:
         self._left_out: dict[str, str] = {}
         self._blind: set[str] = set()
         self.notes: list[str] = []
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, ClusterNode] = {}
         self.cpus, threads = _share(cluster, work.network, nodes_alive(self._ray).values())
         self.choice = dataclasses.replace(work.network, threads=threads)
-        self._reference: Trial | None = None
+        self._reference: NodeTrial | None = None
         self.refresh()
         if self._reference is None:
             raise MissingError(self._none_fit())
@@ -113,7 +113,7 @@ class Fleet:
         """Whether some node does not see the input under its name."""
         return not self._blind.isdisjoint(self.nodes)
 
-    def slots_of(self, node: Node) -> int:
+    def slots_of(self, node: ClusterNode) -> int:
         limits = [node.cpus // self.cpus]
         if self._work.memory:
             limits.append(node.memory // self._work.memory)
@@ -133,14 +133,14 @@ class Fleet:
         if new:
             self._admit(self._tried(self._offering(self._same_code(new))), new)
 
-    def _same_code(self, nodes: dict[str, Node]) -> dict[str, Node]:
+    def _same_code(self, nodes: dict[str, ClusterNode]) -> dict[str, ClusterNode]:
         answers = self._ask(nodes, by_value(self._ray))
         for name, found in answers.items():
             if reason := found.get("missing") or unlike(self._driver, found):
                 self._leave_out(nodes[name], reason)
         return {name: nodes[name] for name in answers if name not in self._left_out}
 
-    def _offering(self, nodes: dict[str, Node]) -> dict[str, Node]:
+    def _offering(self, nodes: dict[str, ClusterNode]) -> dict[str, ClusterNode]:
         """Those with the same bundle and codec build, a backend of their own, and room for a task."""
         work = self._work
         offers = self._ask(nodes, make_offer, self.choice, work.recipe, work.input, work.identity)
@@ -158,7 +158,7 @@ class Fleet:
                 self._leave_out(nodes[name], f"it does not offer {wanted}")
         return {name: nodes[name] for name in fit if name not in self._left_out}
 
-    def _unfit(self, node: Node, offer: Offer) -> str:
+    def _unfit(self, node: ClusterNode, offer: Offer) -> str:
         if offer.refused:
             return offer.refused
         if offer.graphs != graphs_of(self._bundle):
@@ -187,14 +187,14 @@ class Fleet:
         if self._work.network != self.choice:
             self._say(f"{self._bundle.name} in {chosen.precision} on {chosen.backend.name}: {chosen.why}")
 
-    def _tried(self, nodes: dict[str, Node]) -> dict[str, Trial]:
-        trials: dict[str, Trial] = self._ask(nodes, make_trial, self.choice)
+    def _tried(self, nodes: dict[str, ClusterNode]) -> dict[str, NodeTrial]:
+        trials: dict[str, NodeTrial] = self._ask(nodes, make_trial, self.choice)
         for name, trial in trials.items():
             if trial.refused:
                 self._leave_out(nodes[name], trial.refused)
         return {name: trial for name, trial in trials.items() if name not in self._left_out}
 
-    def _admit(self, trials: dict[str, Trial], nodes: dict[str, Node]) -> None:
+    def _admit(self, trials: dict[str, NodeTrial], nodes: dict[str, ClusterNode]) -> None:
         if not trials:
             return
         if self._reference is None:
@@ -212,13 +212,15 @@ class Fleet:
                 self.notes.append(f"{told}: pictures may differ by one level")
         self.nodes.update(kept)
 
-    def _ask(self, nodes: dict[str, Node], question: Callable[..., Any], *given: Any) -> dict[str, Any]:
+    def _ask(
+        self, nodes: dict[str, ClusterNode], question: Callable[..., Any], *given: Any
+    ) -> dict[str, Any]:
         answers, failures = ask(self._ray, nodes.values(), question, *given)
         for name, reason in failures.items():
             self._leave_out(nodes[name], reason)
         return answers
 
-    def _leave_out(self, node: Node, reason: str) -> None:
+    def _leave_out(self, node: ClusterNode, reason: str) -> None:
         self._left_out[node.id] = f"{node.host}: {reason}"
         self._say(f"left out: {node.host}: {reason}")
 
@@ -227,7 +229,7 @@ class Fleet:
         return f"no node of the cluster can take part: {'; '.join(reasons) or 'none has a free core'}"
 
 
-def _share(cluster: Cluster, choice: NetworkChoice, nodes: Collection[Node]) -> tuple[int, int]:
+def _share(cluster: Cluster, choice: NetworkChoice, nodes: Collection[ClusterNode]) -> tuple[int, int]:
     """The cores that a task asks Ray for, and the threads that it computes with."""
     if cluster.threads is not None:
         return 1, choice.threads or cluster.threads

@@ -64,7 +64,7 @@ class Offer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
+class NodeTrial:
     """What a node computes with, and the picture that it makes of the reference card; ``refused``: why it cannot."""
 
     backend: str = ""
@@ -110,14 +110,14 @@ def sees(name: str, identity: dict[str, Any]) -> bool:
     return False
 
 
-def make_trial(choice: NetworkChoice) -> Trial:
+def make_trial(choice: NetworkChoice) -> NodeTrial:
     """The reference card by the network that was settled; it never raises an ``EdgeSRError``."""
     from edge_sr.farm.films.network import opened
 
     try:
         network = opened(choice)
         picture = network(reference_card(*CARD), scale=2.5)
-        return Trial(
+        return NodeTrial(
             network.backend,
             network.encoder_backend,
             network.precision,
@@ -126,7 +126,7 @@ def make_trial(choice: NetworkChoice) -> Trial:
             picture,
         )
     except EdgeSRError as error:
-        return Trial(refused=str(error))
+        return NodeTrial(refused=str(error))
 
 
 def graphs_of(bundle: Any) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ State = Literal["done", "skipped", "failed"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class InputOutcome:
     """What became of one input: a ``report``, or the ``error`` that it failed with."""
 
     input: str
@@ -60,7 +60,7 @@ class Outcome:
         return dict(masked_values(facts))
 
 
-Told = Callable[[Outcome], None]
+Told = Callable[[InputOutcome], None]
 
 
 def plan_batch(request: Request, inputs: Sequence[str], controls: Controls) -> list[Job]:
@@ -79,7 +79,7 @@ def plan_batch(request: Request, inputs: Sequence[str], controls: Controls) -> l
     return jobs
 
 
-def run_batch(request: Request, jobs: Sequence[Job], controls: Controls, told: Told) -> list[Outcome]:
+def run_batch(request: Request, jobs: Sequence[Job], controls: Controls, told: Told) -> list[InputOutcome]:
     """Runs the jobs in order; ``told`` hears of each as it ends.
 
     Raises ``InterruptedRun`` once ``controls.stop`` is set, and ``ResourceError`` for what every other would fail by
@@ -87,7 +87,7 @@ def run_batch(request: Request, jobs: Sequence[Job], controls: Controls, told: T
     """
     for folder in {job.target.parent for job in jobs if job.target is not None}:
         remove_dead_drafts(folder)
-    batch = Batch(request, controls, told, len(jobs))
+    batch = RunningBatch(request, controls, told, len(jobs))
     try:
         batch.warm_up()
         for pictures, group in itertools.groupby(jobs, key=lambda job: job.source.is_picture):
@@ -97,14 +97,14 @@ def run_batch(request: Request, jobs: Sequence[Job], controls: Controls, told: T
     return batch.outcomes
 
 
-class Batch:
+class RunningBatch:
     """A batch that is under way: its outcomes so far, and the network that its runs share. ``total``: how many inputs
     there are, or None where more may come."""
 
     def __init__(self, request: Request, controls: Controls, told: Told, total: int | None) -> None:
         self._request, self._told, self._total = request, told, total
         self._controls = dataclasses.replace(controls, networks=Networks(keeps=True))
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[InputOutcome] = []
         self._turn = threading.Lock()
 
     def warm_up(self) -> None:
@@ -165,19 +165,19 @@ class Batch:
         try:
             if job.target is not None:
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-            outcome = Outcome(job.source.name, upscale(job.request(self._request), controls))
+            outcome = InputOutcome(job.source.name, upscale(job.request(self._request), controls))
         except InterruptedRun as error:
             raise self._stopped(str(error)) from error
         except Exception as error:
             explained = _explained(error)
-            outcome = Outcome(job.source.name, error=explained)
+            outcome = InputOutcome(job.source.name, error=explained)
             controls.watcher.say(f"failed: {outcome.failure.error}")
             if _ends_all(explained, job):
                 self.tell(outcome)
                 raise explained from error
         self.tell(outcome)
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: InputOutcome) -> None:
         with self._turn:
             self.outcomes.append(outcome)
             self._told(outcome)

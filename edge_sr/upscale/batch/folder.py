@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_sr.errors import EdgeSRError, MediaError, OptionError
 from edge_sr.machine.memory import peak_rss_mb
-from edge_sr.upscale.batch.batch import Outcome, Told, plan_batch, run_batch
+from edge_sr.upscale.batch.batch import InputOutcome, Told, plan_batch, run_batch
 from edge_sr.upscale.batch.targets import output_folder
 from edge_sr.upscale.request import Controls, Report, Request
 
@@ -23,7 +23,7 @@ def upscale_folder(request: Request, controls: Controls, told: Told = lambda out
     return total(outcomes, output_folder(request, Path(request.input)))
 
 
-def check_any_done(outcomes: Sequence[Outcome]) -> None:
+def check_any_done(outcomes: Sequence[InputOutcome]) -> None:
     """Raises ``MediaError`` when all failed, ``OptionError`` when what was asked for is why."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if not errors or len(errors) < len(outcomes):
@@ -34,7 +34,7 @@ def check_any_done(outcomes: Sequence[Outcome]) -> None:
     raise kind(f"none of {len(errors)} inputs could be upscaled; the first: {errors[0]}")
 
 
-def total(outcomes: Sequence[Outcome], output: Path) -> Report:
+def total(outcomes: Sequence[InputOutcome], output: Path) -> Report:
     """The sum of all reports: sizes and network are those of the first, times the medians."""
     check_any_done(outcomes)
     reports = [outcome.report for outcome in outcomes if outcome.report is not None]

@@ -25,7 +25,7 @@ TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class BatchInput:
     """A film or picture. ``place``: its name below the output folder, with the suffix that it has; ``folder``: the
     given folder that it was found in."""
 
@@ -62,13 +62,13 @@ def _lines(name: str) -> list[str]:
 
 def gather(
     inputs: Sequence[str], output_for: Callable[[Path], Path], recursive: bool, say: Callable[[str], None]
-) -> list[Source]:
+) -> list[BatchInput]:
     """Every film and picture that ``inputs`` names, in order; what is left out is said.
 
     ``output_for`` gives the output folder of an input folder, whose own files are no input.
     """
     several = len(inputs) > 1
-    found: dict[str, Source] = {}
+    found: dict[str, BatchInput] = {}
     for name in inputs:
         if name == "-":
             raise OptionError("standard input (-) is an input of its own: give it alone")
@@ -86,14 +86,14 @@ def _sources(
     output_for: Callable[[Path], Path],
     recursive: bool,
     say: Callable[[str], None],
-) -> Iterator[Source]:
+) -> Iterator[BatchInput]:
     path = Path(name)
     if is_url(name) or not path.is_dir():
-        yield Source(name, Path(name_of_input(name)), not is_url(name) and is_still(path))
+        yield BatchInput(name, Path(name_of_input(name)), not is_url(name) and is_still(path))
         return
     begin = Path(path.resolve().name) if several else Path()
     for file, is_picture in folder_files(path, output_for(path), recursive, say):
-        yield Source(str(file), begin / file.relative_to(path), is_picture, path)
+        yield BatchInput(str(file), begin / file.relative_to(path), is_picture, path)
 
 
 def folder_files(

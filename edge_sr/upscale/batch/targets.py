@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_sr.errors import InputError, MissingError, OptionError, OutputExistsError
-from edge_sr.upscale.batch.listing import Source
+from edge_sr.upscale.batch.listing import BatchInput
 from edge_sr.upscale.places import check_folder
 from edge_sr.upscale.request import Request
 from edge_sr.video.encode.containers import film_suffix
@@ -27,7 +27,7 @@ SIZED = re.compile(r"-\d+x\d+$")
 class Job:
     """One film or picture, and where it goes: to ``target``, or without one to ``STEM-WxH.EXT`` beside the input."""
 
-    source: Source
+    source: BatchInput
     target: Path | None
     stem: str | None = None
 
@@ -43,7 +43,7 @@ def output_folder(request: Request, folder: Path) -> Path:
     return request.output or folder.with_name(f"{folder.resolve().name}-{request.label}")
 
 
-def plan_jobs(request: Request, sources: Sequence[Source], *, more_may_come: bool = False) -> list[Job]:
+def plan_jobs(request: Request, sources: Sequence[BatchInput], *, more_may_come: bool = False) -> list[Job]:
     """A job for every source.
 
     Names stay as they are; where two would be one, those whose suffix changes keep the old one before it:
@@ -71,7 +71,7 @@ def plan_jobs(request: Request, sources: Sequence[Source], *, more_may_come: boo
     return jobs
 
 
-def _wanted(request: Request, source: Source) -> Path:
+def _wanted(request: Request, source: BatchInput) -> Path:
     if request.output is not None:
         return request.output / source.place
     if source.folder is not None:
@@ -80,7 +80,7 @@ def _wanted(request: Request, source: Source) -> Path:
     return (Path() if is_url(source.name) else Path(source.name).parent) / source.place
 
 
-def _suffix(request: Request, source: Source) -> str:
+def _suffix(request: Request, source: BatchInput) -> str:
     if not source.is_picture:
         return film_suffix(source.place, request.codec)
     try:
@@ -90,8 +90,8 @@ def _suffix(request: Request, source: Source) -> str:
     return suffix_for(source.place, info.content, deep=info.deep)
 
 
-def _check_distinct(sources: Sequence[Source], targets: Sequence[Path]) -> None:
-    taken: dict[Path, Source] = {}
+def _check_distinct(sources: Sequence[BatchInput], targets: Sequence[Path]) -> None:
+    taken: dict[Path, BatchInput] = {}
     for source, target in zip(sources, targets, strict=True):
         other = taken.setdefault(target, source)
         if other is not source:

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from edge_sr.errors import EdgeSRError, InterruptedRun, OptionError
 from edge_sr.machine.open_files import is_open_for_writing
-from edge_sr.upscale.batch.batch import Batch, Outcome, Told
-from edge_sr.upscale.batch.listing import Source, files_of, picture_or_film
+from edge_sr.upscale.batch.batch import InputOutcome, RunningBatch, Told
+from edge_sr.upscale.batch.listing import BatchInput, files_of, picture_or_film
 from edge_sr.upscale.batch.targets import check_output, output_folder, plan_jobs
 from edge_sr.upscale.request import Controls, Request
 from edge_sr.video.encode.workfolder import WorkFolder
@@ -99,7 +99,7 @@ class _Watch:
 
     def __init__(self, request: Request, folders: Sequence[Path], controls: Controls, told: Told) -> None:
         self._request, self._folders, self._controls = request, folders, controls
-        self._batch = Batch(request, controls, told, None)
+        self._batch = RunningBatch(request, controls, told, None)
         self._arrivals = [
             Arrivals(folder, output_folder(request, folder), request.recursive) for folder in folders
         ]
@@ -126,11 +126,11 @@ class _Watch:
             self._controls.watcher.say(f"note: {path} is no film or picture: left out")
             return
         place = Path(folder.resolve().name) if len(self._folders) > 1 else Path()
-        source = Source(str(path), place / path.relative_to(folder), kind, folder)
+        source = BatchInput(str(path), place / path.relative_to(folder), kind, folder)
         try:
             (job,) = plan_jobs(self._request, [source], more_may_come=True)
         except EdgeSRError as error:
-            self._batch.tell(Outcome(source.name, error=error))
+            self._batch.tell(InputOutcome(source.name, error=error))
             return
         if job.target is not None and job.target.exists() and not WorkFolder(job.target).exists:
             self._controls.watcher.say(f"{job.target} is there already: {path} is left alone")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge_sr.video.film.film import Film
 
 
-class Network(Protocol):
+class RunNetwork(Protocol):
     """What a run records and reports of the network that it was made with; an ``Upscaler`` is one."""
 
     @property
@@ -71,7 +71,7 @@ class Maker(Protocol):
     """Makes what a work folder lacks of a film's segments, by ``network``."""
 
     @property
-    def network(self) -> Network: ...
+    def network(self) -> RunNetwork: ...
 
     def make(self, work: WorkFolder) -> Made:
         """All segments, or with ``interrupted`` those that were finished before ``controls.stop`` was set."""

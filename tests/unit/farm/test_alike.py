@@ -11,13 +11,13 @@ from edge_sr.backends.autotune import choose_offered
 from edge_sr.bundle import open_bundle
 from edge_sr.errors import OptionError
 from edge_sr.farm.nodes.alike import odd_ones, refuse_mixture
-from edge_sr.farm.nodes.trial import Trial
+from edge_sr.farm.nodes.trial import NodeTrial
 
 PICTURE = np.random.default_rng(1).integers(10, 240, (100, 180, 3), dtype=np.uint8)
-TRIAL = Trial("native", "native", "fp32", None, {"native": "avx512", "numpy": "2"}, PICTURE)
+TRIAL = NodeTrial("native", "native", "fp32", None, {"native": "avx512", "numpy": "2"}, PICTURE)
 
 
-def changed(count: int, by: int) -> Trial:
+def changed(count: int, by: int) -> NodeTrial:
     picture = PICTURE.copy()
     picture.reshape(-1)[:count] += np.uint8(by)
     return dataclasses.replace(TRIAL, picture=picture)
@@ -39,7 +39,7 @@ def test_nodes_that_compute_alike_are_one_kind() -> None:
         (changed(1, 1), "the same kernels give other pictures"),
     ],
 )
-def test_a_mixture_is_refused_and_says_in_what(other: Trial, told: str) -> None:
+def test_a_mixture_is_refused_and_says_in_what(other: NodeTrial, told: str) -> None:
     with pytest.raises(OptionError, match=told) as refused:
         refuse_mixture({"one": TRIAL, "two": TRIAL, "three": other})
     assert "beside one, two there are three" in str(refused.value)
@@ -56,7 +56,7 @@ def test_a_mixture_is_refused_and_says_in_what(other: Trial, told: str) -> None:
         (dataclasses.replace(TRIAL, precision="bf16"), False),
     ],
 )
-def test_mixed_nodes_join_within_a_level(other: Trial, joins: bool) -> None:
+def test_mixed_nodes_join_within_a_level(other: NodeTrial, joins: bool) -> None:
     assert (odd_ones(TRIAL, {"other": other}, allow_mixed=True) == []) is joins
 
 
