@@ -74,7 +74,7 @@ def test_nothing_at_the_door_is_anything_but_an_error_of_ours(up: Upscaler, door
     assert up(FRAME, scale=2).shape == (16, 16, 3), "an error left the upscaler of no use"
 
 
-@pytest.mark.parametrize("frames", [None, 3, object()], ids=repr)
+@pytest.mark.parametrize("frames", [None, 3, object()], ids=["None", "3", "object"])
 def test_a_stream_of_no_frames_is_told_when_it_is_asked_for(up: Upscaler, frames: Any) -> None:
     with pytest.raises(OptionError, match="frames is a row of frames"):
         up.stream(frames, size=(16, 16))
