@@ -43,10 +43,18 @@ def checked_row(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 
 def require_maps(maps: object, size: tuple[int, ...]) -> None:
-    """``maps``: an array or device memory, ``1 x C x h x w``, of a frame of ``(h, w)``."""
+    """``maps``: an array or device memory, ``1 x C x h x w``, of a frame of ``(h, w)``.
+
+    A network of one graph gives its picture in their place: ``1 x sh x sw x 3``, by its whole scale ``s``.
+    """
     if hasattr(maps, "maps_address"):
         return
     shape = maps.shape if isinstance(maps, np.ndarray) else ()
-    if len(shape) != 4 or shape[2:] != size or 0 in shape:
+    if len(shape) != 4 or 0 in shape or not (shape[2:] == size or _is_enlarged(shape, size)):
         found = f"{type(maps).__name__} {shape or ''}".strip()
         raise OptionError(f"maps are those that encode gave with this frame, found {found}")
+
+
+def _is_enlarged(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    scale = shape[1] // size[0]
+    return shape == (1, scale * size[0], scale * size[1], 3)
