@@ -131,8 +131,9 @@ def plan_blocks(area: Box, size: Size, footprint: Footprint) -> list[Block]:
     rows = pixels // width - 2 * margin
     if rows >= min(area.height, 4 * margin + 16):
         return [_block(core, size, footprint) for core in _cut(area, area.width, rows)]
-    side = max(16, 2 * wide, math.isqrt(pixels) - 2 * wide)
-    return [_block(core, size, footprint) for core in _cut(area, side, side)]
+    columns = max(16, 2 * wide, math.isqrt(pixels) - 2 * wide)
+    rows = max(16, 2 * margin, pixels // _padded_length(columns, size[0], wide) - 2 * margin)
+    return [_block(core, size, footprint) for core in _cut(area, columns, rows)]
 
 
 def _padded_length(length: int, longest: int, margin: int) -> int:
