@@ -15,6 +15,7 @@ def identity() -> dict[str, Any]:
     import importlib.metadata
     import importlib.util
     import os
+    import re
     import socket
     from pathlib import Path
 
@@ -25,7 +26,8 @@ def identity() -> dict[str, Any]:
     folder, digest = Path(spec.origin).parent, hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
-    version = (folder / "version.py").read_text().rpartition("=")[2].strip().strip('"')
+    stated = re.search(r'^__version__ = "(.+)"$', (folder / "version.py").read_text(), re.MULTILINE)
+    version = stated[1] if stated else "unknown"
     packages = {}
     for name in ("av", "numpy", "onnxruntime", "openvino"):
         try:
