@@ -21,7 +21,8 @@ def read_regular(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if status.st_size > most_bytes:
             raise OSError(errno.EFBIG, f"larger than {most_bytes} bytes", str(path))
-        return file.read(most_bytes)
+        # Room is taken for as many bytes as are asked for.
+        return file.read(min(status.st_size + 1, most_bytes))
 
 
 def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:

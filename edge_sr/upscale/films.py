@@ -130,9 +130,12 @@ class _FilmRun:
         if not segments:
             return "nothing was finished yet"
         # Where the input is gone, the picture alone; where there is no room for a copy, a list of the segments.
-        for put in (self._write_partial, self._write_pictures, self._list_segments):
+        ways = [self._write_partial, self._write_pictures, self._list_segments]
+        while ways:
             try:
-                return f"{put(segments)} plays what was made so far"
+                return f"{ways.pop(0)(segments)} plays what was made so far"
+            except DiskFullError:
+                ways = ways[-1:]
             except (EdgeSRError, OSError):
                 continue
         return f"{self._work.path} holds what was made so far"
