@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from edge_sr.kinds import Precision, Role, SampleType, Scheme, StoredPrecision
 from edge_sr.plan import Plan
 from edge_sr.sizes import Box
 from edge_sr.tensors import Frame, Image
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Maps = Any
 """Modulation maps in the runner's own keeping: an array on the CPU, device memory elsewhere."""
@@ -159,21 +162,25 @@ class DeviceNetwork(Encoder, Protocol):
         """Free device memory."""
 
 
-class OpenRunner(abc.ABC):
-    """A context manager over ``close``, for runners to derive from."""
-
-    spare_columns: int = 0
+class Closable(abc.ABC):
+    """A context manager over ``close``."""
 
     @abc.abstractmethod
     def close(self) -> None: ...
 
-    def __enter__(self) -> OpenRunner:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class OpenRunner(Closable):
+    """What runners derive from."""
+
+    spare_columns: int = 0
 
 
 class CpuRunner(OpenRunner):

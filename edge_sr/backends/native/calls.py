@@ -8,13 +8,9 @@ import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING
 
+from edge_sr.backends.base import Closable
 from edge_sr.errors import LifetimeError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class Calls:
@@ -53,7 +49,7 @@ class Calls:
             return first
 
 
-class NativePart(abc.ABC):
+class NativePart(Closable):
     """A C object behind a handle: use as a context manager or call ``close``, which waits for the calls under way."""
 
     def __init__(self, part: str) -> None:
@@ -67,14 +63,6 @@ class NativePart(abc.ABC):
         """Frees weights and working memory when the calls under way have returned; closing twice is harmless."""
         if self._calls.end() and self._handle is not None:
             self._free(self._handle)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         self.close()
