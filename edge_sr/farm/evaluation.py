@@ -12,10 +12,10 @@ from edge_sr.errors import EdgeSRError, MissingError, ResourceError
 from edge_sr.evaluation.hr_references import HrSet
 from edge_sr.evaluation.measure import BASELINES, EvaluationRequest, evaluate, unique_names
 from edge_sr.evaluation.results import PROTOCOL, Evaluation, Row
+from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.nodes.asking import ask
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, name_for_nodes
-from edge_sr.farm.nodes.trial import NetworkChoice
 from edge_sr.machine.description import describe
 
 Named = TypeVar("Named")

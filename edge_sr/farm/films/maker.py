@@ -13,12 +13,12 @@ from edge_sr.farm.films.dispatch import Dispatcher
 from edge_sr.farm.films.index import PieceIndex
 from edge_sr.farm.films.intake import Intake, MovedFrames
 from edge_sr.farm.films.job import FilmJob, SharedFolder
+from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.films.task import make_pieces
 from edge_sr.farm.films.transfer import InputServer, can_travel, digest_of, remove_copy
 from edge_sr.farm.nodes.asking import ask
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, SettledNetwork, name_for_nodes
-from edge_sr.farm.nodes.trial import NetworkChoice
 from edge_sr.upscale.film_plan import FilmPlan, memory_needed
 from edge_sr.upscale.making.maker import Made
 from edge_sr.upscale.request import Controls, Request

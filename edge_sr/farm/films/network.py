@@ -1,9 +1,23 @@
-"""The open network of a worker process: tasks that follow one another share it."""
+"""The network that a run settles on, and the one that a worker has open: tasks that follow one another share it."""
 
 from __future__ import annotations
 
-from edge_sr.farm.nodes.trial import NetworkChoice
+import dataclasses
+
 from edge_sr.upscaler import Upscaler
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkChoice:
+    """The network that a run computes with, as far as it is settled; ``threads`` of one piece."""
+
+    model: str
+    backend: str
+    precision: str
+    threads: int
+    tta: bool = False
+    retune: bool = False
+
 
 _open: dict[NetworkChoice, Upscaler] = {}
 

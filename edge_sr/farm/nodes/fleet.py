@@ -9,12 +9,12 @@ from typing import Any
 from edge_sr.backends.autotune import choose_offered
 from edge_sr.bundle import Bundle, open_bundle, shipped_folder
 from edge_sr.errors import MissingError, OptionError
+from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.nodes import inquiry
 from edge_sr.farm.nodes.alike import differences, odd_ones, refuse_mixture
 from edge_sr.farm.nodes.asking import ClusterNode, ask, nodes_alive
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.trial import (
-    NetworkChoice,
     NodeTrial,
     Offer,
     codec_digest,

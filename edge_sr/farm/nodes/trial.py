@@ -19,6 +19,7 @@ from edge_sr.backends.autotune import offers
 from edge_sr.backends.measurement import computing_with
 from edge_sr.bundle import open_bundle
 from edge_sr.errors import EdgeSRError
+from edge_sr.farm.films.network import NetworkChoice, opened
 from edge_sr.kinds import Precision, Scheme
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.sizes import Size
@@ -34,18 +35,6 @@ CARD: Size = (72, 40)
 # Even, and large enough for every encoder.
 CLIP_SIZE: Size = (320, 192)
 CLIP_FRAMES = 6
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkChoice:
-    """The network that a run computes with, as far as it is settled; ``threads`` of one piece."""
-
-    model: str
-    backend: str
-    precision: str
-    threads: int
-    tta: bool = False
-    retune: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +101,6 @@ def sees(name: str, identity: dict[str, Any]) -> bool:
 
 def make_trial(choice: NetworkChoice) -> NodeTrial:
     """The reference card by the network that was settled; it never raises an ``EdgeSRError``."""
-    from edge_sr.farm.films.network import opened
-
     try:
         network = opened(choice)
         picture = network(reference_card(*CARD), scale=2.5)
