@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ async def receive(request: Any, target: Path, most: int) -> int:
     elif request.content_type.startswith("multipart/"):
         raise Refusal(415, "of the multipart types only multipart/form-data is taken")
     else:
-        await _copy(request.content, target, pace)
+        await _copy(request.content.read, target, pace)
     if not pace.received:
         raise Refusal(400, "the body is empty, expected a picture or a film")
     return pace.received
@@ -72,9 +73,10 @@ class _Pace:
             raise Refusal(408, f"the body comes at less than {SLOWEST >> 10} KiB/s")
 
 
-async def _copy(content: Any, target: Path, pace: _Pace) -> None:
+async def _copy(read: Callable[[int], Any], target: Path, pace: _Pace) -> None:
+    """``read`` gives up to so many bytes, none at the end."""
     with target.open("wb") as file:
-        while chunk := await pace.next(content.read(CHUNK)):
+        while chunk := await pace.next(read(CHUNK)):
             pace.count(chunk)
             file.write(chunk)
 
@@ -97,16 +99,9 @@ async def _first_file(form: Any, target: Path, pace: _Pace) -> None:
         if found or (part.filename is None and part.name != FIELD):
             raise Refusal(400, f"the form holds more than one file called {FIELD}: options go into the query")
         found = True
-        await _copy_part(part, target, pace)
+        await _copy(part.read_chunk, target, pace)
     if not found:
         raise Refusal(400, f"the form holds no file: expected one called {FIELD}")
-
-
-async def _copy_part(part: Any, target: Path, pace: _Pace) -> None:
-    with target.open("wb") as file:
-        while chunk := await pace.next(part.read_chunk(CHUNK)):
-            pace.count(chunk)
-            file.write(chunk)
 
 
 def _too_large(most: int) -> Refusal:
