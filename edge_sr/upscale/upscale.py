@@ -1,13 +1,11 @@
-"""The door: a request goes to the part that handles its kind of input."""
+"""The door: a folder is a batch, all else one input."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edge_sr.upscale.inputs.animations import as_film, is_animated_webp
-from edge_sr.upscale.inputs.pipes import is_pipe, kept_in_file
+from edge_sr.upscale.inputs.single import upscale_single
 from edge_sr.upscale.request import Controls, Report, Request
-from edge_sr.video.image.recognise import is_still
 from edge_sr.video.opening import is_url
 
 
@@ -17,31 +15,8 @@ def upscale(request: Request, controls: Controls | None = None) -> Report:
     Raises the errors of ``edge_sr.errors``; ``InterruptedRun`` once ``controls.stop`` was set.
     """
     controls = controls or Controls()
-    path = Path(request.input)
-    if request.writes_pipe:
-        from edge_sr.upscale.piped.run import upscale_to_pipe
-
-        return upscale_to_pipe(request, controls)
-    if is_pipe(request.input):
-        with kept_in_file(request, controls) as kept:
-            return upscale(kept, controls)
-    if not is_url(request.input) and path.is_dir():
+    if not request.writes_pipe and not is_url(request.input) and Path(request.input).is_dir():
         from edge_sr.upscale.batch.folder import upscale_folder
 
         return upscale_folder(request, controls)
-    if not is_url(request.input) and is_still(path):
-        return _upscale_still(request, path, controls)
-    if not is_url(request.input) and is_animated_webp(path):
-        with as_film(request, controls) as film:
-            return upscale(film, controls)
-    from edge_sr.upscale.films import upscale_film
-
-    return upscale_film(request, controls)
-
-
-def _upscale_still(request: Request, path: Path, controls: Controls) -> Report:
-    from edge_sr.upscale.inputs.pages import paged, upscale_pages
-    from edge_sr.upscale.stills import upscale_picture
-
-    pages = paged(path)
-    return upscale_picture(request, controls) if pages is None else upscale_pages(request, pages, controls)
+    return upscale_single(request, controls)

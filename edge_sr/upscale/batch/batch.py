@@ -23,10 +23,10 @@ from edge_sr.masking import masked_values
 from edge_sr.upscale.batch.listing import gather, read_lists
 from edge_sr.upscale.batch.targets import Job, output_folder, plan_jobs
 from edge_sr.upscale.batch.together import Board, FilmOnBoard, work_together
+from edge_sr.upscale.inputs.single import upscale_single
 from edge_sr.upscale.networks import Networks
-from edge_sr.upscale.request import Controls, Failure, Report, Request, Watcher
+from edge_sr.upscale.request import Controls, Failure, Report, Request, Silent, Watcher
 from edge_sr.upscale.stills import refuse_film_options
-from edge_sr.upscale.upscale import upscale
 
 State = Literal["done", "skipped", "failed"]
 
@@ -165,7 +165,7 @@ class RunningBatch:
         try:
             if job.target is not None:
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-            outcome = InputOutcome(job.source.name, upscale(job.request(self._request), controls))
+            outcome = InputOutcome(job.source.name, upscale_single(job.request(self._request), controls))
         except InterruptedRun as error:
             raise self._stopped(str(error)) from error
         except Exception as error:
@@ -189,20 +189,14 @@ class RunningBatch:
         return InterruptedRun(f"stopped after {count} inputs; go on with: {self._request.go_on}")
 
 
-class _Words:
+class _Words(Silent):
     """A watcher that passes on what is said, and keeps the progress of single pictures to itself."""
 
     def __init__(self, watcher: Watcher) -> None:
-        self.say = watcher.say
+        self._watcher = watcher
 
-    def begin(self, total: int, done: int) -> None:
-        del total, done
-
-    def frame(self, done: int, fps: float) -> None:
-        del done, fps
-
-    def end(self) -> None:
-        return
+    def say(self, text: str) -> None:
+        self._watcher.say(text)
 
 
 def _explained(error: Exception) -> EdgeSRError:

@@ -1,0 +1,39 @@
+"""One input that is no folder goes to the part that handles its kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_sr.upscale.inputs.animations import as_film, is_animated_webp
+from edge_sr.upscale.inputs.pipes import is_pipe, kept_in_file
+from edge_sr.upscale.request import Controls, Report, Request
+from edge_sr.video.image.recognise import is_still
+from edge_sr.video.opening import is_url
+
+
+def upscale_single(request: Request, controls: Controls) -> Report:
+    """Upscales a picture or a film, as ``upscale`` does; ``-`` as input and output are this process's own streams."""
+    path = Path(request.input)
+    if request.writes_pipe:
+        from edge_sr.upscale.piped.run import upscale_to_pipe
+
+        return upscale_to_pipe(request, controls)
+    if is_pipe(request.input):
+        with kept_in_file(request, controls) as kept:
+            return upscale_single(kept, controls)
+    if not is_url(request.input) and is_still(path):
+        return _upscale_still(request, path, controls)
+    if not is_url(request.input) and is_animated_webp(path):
+        with as_film(request, controls) as film:
+            return upscale_single(film, controls)
+    from edge_sr.upscale.films import upscale_film
+
+    return upscale_film(request, controls)
+
+
+def _upscale_still(request: Request, path: Path, controls: Controls) -> Report:
+    from edge_sr.upscale.inputs.pages import paged, upscale_pages
+    from edge_sr.upscale.stills import upscale_picture
+
+    pages = paged(path)
+    return upscale_picture(request, controls) if pages is None else upscale_pages(request, pages, controls)
