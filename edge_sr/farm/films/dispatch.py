@@ -74,7 +74,7 @@ class Dispatcher:
                     self._take(task, queue, intake)
             intake.is_whole = queue.is_finished
         finally:
-            self._cancel_all()
+            self._cancel_all(intake)
 
     def _look_at_nodes(self, job: FilmJob) -> FilmJob:
         """Nodes that left or joined; the input is served as soon as one is among them that does not see it."""
@@ -137,7 +137,7 @@ class Dispatcher:
                 queue.begun(run, told.node, now)
                 run.host = told.host
             elif isinstance(told, Progressed):
-                intake.progressed(run, told.frames)
+                intake.progressed(run, told)
             else:
                 self._take_in(task, told, queue, intake, now)
 
@@ -189,11 +189,11 @@ class Dispatcher:
         with contextlib.suppress(Exception):
             self._ray.cancel(task, force=False)
 
-    def _cancel_all(self) -> None:
+    def _cancel_all(self, intake: Intake) -> None:
         for task in list(self._tasks):
+            self._end(task, intake)
             with contextlib.suppress(Exception):
                 self._ray.cancel(task, force=False)
-        self._tasks.clear()
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from edge_sr.farm.films.index import Piece
-from edge_sr.farm.films.job import PieceMade
+from edge_sr.farm.films.job import PieceMade, Progressed
 from edge_sr.farm.films.queue import Run
 from edge_sr.files.durable import to_disk
 from edge_sr.upscale.making.maker import Made, NodeShare
@@ -35,25 +35,27 @@ class Intake:
         self.present = set(work.pieces())
         self.expected = -(-frames // length) if frames else UNKNOWN
         self.is_whole = False
-        self._resumed = len(self.present)
-        self._there = 0
+        self._resumed = {number: self._about(number, frames) for number in self.present}
         self._frames: dict[int, int] = {}
         self._hosts: dict[int, str] = {}
-        self._of_run: dict[int, int] = {}
-        self._under_way: dict[int, int] = {}
+        self._under_way: dict[Run, dict[int, int]] = {}
         self._made = Made()
         self._began = time.monotonic()
-        watcher.begin(frames, self._resumed * length)
+        watcher.begin(frames, sum(self._resumed.values()))
+
+    def _about(self, number: int, frames: int) -> int:
+        """The frames of a piece that is there already, until the film's packets tell them."""
+        return max(0, min(self._length, frames - number * self._length)) if frames else self._length
 
     def checked(self, pieces: Iterator[Piece], *, decoding: bool) -> Iterator[Piece]:
         """The pieces, those that are there already compared with them on the way: with ``decoding`` wrong ones go."""
-        found, self._there = self._work.pieces(), 0
+        found = self._work.pieces()
         for piece in pieces:
             segment = found.pop(piece.number, None)
             if segment is not None and not piece.agrees(segment.first_pts, segment.end_pts):
                 self._remove(segment, decoding)
             elif segment is not None and piece.number not in self._frames:
-                self._there += piece.frames
+                self._resumed[piece.number] = piece.frames
             if piece.end_pts is None:
                 # What is there beyond the film's end is none of its pieces either.
                 for beyond in found.values():
@@ -66,6 +68,7 @@ class Intake:
         segment.path.unlink()
         self.present.discard(segment.index)
         self._frames.pop(segment.index, None)
+        self._resumed.pop(segment.index, None)
 
     def take(self, run: Run, piece: PieceMade) -> None:
         draft = self._work.path / (piece.draft or f"unfinished-{secrets.token_hex(8)}{piece.suffix}")
@@ -77,8 +80,6 @@ class Intake:
             self._work.adopt(draft, piece.number, piece.first_pts, piece.end_pts)
         self._frames[piece.number] = piece.frames
         self._hosts[piece.number] = run.host
-        self._of_run[id(run)] = self._of_run.get(id(run), 0) + piece.frames
-        self._under_way.pop(id(run), None)
         made = self._made
         made.times.append(piece.times)
         made.bad_frames += piece.bad_frames
@@ -91,15 +92,18 @@ class Intake:
         if piece.draft is not None:
             (self._work.path / piece.draft).unlink(missing_ok=True)
 
-    def progressed(self, run: Run, frames: int) -> None:
-        """``frames`` of all the task's pieces are through the network; those of finished ones are counted already."""
-        self._under_way[id(run)] = max(0, frames - self._of_run.get(id(run), 0))
+    def progressed(self, run: Run, told: Progressed) -> None:
+        """Takes note of how far a task is with each of its pieces, which it makes in order."""
+        shares = self._under_way[run] = {}
+        number, left = told.first, told.frames
+        while left > 0:
+            shares[number] = min(left, self._length)
+            number, left = number + 1, left - self._length
         self._tell()
 
     def forget(self, run: Run) -> None:
         """The task is over: what it had not finished is not there."""
-        self._under_way.pop(id(run), None)
-        self._of_run.pop(id(run), None)
+        self._under_way.pop(run, None)
 
     @property
     def made(self) -> Made:
@@ -108,7 +112,7 @@ class Intake:
         made.frames = sum(self._frames.values())
         made.nodes = [self._share(host) for host in sorted(set(self._hosts.values()))]
         made.seconds = time.monotonic() - self._began
-        made.total = made.frames + self._there
+        made.total = made.frames + sum(self._resumed.values())
         return made
 
     def _share(self, host: str) -> NodeShare:
@@ -116,6 +120,12 @@ class Intake:
         return NodeShare(host, len(numbers), sum(self._frames[number] for number in numbers))
 
     def _tell(self) -> None:
-        done = sum(self._frames.values()) + sum(self._under_way.values())
+        """A piece counts once, however many tasks are at it."""
+        furthest: dict[int, int] = {}
+        for shares in self._under_way.values():
+            for number, share in shares.items():
+                if number not in self._frames:
+                    furthest[number] = max(share, furthest.get(number, 0))
+        done = sum(self._frames.values()) + sum(furthest.values())
         seconds = time.monotonic() - self._began
-        self._watcher.frame(self._resumed * self._length + done, done / seconds if seconds else 0.0)
+        self._watcher.frame(sum(self._resumed.values()) + done, done / seconds if seconds else 0.0)

@@ -69,8 +69,9 @@ class Begun:
 
 @dataclasses.dataclass(frozen=True)
 class Progressed:
-    """``frames`` of the task's pieces are through the network."""
+    """``frames`` of the task's pieces, from number ``first`` on, are through the network."""
 
+    first: int
     frames: int
 
 

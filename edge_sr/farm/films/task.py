@@ -146,7 +146,7 @@ class _Making:
         now = time.monotonic()
         if now - self._reported >= PROGRESS_SECONDS:
             self._reported = now
-            self._told.put(Progressed(flow.taken))
+            self._told.put(Progressed(self._span.pieces[0].number, flow.taken))
 
     def _finished(self, film: Film, counted: CountedFilm) -> Callable[[Segment, int], None]:
         told = [0, 0]
