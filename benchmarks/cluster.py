@@ -30,7 +30,9 @@ from edge_sr.farm.films.index import Piece
 from edge_sr.farm.films.intake import Intake
 from edge_sr.farm.films.job import Begun, Event, PieceMade, PieceRange
 from edge_sr.farm.nodes.asking import ClusterNode, nodes_alive
-from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscaler import PartTimes
 from edge_sr.video.encode.workfolder import WorkFolder
 

@@ -28,8 +28,9 @@ import numpy as np
 from PIL import Image
 
 from edge_sr.machine.description import available_cores, describe
-from edge_sr.upscale.networks import Networks
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 
 SIZES = ((48, 32), (96, 54), (64, 64), (128, 72))

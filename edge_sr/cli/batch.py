@@ -13,7 +13,9 @@ from edge_sr.errors import MediaError
 
 if TYPE_CHECKING:
     from edge_sr.upscale.batch.batch import InputOutcome
-    from edge_sr.upscale.request import Controls, Failure, Request
+    from edge_sr.upscale.run.controls import Controls
+    from edge_sr.upscale.run.report import Failure
+    from edge_sr.upscale.run.request import Request
 
 
 def run_batch(request: Request, inputs: Sequence[str], controls: Controls, *, as_json: bool) -> None:

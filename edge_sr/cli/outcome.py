@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge_sr.upscale.dry_run import Outline
-    from edge_sr.upscale.request import Report
+    from edge_sr.upscale.run.report import Report
 
 
 def summary(report: Report) -> str:

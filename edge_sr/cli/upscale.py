@@ -39,7 +39,8 @@ from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
     from edge_sr.cli.terminal.progress import Talker
-    from edge_sr.upscale.request import Controls, Request
+    from edge_sr.upscale.run.controls import Controls
+    from edge_sr.upscale.run.request import Request
 
 EXAMPLES = (
     "edge-sr upscale holiday.mp4 --height 1080",
@@ -200,7 +201,7 @@ def upscale(
     from edge_sr.cli.terminal.interrupts import stopping
     from edge_sr.cli.terminal.progress import Talker
     from edge_sr.cli.upscale_request import request_of
-    from edge_sr.upscale.request import Controls
+    from edge_sr.upscale.run.controls import Controls
 
     talker = Talker()
     with stopping(talker.say) as stop:

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_sr.cli.words import command_to_go_on, parse_rate
 from edge_sr.sizes import parse_region, parse_scale, parse_size
-from edge_sr.upscale.request import Request
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.film.info import parse_excerpt
 from edge_sr.video.piped.forms import PipeFormat
 from edge_sr.video.protocols import parse_protocols

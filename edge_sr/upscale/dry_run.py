@@ -13,7 +13,9 @@ from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
 from edge_sr.upscale.places import check_free, check_place
-from edge_sr.upscale.request import Controls, Failure, Report, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Failure, Report
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film, FilmInfo
 from edge_sr.video.film.tracks import track_name
@@ -74,7 +76,7 @@ def refuse_resume(request: Request) -> None:
 def _film(request: Request, controls: Controls) -> Outline:
     check_named_output(request)
     with Film(request.input, request.excerpt, protocols=request.protocols, tone_map=request.tonemap) as film:
-        plan, info = plan_film(request, film, controls), film.info
+        plan, info = plan_film(request, film, controls.watcher.say), film.info
         lost = plan.muxing.tracks.dropped
     model, reason = (request.model, "(as asked for)") if request.model else suited_model(info)
     settled = dataclasses.replace(request, model=model)

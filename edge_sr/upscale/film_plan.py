@@ -14,7 +14,7 @@ from edge_sr.sizes import Box, Size, output_region
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
 from edge_sr.upscale.places import check_free, check_place
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, film_suffix
@@ -63,9 +63,9 @@ def check_named_output(request: Request) -> None:
         _check_output(request, request.output)
 
 
-def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
+def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmPlan:
     """The plan, its notes said; raises what ``upscale`` refuses a film or an option for."""
-    info, say = film.info, controls.watcher.say
+    info = film.info
     _check_size(info)
     for note in info.notes:
         say(f"note: {note}")
@@ -104,7 +104,7 @@ def plan_film(request: Request, film: Film, controls: Controls) -> FilmPlan:
         output,
         target,
         EncodeSettings(encoding, info.time_base, aspect, info.shown_colour),
-        _mux_plan(request, film, container, codec, aspect, controls),
+        _mux_plan(request, film, container, codec, aspect, say),
         request.segment_frames or frames_per_segment(encoding),
     )
 
@@ -132,7 +132,12 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
 
 
 def _mux_plan(
-    request: Request, film: Film, container: Container, codec: Codec, aspect: Fraction, controls: Controls
+    request: Request,
+    film: Film,
+    container: Container,
+    codec: Codec,
+    aspect: Fraction,
+    say: Callable[[str], None],
 ) -> MuxPlan:
     tracks = _tracks(request, film, container)
     if film.info.hdr and not film.info.tone_map and encoder_words(codec.name, film.info.hdr) is None:
@@ -140,11 +145,11 @@ def _mux_plan(
         tracks = dataclasses.replace(tracks, dropped=(*tracks.dropped, unkept))
     holder = container.name.upper()
     for name in tracks.dropped:
-        controls.watcher.say(f"warning: left out of the {holder} file: {name}")
+        say(f"warning: left out of the {holder} file: {name}")
     for change in tracks.changed:
-        controls.watcher.say(f"note: {holder} cannot hold it as it is, so encoded again: {change}")
+        say(f"note: {holder} cannot hold it as it is, so encoded again: {change}")
     for name in film.lost:
-        controls.watcher.say(f"warning: {name} cannot be kept")
+        say(f"warning: {name} cannot be kept")
     refused = [*tracks.dropped, *tracks.changed, *film.lost]
     if refused and request.strict:
         raise MediaError(f"--strict asks for all, and {holder} does not take as it is: {'; '.join(refused)}")

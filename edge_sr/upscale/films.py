@@ -13,9 +13,13 @@ from edge_sr.files.drafts import drafting
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
+from edge_sr.upscale.making.here import Here
 from edge_sr.upscale.making.maker import Made, Maker
 from edge_sr.upscale.piped.film import PipedFilm, opened_film
-from edge_sr.upscale.request import Controls, Report, Request, Watcher, report
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report, report
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.film.film import Film
@@ -28,12 +32,16 @@ def upscale_film(request: Request, controls: Controls) -> Report:
     check_named_output(request)
     with opened_film(request, controls) as source:
         film = source.film
-        plan = plan_film(request, film, controls)
+        plan = plan_film(request, film, controls.watcher.say)
         if is_finished(request, plan.output):
             return finished_report(request, film, plan, controls)
         settled = _with_model(as_before(request, plan.output), film, controls.watcher)
         work = WorkFolder(plan.output)
-        with controls.makers.opened(settled, film, plan, controls) as maker, closing(work):
+        makers = controls.makers or Here(controls.networks)
+        with (
+            makers.opened(settled, film, plan, controls.watcher, controls.stop) as maker,
+            closing(work),
+        ):
             state = run_state(request, plan, maker.network, work)
             work.open(state, resume=request.resume, overwrite=request.overwrite)
             return _FilmRun(request, controls, source, plan, maker, work).run()

@@ -14,7 +14,9 @@ from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, plan_film
 from edge_sr.upscale.pipeline import Aborted, Flow, Relay, run_film
-from edge_sr.upscale.request import Controls, Report, Request, report
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report, report
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segment_encoder import Captions, EncodeSettings
 from edge_sr.video.encode.segments import Segment, SegmentWriter
@@ -60,7 +62,7 @@ def stream_film(request: Request, outgoing: Outgoing, controls: Controls) -> Rep
         most_pixels=outgoing.most_pixels,
     ) as film:
         outgoing.check(film.info.size, request.whole_size(film.info.size))
-        plan = _streamed(plan_film(request, film, controls), request, film)
+        plan = _streamed(plan_film(request, film, controls.watcher.say), request, film)
         settled = dataclasses.replace(request, model=request.model or suited_model(film.info)[0])
         with controls.networks.opened(settled, controls.watcher) as network:
             outgoing.begin(plan, network)

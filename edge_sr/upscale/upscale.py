@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_sr.upscale.inputs.single import upscale_single
-from edge_sr.upscale.request import Controls, Report, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.opening import is_url
 
 

@@ -30,7 +30,9 @@ import numpy as np
 from edge_sr.errors import EdgeSRError
 from edge_sr.farm.films.maker import ClusterMakers
 from edge_sr.farm.nodes.connection import ClusterAddress, joined
-from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder
 

@@ -18,7 +18,8 @@ from support.films import Making, frame_pixels, make_film
 from edge_sr.errors import InterruptedRun
 from edge_sr.tensors import reference_card
 from edge_sr.upscale.batch.batch import plan_batch, run_batch
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
 
 Upscale = Callable[..., Answer]
 SMALL = Making(size=(32, 24), frames=3)

@@ -39,7 +39,7 @@ from edge_sr.kinds import Precision
 from edge_sr.plan import Footprint, Plan, plan_run
 from edge_sr.sizes import Size, size_text
 from edge_sr.tensors import Frame, reference_card
-from edge_sr.upscale.request import Request
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.version import __version__
 

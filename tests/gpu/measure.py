@@ -162,7 +162,7 @@ def pytorch(extent: Extent) -> dict[str, Any]:
 
 def film(extent: Extent) -> dict[str, Any]:
     """``upscale`` of a film made on the spot, twofold, end to end, as the command reports it."""
-    from edge_sr.upscale.request import Request
+    from edge_sr.upscale.run.request import Request
     from edge_sr.upscale.upscale import upscale
 
     rows = []

@@ -11,7 +11,7 @@ from edge_sr.farm.films.job import PieceMade, Progressed
 from edge_sr.farm.films.queue import Run
 from edge_sr.files.durable import to_disk
 from edge_sr.upscale.making.maker import Made, NodeShare
-from edge_sr.upscale.request import Watcher
+from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.opening import writing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from edge_sr.bundle import DEFAULT_MODEL
@@ -21,7 +22,8 @@ from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, SettledNetwork, name_for_nodes
 from edge_sr.upscale.film_plan import FilmPlan, memory_needed
 from edge_sr.upscale.making.maker import Made
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
@@ -39,7 +41,7 @@ class ClusterMakers:
 
     @contextlib.contextmanager
     def opened(
-        self, request: Request, film: Film, plan: FilmPlan, controls: Controls
+        self, request: Request, film: Film, plan: FilmPlan, watcher: Watcher, stop: Event
     ) -> Iterator[ClusterMaker]:
         choice = NetworkChoice(
             name_for_nodes(request.model or DEFAULT_MODEL),
@@ -58,10 +60,10 @@ class ClusterMakers:
             can_travel(given),
             memory_needed(plan.encoding, film.info),
         )
-        fleet = FitNodes(self._cluster, work, controls.watcher.say, allow_mixed=self._mixed)
+        fleet = FitNodes(self._cluster, work, watcher.say, allow_mixed=self._mixed)
         hosts = ", ".join(sorted(node.host for node in fleet.nodes.values()))
-        controls.watcher.say(f"on {len(fleet.nodes)} nodes ({hosts}), {fleet.slots} pieces at a time")
-        yield ClusterMaker(self._cluster.ray, request, film, plan, controls, fleet, work)
+        watcher.say(f"on {len(fleet.nodes)} nodes ({hosts}), {fleet.slots} pieces at a time")
+        yield ClusterMaker(self._cluster.ray, request, film, plan, watcher, stop, fleet, work)
 
 
 class ClusterMaker:
@@ -73,12 +75,13 @@ class ClusterMaker:
         request: Request,
         film: Film,
         plan: FilmPlan,
-        controls: Controls,
+        watcher: Watcher,
+        stop: Event,
         fleet: FitNodes,
         work: NodeWork,
     ) -> None:
         self._ray, self._request, self._film, self._plan = ray, request, film, plan
-        self._controls, self._fleet, self._asked = controls, fleet, work
+        self._watcher, self._stop, self._fleet, self._asked = watcher, stop, fleet, work
         self._source: Any = None
 
     @property
@@ -89,12 +92,12 @@ class ClusterMaker:
         plan, request = self._plan, self._request
         job = self._job(SharedFolder(work.path.absolute(), work.open_to_cluster()))
         index = PieceIndex(request.input, request.excerpt, request.protocols, plan.length)
-        intake = Intake(work, plan.length, self._film.info.frames, self._controls.watcher)
+        intake = Intake(work, plan.length, self._film.info.frames, self._watcher)
         dispatcher = Dispatcher(
             self._ray,
             self._fleet,
             make_pieces,
-            self._controls.stop,
+            self._stop,
             memory=self._asked.memory,
             serve=self._serve,
         )
@@ -105,7 +108,7 @@ class ClusterMaker:
         finally:
             self._tidy_up(job)
         made = intake.made
-        made.interrupted = self._controls.stop.is_set() and not intake.is_whole
+        made.interrupted = self._stop.is_set() and not intake.is_whole
         made.lost = [*self._film.lost, *(name for name in made.lost if name not in self._film.lost)]
         made.notes += self._fleet.notes
         return made
@@ -115,7 +118,7 @@ class ClusterMaker:
         try:
             dispatcher.make(job, intake.checked(index.pieces(decoding=False), decoding=False), intake)
         except MovedFrames:
-            self._controls.watcher.say("note: the film's packets do not tell its frames: decoding it once")
+            self._watcher.say("note: the film's packets do not tell its frames: decoding it once")
             dispatcher.make(job, intake.checked(index.pieces(decoding=True), decoding=True), intake)
 
     def suspend(self) -> Segment | None:

@@ -12,7 +12,7 @@ from typing import Any
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.errors import OptionError
 from edge_sr.sizes import Region, Size, parse_region, parse_scale, parse_size
-from edge_sr.upscale.request import Request
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.codecs import CODECS
 from edge_sr.video.film.info import parse_excerpt
 

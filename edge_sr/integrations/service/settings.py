@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from edge_sr.errors import InputNotFoundError, OptionError
-from edge_sr.upscale.request import Request
+from edge_sr.upscale.run.request import Request
 from edge_sr.web.authentication import is_loopback
 from edge_sr.web.place import Place
 

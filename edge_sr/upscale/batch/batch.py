@@ -24,8 +24,11 @@ from edge_sr.upscale.batch.listing import gather, read_lists
 from edge_sr.upscale.batch.targets import Job, output_folder, plan_jobs
 from edge_sr.upscale.batch.together import Board, FilmOnBoard, work_together
 from edge_sr.upscale.inputs.single import upscale_single
-from edge_sr.upscale.networks import Networks
-from edge_sr.upscale.request import Controls, Failure, Report, Request, Silent, Watcher
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.report import Failure, Report
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent, Watcher
 from edge_sr.upscale.stills import refuse_film_options
 
 State = Literal["done", "skipped", "failed"]
@@ -112,13 +115,13 @@ class RunningBatch:
 
         A cluster's nodes open their own.
         """
-        if self._controls.makers.films_at_once > 1:
+        if self._controls.films_at_once > 1:
             return
         with self._controls.networks.opened(self._request, self._controls.watcher):
             pass
 
     def films(self, jobs: Iterable[Job]) -> None:
-        at_once = self._controls.makers.films_at_once
+        at_once = self._controls.films_at_once
         if at_once > 1:
             self._films_together(jobs, at_once)
             return

@@ -15,8 +15,10 @@ from edge_sr.sizes import Size
 from edge_sr.upscale.batch.batch import plan_batch
 from edge_sr.upscale.batch.targets import Job
 from edge_sr.upscale.dry_run import Outline, outline, refuse_resume
-from edge_sr.upscale.networks import Networks
-from edge_sr.upscale.request import Controls, Failure, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.report import Failure
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.stills import written_size
 from edge_sr.video.image.read import read_info
 

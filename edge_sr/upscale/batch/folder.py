@@ -10,7 +10,9 @@ from edge_sr.errors import EdgeSRError, MediaError, OptionError
 from edge_sr.machine.memory import peak_rss_mb
 from edge_sr.upscale.batch.batch import InputOutcome, Told, plan_batch, run_batch
 from edge_sr.upscale.batch.targets import output_folder
-from edge_sr.upscale.request import Controls, Report, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
 
 
 def upscale_folder(request: Request, controls: Controls, told: Told = lambda outcome: None) -> Report:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from edge_sr.upscale.request import Watcher
+from edge_sr.upscale.run.watcher import Watcher
 
 Job = TypeVar("Job")
 

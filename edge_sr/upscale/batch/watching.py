@@ -13,7 +13,8 @@ from edge_sr.machine.open_files import is_open_for_writing
 from edge_sr.upscale.batch.batch import InputOutcome, RunningBatch, Told
 from edge_sr.upscale.batch.listing import BatchInput, files_of, picture_or_film
 from edge_sr.upscale.batch.targets import check_output, output_folder, plan_jobs
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.workfolder import WorkFolder
 
 # A file counts as finished when it has not changed for so long and nobody here writes it (seconds), looked at so often.

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from edge_sr.errors import MediaError
 from edge_sr.files.drafts import drafting
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.image.animation import write_film
 from edge_sr.video.image.recognise import open_picture, pictures_in
 from edge_sr.video.opening import writing

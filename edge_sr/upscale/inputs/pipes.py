@@ -11,7 +11,8 @@ from pathlib import Path
 
 from edge_sr.errors import InterruptedRun, MediaError, OptionError
 from edge_sr.files.drafts import drafting
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.opening import writing
 
 CHUNK = 1 << 20

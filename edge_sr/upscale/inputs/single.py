@@ -6,7 +6,9 @@ from pathlib import Path
 
 from edge_sr.upscale.inputs.animations import as_film, is_animated_webp
 from edge_sr.upscale.inputs.pipes import is_pipe, kept_in_file
-from edge_sr.upscale.request import Controls, Report, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.image.recognise import is_still
 from edge_sr.video.opening import is_url
 

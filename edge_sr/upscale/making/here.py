@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from threading import Event
 
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import Made
 from edge_sr.upscale.pipeline import Flow, run_film
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segments import Segment, SegmentWriter, gaps
 from edge_sr.video.encode.workfolder import WorkFolder
@@ -19,9 +22,9 @@ from edge_sr.video.pixels import FromRgb
 class LocalMaker:
     """One run over a film by an open network."""
 
-    def __init__(self, film: Film, plan: FilmPlan, network: Upscaler, controls: Controls) -> None:
+    def __init__(self, film: Film, plan: FilmPlan, network: Upscaler, watcher: Watcher, stop: Event) -> None:
         self.network = network
-        self._film, self._plan, self._controls = film, plan, controls
+        self._film, self._plan, self._watcher, self._stop = film, plan, watcher, stop
         self._writer: SegmentWriter | None = None
 
     def make(self, work: WorkFolder) -> Made:
@@ -29,7 +32,7 @@ class LocalMaker:
         self._writer = SegmentWriter(work.path, plan.recipe, plan.length, film.captions)
         made, present = Made(), work.pieces()
         done = len(present) * plan.length
-        self._controls.watcher.begin(film.info.frames, done)
+        self._watcher.begin(film.info.frames, done)
         for first, last in gaps(present):
             if first:
                 film.skip_to(first * plan.length, present[first - 1].end_pts)
@@ -46,7 +49,7 @@ class LocalMaker:
         return made
 
     def _run(self, first: int, last: int | None, done: int, writer: SegmentWriter) -> Flow:
-        plan, watcher = self._plan, self._controls.watcher
+        plan, watcher = self._plan, self._watcher
         return run_film(
             self._film,
             self.network,
@@ -55,7 +58,7 @@ class LocalMaker:
             plan.target,
             first=first * plan.length,
             last=None if last is None else last * plan.length,
-            stop=self._controls.stop,
+            stop=self._stop,
             after_frame=lambda flow: watcher.frame(done + flow.taken, flow.taken / flow.seconds),
         )
 
@@ -67,13 +70,16 @@ class LocalMaker:
 
 
 class Here:
-    """Opens networks in this process, which one film keeps busy."""
+    """Makes segments in this process, which one film keeps busy, by what ``networks`` opens."""
 
     films_at_once = 1
 
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
+
     @contextlib.contextmanager
     def opened(
-        self, request: Request, film: Film, plan: FilmPlan, controls: Controls
+        self, request: Request, film: Film, plan: FilmPlan, watcher: Watcher, stop: Event
     ) -> Iterator[LocalMaker]:
-        with controls.networks.opened(request, controls.watcher) as network:
-            yield LocalMaker(film, plan, network, controls)
+        with self._networks.opened(request, watcher) as network:
+            yield LocalMaker(film, plan, network, watcher, stop)

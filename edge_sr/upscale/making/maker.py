@@ -10,10 +10,13 @@ from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from edge_sr.bundle import Bundle
     from edge_sr.kinds import Precision, Scheme
     from edge_sr.upscale.film_plan import FilmPlan
-    from edge_sr.upscale.request import Controls, Request
+    from edge_sr.upscale.run.request import Request
+    from edge_sr.upscale.run.watcher import Watcher
     from edge_sr.upscaler import PartTimes
     from edge_sr.video.film.film import Film
 
@@ -74,7 +77,7 @@ class Maker(Protocol):
     def network(self) -> RunNetwork: ...
 
     def make(self, work: WorkFolder) -> Made:
-        """All segments, or with ``interrupted`` those that were finished before ``controls.stop`` was set."""
+        """All segments, or with ``interrupted`` those that were finished before it was stopped."""
 
     def suspend(self) -> Segment | None:
         """After an interruption: the frames that are in no segment yet, written as far as they go."""
@@ -90,6 +93,9 @@ class Makers(Protocol):
     def films_at_once(self) -> int: ...
 
     def opened(
-        self, request: Request, film: Film, plan: FilmPlan, controls: Controls
+        self, request: Request, film: Film, plan: FilmPlan, watcher: Watcher, stop: Event
     ) -> AbstractContextManager[Maker]:
-        """The maker; what ``request`` left open of the network is settled by then."""
+        """The maker, which tells ``watcher`` how it goes on and ends after the current frame once ``stop`` is set.
+
+        What ``request`` left open of the network is settled by then.
+        """

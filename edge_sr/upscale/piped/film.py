@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Iterator
 
 from edge_sr.machine.description import available_cores
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.film.film import Film
 from edge_sr.video.piped.forms import Y4mHeader
 from edge_sr.video.piped.source import FrameStream, opened_stream

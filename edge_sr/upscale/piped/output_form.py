@@ -12,7 +12,7 @@ from edge_sr.sizes import Size
 from edge_sr.upscale.film_plan import film_target
 from edge_sr.upscale.piped.film import PipedFilm
 from edge_sr.upscale.pipeline import WAITING, Target
-from edge_sr.upscale.request import Request
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.codecs import refuse_odd
 from edge_sr.video.piped.forms import RAW, RGB_FORMATS, chroma_tag, header_line, raw_format
 from edge_sr.video.piped.sink import packed_rgb, planes_of

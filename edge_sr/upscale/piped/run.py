@@ -11,7 +11,9 @@ from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.piped.film import BROKE_OFF, PipedFilm, opened_film
 from edge_sr.upscale.piped.output_form import OutputForm, output_form
 from edge_sr.upscale.pipeline import Flow, run_film
-from edge_sr.upscale.request import PIPE, Controls, Report, Request, report
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report, report
+from edge_sr.upscale.run.request import PIPE, Request
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.colour import UNSPECIFIED
 from edge_sr.video.film.film import Film

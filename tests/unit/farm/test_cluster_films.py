@@ -22,7 +22,10 @@ from edge_sr.farm.films.job import FilmJob
 from edge_sr.farm.films.maker import ClusterMaker, ClusterMakers
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.upscale.batch.batch import plan_batch, run_batch
-from edge_sr.upscale.request import Controls, Report, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder
 

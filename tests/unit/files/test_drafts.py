@@ -22,7 +22,8 @@ from edge_sr.files.atomic import write_whole
 from edge_sr.files.drafts import drafting, drafting_folder, remove_dead_drafts
 from edge_sr.sizes import parse_scale
 from edge_sr.upscale.inputs.pipes import kept_in_file
-from edge_sr.upscale.request import Controls, Request
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder, replacing
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from edge_sr.errors import OptionError
-from edge_sr.upscale.request import Report, Request
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.image.files.png_chunks import kept_chunks
 from edge_sr.video.image.read import read_still

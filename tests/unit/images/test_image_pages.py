@@ -13,7 +13,10 @@ from PIL import Image
 from support.films import frame_times
 
 from edge_sr.errors import MediaError, OptionError, OutputExistsError
-from edge_sr.upscale.request import Controls, Report, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.image.files.tiff_pages import read_pages
 

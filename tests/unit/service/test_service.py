@@ -24,7 +24,7 @@ from support.service import QUICK, run, served, until
 
 from edge_sr.integrations.service.settings import ServiceLimits
 from edge_sr.integrations.service.work.jobs import Workshop
-from edge_sr.upscale.request import Request
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 
 GROUND = moving_picture((48, 32), 7)

@@ -19,7 +19,8 @@ from edge_sr.integrations.service.problems import STATUSES, TITLES, Refusal, sai
 from edge_sr.integrations.service.settings import ServiceLimits, find_token
 from edge_sr.integrations.service.work import pool
 from edge_sr.integrations.service.work.pool import NetworkPool
-from edge_sr.upscale.request import Request, Silent
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.web.place import Place
 
 HERE, EVERYWHERE = Place("127.0.0.1", 1), Place("0.0.0.0", 1)

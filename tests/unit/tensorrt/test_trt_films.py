@@ -15,7 +15,9 @@ from support.films import Making, frame_pixels, frame_times, make_film
 from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.registry import BACKENDS, Backend
 from edge_sr.errors import DeviceError
-from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import folder_for
 

@@ -11,7 +11,9 @@ import pytest
 
 from edge_sr.bundle import shipped_bundles
 from edge_sr.upscale.film_model import FOR_COMPRESSED_VIDEO, suited_model
-from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
 

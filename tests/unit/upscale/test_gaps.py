@@ -11,7 +11,8 @@ import pytest
 from support.films import Making, frame_pixels, frame_times, make_film
 
 from edge_sr.upscale import films
-from edge_sr.upscale.request import Report, Request
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder
 

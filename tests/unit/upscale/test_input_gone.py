@@ -11,7 +11,9 @@ import pytest
 from support.films import Making, frame_times, make_film
 
 from edge_sr.errors import EdgeSRError, OptionError
-from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.identity import input_identity
 from edge_sr.video.protocols import files_of_list

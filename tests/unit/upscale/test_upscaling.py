@@ -28,7 +28,9 @@ from edge_sr.errors import (
     OutputExistsError,
     ResourceError,
 )
-from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder, folder_for, partial_for
 
@@ -38,7 +40,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from edge_sr.cli.terminal.interrupts import stopping
-from edge_sr.upscale.request import Controls, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 
 class Loud(Silent):

@@ -12,7 +12,8 @@ import pytest
 from support.films import Making, make_film
 
 from edge_sr.errors import MediaError, OptionError
-from edge_sr.upscale.request import Report, Request
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.hdr import HdrDescription, read_description
 from edge_sr.video.pixels import read_plane

@@ -17,7 +17,8 @@ from support.films import Making, frame_pixels, frame_times, make_film, packets
 
 from edge_sr.errors import HdrError, MediaError, OptionError
 from edge_sr.upscale.film_plan import pixel_aspect
-from edge_sr.upscale.request import Report, Request
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.pixels import read_plane

@@ -13,7 +13,7 @@ import pytest
 from support.films import Making, frame_pixels, frame_times, make_film
 
 from edge_sr.errors import MissingError, OptionError, ResourceError
-from edge_sr.upscale.request import Request
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode import codecs

@@ -12,7 +12,8 @@ import pytest
 from support.films import moving_picture
 
 from edge_sr.errors import MediaError
-from edge_sr.upscale.request import Report, Request
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video import opening
 from edge_sr.video.film import late_tracks

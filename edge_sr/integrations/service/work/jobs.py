@@ -16,7 +16,10 @@ from edge_sr.integrations.service.work.admission import Kind
 from edge_sr.integrations.service.work.pool import NetworkPool
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.film_plan import FilmPlan
-from edge_sr.upscale.request import Controls, Report, Request, Silent
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.stills import upscale_picture
 from edge_sr.upscale.streaming import Outgoing, stream_film
 from edge_sr.upscaler import Upscaler

@@ -11,8 +11,9 @@ from typing import Any
 
 from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import InputError, InterruptedRun, OptionError, UnknownNameError
-from edge_sr.upscale.networks import Networks, network_options, open_network
-from edge_sr.upscale.request import Request, Watcher
+from edge_sr.upscale.run.networks import Networks, network_options, open_network
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.upscaler import Upscaler
 
 # After these a network is as good as before.

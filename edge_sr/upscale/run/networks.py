@@ -10,7 +10,8 @@ from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import ResourceError
 
 if TYPE_CHECKING:
-    from edge_sr.upscale.request import Request, Watcher
+    from edge_sr.upscale.run.request import Request
+    from edge_sr.upscale.run.watcher import Watcher
     from edge_sr.upscaler import Upscaler
 
 

@@ -1,0 +1,130 @@
+"""What is reported of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_sr.machine.memory import peak_rss_mb
+from edge_sr.masking import masked_values
+from edge_sr.sizes import Size
+
+if TYPE_CHECKING:
+    from edge_sr.upscale.making.maker import NodeShare, RunNetwork
+    from edge_sr.upscale.run.request import Request
+    from edge_sr.upscaler import PartTimes
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """An input of several that could not be upscaled, and why."""
+
+    input: str
+    error: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What was done. ``frames`` counts those in the output, ``resumed_frames`` those of an earlier run, and
+    ``was_done`` says that they are all of one; ``failed`` names what of a folder was not done, for which the command
+    ends with 4."""
+
+    output: str
+    frames: int
+    seconds: float
+    fps: float
+    input_size: Size
+    output_size: Size
+    model: str
+    backend: str
+    encoder_backend: str
+    precision: str
+    placement: str | None
+    encoder_ms: float
+    decoder_ms: float
+    peak_rss_mb: float | None
+    device_mb: float | None
+    codec: str | None = None
+    tta: bool | None = None
+    was_done: bool | None = None
+    resumed_frames: int = 0
+    bad_frames: int = 0
+    dropped: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    nodes: tuple[NodeShare, ...] | None = None
+    failed: tuple[Failure, ...] = ()
+
+    def mapping(self) -> dict[str, Any]:
+        """The report as JSON has it; keys without a value are left out."""
+        facts = masked_values(dataclasses.asdict(self))
+        return {key: value for key, value in facts.items() if value is not None}
+
+
+def report(
+    network: RunNetwork,
+    times: Sequence[PartTimes],
+    *,
+    output: Path,
+    frames: int,
+    seconds: float,
+    input_size: Size,
+    output_size: Size,
+    **more: Any,
+) -> Report:
+    """The report of a run that made ``frames`` frames now, in ``seconds``; ``times`` are what each took."""
+    return Report(
+        output=str(output),
+        frames=frames + more.get("resumed_frames", 0),
+        seconds=round(seconds, 3),
+        fps=round(frames / seconds, 3) if seconds > 0 else 0.0,
+        input_size=input_size,
+        output_size=output_size,
+        model=network.model,
+        backend=network.backend,
+        encoder_backend=network.encoder_backend,
+        precision=network.precision,
+        placement=network.scheme,
+        encoder_ms=_median([one.encoder_ms for one in times]),
+        decoder_ms=_median([one.decoder_ms for one in times]),
+        peak_rss_mb=peak_rss_mb(),
+        device_mb=_megabytes(network.device_bytes),
+        tta=network.tta or None,
+        **more,
+    )
+
+
+def finished(
+    request: Request, settings: Mapping[str, Any] | None = None, *, output: Path, frames: int, **more: Any
+) -> Report:
+    """The report of what an earlier run made, with the ``settings`` that it recorded, if any."""
+    known = settings or {}
+    return Report(
+        output=str(output),
+        frames=frames,
+        seconds=0.0,
+        fps=0.0,
+        model=known.get("model") or request.model or "unknown",
+        backend=known.get("backend", request.backend),
+        encoder_backend=known.get("encoder backend", request.backend),
+        precision=known.get("precision", request.precision),
+        placement=known.get("placement"),
+        encoder_ms=0.0,
+        decoder_ms=0.0,
+        peak_rss_mb=None,
+        device_mb=None,
+        was_done=True,
+        resumed_frames=frames,
+        **more,
+    )
+
+
+def _megabytes(count: int | None) -> float | None:
+    return None if count is None else round(count / 1e6, 1)
+
+
+def _median(values: list[float]) -> float:
+    return round(statistics.median(values), 3) if values else 0.0
