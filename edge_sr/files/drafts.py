@@ -27,8 +27,8 @@ _NAME = re.compile(r"\.edge-sr-([0-9a-f]{16})([0-9a-f]{16})(\..*)?", re.DOTALL)
 # The draft of a folder is locked by a file beside it, which names the folder that it becomes.
 _FOLDER, _REPLACED = ".folder", ".replaced"
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-# The folders that this process has looked through, by device and inode.
-_swept: set[tuple[int, int]] = set()
+# The folders that this process has looked through: name, device and inode, as an inode is another folder's in time.
+_swept: set[tuple[Path, int, int]] = set()
 
 
 @contextlib.contextmanager
@@ -81,8 +81,9 @@ def remove_dead_drafts(folder: Path) -> None:
 def _sweep_once(folder: Path) -> None:
     with contextlib.suppress(OSError):
         facts = folder.stat()
-        if (facts.st_dev, facts.st_ino) not in _swept:
-            _swept.add((facts.st_dev, facts.st_ino))
+        identity = (folder.absolute(), facts.st_dev, facts.st_ino)
+        if identity not in _swept:
+            _swept.add(identity)
             remove_dead_drafts(folder)
 
 
