@@ -12,7 +12,7 @@ from edge_sr.farm.films.index import Piece
 from edge_sr.farm.films.intake import Intake
 from edge_sr.farm.films.job import PieceMade, Progressed
 from edge_sr.farm.films.queue import Run
-from edge_sr.upscale.request import Silent
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscaler import PartTimes
 from edge_sr.video.encode.workfolder import WorkFolder
 
