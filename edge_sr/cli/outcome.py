@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge_sr.upscale.dry_run import Outline
+    from edge_sr.upscale.making.maker import NodeShare
     from edge_sr.upscale.run.report import Report
 
 
@@ -19,8 +20,13 @@ def summary(report: Report) -> str:
         f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "
         f"at most {report.peak_rss_mb or 0:.0f} MB"
         + (f", {report.device_mb:.0f} MB on the GPU" if report.device_mb is not None else "")
-        + "".join(f"\n{one.node}: {one.pieces} pieces, {one.frames} frames" for one in report.nodes or ())
+        + "".join(f"\n{_share(one, report.seconds)}" for one in report.nodes or ())
     )
+
+
+def _share(one: NodeShare, seconds: float) -> str:
+    pace = f", {one.frames / seconds:.1f} frames/s" if seconds else ""
+    return f"{one.node}: {one.pieces} pieces, {one.frames} frames{pace}"
 
 
 def preview(outline: Outline) -> str:

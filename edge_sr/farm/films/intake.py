@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator
 
 from edge_sr.farm.films.index import Piece
 from edge_sr.farm.films.job import PieceMade, Progressed
+from edge_sr.farm.films.progress import FilmProgress
 from edge_sr.farm.films.queue import Run
 from edge_sr.files.durable import to_disk
-from edge_sr.upscale.making.maker import Made, NodeShare
+from edge_sr.upscale.making.maker import Made
 from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder
@@ -35,17 +35,9 @@ class Intake:
         self.present = set(work.pieces())
         self.expected = -(-frames // length) if frames else UNKNOWN
         self.is_whole = False
-        self._resumed = {number: self._about(number, frames) for number in self.present}
-        self._frames: dict[int, int] = {}
-        self._hosts: dict[int, str] = {}
-        self._under_way: dict[Run, dict[int, int]] = {}
         self._made = Made()
-        self._began = time.monotonic()
-        watcher.begin(frames, sum(self._resumed.values()))
-
-    def _about(self, number: int, frames: int) -> int:
-        """The frames of a piece that is there already, until the film's packets tell them."""
-        return max(0, min(self._length, frames - number * self._length)) if frames else self._length
+        self._progress = FilmProgress(length, frames, self.present)
+        watcher.begin(frames, self._progress.resumed)
 
     def checked(self, pieces: Iterator[Piece], *, decoding: bool) -> Iterator[Piece]:
         """The pieces, those that are there already compared with them on the way: with ``decoding`` wrong ones go."""
@@ -54,8 +46,8 @@ class Intake:
             segment = found.pop(piece.number, None)
             if segment is not None and not piece.agrees(segment.first_pts, segment.end_pts):
                 self._remove(segment, decoding)
-            elif segment is not None and piece.number not in self._frames:
-                self._resumed[piece.number] = piece.frames
+            elif segment is not None:
+                self._progress.present(piece.number, piece.frames)
             if piece.end_pts is None:
                 # What is there beyond the film's end is none of its pieces either.
                 for beyond in found.values():
@@ -67,8 +59,7 @@ class Intake:
             raise MovedFrames
         segment.path.unlink()
         self.present.discard(segment.index)
-        self._frames.pop(segment.index, None)
-        self._resumed.pop(segment.index, None)
+        self._progress.drop(segment.index)
 
     def take(self, run: Run, piece: PieceMade) -> None:
         draft = self._work.path / (piece.draft or f"unfinished-{secrets.token_hex(8)}{piece.suffix}")
@@ -78,8 +69,7 @@ class Intake:
                     file.write(piece.data.data)
                 to_disk(draft)
             self._work.adopt(draft, piece.number, piece.first_pts, piece.end_pts)
-        self._frames[piece.number] = piece.frames
-        self._hosts[piece.number] = run.host
+        self._progress.take(run, piece)
         made = self._made
         made.times.append(piece.times)
         made.bad_frames += piece.bad_frames
@@ -93,39 +83,23 @@ class Intake:
             (self._work.path / piece.draft).unlink(missing_ok=True)
 
     def progressed(self, run: Run, told: Progressed) -> None:
-        """Takes note of how far a task is with each of its pieces, which it makes in order."""
-        shares = self._under_way[run] = {}
-        number, left = told.first, told.frames
-        while left > 0:
-            shares[number] = min(left, self._length)
-            number, left = number + 1, left - self._length
+        self._progress.progressed(run, told)
         self._tell()
 
     def forget(self, run: Run) -> None:
         """The task is over: what it had not finished is not there."""
-        self._under_way.pop(run, None)
+        self._progress.forget(run)
 
     @property
     def made(self) -> Made:
         """What was made in this run, and of how many frames that are there."""
-        made = self._made
-        made.frames = sum(self._frames.values())
-        made.nodes = [self._share(host) for host in sorted(set(self._hosts.values()))]
-        made.seconds = time.monotonic() - self._began
-        made.total = made.frames + sum(self._resumed.values())
+        made, progress = self._made, self._progress
+        made.frames, made.nodes, made.seconds = progress.made, progress.nodes, progress.seconds
+        made.total = made.frames + progress.resumed
         return made
 
-    def _share(self, host: str) -> NodeShare:
-        numbers = [number for number in self._frames if self._hosts[number] == host]
-        return NodeShare(host, len(numbers), sum(self._frames[number] for number in numbers))
-
     def _tell(self) -> None:
-        """A piece counts once, however many tasks are at it."""
-        furthest: dict[int, int] = {}
-        for shares in self._under_way.values():
-            for number, share in shares.items():
-                if number not in self._frames:
-                    furthest[number] = max(share, furthest.get(number, 0))
-        done = sum(self._frames.values()) + sum(furthest.values())
-        seconds = time.monotonic() - self._began
-        self._watcher.frame(sum(self._resumed.values()) + done, done / seconds if seconds else 0.0)
+        shares = self._progress.shares
+        done = sum(share.done for share in shares)
+        self._watcher.shares(shares)
+        self._watcher.frame(self._progress.resumed + done, sum(share.fps for share in shares))

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Protocol
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What a node of a cluster, or one film of several, has done: ``done`` frames at ``fps``; ``total``: of how many,
+    0 where nobody knows."""
+
+    name: str
+    done: int
+    fps: float
+    total: int = 0
 
 
 class Watcher(Protocol):
@@ -16,6 +29,9 @@ class Watcher(Protocol):
 
     def frame(self, done: int, fps: float) -> None:
         """So many frames are through the network, at this pace."""
+
+    def shares(self, shares: Sequence[Share]) -> None:
+        """Who made the frames that are told next, where that is not this process alone."""
 
     def end(self) -> None:
         """No more frames will come."""
@@ -32,6 +48,9 @@ class Silent:
 
     def frame(self, done: int, fps: float) -> None:
         del done, fps
+
+    def shares(self, shares: Sequence[Share]) -> None:
+        del shares
 
     def end(self) -> None:
         return
