@@ -1,4 +1,4 @@
-"""A fleet's engines built on a cluster: each node builds those of its own GPU, into its own store."""
+"""A fleet's engines built on a cluster: a node of each kind of GPU builds, the others like it take the engines over."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from edge_sr.errors import EdgeSRError, MissingError
 from edge_sr.farm.nodes import inquiry
 from edge_sr.farm.nodes.asking import ClusterNode, ask, nodes_alive
 from edge_sr.farm.nodes.connection import Cluster
+from edge_sr.farm.nodes.engine_sharing import engines_named, gpu_kind, share
 from edge_sr.farm.nodes.fleet import by_value, unlike
 
 
@@ -37,18 +38,14 @@ class FleetBuild:
 
 
 def build_on(cluster: Cluster, fleet: Path, say: Callable[[str], None], *, force: bool) -> FleetBuild:
-    """Builds what ``fleet`` names, wherever it can be. Nodes that share a store build each engine once.
+    """Builds what ``fleet`` names, wherever it can be, once for each kind of GPU.
 
     Raises what the file raises, ``MissingError`` when no node could take part.
     """
     text = fleet.read_text()
     requests(load_fleet(fleet))
     nodes = _same_code(cluster.ray, say)
-    answers, failures = ask(cluster.ray, nodes.values(), build_here, text, force, seconds=None)
-    failures |= {name: answer.refused for name, answer in answers.items() if answer.refused}
-    for name, reason in failures.items():
-        say(f"failed on {nodes[name].host}: {reason}")
-    done = {name: answer for name, answer in answers.items() if not answer.refused}
+    done, failures = _build_each_kind(cluster.ray, nodes, say, text, force)
     if not done:
         raise MissingError(f"no node built anything: {'; '.join(failures.values()) or 'there is none'}")
     engines = [{**engine, "node": nodes[name].host} for name in done for engine in done[name].engines]
@@ -72,6 +69,34 @@ def build_here(text: str, force: bool) -> NodeBuild:
         return NodeBuild(rows, tuple(elsewhere))
     except EdgeSRError as error:
         return NodeBuild(refused=str(error))
+
+
+def _build_each_kind(
+    ray: Any, nodes: dict[str, ClusterNode], say: Callable[[str], None], text: str, force: bool
+) -> tuple[dict[str, NodeBuild], dict[str, str]]:
+    """What each node has now, and why some have nothing: of each kind of GPU one builds, the others take it over."""
+    kinds, failures = ask(ray, nodes.values(), gpu_kind)
+    groups = [[name for name in kinds if kinds[name] == kind] for kind in sorted(set(kinds.values()))]
+    done: dict[str, NodeBuild] = {}
+    while builders := {group.pop(0): group for group in groups if group}:
+        answers, failed = ask(ray, [nodes[name] for name in builders], build_here, text, force, seconds=None)
+        failed |= {name: answer.refused for name, answer in answers.items() if answer.refused}
+        failures |= failed
+        for name in builders.keys() - failed.keys():
+            done[name] = answers[name]
+            done |= _taken_over(ray, nodes, name, answers[name], builders[name])
+            builders[name].clear()
+    for name, reason in failures.items():
+        say(f"failed on {nodes[name].host}: {reason}")
+    return done, failures
+
+
+def _taken_over(
+    ray: Any, nodes: dict[str, ClusterNode], builder: str, built: NodeBuild, others: list[str]
+) -> dict[str, NodeBuild]:
+    names = [engine["name"] for engine in built.engines]
+    taken = share(ray, nodes[builder], [nodes[name] for name in others], engines_named, names)
+    return {name: NodeBuild(taken[name].rows, built.elsewhere) for name in taken}
 
 
 def _say(text: str) -> None:

@@ -17,7 +17,7 @@ from edge_sr.backends.tensorrt.network import reach_of
 from edge_sr.backends.tensorrt.windows import pixels, window_of
 from edge_sr.engines.interface import loader as trt
 from edge_sr.engines.interface.loader import Flavour
-from edge_sr.engines.store.identity import Shape
+from edge_sr.engines.store.identity import EngineKey, Shape
 from edge_sr.engines.store.shapes import pair_of
 from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.errors import EngineError, MissingError
@@ -54,17 +54,9 @@ class OpenEngines:
                 continue
             key = file.manifest.key
             same = wanted == (key.graph_sha256, key.part, key.io, key.flavour, key.version)
-            if same and key.settings.maps_last == self.maps_last and self._runs(file):
+            if same and key.settings.maps_last == self.maps_last and runs_on(key, self.gpu):
                 found.append(file)
         yield from sorted(found, key=_preference)
-
-    def _runs(self, file: EngineFile) -> bool:
-        key = file.manifest.key
-        same_gpu = self.flavour is Flavour.RTX or (key.gpu, key.multiprocessors) == (
-            self.gpu.identity,
-            self.gpu.multiprocessors,
-        )
-        return same_gpu and self.gpu.compute_capability in key.compute_capabilities
 
     def use(self, role: Role, file: EngineFile) -> Engine:
         """The engine of that file, opened once."""
@@ -132,6 +124,15 @@ class NetworkEngines(OpenEngines):
 
     def open_for(self, image: Shape) -> Shape:
         return self.find_window(image)[1]
+
+
+def runs_on(key: EngineKey, gpu: Gpu) -> bool:
+    """Whether an engine was built for this GPU; those of TensorRT for RTX serve all of a compute capability."""
+    same_gpu = key.flavour == Flavour.RTX.value or (key.gpu, key.multiprocessors) == (
+        gpu.identity,
+        gpu.multiprocessors,
+    )
+    return same_gpu and gpu.compute_capability in key.compute_capabilities
 
 
 def _preference(file: EngineFile) -> tuple[bool, bool]:

@@ -20,6 +20,7 @@ from edge_sr.farm.films.transfer import InputServer, can_travel, digest_of, remo
 from edge_sr.farm.nodes.asking import ask
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, SettledNetwork, name_for_nodes
+from edge_sr.farm.nodes.trial import TrialCard
 from edge_sr.upscale.film_plan import FilmPlan, memory_needed
 from edge_sr.upscale.making.maker import Made
 from edge_sr.upscale.run.request import Request
@@ -59,6 +60,7 @@ class ClusterMakers:
             input_identity(given),
             can_travel(given),
             memory_needed(plan.encoding, film.info),
+            TrialCard(film.info.size, plan.target.size, not film.info.layout.fits_uint8),
         )
         fleet = FitNodes(self._cluster, work, watcher.say, allow_mixed=self._mixed)
         hosts = ", ".join(sorted(node.host for node in fleet.nodes.values()))

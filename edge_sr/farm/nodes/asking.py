@@ -37,18 +37,8 @@ def ask(
     seconds: float | None = ANSWER_SECONDS,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The answers of those that answered within so many seconds, and why the others did not."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
     remote = ray.remote(question)
-    asked = {
-        remote.options(
-            num_cpus=0,
-            num_gpus=GPU_SHARE if node.gpus else 0,
-            max_retries=1,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
-        ).remote(*given): node
-        for node in nodes
-    }
+    asked = {remote.options(**on_node(node)).remote(*given): node for node in nodes}
     ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=seconds) if asked else ([], [])
     answers: dict[str, Any] = {}
     failures = {asked[ref].id: "it does not answer" for ref in late}
@@ -58,6 +48,18 @@ def ask(
         except Exception as error:
             failures[asked[ref].id] = (str(error).strip().splitlines() or [type(error).__name__])[-1]
     return answers, failures
+
+
+def on_node(node: ClusterNode) -> dict[str, Any]:
+    """Ray's options for a small task on just that node."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return {
+        "num_cpus": 0,
+        "num_gpus": GPU_SHARE if node.gpus else 0,
+        "max_retries": 1,
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False),
+    }
 
 
 def _node(facts: dict[str, Any]) -> ClusterNode:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection
 from typing import Any
 
-from edge_sr.backends.autotune import choose_offered
+from edge_sr.backends.autotune import BY_NAME_ALONE, choose_offered
 from edge_sr.bundle import Bundle, open_bundle, shipped_folder
 from edge_sr.errors import MissingError, OptionError
 from edge_sr.farm.films.network import NetworkChoice
@@ -14,9 +14,11 @@ from edge_sr.farm.nodes import inquiry
 from edge_sr.farm.nodes.alike import differences, odd_ones, refuse_mixture
 from edge_sr.farm.nodes.asking import ClusterNode, ask, nodes_alive
 from edge_sr.farm.nodes.connection import Cluster
+from edge_sr.farm.nodes.engine_sharing import engines_for, share
 from edge_sr.farm.nodes.trial import (
     NodeTrial,
     Offer,
+    TrialCard,
     codec_digest,
     graphs_of,
     make_offer,
@@ -32,7 +34,10 @@ MOST_THREADS = 8
 
 @dataclasses.dataclass(frozen=True)
 class NodeWork:
-    """What the nodes are to do: by a network, with an encoder for films, on an input; ``memory`` in bytes a task."""
+    """What the nodes are to do: by a network, with an encoder for films, on an input; ``memory`` in bytes a task.
+
+    ``card``: a picture like the input's, for engines; without one they are not tried with any.
+    """
 
     network: NetworkChoice
     recipe: EncodeSettings | None = None
@@ -40,6 +45,7 @@ class NodeWork:
     identity: dict[str, Any] = dataclasses.field(default_factory=dict)
     travels: bool = False
     memory: int = 0
+    card: TrialCard | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +87,8 @@ class FitNodes:
         self._codec = "" if work.recipe is None else codec_digest(work.recipe)
         self._left_out: dict[str, str] = {}
         self._blind: set[str] = set()
+        # By kind of GPU, a node that has engines.
+        self._givers: dict[str, ClusterNode] = {}
         self.notes: list[str] = []
         self.nodes: dict[str, ClusterNode] = {}
         self.cpus, threads = _share(cluster, work.network, nodes_alive(self._ray).values())
@@ -188,11 +196,31 @@ class FitNodes:
             self._say(f"{self._bundle.name} in {chosen.precision} on {chosen.backend.name}: {chosen.why}")
 
     def _tried(self, nodes: dict[str, ClusterNode]) -> dict[str, NodeTrial]:
-        trials: dict[str, NodeTrial] = self._ask(nodes, make_trial, self.choice)
+        trials: dict[str, NodeTrial] = self._ask(nodes, make_trial, self.choice, self._work.card)
+        if self.choice.backend in BY_NAME_ALONE:
+            supplied = self._with_engines_of_others(nodes, trials)
+            trials |= self._ask(supplied, make_trial, self.choice, self._work.card)
         for name, trial in trials.items():
             if trial.refused:
                 self._leave_out(nodes[name], trial.refused)
         return {name: trial for name, trial in trials.items() if name not in self._left_out}
+
+    def _with_engines_of_others(
+        self, nodes: dict[str, ClusterNode], trials: dict[str, NodeTrial]
+    ) -> dict[str, ClusterNode]:
+        """Nodes without the engines that got some from one whose GPU is of the same kind."""
+        lacking = [nodes[name] for name, trial in trials.items() if trial.refused]
+        self._givers |= {
+            t.computing.get("gpu", ""): nodes[name] for name, t in trials.items() if not t.refused
+        }
+        found: dict[str, ClusterNode] = {}
+        for giver in self._givers.values() if lacking else ():
+            for name, taken in share(self._ray, giver, lacking, engines_for, self.choice).items():
+                if taken.fresh:
+                    found[name] = nodes[name]
+                    self._say(f"{nodes[name].host} takes {taken.fresh} engines from {giver.host}")
+            lacking = [node for node in lacking if node.id not in found]
+        return found
 
     def _admit(self, trials: dict[str, NodeTrial], nodes: dict[str, ClusterNode]) -> None:
         if not trials:

@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.autotune import offers
+from edge_sr.backends.autotune import BY_NAME_ALONE, offers
 from edge_sr.backends.measurement import computing_with
 from edge_sr.bundle import open_bundle
+from edge_sr.engines.interface.loader import Flavour, installed_version
 from edge_sr.errors import EdgeSRError
 from edge_sr.farm.films.network import NetworkChoice, opened
 from edge_sr.kinds import Precision, Scheme
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.sizes import Size
 from edge_sr.tensors import reference_card
+from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.encode.splicing import read_packets
@@ -31,10 +33,29 @@ from edge_sr.video.film.identity import input_identity
 from edge_sr.video.pixels import FromRgb
 from edge_sr.video.timed import Timed
 
-CARD: Size = (72, 40)
+# Of the trial's picture, this much is looked at.
+SHOWN: Size = (72, 40)
 # Even, and large enough for every encoder.
 CLIP_SIZE: Size = (320, 192)
 CLIP_FRAMES = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialCard:
+    """The picture that nodes are tried with, of ``size``, brought to ``target``; ``deep``: in float32, not uint8."""
+
+    size: Size = SHOWN
+    target: Size = (180, 100)
+    deep: bool = False
+
+    def picture(self, network: Upscaler) -> NDArray[np.uint8]:
+        """What ``network`` makes of its upper left part."""
+        card: NDArray[Any] = reference_card(*self.size)
+        if self.deep:
+            card = card.astype(np.float32) / np.float32(255)
+        width, height = (min(pair) for pair in zip(self.size, SHOWN, strict=True))
+        found: NDArray[Any] = network(card, size=self.target, region=(0, 0, width, height))
+        return np.round(found * 255).astype(np.uint8) if self.deep else found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +82,7 @@ class NodeTrial:
     precision: Precision = "fp32"
     scheme: Scheme | None = None
     computing: dict[str, str] = dataclasses.field(default_factory=dict)
-    picture: NDArray[Any] | None = None
+    picture: NDArray[np.uint8] | None = None
     refused: str = ""
 
     @property
@@ -99,11 +120,15 @@ def sees(name: str, identity: dict[str, Any]) -> bool:
     return False
 
 
-def make_trial(choice: NetworkChoice) -> NodeTrial:
-    """The reference card by the network that was settled; it never raises an ``EdgeSRError``."""
+def make_trial(choice: NetworkChoice, card: TrialCard | None = None) -> NodeTrial:
+    """A card by the network that was settled; it never raises an ``EdgeSRError``.
+
+    Engines take only frames that they were built for, so theirs is ``card``, and without one they make none.
+    """
     try:
         network = opened(choice)
-        picture = network(reference_card(*CARD), scale=2.5)
+        fitting = card if choice.backend in BY_NAME_ALONE else TrialCard()
+        picture = None if fitting is None else fitting.picture(network)
         return NodeTrial(
             network.backend,
             network.encoder_backend,
@@ -145,7 +170,10 @@ def codec_digest(recipe: EncodeSettings) -> str:
 
 
 def _gpu(backend: str) -> dict[str, str]:
-    if backend not in ("cuda", "tensorrt", "tensorrt-rtx"):
+    if backend not in ("cuda", *BY_NAME_ALONE):
         return {}
     gpu = find_gpu()
-    return {"gpu": gpu.identity, "compute capability": gpu.compute_capability}
+    found = {"gpu": gpu.identity, "compute capability": gpu.compute_capability}
+    if backend in BY_NAME_ALONE:
+        found[backend] = installed_version(Flavour(backend)) or "absent"
+    return found
