@@ -53,6 +53,7 @@ def run_state(request: Request, plan: FilmPlan, network: RunNetwork, work: WorkF
         "codec": encoding.codec.name,
         "codec options": dict(encoding.options),
         "pixel format": encoding.layout.name,
+        "chroma": plan.recipe.colour.siting,
         "encoder threads": encoding.threads,
         "frames a segment": plan.length,
     }

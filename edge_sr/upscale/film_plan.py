@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 from edge_sr.errors import MediaError, OptionError
@@ -16,7 +15,7 @@ from edge_sr.upscale.pipeline import WAITING, Target
 from edge_sr.upscale.places import check_free, check_place
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.captions import WITH_CAPTIONS
-from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, frame_bytes
+from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, fitting_siting, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, film_suffix
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
 from edge_sr.video.encode.segment_encoder import EncodeSettings, probe
@@ -87,6 +86,8 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     written = target.written
     output = request.output or request.default_output(written, _suffix(request))
     _check_output(request, output)
+    siting = fitting_siting(codec, layout, info.shown_colour.siting)
+    colour = dataclasses.replace(info.shown_colour, siting=siting)
     encoding = plan_encoding(
         codec,
         layout,
@@ -96,15 +97,17 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
         preset=request.preset,
         threads=_threads(output, request),
         hdr=UNDESCRIBED if info.tone_map else info.hdr,
+        siting=siting,
     )
     _check_memory(request, encoding, info)
     probe(encoding)
     _say_depth(info, encoding, say)
+    recipe = EncodeSettings(encoding, info.time_base, aspect, colour)
     return FilmPlan(
         output,
         target,
-        EncodeSettings(encoding, info.time_base, aspect, info.shown_colour),
-        _mux_plan(request, film, container, codec, aspect, say),
+        recipe,
+        _mux_plan(request, film, container, recipe, say),
         request.segment_frames or frames_per_segment(encoding),
     )
 
@@ -132,14 +135,9 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
 
 
 def _mux_plan(
-    request: Request,
-    film: Film,
-    container: Container,
-    codec: Codec,
-    aspect: Fraction,
-    say: Callable[[str], None],
+    request: Request, film: Film, container: Container, recipe: EncodeSettings, say: Callable[[str], None]
 ) -> MuxPlan:
-    tracks = _tracks(request, film, container)
+    tracks, codec = _tracks(request, film, container), recipe.encoding.codec
     if film.info.hdr and not film.info.tone_map and encoder_words(codec.name, film.info.hdr) is None:
         unkept = f"the mastering display and light levels ({codec.name} has no place for them)"
         tracks = dataclasses.replace(tracks, dropped=(*tracks.dropped, unkept))
@@ -162,8 +160,8 @@ def _mux_plan(
         excerpt=request.excerpt,
         time_base=info.time_base,
         rate=info.rate,
-        aspect=aspect,
-        colour=info.shown_colour,
+        aspect=recipe.aspect,
+        colour=recipe.colour,
         protocols=request.protocols,
     )
 

@@ -9,6 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from edge_sr.errors import MediaError
+from edge_sr.video.siting import LEFT, read_siting
 
 if TYPE_CHECKING:
     import av
@@ -37,12 +38,14 @@ BT2020 = 9
 
 @dataclasses.dataclass(frozen=True)
 class Colour:
-    """Matrix, primaries and transfer as H.273 numbers, and whether luma spans the whole range of codes."""
+    """Matrix, primaries and transfer as H.273 numbers, whether luma spans the whole range of codes, and where halved
+    chroma lies, one of ``SITINGS``."""
 
     matrix: int
     full_range: bool
     primaries: int
     transfer: int
+    siting: str = LEFT
 
     @property
     def is_hdr(self) -> bool:
@@ -90,7 +93,8 @@ def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
     full = int(frame.color_range) == 2 or name.startswith(("yuvj", "mono"))
     if frame.format.is_rgb or frame.format.has_palette:
         full = False
-    return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc)), notes
+    siting = read_siting(frame, full_range=full)
+    return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc), siting), notes
 
 
 def _refuse_unsupported(matrix: int) -> None:

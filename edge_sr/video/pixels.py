@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.video.colour import Colour
+from edge_sr.video.siting import Marker
 
 if TYPE_CHECKING:
     import av
@@ -69,13 +70,14 @@ def even_neighbours(size: tuple[int, int], chroma: str) -> tuple[int, int]:
 
 
 class Converter:
-    """swscale with matrix, range and rounding always given explicitly; one object a stream."""
+    """swscale with matrix, range, chroma's place and rounding always given explicitly; one object a stream."""
 
     def __init__(self, colour: Colour) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._scaler = VideoReformatter()
         self._colour = colour
+        self._marked = Marker(colour.siting)
 
     def __call__(
         self,
@@ -91,7 +93,7 @@ class Converter:
         # PyAV 17 has no number of swscale's for BT.2020 and takes the matrix from here.
         frame.colorspace = self._colour.matrix
         return self._scaler.reformat(
-            frame,
+            self._marked(frame),
             width=size[0] if size else None,
             height=size[1] if size else None,
             format=pixel_format,

@@ -6,6 +6,7 @@ on its nominal display of 1,000 nits first (ITU-R BT.2100-2, table 5).
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ _SDR_GAMMA = 2.4
 
 def tone_mapped_colour(colour: Colour) -> Colour:
     """The colours of a film that was tone-mapped: BT.709 throughout, at the range it had."""
-    return Colour(BT709, colour.full_range, BT709, BT709)
+    return dataclasses.replace(colour, matrix=BT709, primaries=BT709, transfer=BT709)
 
 
 class ToneMap:

@@ -108,7 +108,7 @@ def test_yuv_is_what_upscale_gives(pixel_format: str, depth: int, chroma: str, t
     planes = planes_of(layout)
     given, made = tmp_path / "in.raw", tmp_path / "out.raw"
     given.write_bytes(stored(planes, pixel_format))
-    sited = "" if chroma == "444" else ",chroma-site=jpeg"
+    sited = "" if chroma == "444" else ",chroma-site=mpeg2"
     found = launch(
         f"filesrc location={given} blocksize={given.stat().st_size} ! "
         f"video/x-raw,format={pixel_format},width={WIDTH},height={HEIGHT},framerate=1/1,colorimetry=bt601{sited} ! "

@@ -18,6 +18,7 @@ from edge_sr.tensors import reference_card
 from edge_sr.vapoursynth import upscale
 from edge_sr.video.colour import Colour
 from edge_sr.video.pixels import FromRgb, PixelLayout, ToRgb, read_plane
+from edge_sr.video.siting import SITINGS
 
 core = vs.core
 native = pytest.mark.skipif(not hasattr(core, "edgesr"), reason="edge-sr-vapoursynth is not installed")
@@ -25,7 +26,7 @@ native = pytest.mark.skipif(not hasattr(core, "edgesr"), reason="edge-sr-vapours
 WIDTH, HEIGHT = 48, 36
 SIZE = (130, 98)
 LIMITED, FULL = 0, 1
-CENTRE, LEFT = 1, 0
+LEFT, CENTRE, TOP_LEFT = 0, 1, 2
 SUBSAMPLING = {"420": (1, 1), "422": (1, 0), "444": (0, 0)}
 CASES = [
     ("420", 8, 1, LIMITED),
@@ -100,12 +101,14 @@ def as_upscale(
 
 @native
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_yuv_is_what_upscale_gives(case: tuple[str, int, int, int], network: Upscaler) -> None:
+@pytest.mark.parametrize("place", [LEFT, CENTRE, TOP_LEFT])
+def test_yuv_is_what_upscale_gives(case: tuple[str, int, int, int], place: int, network: Upscaler) -> None:
     chroma, depth, matrix, full = case
     planes = planes_of(depth, chroma)
-    clip = clip_of(yuv(depth, chroma), [planes], _Matrix=matrix, _Range=full, _ChromaLocation=CENTRE)
+    clip = clip_of(yuv(depth, chroma), [planes], _Matrix=matrix, _Range=full, _ChromaLocation=place)
     found = core.edgesr.Upscale(clip, width=SIZE[0], height=SIZE[1], model="diinn-nano", precision="fp32")
-    expected = as_upscale(network, PixelLayout(depth, chroma), Colour(matrix, bool(full), 1, 1), planes)
+    colour = Colour(matrix, bool(full), 1, 1, SITINGS[place])
+    expected = as_upscale(network, PixelLayout(depth, chroma), colour, planes)
     for one, other in zip(pixels_of(found.get_frame(0)), expected, strict=True):
         difference = np.abs(one.astype(int) - other.astype(int))
         assert difference.max() <= 1

@@ -13,8 +13,9 @@ from edge_sr.upscale.film_plan import film_target
 from edge_sr.upscale.piped.film import PipedFilm
 from edge_sr.upscale.pipeline import WAITING, Target
 from edge_sr.upscale.run.request import Request
+from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import refuse_odd
-from edge_sr.video.piped.forms import RAW, RGB_FORMATS, chroma_tag, header_line, raw_format
+from edge_sr.video.piped.forms import RAW, RGB_FORMATS, chroma_tag, header_line, raw_format, told_siting
 from edge_sr.video.piped.sink import packed_rgb, planes_of
 from edge_sr.video.pixels import FromRgb, PixelLayout, even_neighbours, layout_of
 from edge_sr.video.shape import pixel_aspect
@@ -52,14 +53,14 @@ def output_form(request: Request, source: PipedFilm) -> OutputForm:
     if packed is not None:
         return OutputForm(target, lambda picture: picture, packed_rgb(packed), b"", f"raw {packed}")
     made = PixelLayout(layout.depth, chroma, is_grey=layout.is_grey)
-    planes = 1 if layout.is_grey else 3
+    planes, colour = 1 if layout.is_grey else 3, info.shown_colour
     header, shown = b"", f"raw {name or plane_format(made)}"
     if request.piping.output_format != RAW:
-        header = _header(source, target.written, pixel_aspect(info.aspect, info.size, even), made)
+        colour = dataclasses.replace(colour, siting=told_siting(made, colour.siting))
+        aspect = pixel_aspect(info.aspect, info.size, even)
+        header = _header(source, target.written, aspect, made, colour)
         shown = f"y4m, {header.decode().strip()}"
-    return OutputForm(
-        target, FromRgb(info.shown_colour, made), lambda frame: planes_of(frame, planes), header, shown
-    )
+    return OutputForm(target, FromRgb(colour, made), lambda frame: planes_of(frame, planes), header, shown)
 
 
 def _raw_name(request: Request, layout: PixelLayout) -> str | None:
@@ -78,13 +79,10 @@ def plane_format(layout: PixelLayout) -> str:
     return "gray" if layout.depth == 8 else f"gray{layout.depth}le"
 
 
-def _header(source: PipedFilm, size: Size, aspect: Fraction, layout: PixelLayout) -> bytes:
-    """Range and place of chroma as the input's own header tells them, where it has one."""
-    info, given = source.film.info, source.header
-    full = info.shown_colour.full_range
-    siting = given.chroma if given else "420jpeg" if full else "420mpeg2"
-    says_range = given is None or given.has_range
-    return header_line(size, info.rate, aspect, chroma_tag(layout, siting), full if says_range else None)
+def _header(source: PipedFilm, size: Size, aspect: Fraction, layout: PixelLayout, colour: Colour) -> bytes:
+    """The range is told where the input's own header tells it, or where it has none."""
+    full = colour.full_range if source.header is None or source.header.has_range else None
+    return header_line(size, source.film.info.rate, aspect, chroma_tag(layout, colour.siting), full)
 
 
 def _check_memory(request: Request, before: Size, after: Size) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_sr.errors import OptionError, UnknownNameError
 from edge_sr.video.pixels import SUBSAMPLING, PixelLayout
+from edge_sr.video.siting import LEFT, SITINGS, TOPLEFT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Codec:
     segment_suffix: str = "mp4"
     largest_side: int = 65535
     intra: bool = False
+    sitings: tuple[str, ...] = (LEFT,)
     element: str = ""
 
     @property
@@ -72,6 +74,7 @@ CODECS = {
             preset="medium",
             fixed=(("x264-params", "cpu-independent=1"),),
             largest_side=16384,
+            sitings=SITINGS,
         ),
         Codec(
             "x265",
@@ -81,6 +84,7 @@ CODECS = {
             crf=20,
             preset="medium",
             fixed=(("x265-params", "log-level=error"),),
+            sitings=SITINGS,
         ),
         Codec(
             "svt-av1",
@@ -92,6 +96,7 @@ CODECS = {
             crf_limit=63,
             preset="8",
             largest_side=16384,
+            sitings=(LEFT, TOPLEFT),
         ),
         Codec(
             "vp9",
@@ -208,6 +213,11 @@ def fitting_layout(codec: Codec, source: PixelLayout, explicit: bool, size: tupl
     if explicit:
         refuse_odd(size, chroma)
     return PixelLayout(depth, chroma)
+
+
+def fitting_siting(codec: Codec, layout: PixelLayout, siting: str) -> str:
+    """The film's own place of chroma where the encoder can tell it, else left, as players take what says nothing."""
+    return siting if layout.chroma == "420" and siting in codec.sitings else LEFT
 
 
 # Formats that hold a layout exactly, those first that need no packing. NVENC's ten bits are the upper ones of sixteen.

@@ -11,6 +11,7 @@ from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import Codec, frame_bytes, pixel_format
 from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, encoder_words
 from edge_sr.video.pixels import PixelLayout
+from edge_sr.video.siting import LEFT, SITINGS
 
 # The encoder may hold this much in frames that wait for its lookahead.
 LOOKAHEAD_BYTES = 1 << 30
@@ -43,6 +44,7 @@ def plan_encoding(
     preset: str | None,
     threads: int,
     hdr: HdrDescription = UNDESCRIBED,
+    siting: str = LEFT,
 ) -> Encoding:
     """The encoder's settings; ``OptionError`` for an option that this codec does not have or take."""
     if max(size) > codec.largest_side:
@@ -54,8 +56,9 @@ def plan_encoding(
     options.update(_quality(codec, crf))
     options.update(_speed(codec, preset))
     options.update(_lookahead(codec, layout, size))
-    if hdr and (words := encoder_words(codec.name, hdr)) is not None:
-        options[words[0]] = ":".join(filter(None, (options.get(words[0]), words[1])))
+    for words in (encoder_words(codec.name, hdr) if hdr else None, _siting_words(codec.name, siting)):
+        if words is not None:
+            options[words[0]] = ":".join(filter(None, (options.get(words[0]), words[1])))
     return Encoding(codec, layout, size, rate, tuple(sorted(options.items())), threads)
 
 
@@ -91,6 +94,15 @@ def _lookahead(codec: Codec, layout: PixelLayout, size: tuple[int, int]) -> dict
     if codec.name == "x265":
         return {"x265-params": f"log-level=error:rc-lookahead={frames}:frame-threads=1:ref=2"}
     return {"svtav1-params": f"lookahead={frames}"}
+
+
+def _siting_words(codec: str, siting: str) -> tuple[str, str] | None:
+    """The encoder's option for where chroma lies, and its value; None where it is what players take anyway."""
+    if siting == LEFT:
+        return None
+    if codec == "svt-av1":
+        return "svtav1-params", f"chroma-sample-position={siting}"
+    return f"{codec}-params", f"chromaloc={SITINGS.index(siting)}"
 
 
 def configure(context: Any, encoding: Encoding, aspect: Fraction, colour: Colour) -> None:

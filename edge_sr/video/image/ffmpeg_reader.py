@@ -16,6 +16,7 @@ from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
 from edge_sr.video.image.pillow_reader import Pixels
 from edge_sr.video.opening import open_input
 from edge_sr.video.pixels import PixelLayout, ToRgb, layout_of
+from edge_sr.video.siting import CENTER, stated_siting
 
 if TYPE_CHECKING:
     import av
@@ -69,14 +70,17 @@ def _alpha(frame: av.VideoFrame) -> NDArray[Any]:
 
 
 def _colour(frame: av.VideoFrame, picture: HeifPicture | None) -> Colour:
-    """The frame's colours; a still that says nothing is of BT.601's matrix and full range (ISO/IEC 23000-22)."""
+    """The frame's colours; a still that says nothing is of BT.601's matrix and full range (ISO/IEC 23000-22),
+    chroma in the centre."""
+    siting = stated_siting(frame) or CENTER
     stated = picture.nclx if picture is not None else None
     if stated is not None:
         primaries, transfer, matrix, full = stated
-        return Colour(_usable(matrix), bool(full), primaries, transfer)
+        return Colour(_usable(matrix), bool(full), primaries, transfer, siting)
     name = frame.format.name
     full = int(frame.color_range) != 1 or name.startswith("yuvj")
-    return Colour(_usable(int(frame.colorspace)), full, int(frame.color_primaries), int(frame.color_trc))
+    primaries, transfer = int(frame.color_primaries), int(frame.color_trc)
+    return Colour(_usable(int(frame.colorspace)), full, primaries, transfer, siting)
 
 
 def _usable(matrix: int) -> int:

@@ -9,11 +9,14 @@ from typing import Any
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.sizes import Size
 from edge_sr.video.pixels import PixelLayout, layout_of
+from edge_sr.video.siting import CENTER, LEFT, TOPLEFT
 
 Y4M, RAW = "y4m", "rawvideo"
 MAGIC = b"YUV4MPEG2"
 # Packed RGB as programs hold it; all other raw formats are planar YUV or grey.
 RGB_FORMATS = {"rgb24": 8, "bgr24": 8, "rgb48le": 16}
+# Where 4:2:0's chroma lies -> its tag.
+_SITINGS = {LEFT: "420mpeg2", CENTER: "420jpeg", TOPLEFT: "420paldv"}
 # Beyond this a line is no header: those in use have some hundred bytes.
 LONGEST_HEADER = 4096
 
@@ -132,15 +135,18 @@ def header_line(size: Size, rate: Fraction, aspect: Fraction, chroma: str, full_
     ).encode()
 
 
-def chroma_tag(layout: PixelLayout, siting: str = "") -> str:
-    """The tag of a layout; ``siting`` is that of the input where it is y4m too."""
+def told_siting(layout: PixelLayout, siting: str) -> str:
+    """The place of chroma that y4m can tell: only that of 8-bit 4:2:0; what it does not tell is taken for left."""
+    return siting if (layout.depth, layout.chroma) == (8, "420") and siting in _SITINGS else LEFT
+
+
+def chroma_tag(layout: PixelLayout, siting: str) -> str:
+    """The tag of a layout with its chroma at ``siting``, one that y4m can tell."""
     if layout.is_grey:
         return "mono" if layout.depth == 8 else f"mono{layout.depth}"
     if layout.depth > 8:
         return f"{layout.chroma}p{layout.depth}"
-    if layout.chroma != "420":
-        return layout.chroma
-    return siting if siting.startswith("420") else "420mpeg2"
+    return layout.chroma if layout.chroma != "420" else _SITINGS[siting]
 
 
 @dataclasses.dataclass(frozen=True)

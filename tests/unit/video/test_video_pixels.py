@@ -130,7 +130,7 @@ def test_untagged_films_get_the_matrix_that_players_assume() -> None:
 
 def test_tags_are_kept_as_they_are() -> None:
     colour, notes = read_colour(tagged((64, 48), matrix=5, transfer=6, full=2))
-    assert colour == Colour(5, True, 2, 6)
+    assert colour == Colour(5, True, 2, 6, "center")
     assert not notes
 
 
