@@ -55,7 +55,10 @@ class SimulatedNodes:
     def slots_of(self, node: ClusterNode) -> int:
         return int(node.cpus)
 
-    def refresh(self) -> None:
+    def forget_lost(self) -> None:
+        return
+
+    def take_in_new(self) -> None:
         return
 
 

@@ -39,8 +39,8 @@ from edge_sr.video.encode.workfolder import WorkFolder
 FRAMES, PIECE, SIZE = 240, 6, (160, 96)
 NETWORK: dict[str, Any] = {"model": "diinn-nano", "backend": "native", "precision": "fp32"}
 STORE_BYTES = 100 << 20
-# Between two kills, and from which on a film is thought to hang, in seconds.
-PAUSE, HOPELESS = (0.5, 3.0), 240.0
+# Between two kills, of a node for it to have been of use, and without a frame for a film to hang, in seconds.
+PAUSE, NODE_PAUSE, HOPELESS = (1.0, 8.0), 30.0, 120.0
 
 
 class Nodes:
@@ -87,6 +87,25 @@ class Nodes:
         return f"EDGE_SR_CAMPAIGN={os.getpid()}".encode()
 
 
+class Impatient(Silent):
+    """Stops a film of which nothing new was heard for long; keeps the most frames that were told of."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop, self.most = stop, 0
+        self._wind_up()
+
+    def frame(self, done: int, fps: float) -> None:
+        if done > self.most:
+            self.most = done
+            self.timer.cancel()
+            self._wind_up()
+
+    def _wind_up(self) -> None:
+        self.timer = threading.Timer(HOPELESS, self._stop.set)
+        self.timer.daemon = True
+        self.timer.start()
+
+
 class Campaign:
     """Films one after another, each under kills; counts what was done and what was found."""
 
@@ -95,6 +114,7 @@ class Campaign:
         os.environ["EDGE_SR_CAMPAIGN"] = str(os.getpid())
         self._place = place
         self.counts: collections.Counter[str] = collections.Counter()
+        self._node_killed = 0.0
         make_film(place / "film.mkv")
         upscale(self._request(place / "alone.mkv"))
         self._expected = digest(place / "alone.mkv")
@@ -125,15 +145,16 @@ class Campaign:
     def _finish(self, output: Path, ended: threading.Event) -> None:
         """In a thread: nodes can only be started by the main one."""
         stop = threading.Event()
-        timer = threading.Timer(HOPELESS, stop.set)
-        timer.start()
+        watching = Impatient(stop)
         try:
             with joined(ClusterAddress.parse(self._nodes.address)) as cluster:
-                self._to_the_end(output, Controls(Silent(), stop, ClusterMakers(cluster)))
+                self._to_the_end(output, Controls(watching, stop, ClusterMakers(cluster)))
+            if watching.most > FRAMES:
+                self._found(f"{watching.most} frames of {FRAMES} were told of")
         except EdgeSRError as error:
             self._found(f"{type(error).__name__}: {error}")
         finally:
-            timer.cancel()
+            watching.timer.cancel()
             ended.set()
 
     def _to_the_end(self, output: Path, controls: Controls) -> None:
@@ -149,8 +170,9 @@ class Campaign:
 
     def _kill(self, ended: threading.Event, until: float) -> None:
         while not ended.wait(self._dice.uniform(*PAUSE)) and time.monotonic() < until:
-            if self._dice.random() < 0.15:
+            if self._dice.random() < 0.15 and time.monotonic() - self._node_killed > NODE_PAUSE:
                 self.counts["nodes killed"] += self._nodes.kill_node()
+                self._node_killed = time.monotonic()
             else:
                 self.counts["workers killed"] += self._nodes.kill_worker()
 

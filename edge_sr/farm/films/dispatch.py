@@ -15,9 +15,10 @@ from edge_sr.farm.films.intake import Intake, MovedFrames
 from edge_sr.farm.films.job import Begun, FilmJob, PieceMade, PieceRange, Progressed
 from edge_sr.farm.films.queue import PieceFailure, PieceQueue, Run
 from edge_sr.farm.nodes.asking import ClusterNode
+from edge_sr.farm.nodes.joining import JoiningNodes
 
-# How often nodes that come and go are looked for, and how long none at all is borne, in seconds.
-REFRESH_SECONDS, PATIENCE_SECONDS = 5.0, 120.0
+# How often nodes that went are looked for, and how long none at all is borne, in seconds.
+LOOK_SECONDS, PATIENCE_SECONDS = 1.0, 120.0
 # Told but not yet taken in: a worker that is ahead of the driver waits.
 MOST_TOLD = 16
 
@@ -37,7 +38,8 @@ class Nodes(Protocol):
     def is_blind(self) -> bool: ...
 
     def slots_of(self, node: ClusterNode) -> int: ...
-    def refresh(self) -> None: ...
+    def forget_lost(self) -> None: ...
+    def take_in_new(self) -> None: ...
 
 
 class Dispatcher:
@@ -59,7 +61,8 @@ class Dispatcher:
         self._ray, self._nodes, self._stop, self._memory, self._serve = ray, nodes, stop, memory, serve
         self._tasks: dict[Any, Run] = {}
         self._remote = ray.remote(task)
-        self._refreshed = self._had_nodes = time.monotonic()
+        self._joining = JoiningNodes(nodes.take_in_new)
+        self._looked = self._had_nodes = time.monotonic()
 
     def make(self, job: FilmJob, pieces: Iterator[Piece], intake: Intake) -> None:
         """Returns when all are made or ``stop`` is set. Raises ``MovedFrames``, or ``ResourceError`` for a piece that
@@ -79,9 +82,10 @@ class Dispatcher:
     def _look_at_nodes(self, job: FilmJob) -> FilmJob:
         """Nodes that left or joined; the input is served as soon as one is among them that does not see it."""
         now = time.monotonic()
-        if now - self._refreshed > REFRESH_SECONDS:
-            self._nodes.refresh()
-            self._refreshed = time.monotonic()
+        if now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            self._nodes.forget_lost()
+        self._joining.look()
         if self._nodes.slots:
             self._had_nodes = now
         elif now - self._had_nodes > PATIENCE_SECONDS:

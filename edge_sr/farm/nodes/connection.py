@@ -93,6 +93,8 @@ def joined(address: ClusterAddress) -> Iterator[Cluster]:
 def imported_ray() -> Any:
     """Ray itself; ``MissingError`` where it is not installed or does not load."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # A question to a node that outlives the run would start a cluster of its own.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         return require("ray", "--cluster")
     except MissingError:

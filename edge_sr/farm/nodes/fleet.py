@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -72,7 +73,7 @@ def name_for_nodes(model: str) -> str:
 
 
 class FitNodes:
-    """The nodes of a cluster that were found fit for ``work``; ``refresh`` looks at those that joined since.
+    """The nodes of a cluster that were found fit for ``work``; ``take_in_new`` looks at those that joined since.
 
     ``choice`` is the network as it was settled. Raises ``MissingError`` when no node is fit, ``OptionError`` when
     those that are do not compute alike and ``allow_mixed`` is not given.
@@ -91,10 +92,11 @@ class FitNodes:
         self._givers: dict[str, ClusterNode] = {}
         self.notes: list[str] = []
         self.nodes: dict[str, ClusterNode] = {}
+        self._turn = threading.Lock()
         self.cpus, threads = _share(cluster, work.network, nodes_alive(self._ray).values())
         self.choice = dataclasses.replace(work.network, threads=threads)
         self._reference: NodeTrial | None = None
-        self.refresh()
+        self.take_in_new()
         if self._reference is None:
             raise MissingError(self._none_fit())
 
@@ -129,13 +131,17 @@ class FitNodes:
             limits.append(node.gpus)
         return int(min(limits))
 
-    def refresh(self) -> None:
-        """Takes note of nodes that left, and of those that joined, if they are fit."""
+    def forget_lost(self) -> None:
+        """Takes note of nodes that left."""
         alive = nodes_alive(self._ray)
-        self.nodes = {name: node for name, node in self.nodes.items() if name in alive}
+        with self._turn:
+            self.nodes = {name: node for name, node in self.nodes.items() if name in alive}
+
+    def take_in_new(self) -> None:
+        """Asks nodes that joined, and takes note of those that are fit; other threads may use the rest meanwhile."""
         new = {
             name: node
-            for name, node in alive.items()
+            for name, node in nodes_alive(self._ray).items()
             if name not in self.nodes and name not in self._left_out
         }
         if new:
@@ -238,7 +244,8 @@ class FitNodes:
             if trials[name].kind != self._reference.kind:
                 told = f"{nodes[name].host} computes otherwise ({differences(self._reference, trials[name])})"
                 self.notes.append(f"{told}: pictures may differ by one level")
-        self.nodes.update(kept)
+        with self._turn:
+            self.nodes = {**self.nodes, **kept}
 
     def _ask(
         self, nodes: dict[str, ClusterNode], question: Callable[..., Any], *given: Any
