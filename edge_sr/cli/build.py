@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from edge_sr.cli.fleet_report import FleetReport, fleet_report, quality_text
 from edge_sr.cli.options import NETWORK, SIZE, Cluster, FlavourName, Json, OptionalBundle, Target
 from edge_sr.errors import OptionError
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from edge_sr.engines.build.builder import Built
     from edge_sr.engines.build.request import BuildRequest, Workplace
     from edge_sr.engines.fleet import Elsewhere
+    from edge_sr.evaluation.results import Evaluation
 
     Job = tuple[BuildRequest, Workplace]
 
@@ -76,6 +79,22 @@ DecoderOption = Annotated[
 FleetOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A TOML file of targets, bundles and precisions.")
 ]
+HrOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--hr",
+        metavar="DIR|VIDEO",
+        help="With --cluster: measure each node's engines against these HR references, too.",
+    ),
+]
+ScalesOption = Annotated[
+    str | None,
+    typer.Option(metavar="S,...", help="Of --hr, at these scales, such as 2,3.", show_default="2"),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Of --hr, quality and speed over the fleet in one page."),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Build also what is in the store already.")]
 
 
@@ -93,6 +112,9 @@ def build(
     decoder: DecoderOption = "engine",
     force: ForceOption = False,
     cluster: Cluster = None,
+    hr: HrOption = None,
+    scales: ScalesOption = None,
+    report: ReportOption = None,
     json_: Json = False,
 ) -> None:
     """Build TensorRT engines for a GPU.
@@ -101,6 +123,7 @@ def build(
     """
     if dla_fallback and not dla:
         raise OptionError("--dla-fallback says what to do beside --dla: add --dla or leave it out")
+    measured = fleet_report(hr, scales, report, cluster)
     options = {
         "flavour": flavour,
         "dla": dla,
@@ -112,7 +135,7 @@ def build(
         kernels = decoder == "kernels" or None
         _refuse_beside_fleet(bundle, target, precision, sizes, max_size, depth, flavour, dla or None, kernels)
         if cluster is not None:
-            _build_on(cluster, fleet, force, json_)
+            _build_on(cluster, fleet, force, measured, json_)
             return
         jobs, elsewhere = _fleet(fleet)
         _report(_run(jobs, force), elsewhere, json_)
@@ -123,13 +146,14 @@ def build(
     _report(_run(jobs, force), [], json_)
 
 
-def _build_on(cluster: str, fleet: Path, force: bool, as_json: bool) -> None:
+def _build_on(cluster: str, fleet: Path, force: bool, measured: FleetReport | None, as_json: bool) -> None:
     from edge_sr.farm.building import build_on
     from edge_sr.farm.nodes.connection import ClusterAddress, joined
 
     with joined(ClusterAddress.parse(cluster)) as joint:
         found = build_on(joint, fleet, _say, force=force)
-    _show(found.engines, found.elsewhere, as_json)
+        quality = [] if measured is None else measured.made(joint.ray, found.nodes, fleet.read_text(), _say)
+    _show(found.engines, found.elsewhere, as_json, quality)
 
 
 def _refuse_beside_fleet(*given: Any) -> None:
@@ -234,17 +258,27 @@ def _report(built: list[Built], elsewhere: list[Elsewhere], as_json: bool) -> No
     _show([{**row(item.engine), "built": item.fresh} for item in built], elsewhere, as_json)
 
 
-def _show(engines: list[dict[str, Any]], elsewhere: list[Elsewhere], as_json: bool) -> None:
+def _show(
+    engines: list[dict[str, Any]],
+    elsewhere: list[Elsewhere],
+    as_json: bool,
+    quality: Sequence[Evaluation] = (),
+) -> None:
     from dataclasses import asdict
 
     from edge_sr.engines.report import table
 
     _warn_of_int8(engines)
     if as_json:
-        print(json.dumps({"engines": engines, "elsewhere": [asdict(item) for item in elsewhere]}))
+        found: dict[str, Any] = {"engines": engines, "elsewhere": [asdict(item) for item in elsewhere]}
+        if quality:
+            found["evaluations"] = [one.mapping() for one in quality]
+        print(json.dumps(found, allow_nan=False))
         return
     print("\n".join(table(engines)) if engines else "nothing can be built here")
     if present := sum(not engine["built"] for engine in engines):
         print(f"{present} of {len(engines)} were there already; seconds are those of their build")
     for item in elsewhere:
         print(f"elsewhere: {item.reason}")
+    if quality:
+        print(f"\n{quality_text(quality)}")

@@ -101,7 +101,7 @@ def evaluate(
         raise OptionError(
             "edge-sr evaluate needs HR references to measure against: add --hr FOLDER or --hr FILM"
         )
-    _check_report(report)
+    check_report(report)
     from edge_sr.evaluation.measure import evaluate as run
 
     request = _request(inputs, hr, scales, precision, backend, frames)
@@ -109,7 +109,7 @@ def evaluate(
     say = partial(typer.echo, err=True)
     found = run(request, say) if cluster is None else _on_cluster(cluster, request, say, allow_mixed)
     if report is not None:
-        _write_report(report, [found])
+        write_report(report, [found])
     typer.echo(json.dumps(found.mapping(), allow_nan=False) if as_json else table(found))
 
 
@@ -160,14 +160,15 @@ def _merge(inputs: list[str], hr: Path | None, report: Path | None, as_json: boo
         raise OptionError(
             "edge-sr evaluate --merge takes JSON files and --report FILE.html, and no --hr or --json"
         )
-    _check_report(report)
+    check_report(report)
     from edge_sr.evaluation.results import load
 
-    _write_report(report, [load(Path(name)) for name in inputs])
+    write_report(report, [load(Path(name)) for name in inputs])
     typer.echo(str(report))
 
 
-def _check_report(report: Path | None) -> None:
+def check_report(report: Path | None) -> None:
+    """Refuses a page that is in the way, or that has no folder to go to."""
     if report is None:
         return
     if report.exists():
@@ -176,7 +177,8 @@ def _check_report(report: Path | None) -> None:
         raise OptionError(f"--report goes into a folder that is there, not {report.absolute().parent}")
 
 
-def _write_report(path: Path, found: list[Evaluation]) -> None:
+def write_report(path: Path, found: list[Evaluation]) -> None:
+    """One page of all that was found."""
     from edge_sr.evaluation.report import page
     from edge_sr.files.atomic import write_whole
 

@@ -102,13 +102,20 @@ def _baseline_label(row: Row) -> str:
 
 
 def _label(row: Row | RowSpeed, run: Evaluation, runs: Sequence[Evaluation]) -> str:
-    """Bundle and precision, and what else tells this run from the others: processor, backend."""
-    processors = {other.machine.get("cpu") for other in runs}
+    """Bundle and precision, and what else tells this run from the others: its device, its backend."""
+    devices = {_device(other) for other in runs}
     backends = {speed.backend for other in runs for speed in other.speed}
-    marks = [str(run.machine.get("cpu"))] if len(processors) > 1 else []
+    marks = [_device(run)] if len(devices) > 1 else []
     if len(backends) > 1:
         marks.append(_backend(row, run))
     return f"{row.bundle} {row.precision}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _device(run: Evaluation) -> str:
+    """What computed: of a fleet's node the GPU, and which node's, since several may have the same."""
+    machine = run.machine
+    computing = str(machine.get("gpu") or machine.get("cpu"))
+    return f"{computing} of {machine['node']}" if "node" in machine else computing
 
 
 def _backend(row: Row | RowSpeed, run: Evaluation) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from edge_sr.engines.build.builder import build
+from edge_sr.engines.build.request import BuildRequest
 from edge_sr.engines.fleet import Elsewhere, load_fleet, requests, split
 from edge_sr.engines.report import row
 from edge_sr.engines.store.store import EngineStore
@@ -31,10 +33,12 @@ class NodeBuild:
 
 @dataclasses.dataclass(frozen=True)
 class FleetBuild:
-    """All nodes' engines, each row with its ``node``; ``elsewhere``: what no node could build."""
+    """All nodes' engines, each row with its ``node``; ``elsewhere``: what no node could build; ``nodes``: those that
+    took part."""
 
     engines: list[dict[str, Any]]
     elsewhere: list[Elsewhere]
+    nodes: dict[str, ClusterNode]
 
 
 def build_on(cluster: Cluster, fleet: Path, say: Callable[[str], None], *, force: bool) -> FleetBuild:
@@ -49,18 +53,14 @@ def build_on(cluster: Cluster, fleet: Path, say: Callable[[str], None], *, force
     if not done:
         raise MissingError(f"no node built anything: {'; '.join(failures.values()) or 'there is none'}")
     engines = [{**engine, "node": nodes[name].host} for name in done for engine in done[name].engines]
-    return FleetBuild(engines, _nowhere(list(done.values())))
+    taking_part = {name: nodes[name] for name in done}
+    return FleetBuild(engines, _nowhere(list(done.values())), taking_part)
 
 
 def build_here(text: str, force: bool) -> NodeBuild:
     """The task: what of the fleet file's content this node can build; it never raises an ``EdgeSRError``."""
-    import tempfile
-
     try:
-        with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
-            path = Path(folder) / "fleet.toml"
-            path.write_text(text)
-            here, elsewhere = split(requests(load_fleet(path)))
+        here, elsewhere = split(asked_for(text))
         store = EngineStore()
         built = [
             one for request, workplace in here for one in build(request, workplace, store, _say, force=force)
@@ -69,6 +69,14 @@ def build_here(text: str, force: bool) -> NodeBuild:
         return NodeBuild(rows, tuple(elsewhere))
     except EdgeSRError as error:
         return NodeBuild(refused=str(error))
+
+
+def asked_for(text: str) -> list[BuildRequest]:
+    """What a fleet file of this content asks for."""
+    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
+        path = Path(folder) / "fleet.toml"
+        path.write_text(text)
+        return requests(load_fleet(path))
 
 
 def _build_each_kind(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from edge_sr.bundle import open_bundle
 from edge_sr.errors import EdgeSRError, MissingError, ResourceError
 from edge_sr.evaluation.hr_references import HrSet
 from edge_sr.evaluation.measure import BASELINES, EvaluationRequest, evaluate, unique_names
-from edge_sr.evaluation.results import PROTOCOL, Evaluation, Row
+from edge_sr.evaluation.results import Evaluation, Row
 from edge_sr.farm.films.network import NetworkChoice
-from edge_sr.farm.nodes.asking import ask
+from edge_sr.farm.nodes.asking import ClusterNode, ask
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, name_for_nodes
 from edge_sr.machine.description import describe
@@ -29,7 +30,7 @@ def evaluate_on(
     Raises what ``FitNodes`` and ``evaluate`` raise, ``MissingError`` when no node sees the references.
     """
     given_names = tuple(map(name_for_nodes, request.bundles))
-    request = dataclasses.replace(request, bundles=given_names, references=_absolute(request.references))
+    request = dataclasses.replace(request, bundles=given_names, references=absolute(request.references))
     names = unique_names([open_bundle(name) for name in request.bundles])
     tasks: list[tuple[str, Any]] = []
     hosts: set[str] = set()
@@ -37,12 +38,12 @@ def evaluate_on(
         for precision in request.precisions:
             choice = NetworkChoice(given, request.backend, precision, request.threads or 0)
             fleet = FitNodes(cluster, NodeWork(choice), notify, allow_mixed=allow_mixed)
-            nodes = _seeing(cluster.ray, fleet, request.references, notify)
+            nodes = seeing(cluster.ray, fleet.nodes, request.references, notify)
             hosts |= {fleet.nodes[node].host for node in nodes}
             parts = _parts(request, given, fleet)
             tasks += [(name, _submit(cluster.ray, fleet, nodes, part)) for part in parts]
     found = [_renamed(_result(cluster.ray, task), name) for name, task in tasks]
-    return _merged(request, found, sorted(hosts))
+    return merged(request.scales, found, {**describe(), "nodes": ", ".join(sorted(hosts))})
 
 
 def set_digest(references: HrSet) -> str:
@@ -55,22 +56,26 @@ def set_digest(references: HrSet) -> str:
     return hashlib.sha256("\n".join(facts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _absolute(references: HrSet) -> HrSet:
+def absolute(references: HrSet) -> HrSet:
+    """The same set under paths that other nodes know."""
     pictures = tuple(path.absolute() for path in references.pictures)
     return dataclasses.replace(references, path=references.path.absolute(), pictures=pictures)
 
 
-def _seeing(ray: Any, fleet: FitNodes, references: HrSet, notify: Callable[[str], None]) -> list[str]:
-    answers, _ = ask(ray, fleet.nodes.values(), set_digest, references)
+def seeing(
+    ray: Any, nodes: Mapping[str, ClusterNode], references: HrSet, notify: Callable[[str], None]
+) -> list[str]:
+    """The nodes that see the references as this machine does; ``MissingError`` when none does."""
+    answers, _ = ask(ray, nodes.values(), set_digest, references)
     expected = set_digest(references)
-    seeing = [name for name, answer in answers.items() if answer == expected]
-    for name in fleet.nodes.keys() - set(seeing):
-        notify(f"left out: {fleet.nodes[name].host}: it does not see {references.path}")
-    if not seeing:
+    found = [name for name, answer in answers.items() if answer == expected]
+    for name in nodes.keys() - set(found):
+        notify(f"left out: {nodes[name].host}: it does not see {references.path}")
+    if not found:
         raise MissingError(
             f"no node sees {references.path} as this machine does: put it into a shared folder"
         )
-    return seeing
+    return found
 
 
 def _parts(request: EvaluationRequest, bundle: str, fleet: FitNodes) -> Iterator[EvaluationRequest]:
@@ -132,16 +137,16 @@ def _called(entry: Any, old: str, new: str) -> Any:
     return dataclasses.replace(entry, bundle=new + entry.bundle.removeprefix(old))
 
 
-def _merged(request: EvaluationRequest, found: list[Evaluation], hosts: list[str]) -> Evaluation:
-    """The rows in the order of one machine's run; what several parts measured alike stands once."""
+def merged(scales: Sequence[Fraction], found: list[Evaluation], machine: dict[str, Any]) -> Evaluation:
+    """Parts over one set: the rows in the order of one machine's run; what several measured alike stands once."""
     rivals = _once(row for part in found for row in part.rivals)
     baselines = [row for row in rivals if row.bundle in BASELINES]
-    order = {float(scale): index for index, scale in enumerate(request.scales)}
+    order = {float(scale): index for index, scale in enumerate(scales)}
     baselines.sort(key=lambda row: (order.get(row.scale, 0), list(BASELINES).index(row.bundle)))
     return Evaluation(
-        set=request.references.name,
-        protocol=PROTOCOL,
-        machine={**describe(), "nodes": ", ".join(hosts)},
+        set=found[0].set,
+        protocol=found[0].protocol,
+        machine=machine,
         results=tuple(row for part in found for row in part.results),
         rivals=(*baselines, *(row for row in rivals if row.bundle not in BASELINES)),
         speed=tuple(row for part in found for row in part.speed),

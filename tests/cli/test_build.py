@@ -126,6 +126,8 @@ def test_a_pair_that_nobody_can_build_names_what_is_possible(target: str, capabi
         (["diinn-edge", "--target", "jetson-orin-nx", "--dla", "--precision", "int8"], "calibration cache"),
         (["diinn-edge", "--target", "rtx-40", "--fleet", "fleet.toml"], "leave the others out"),
         (["--fleet", "fleet.toml", "--depth", "10"], "leave the others out"),
+        (["--fleet", "fleet.toml", "--hr", "set"], "add --cluster"),
+        (["--fleet", "fleet.toml", "--report", "fleet.html"], "add --hr"),
         (["diinn-edge", "--target", "rtx-40", "--depth", "0"], "--depth is 8 or 10"),
     ],
 )

@@ -1,0 +1,69 @@
+"""A fleet's engines measured where they are, for one page."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from edge_sr.backends.base import Runner, RunnerConfig
+from edge_sr.backends.registry import BACKENDS
+from edge_sr.engines.build.request import Workplace
+from edge_sr.engines.interface.loader import Flavour
+from edge_sr.errors import MissingError
+from edge_sr.evaluation.hr_references import HrSet, find_references
+from edge_sr.evaluation.report import page
+from edge_sr.farm import fleet_evaluation
+from edge_sr.farm.fleet_evaluation import measure_here
+from edge_sr.machine.gpu import Gpu
+from edge_sr.tensors import reference_card
+
+FLEET = '[[group]]\nbundles = ["diinn-nano"]\ntargets = ["rtx-portable"]\nprecisions = ["fp32", "fp16"]\n'
+TWO = (Fraction(2),)
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> HrSet:
+    Image.fromarray(reference_card(96, 64)).save(tmp_path / "card.png")
+    return find_references(tmp_path / "card.png", 1)
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node whose engines are of fp32 alone, and compute as ONNX Runtime does."""
+
+    def open_pair(config: RunnerConfig) -> Runner:
+        if config.precision != "fp32":
+            raise MissingError("no engine for 48x32 was built")
+        return BACKENDS["onnxruntime"].open_pair(config)
+
+    backend = dataclasses.replace(BACKENDS["onnxruntime"], name="tensorrt-rtx", open_pair=open_pair)
+    place = Workplace(Flavour.RTX, "1", None)
+    monkeypatch.setitem(BACKENDS, "tensorrt-rtx", backend)
+    monkeypatch.setattr(fleet_evaluation, "split", lambda asked: ([(one, place) for one in asked], []))
+    gpu = Gpu("a GPU", "8.9", 8192, False, "13.0")
+    monkeypatch.setattr(fleet_evaluation, "find_gpu", lambda: gpu)
+
+
+@pytest.mark.usefixtures("node")
+def test_what_has_an_engine_is_measured_and_what_has_none_is_named(references: HrSet) -> None:
+    found = measure_here(FLEET, references, TWO)
+    assert found.unmeasured == ("diinn-nano fp16 x2 on tensorrt-rtx: no engine for 48x32 was built",)
+    assert found.evaluation is not None
+    assert [(row.precision, row.scale) for row in found.evaluation.results] == [("fp32", 2)]
+    assert found.evaluation.results[0].psnr_y is not None
+    assert found.evaluation.machine["gpu"] == "a GPU"
+
+
+@pytest.mark.usefixtures("node")
+def test_the_page_tells_nodes_of_the_same_gpu_apart(references: HrSet) -> None:
+    found = measure_here(FLEET, references, TWO).evaluation
+    assert found is not None
+    fleet = [dataclasses.replace(found, machine={**found.machine, "node": name}) for name in ("one", "two")]
+    text = page(fleet)
+    assert "diinn-nano fp32 (a GPU of one)" in text
+    assert "diinn-nano fp32 (a GPU of two)" in text
+    assert "a GPU of" not in page(fleet[:1])
