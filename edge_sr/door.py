@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from edge_sr.backends.base import Maps, PartTimes, Result, Runner, cropped
 from edge_sr.bundle import Bundle
 from edge_sr.errors import OptionError
-from edge_sr.tensors import Frame
+from edge_sr.plan import Plan
+from edge_sr.sizes import Size, whole
+from edge_sr.tensors import Frame, checked_frame
+from edge_sr.yuv import YuvFrame
 
 MOST_THREADS = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """A frame and its modulation maps, to decode at many sizes.
+
+    A frame whose maps would not fit in memory is kept alone, and encoded again block by block. ``times``: what
+    encoding took.
+    """
+
+    frame: Frame
+    maps: Maps | None
+    times: PartTimes = dataclasses.field(default_factory=PartTimes)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame", checked_frame(self.frame))
+        if self.maps is not None:
+            require_maps(self.maps, self.frame.shape[:2])
+
+    @property
+    def size(self) -> Size:
+        """``(width, height)``."""
+        return self.frame.shape[1], self.frame.shape[0]
 
 
 def require_types(model: object, backend: object, precision: object) -> None:
@@ -34,7 +63,7 @@ def checked_threads(threads: object) -> int:
     return threads
 
 
-def checked_row(frames: Iterable[Frame]) -> Iterator[Frame]:
+def checked_row(frames: Iterable[Frame | YuvFrame]) -> Iterator[Frame | YuvFrame]:
     """What a caller gave as frames, each of which is looked at in its turn."""
     try:
         return iter(frames)
@@ -58,3 +87,11 @@ def require_maps(maps: object, size: tuple[int, ...]) -> None:
 def _is_enlarged(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
     scale = shape[1] // size[0]
     return shape == (1, scale * size[0], scale * size[1], 3)
+
+
+def decoded(runner: Runner, encoded: Encoded, plan: Plan) -> Result:
+    """The plan's part of a frame from its maps, and what that took."""
+    image = cropped(encoded.frame, whole(encoded.size))
+    began = time.perf_counter()
+    frame = runner.decode(encoded.maps, image, plan.grid)[0]
+    return Result(frame, PartTimes(decoder_ms=1000 * (time.perf_counter() - began)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import threading
@@ -13,9 +12,19 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_sr.backends.autotune import choose
-from edge_sr.backends.base import Maps, PartTimes, Result, Runner, RunnerConfig, Stop, cropped, one_frame
+from edge_sr.backends.base import (
+    PartTimes,
+    Result,
+    Runner,
+    RunnerConfig,
+    Stop,
+    YuvStreams,
+    cropped,
+    one_frame,
+    yuv_stream,
+)
 from edge_sr.bundle import DEFAULT_MODEL, Bundle, open_bundle
-from edge_sr.door import checked_row, checked_threads, require_flags, require_maps, require_types
+from edge_sr.door import Encoded, checked_row, checked_threads, decoded, require_flags, require_types
 from edge_sr.errors import EdgeSRError, LifetimeError
 from edge_sr.kinds import SampleType
 from edge_sr.machine.description import available_cores
@@ -35,31 +44,9 @@ from edge_sr.sizes import (
 )
 from edge_sr.tensors import Frame, checked_frame, sample_type_of
 from edge_sr.tta import ensemble
+from edge_sr.yuv import YuvFrame, checked_either, form_of
 
 __all__ = ["Encoded", "PartTimes", "Result", "Upscaler"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Encoded:
-    """A frame and its modulation maps, to decode at many sizes.
-
-    A frame whose maps would not fit in memory is kept alone, and encoded again block by block. ``times``: what
-    encoding took.
-    """
-
-    frame: Frame
-    maps: Maps | None
-    times: PartTimes = dataclasses.field(default_factory=PartTimes)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "frame", checked_frame(self.frame))
-        if self.maps is not None:
-            require_maps(self.maps, self.frame.shape[:2])
-
-    @property
-    def size(self) -> Size:
-        """``(width, height)``."""
-        return self.frame.shape[1], self.frame.shape[0]
 
 
 class Upscaler:
@@ -116,6 +103,11 @@ class Upscaler:
         return max((count for count in taken if count is not None), default=None)
 
     @property
+    def takes_yuv(self) -> bool:
+        """Whether ``stream`` takes YUV frames too, which become RGB on the device alone."""
+        return not self.tta and isinstance(self._runners.get("uint8"), YuvStreams)
+
+    @property
     def radius(self) -> int:
         """LR pixels around an output's nearest LR pixel that can change it."""
         return self.bundle.description.radius
@@ -168,7 +160,7 @@ class Upscaler:
             if encoded.maps is None:
                 return self._enlarged(encoded.frame, whole_size, box, stop)
             runner = self._runner(sample_type_of(encoded.frame))
-            return _decoded(runner, encoded, self._plan(runner, encoded.size, whole_size, box))
+            return decoded(runner, encoded, self._plan(runner, encoded.size, whole_size, box))
 
     def encode(self, frame: Frame) -> Encoded:
         """The frame's maps, for ``decode`` to use as often as wanted; with ``tta`` the frame alone."""
@@ -185,12 +177,18 @@ class Upscaler:
             return Encoded(frame, maps, PartTimes(encoder_ms=1000 * (time.perf_counter() - began)))
 
     def stream(
-        self, frames: Iterable[Frame], *, size: Size, region: Region | None = None, box: Box | None = None
+        self,
+        frames: Iterable[Frame | YuvFrame],
+        *,
+        size: Size,
+        region: Region | None = None,
+        box: Box | None = None,
     ) -> Iterator[Result]:
         """Every frame as calling the upscaler gives it, in order; a GPU has several under way meanwhile.
 
         It then takes up to three frames before it gives the first, and what is taken is given when ``frames``
-        ends; when ``frames`` raises, or the iterator is closed, it is dropped. Frames may change size and dtype.
+        ends; when ``frames`` raises, or the iterator is closed, it is dropped. Frames may change size and dtype,
+        and where it ``takes_yuv``, be YUV frames.
         Instead of ``region`` the part may be given as a ``box`` of the output. Raises ``OptionError`` at once for what
         is no size, region, box or row of frames, as calling the upscaler does for what does not fit a frame.
         """
@@ -253,20 +251,18 @@ class Upscaler:
             self._turn.release()
 
     def _results(
-        self, frames: Iterable[Frame], size: Size, region: Region | None, box: Box | None
+        self, frames: Iterable[Frame | YuvFrame], size: Size, region: Region | None, box: Box | None
     ) -> Generator[Result, None, None]:
-        alike = itertools.groupby(
-            map(checked_frame, frames), lambda frame: (frame.shape, sample_type_of(frame))
-        )
-        for (shape, sample_type), group in alike:
-            given = (shape[1], shape[0])
-            whole_size = output_size(*given, size=size)
-            part = box if region is None else output_region(region, given, whole_size)
+        for form, group in itertools.groupby(map(checked_either, frames), form_of):
+            whole_size = output_size(*form.size, size=size)
+            part = box if region is None else output_region(region, form.size, whole_size)
             if self.tta:
-                yield from (self._enlarged(frame, whole_size, part) for frame in group)
+                yield from (self._enlarged(checked_frame(frame), whole_size, part) for frame in group)
                 continue
-            runner = self._runner(sample_type)
-            yield from runner.stream(group, self._plan(runner, given, whole_size, part))
+            runner = self._runner(form.sample_type)
+            plan = self._plan(runner, form.size, whole_size, part)
+            stream = runner.stream if form.colours is None else yuv_stream(runner)
+            yield from stream(group, plan)
 
     def _enlarged(self, frame: Frame, whole_size: Size, box: Box | None, stop: Stop = None) -> Result:
         def one_pass(frame: Frame, whole_size: Size, box: Box | None) -> Result:
@@ -291,10 +287,3 @@ class Upscaler:
             about.radius, about.halo, about.working_bytes, limit, about.multiple, runner.spare_columns
         )
         return plan_run(given, wanted, box, footprint)
-
-
-def _decoded(runner: Runner, encoded: Encoded, plan: Plan) -> Result:
-    image = cropped(encoded.frame, whole(encoded.size))
-    began = time.perf_counter()
-    frame = runner.decode(encoded.maps, image, plan.grid)[0]
-    return Result(frame, PartTimes(decoder_ms=1000 * (time.perf_counter() - began)))

@@ -7,7 +7,7 @@ import dataclasses
 import operator
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.bundle import Bundle, Graph
-from edge_sr.errors import BundleError, InterruptedRun
+from edge_sr.errors import BundleError, InterruptedRun, OptionError
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Precision, Role, SampleType, Scheme, StoredPrecision
 from edge_sr.plan import Plan
 from edge_sr.sizes import Box
 from edge_sr.tensors import Frame, Image
+from edge_sr.yuv import YuvFrame
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -90,7 +91,7 @@ class PartTimes:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """One frame, ``H x W x 3``, and what it took."""
+    """One frame, ``H x W x 3``, and what it took; of a YUV frame its codes, ``3H/2 x W``."""
 
     frame: Frame
     times: PartTimes
@@ -145,6 +146,14 @@ class Encoder(Protocol):
 
     def encode(self, image: Image) -> NDArray[Any]:
         """The maps, valid for as long as they are referred to."""
+
+
+@runtime_checkable
+class YuvStreams(Protocol):
+    """A runner that makes RGB of video's codes, and codes of RGB, where it computes."""
+
+    def stream_yuv(self, frames: Iterable[YuvFrame], plan: Plan) -> Iterator[Result]:
+        """As ``Runner.stream``, all in the first one's colours; what a result holds are codes, as a YUV frame's own."""
 
 
 @runtime_checkable
@@ -230,6 +239,13 @@ def one_frame(runner: Runner, frame: Frame, plan: Plan, stop: Stop) -> Result:
         pixels[step.place.slices] = part.frame
         times += part.times
     return Result(pixels, times)
+
+
+def yuv_stream(runner: Runner) -> Callable[[Iterable[YuvFrame], Plan], Iterator[Result]]:
+    """The stream of such a runner; ``OptionError`` for any other."""
+    if not isinstance(runner, YuvStreams):
+        raise OptionError(f"backend {runner.backend} takes no YUV frames, only RGB: convert them first")
+    return runner.stream_yuv
 
 
 def cropped(frame: Frame, box: Box) -> Image:

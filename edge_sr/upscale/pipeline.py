@@ -4,6 +4,8 @@
     network  network.stream  encoder graph, decoder graph; a GPU has frames under way  (the caller's thread)
     encode   writer.write()  converted to the output's YUV, encoded into a segment       (thread)
 
+Where the network takes YUV, as on a GPU, frames of 4:2:0 stay that in both threads, and are RGB on the device alone.
+
 Between them lie relays of a few frames, so memory does not grow with the film and a slow stage holds the
 others back. A still picture takes the same way without the threads.
 """
@@ -24,8 +26,9 @@ from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.film.info import FilmInfo
-from edge_sr.video.film.upright import UprightReader
+from edge_sr.video.film.upright import UprightReader, yuv_colours
 from edge_sr.video.timed import Timed
+from edge_sr.yuv import YuvFrame
 
 # Frames that wait between two stages.
 WAITING = 2
@@ -39,7 +42,11 @@ log = logging.getLogger(__name__)
 class FrameNetwork(Protocol):
     """What the pipeline asks of an ``Upscaler``: HWC uint8 or float32 in, the same type out."""
 
-    def stream(self, frames: Iterable[Frame], *, size: Size, box: Box | None) -> Iterator[Result]:
+    @property
+    def takes_yuv(self) -> bool:
+        """Whether it takes YUV frames too, and gives codes for them."""
+
+    def stream(self, frames: Iterable[Frame | YuvFrame], *, size: Size, box: Box | None) -> Iterator[Result]:
         """A result for every frame, in order; some frames may be taken before the first is given."""
 
 
@@ -107,15 +114,17 @@ def run_film(
     Ends early once ``stop`` is set, with the frames that the network has taken by then. Whatever goes wrong in a
     stage is raised here, when the other stages have ended.
     """
-    decoded: Relay[Timed[Frame]] = Relay(WAITING)
+    decoded: Relay[Timed[Frame | YuvFrame]] = Relay(WAITING)
     upscaled: Relay[Timed[Frame]] = Relay(WAITING)
     flow = Flow()
     wanted = range(first, END if last is None else last)
+    yuv = yuv_colours(film.info, to_yuv) if network.takes_yuv else None
+    read = UprightReader(film.info, target.size if target.box is None else None, yuv)
     began = time.perf_counter()
     stages = [
         _stage(
             "decode",
-            lambda: _decode(film, target, wanted, decoded, stop, flow),
+            lambda: _decode(film, read, wanted, decoded, stop, flow),
             decoded,
             upscaled,
         ),
@@ -158,12 +167,16 @@ def _pace(decoded: Relay[Any], upscaled: Relay[Any], seconds: float) -> str:
 
 
 def _upscaled(
-    decoded: Iterable[Timed[Frame]], target: Target, network: FrameNetwork, stop: threading.Event, flow: Flow
+    decoded: Iterable[Timed[Frame | YuvFrame]],
+    target: Target,
+    network: FrameNetwork,
+    stop: threading.Event,
+    flow: Flow,
 ) -> Generator[Timed[Result], None, None]:
     """Every frame's result, until ``stop`` is set."""
-    taken: deque[Timed[Frame]] = deque()
+    taken: deque[Timed[Frame | YuvFrame]] = deque()
 
-    def pixels() -> Iterator[Frame]:
+    def pixels() -> Iterator[Frame | YuvFrame]:
         for timed in decoded:
             if stop.is_set():
                 flow.interrupted = True
@@ -177,18 +190,17 @@ def _upscaled(
 
 def _decode(
     film: FrameSource,
-    target: Target,
+    read: UprightReader,
     wanted: range,
-    decoded: Relay[Timed[Frame]],
+    decoded: Relay[Timed[Frame | YuvFrame]],
     stop: threading.Event,
     flow: Flow,
 ) -> None:
-    to_rgb = UprightReader(film.info, target.size if target.box is None else None)
     for timed in film.frames():
         if stop.is_set():
             break
         if timed.index in wanted:
-            decoded.put(timed.holding(to_rgb(timed.frame)))
+            decoded.put(timed.holding(read(timed.frame)))
         if timed.index >= wanted.stop - 1:
             flow.exhausted = True
             break

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.video.codes import write_codes
 from edge_sr.video.colour import Colour
 from edge_sr.video.siting import Marker
 
@@ -132,34 +133,36 @@ class ToRgb:
 
 
 class FromRgb:
-    """RGB arrays, uint8 or float32, to frames of ``layout`` tagged with the film's colours.
+    """RGB arrays, uint8 or float32, to frames of ``layout`` tagged with the film's colours; codes go in as they are.
 
     ``pixel_format``: FFmpeg's name for the layout as the encoder takes it, by default the planar one.
     """
 
     def __init__(self, colour: Colour, layout: PixelLayout, pixel_format: str = "") -> None:
         self._convert = Converter(colour)
-        self._colour = colour
-        self._layout = layout
+        self.colour = colour
+        self.layout = layout
         self._format = pixel_format or layout.name
 
     def __call__(self, picture: NDArray[Any]) -> av.VideoFrame:
         import av
 
-        if picture.dtype == np.uint8:
+        if picture.ndim == 2:
+            frame = write_codes(picture, self._format)
+        elif picture.dtype == np.uint8:
             source = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame = self._convert(source, self._format, from_full=True)
         else:
-            depth = self._layout.depth
-            source = write_planes(rgb_to_yuv(picture, self._colour, depth), PixelLayout(depth, "444").name)
+            depth = self.layout.depth
+            source = write_planes(rgb_to_yuv(picture, self.colour, depth), PixelLayout(depth, "444").name)
             frame = self._convert(source, self._format)
         return self._tagged(frame)
 
     def _tagged(self, frame: av.VideoFrame) -> av.VideoFrame:
-        frame.colorspace = self._colour.matrix
-        frame.color_range = self._colour.range_code
-        frame.color_primaries = self._colour.primaries
-        frame.color_trc = self._colour.transfer
+        frame.colorspace = self.colour.matrix
+        frame.color_range = self.colour.range_code
+        frame.color_primaries = self.colour.primaries
+        frame.color_trc = self.colour.transfer
         return frame
 
 

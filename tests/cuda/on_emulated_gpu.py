@@ -19,7 +19,7 @@ from edge_sr.backends.cuda.driver.protocol import KernelDriver, Rectangle, Strea
 from edge_sr.backends.cuda.network.form import SurfaceForm
 from edge_sr.backends.cuda.open import joined_form
 from edge_sr.backends.cuda.runner import CudaRunner
-from edge_sr.backends.cuda.video.surfaces import Surface, SurfaceColour, from_picture, to_picture
+from edge_sr.backends.cuda.video.surfaces import Surface, from_picture, packed_surface, to_picture
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.tensorrt.kernel_decoder import KernelPairEngines
 from edge_sr.backends.tensorrt.open import pair_form
@@ -35,6 +35,7 @@ from edge_sr.machine.gpu import find_gpu
 from edge_sr.plan import Footprint, plan_run
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
+from edge_sr.yuv import YuvColour, YuvColours, YuvFrame
 
 SIZE, AFTER = (50, 38), (121, 77)
 
@@ -125,17 +126,21 @@ def test_encoded_once_and_decoded_often(up: Upscaler, picture: Any) -> None:
 
 
 def test_surfaces_stay_on_the_device(up: Upscaler) -> None:
-    """A decoder's NV12 in, an encoder's out, equal to the same pictures by way of the host; a graph the third time."""
-    (width, height), after, colour = (34, 12), (68, 24), SurfaceColour((0.2126, 0.0722), full_range=False)
+    """A decoder's NV12 in, an encoder's out, equal to the same pictures by way of the host; a graph the third time.
+
+    A film's codes, of which several frames are under way, become the same.
+    """
+    (width, height), after, colour = (34, 12), (68, 24), YuvColour((0.2126, 0.0722), full_range=False)
     runner, grid = runner_of(up), sampling_grid((width, height), after)
     device, random = runner._device, np.random.default_rng(2)
+    frames, made = [], []
     with device.driver.entered():
         device.load(SurfaceForm())
         arena = Arena(device)
         picture = arena.place(np.zeros((24, 68, 3), np.uint8))
-        source, target = (_surface(arena, w, h) for w, h in ((width, height), after))
+        source, target = (_surface(arena, size) for size in ((width, height), after))
         for _ in range(3):
-            codes = random.integers(16, 236, height * width * 3 // 2).astype(np.uint8)
+            codes = random.integers(16, 236, (height * 3 // 2, width)).astype(np.uint8)
             device.upload(codes, source.luma)
             device.launch([to_picture(source, colour, picture)])
             rgb = _fetched(device, picture, (height, width, 3))
@@ -144,14 +149,17 @@ def test_surfaces_stay_on_the_device(up: Upscaler) -> None:
             device.upload(up(rgb, size=after), picture)
             device.launch([from_picture(picture, colour, target)])
             assert np.array_equal(found, _fetched(device, target.luma, (36, 68)))
+            frames.append(YuvFrame(codes, YuvColours(colour, colour)))
+            made.append(found)
         with pytest.raises(OptionError, match="surfaces of 8 bits"):
             runner.surface(dataclasses.replace(source, depth=10), colour, grid, target)
         arena.free()
+    streamed = [result.frame for result in up.stream(frames * 2, size=after)]
+    assert all(np.array_equal(*pair) for pair in zip(streamed, made * 2, strict=True))
 
 
-def _surface(arena: Arena, width: int, height: int) -> Surface:
-    luma = arena.place(np.zeros(height * width * 3 // 2, np.uint8))
-    return Surface(luma, luma + height * width, width, width, width, height, 8)
+def _surface(arena: Arena, size: tuple[int, int]) -> Surface:
+    return packed_surface(arena.place(np.zeros(size[0] * size[1] * 3 // 2, np.uint8)), size, 8)
 
 
 def _fetched(device: KernelDevice, address: int, shape: tuple[int, ...]) -> Any:
@@ -254,12 +262,14 @@ def test_frames_of_another_size_are_refused(up: Upscaler, picture: Any) -> None:
 
 
 def test_without_room_for_a_frame_it_is_cut_into_strips(up: Upscaler, cpu: Upscaler) -> None:
-    tall = reference_card(34, 72)
-    whole = up(tall, scale=2)
+    tall, colour = reference_card(34, 72), YuvColour((0.2126, 0.0722), full_range=False)
+    yuv = YuvFrame(tall.reshape(-1, 34)[:108], YuvColours(colour, colour))
+    whole, (whole_yuv,) = up(tall, scale=2), up.stream([yuv], size=(68, 144))
     with short_of_memory(up, 500_000), pytest.warns(UserWarning, match="strips of"):
         cut = up(tall, scale=2)
-        streamed = list(up.stream([tall], size=(68, 144)))
+        streamed = list(up.stream([tall, yuv], size=(68, 144)))
     assert np.array_equal(cut, whole) and np.array_equal(streamed[0].frame, whole)
+    assert np.array_equal(streamed[1].frame, whole_yuv.frame)
     runner_of(up)._most_pixels = None
     close(cut, cpu(tall, scale=2))
 

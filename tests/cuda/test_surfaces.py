@@ -12,7 +12,6 @@ from support.scenes import scene
 
 from edge_sr.backends.cuda.video.surfaces import (
     Surface,
-    SurfaceColour,
     codes_to_colours,
     colours_to_codes,
     from_picture,
@@ -20,6 +19,7 @@ from edge_sr.backends.cuda.video.surfaces import (
 )
 from edge_sr.video.colour import LUMA_WEIGHTS, Colour
 from edge_sr.video.pixels import rgb_to_yuv, yuv_to_rgb
+from edge_sr.yuv import YuvColour
 
 MATRICES = {"601": 6, "709": 1, "2020": 9}
 PITCH = 256
@@ -90,7 +90,7 @@ CASES = list(itertools.product(MATRICES, (False, True), (8, 10), (False, True)))
 @pytest.mark.parametrize(("matrix", "full", "depth", "top"), CASES)
 def test_surfaces_equal_numpy(matrix: str, full: bool, depth: int, top: bool, size: tuple[int, int]) -> None:
     (height, width), gpu = size, EmulatedGpu(seed=1)
-    colour = SurfaceColour(LUMA_WEIGHTS[MATRICES[matrix]], full, top)
+    colour = YuvColour(LUMA_WEIGHTS[MATRICES[matrix]], full, top)
     luma, chroma = codes(depth, height, width)
     surface = Surface(gpu.place(luma), gpu.place(chroma), PITCH, PITCH, width, height, depth)
     picture = gpu.empty((height, width, 3), np.uint8 if depth == 8 else f32)
@@ -131,7 +131,7 @@ def test_they_say_what_the_cpu_says(matrix: str, full: bool, depth: int) -> None
     picture = np.ascontiguousarray(scene(3, 96, 80)[:16, :16]).astype(f32) / f32(255)
     picture[...] = picture[:1, :1]
     picture[:, 8:] *= f32(0.5)
-    ours = SurfaceColour(colour.luma_weights, full)
+    ours = YuvColour(colour.luma_weights, full)
     gpu = EmulatedGpu()
     kind: Any = np.uint16 if depth == 10 else np.uint8
     planes = [gpu.empty((rows, PITCH // np.dtype(kind).itemsize), kind) for rows in (16, 8)]

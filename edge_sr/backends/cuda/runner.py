@@ -16,17 +16,18 @@ from edge_sr.backends.cuda.driver.protocol import Buffer, aligned
 from edge_sr.backends.cuda.network.form import SurfaceForm
 from edge_sr.backends.cuda.session import HALF, ResidentNetwork, Session, Shape, Workspace
 from edge_sr.backends.cuda.strips import smaller
-from edge_sr.backends.cuda.video.surfaces import Surface, SurfaceColour, from_picture, to_picture
+from edge_sr.backends.cuda.video.surfaces import Surface, from_picture, to_picture
 from edge_sr.backends.gpu.ring import Slot, warn_short
 from edge_sr.errors import MemoryLimitError, OptionError
 from edge_sr.grid import SamplingGrid
 from edge_sr.plan import Plan
 from edge_sr.tensors import Frame, Image
+from edge_sr.yuv import FrameForm, YuvColour, YuvColours, YuvFrame, form_of
 
 # Grids that are kept open: a live picture comes back to the same few parts and sizes.
 KEPT_SESSIONS = 8
 
-Key = tuple[Shape, SamplingGrid, bool]
+Key = tuple[Shape, SamplingGrid, bool, YuvColours | None]
 
 
 class PictureMaps:
@@ -111,12 +112,20 @@ class CudaRunner(OpenRunner):
 
     def stream(self, frames: Iterable[Frame], plan: Plan) -> Iterator[Result]:
         """Each frame upscaled, in order, three in flight; ``ShapeError`` unless all have the first one's shape."""
+        return self._in_flight(frames, plan)
+
+    def stream_yuv(self, frames: Iterable[YuvFrame], plan: Plan) -> Iterator[Result]:
+        """As ``stream``, in the first one's colours; what a result holds are codes, as a YUV frame's own."""
+        return self._in_flight(frames, plan)
+
+    def _in_flight(self, frames: Iterable[Frame | YuvFrame], plan: Plan) -> Iterator[Result]:
         entered = self._device.driver.entered
         session: Session | None = None
         for frame in frames:
+            pixels = frame.codes if isinstance(frame, YuvFrame) else frame
             with entered():
-                session = session or self._board((1, *frame.shape), plan.grid)
-                landed = session.ring.start(frame, session.encode, session.decode)
+                session = session or self._board(form_of(frame), plan.grid)
+                landed = session.ring.start(pixels, session.encode, session.decode)
             if landed is not None:
                 yield landed
         while session is not None:
@@ -126,7 +135,7 @@ class CudaRunner(OpenRunner):
                 return
             yield landed
 
-    def surface(self, source: Surface, colour: SurfaceColour, grid: SamplingGrid, target: Surface) -> None:
+    def surface(self, source: Surface, colour: YuvColour, grid: SamplingGrid, target: Surface) -> None:
         """A video decoder's surface upscaled into one for a video encoder, which has what it needs when this returns.
 
         Nothing visits the host. ``OptionError`` for depths that are not the runner's, 8 bits as uint8, 10 as float.
@@ -143,33 +152,38 @@ class CudaRunner(OpenRunner):
 
         with self._device.driver.entered():
             self._device.load(SurfaceForm())
-            session = self._board((1, source.height, source.width, 3), grid)
+            session = self._board(FrameForm((source.width, source.height), self._io, None), grid)
             session.ring.on_device(work)
 
-    def _board(self, image: Shape, grid: SamplingGrid) -> Session:
+    def _board(self, form: FrameForm, grid: SamplingGrid) -> Session:
         self._device.gpu.settle()
-        session = self._session(image, grid, encodes=True)
+        width, height = form.size
+        session = self._session((1, height, width, 3), grid, encodes=True, yuv=form.colours)
         session.ring.forget()
         return session
 
-    def _session(self, image: Shape, grid: SamplingGrid, encodes: bool) -> Session:
+    def _session(
+        self, image: Shape, grid: SamplingGrid, encodes: bool, yuv: YuvColours | None = None
+    ) -> Session:
         """The session for this grid; the one that was used least lately makes room for a new one."""
-        key = image, grid, encodes
+        key = image, grid, encodes, yuv
         if key not in self._sessions:
             while len(self._sessions) >= KEPT_SESSIONS:
                 self._sessions.popitem(last=False)[1].close()
-            self._sessions[key] = self._new_session(image, grid, encodes)
+            self._sessions[key] = self._new_session(*key)
         self._sessions.move_to_end(key)
         return self._sessions[key]
 
-    def _new_session(self, image: Shape, grid: SamplingGrid, encodes: bool) -> Session:
+    def _new_session(
+        self, image: Shape, grid: SamplingGrid, encodes: bool, yuv: YuvColours | None
+    ) -> Session:
         """A session with the tallest strips that the device has room for."""
         _, height, width, _ = image
         asked = rows = min(height, max(1, (self._most_pixels or height * width) // width))
         self._reuse_idle()
         while True:
             try:
-                session = Session(self._device, self._network, image, grid, self._dtype, rows, encodes)
+                session = Session(self._device, self._network, image, grid, self._dtype, rows, encodes, yuv)
             except MemoryLimitError:
                 if self._sessions:
                     self._sessions.popitem(last=False)[1].close()

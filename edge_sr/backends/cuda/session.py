@@ -14,9 +14,10 @@ from edge_sr.backends.cuda.kernels import Launch
 from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm
 from edge_sr.backends.cuda.programs import DecoderProgram, DevicePositions, EncoderProgram
 from edge_sr.backends.cuda.strips import Strip, cut_strips
-from edge_sr.backends.gpu.ring import Ring, Slot, SlotForm
+from edge_sr.backends.cuda.video.pictures import YuvPictures, rgb_slots
+from edge_sr.backends.gpu.ring import Ring, Slot
 from edge_sr.grid import SamplingGrid
-from edge_sr.sizes import Box
+from edge_sr.yuv import YuvColours
 
 Shape = tuple[int, ...]
 HALF = 2
@@ -58,8 +59,8 @@ class Session:
     """Pictures of ``image`` = ``1 x h x w x 3`` at one grid.
 
     ``own_rows``: LR rows that are encoded at a time, the halo not counted; ``encodes``: whether it is for pictures, or
-    else for maps that are there already. Raises ``MemoryLimitError``, with everything given back, when the device has
-    no room for it.
+    else for maps that are there already; ``yuv``: frames come and go in these colours. Raises ``MemoryLimitError``,
+    with everything given back, when the device has no room for it.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Session:
         dtype: np.dtype[Any],
         own_rows: int,
         encodes: bool,
+        yuv: YuvColours | None = None,
     ) -> None:
         self._device, self._network, self._image = device, network, image
         self._io = "uint8" if dtype == np.uint8 else "float"
@@ -80,12 +82,16 @@ class Session:
         self._arena = Arena(device)
         self._workspace: Workspace | None = None
         self._ring: Ring | None = None
+        self._yuv: YuvPictures | None = None
         try:
             if encodes:
                 tallest = max(strip.bottom - strip.top for strip in self.strips)
                 self._workspace = Workspace(device, network, tallest, image[2])
             self._positions = self._place(grid)
-            self._ring = Ring(device.gpu, _slots(image, grid, dtype))
+            size = len(grid.cols), len(grid.rows)
+            self._yuv = None if yuv is None else YuvPictures(device, yuv, (image[2], image[1]), size, dtype)
+            form = rgb_slots(image, size, dtype) if self._yuv is None else self._yuv.slots
+            self._ring = Ring(device.gpu, form)
         except BaseException:
             self.close()
             raise
@@ -110,29 +116,40 @@ class Session:
     def encode(self, slot: Slot) -> None:
         """A frame in one piece: its encoder, captured the second time."""
         if len(self.strips) == 1:
-            self._repeat((slot.number, "encoder"), self._whole(slot)[0])
+            read = [] if self._yuv is None else [self._yuv.read(slot)]
+            self._repeat((slot.number, "encoder"), [*read, *self._whole(slot)[0]])
 
     def decode(self, slot: Slot) -> None:
         """A frame in one piece: its decoder; one in strips: all of it, and its kernels are long enough to launch."""
+        written = [] if self._yuv is None else [self._yuv.written(slot)]
         if len(self.strips) == 1:
-            self._repeat((slot.number, "decoder"), self._whole(slot)[1])
+            self._repeat((slot.number, "decoder"), [*self._whole(slot)[1], *written])
             return
-        for strip in self.strips:
-            for launches in self._launches(strip, slot.image.address, slot):
-                self._device.launch(launches)
+        if self._yuv is not None:
+            self._device.launch([self._yuv.read(slot)])
+        self._in_strips(self._pictures(slot))
+        self._device.launch(written)
 
     def decode_held(self, slot: Slot, image: int, maps: int | None) -> None:
         """From a picture on the device, and from its maps where they are there already."""
-        if maps is not None:
-            everything = Strip(0, self._image[1], 0, self._positions.height)
-            self._device.launch([self._decode(everything, maps, image, slot)])
+        pictures = image, slot.tile_address(0)
+        if maps is None:
+            self._in_strips(pictures)
             return
+        everything = Strip(0, self._image[1], 0, self._positions.height)
+        self._device.launch([self._decode(everything, maps, *pictures)])
+
+    def _in_strips(self, pictures: tuple[int, int]) -> None:
         for strip in self.strips:
-            for launches in self._launches(strip, image, slot):
+            for launches in self._launches(strip, *pictures):
                 self._device.launch(launches)
 
     def _whole(self, slot: Slot) -> tuple[list[Launch], list[Launch]]:
-        return self._launches(self.strips[0], slot.image.address, slot)
+        return self._launches(self.strips[0], *self._pictures(slot))
+
+    def _pictures(self, slot: Slot) -> tuple[int, int]:
+        """Where the RGB picture and the enlarged one lie."""
+        return (slot.image.address, slot.tile_address(0)) if self._yuv is None else self._yuv.addresses
 
     def _repeat(self, key: tuple[int, str], launches: list[Launch]) -> None:
         """Launch them as they are the first time, capture them the second, and launch the graph from then on."""
@@ -148,7 +165,7 @@ class Session:
             graph = self._graphs[key] = driver.end_capture(compute)
         graph.launch(compute)
 
-    def _launches(self, strip: Strip, image: int, slot: Slot) -> tuple[list[Launch], list[Launch]]:
+    def _launches(self, strip: Strip, image: int, result: int) -> tuple[list[Launch], list[Launch]]:
         """Encoder's and decoder's for one strip. The decoder counts the frame's rows: maps begin where row 0 would."""
         assert self._workspace is not None
         network, width = self._network, self._image[2]
@@ -157,9 +174,9 @@ class Session:
         resident = self._device.resident
         encode = network.encoder.launches(first_row, self._io, features, network.variant, resident)
         whole = features.maps - strip.top * width * HALF * network.decoder_form.channels
-        return encode, [self._decode(strip, whole, image, slot)]
+        return encode, [self._decode(strip, whole, image, result)]
 
-    def _decode(self, strip: Strip, maps: int, image: int, slot: Slot) -> Launch:
+    def _decode(self, strip: Strip, maps: int, image: int, result: int) -> Launch:
         at, columns = self._positions, self._positions.width
         part = DevicePositions(
             at.rows + 4 * strip.first,
@@ -170,7 +187,7 @@ class Session:
             strip.last - strip.first,
             columns,
         )
-        output = slot.tile_address(0) + strip.first * columns * 3 * self._item
+        output = result + strip.first * columns * 3 * self._item
         size = self._image[1], self._image[2]
         return self._network.decoder.launch(maps, image, self._io, size, part, output)
 
@@ -185,13 +202,9 @@ class Session:
             ring, self._ring = self._ring, None
             ring.free()
         self._arena.free()
+        if self._yuv is not None:
+            yuv, self._yuv = self._yuv, None
+            yuv.free()
         if self._workspace is not None:
             workspace, self._workspace = self._workspace, None
             workspace.free()
-
-
-def _slots(image: Shape, grid: SamplingGrid, dtype: np.dtype[Any]) -> SlotForm:
-    """A frame is computed in one piece of memory, whatever its strips."""
-    height, width = len(grid.rows), len(grid.cols)
-    whole = Box(0, 0, width, height)
-    return SlotForm(image[1:], (height, width, 3), dtype, (height, width), (whole,))

@@ -10,6 +10,7 @@ Events keep the order between the streams, and measure.
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from collections import deque
 from collections.abc import Callable
@@ -32,7 +33,8 @@ FRAMES_IN_FLIGHT = 3
 class SlotForm:
     """What every frame of a ring is: ``image`` in and ``frame`` out, as ``(height, width, 3)``, of one ``dtype``.
 
-    The result is computed in buffers of ``tile`` = ``(height, width)``, of which ``tiles`` are the frame's parts.
+    Or ``(3 * height // 2, width)``, where they are YUV's codes. The result is computed in buffers of ``tile`` =
+    ``(height, width)``, of which ``tiles`` are the frame's parts.
     """
 
     image: tuple[int, ...]
@@ -48,10 +50,10 @@ class SlotForm:
 
     @property
     def pixel_bytes(self) -> int:
-        return 3 * self.dtype.itemsize
+        return self.nbytes(self.frame[2:])
 
     def nbytes(self, shape: tuple[int, ...]) -> int:
-        return int(np.prod(shape)) * self.dtype.itemsize
+        return math.prod(shape) * self.dtype.itemsize
 
 
 class Slot:
@@ -141,7 +143,7 @@ class Slot:
 
 
 def _shaped(buffer: HostBuffer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    nbytes = int(np.prod(shape)) * dtype.itemsize
+    nbytes = math.prod(shape) * dtype.itemsize
     shaped: NDArray[Any] = buffer.array[:nbytes].view(dtype).reshape(shape)
     return shaped
 

@@ -1,4 +1,7 @@
-"""Decoded frames to upright RGB of the film's shape, whatever a later part of the film was stored as."""
+"""Decoded frames to upright RGB of the film's shape, whatever a later part of the film was stored as.
+
+On their way to a network that takes YUV, those that need nothing done to them stay YUV.
+"""
 
 from __future__ import annotations
 
@@ -9,40 +12,51 @@ import numpy as np
 
 from edge_sr.sizes import Size
 from edge_sr.tensors import Frame
+from edge_sr.video.codes import CODE_DEPTHS, read_codes
+from edge_sr.video.colour import Colour
 from edge_sr.video.film.info import FilmInfo
-from edge_sr.video.orientation import Orientation, display_matrix, from_display_matrix
-from edge_sr.video.pixels import Converter, ToRgb
+from edge_sr.video.orientation import UPRIGHT, Orientation, display_matrix, from_display_matrix
+from edge_sr.video.pixels import Converter, FromRgb, PixelLayout, ToRgb
+from edge_sr.video.siting import LEFT, TOPLEFT
 from edge_sr.video.tonemap import ToneMap
+from edge_sr.yuv import YuvColour, YuvColours, YuvFrame
 
 if TYPE_CHECKING:
     import av
 
 # Shapes that differ by less than this are one shape, rounded (of the ratio of width to height).
 ALIKE = Fraction(1, 50)
+# Layouts of NV12 and P010.
+KEPT = (PixelLayout(8, "420"), PixelLayout(10, "420"))
 
 
 class UprightReader:
     """Frames to RGB, turned as each says; one of another size, shape or format than the first is fitted in.
 
+    ``yuv``: frames that are upright and of even sizes stay YUV, of these colours.
+
     ``largest``: a frame of the film's shape up to this size, ``(width, height)``, stays as it is, None to have all
     in the first one's size. A frame of another shape, as where a phone was turned, gets black bars.
     """
 
-    def __init__(self, info: FilmInfo, largest: Size | None) -> None:
+    def __init__(self, info: FilmInfo, largest: Size | None, yuv: YuvColours | None = None) -> None:
         self._info = info
+        self._yuv = yuv
         self._largest = largest
         self._to_rgb = ToRgb(info.colour, info.layout)
         self._tone_map = ToneMap(info.colour.transfer, info.hdr.peak) if info.tone_map else None
         self._convert = Converter(info.colour)
         self._format: str | None = None
 
-    def __call__(self, image: av.VideoFrame) -> Frame:
+    def __call__(self, image: av.VideoFrame) -> Frame | YuvFrame:
         if self._format is None:
             self._format = image.format.name
         if image.format.name != self._format:
             image = self._convert(image, self._format)
         orientation = self._orientation(image)
         shown = orientation.displayed(image.width, image.height)
+        if self._yuv is not None and self._stays(shown) and orientation == UPRIGHT and self._in_codes(image):
+            return YuvFrame(read_codes(image), self._yuv)
         if not _alike(shown, self._info.size):
             inner = fitted(shown, self._info.size)
             return with_bars(self._upright(image, orientation, inner), self._info.size)
@@ -58,11 +72,32 @@ class UprightReader:
         matrix = display_matrix(image)
         return self._info.orientation if matrix is None else from_display_matrix(matrix)
 
+    def _in_codes(self, image: av.VideoFrame) -> bool:
+        whole = image.width % 2 == image.height % 2 == 0 and not image.interlaced_frame
+        return whole and CODE_DEPTHS.get(image.format.name) == self._info.layout.depth
+
     def _stays(self, shown: Size) -> bool:
         if shown == self._info.size:
             return True
         largest = self._largest
         return largest is not None and shown[0] <= largest[0] and shown[1] <= largest[1]
+
+
+def yuv_colours(info: FilmInfo, to_yuv: object) -> YuvColours | None:
+    """The colours of a film's YUV and of what ``to_yuv`` makes; None for a film that has to be RGB in between.
+
+    It does not where its layout stays as it is and is one that a GPU's video units have, and chroma lies where they
+    have it.
+    """
+    if not isinstance(to_yuv, FromRgb) or info.tone_map or info.layout != to_yuv.layout:
+        return None
+    if info.layout not in KEPT or not {info.colour.siting, to_yuv.colour.siting} <= {LEFT, TOPLEFT}:
+        return None
+    return YuvColours(*(_yuv_colour(colour) for colour in (info.colour, to_yuv.colour)))
+
+
+def _yuv_colour(colour: Colour) -> YuvColour:
+    return YuvColour(colour.luma_weights, colour.full_range, colour.siting == TOPLEFT)
 
 
 def _alike(one: Size, other: Size) -> bool:

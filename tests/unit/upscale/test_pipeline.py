@@ -29,6 +29,8 @@ from edge_sr.video.timed import Timed
 class Repeating:
     """A network that makes every pixel a block: what comes out tells what went in."""
 
+    takes_yuv = False
+
     def __init__(self) -> None:
         self.sizes: list[tuple[int, int]] = []
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from edge_sr.backends.cuda.kernels import Kernel, Launch, Parameters
 from edge_sr.backends.cuda.network.form import SurfaceForm
+from edge_sr.sizes import Size
+from edge_sr.yuv import YuvColour
 
 THREADS = 128
 
@@ -34,13 +36,11 @@ class Surface:
     depth: int
 
 
-@dataclass(frozen=True)
-class SurfaceColour:
-    """``weights`` of red and blue in luma; ``chroma_top``: chroma lies on the upper of two rows, as in HDR video."""
-
-    weights: tuple[float, float]
-    full_range: bool
-    chroma_top: bool = False
+def packed_surface(address: int, size: Size, depth: int) -> Surface:
+    """The planes one after the other, without padding, of a picture of ``(width, height)``, both even."""
+    width, height = size
+    pitch = width if depth == 8 else 2 * width
+    return Surface(address, address + pitch * height, pitch, pitch, width, height, depth)
 
 
 class SurfaceParameters(Parameters):
@@ -51,18 +51,18 @@ class SurfaceParameters(Parameters):
     )
 
 
-def to_picture(surface: Surface, colour: SurfaceColour, picture: int) -> Launch:
+def to_picture(surface: Surface, colour: YuvColour, picture: int) -> Launch:
     """Into ``height x width x 3`` at ``picture``: uint8 for 8 bits, else float32 in [0, 1]."""
     return _launch(surface, colour, picture, "to", codes_to_colours(colour, surface.depth))
 
 
-def from_picture(picture: int, colour: SurfaceColour, surface: Surface) -> Launch:
+def from_picture(picture: int, colour: YuvColour, surface: Surface) -> Launch:
     """The way back: codes rounded, chroma the mean around where it lies."""
     return _launch(surface, colour, picture, "from", colours_to_codes(colour, surface.depth))
 
 
 def _launch(
-    surface: Surface, colour: SurfaceColour, picture: int, way: str, matrix: NDArray[np.float32]
+    surface: Surface, colour: YuvColour, picture: int, way: str, matrix: NDArray[np.float32]
 ) -> Launch:
     name, kind = ("nv12", "bytes") if surface.depth == 8 else ("p010", "floats")
     kernel = Kernel(SurfaceForm(), f"surface_{name}_{way}_{kind}", THREADS, 0, (2, 2 * THREADS))
@@ -73,7 +73,7 @@ def _launch(
     return Launch(kernel, (-(-surface.width // (2 * THREADS)), -(-surface.height // 2)), parameters)
 
 
-def codes_to_colours(colour: SurfaceColour, depth: int) -> NDArray[np.float32]:
+def codes_to_colours(colour: YuvColour, depth: int) -> NDArray[np.float32]:
     """``3 x 4``: red, green and blue in 255ths from luma, both chroma and one (ITU-R BT.601, BT.709, BT.2020)."""
     black, luma, neutral, chroma = _ranges(colour.full_range, depth)
     red, blue = colour.weights
@@ -85,7 +85,7 @@ def codes_to_colours(colour: SurfaceColour, depth: int) -> NDArray[np.float32]:
     return np.concatenate([scaled, offset[:, None]], axis=1).astype(np.float32)
 
 
-def colours_to_codes(colour: SurfaceColour, depth: int) -> NDArray[np.float32]:
+def colours_to_codes(colour: YuvColour, depth: int) -> NDArray[np.float32]:
     """``3 x 4``: luma and both chroma from red, green and blue in 255ths, and one."""
     black, luma, neutral, chroma = _ranges(colour.full_range, depth)
     red, blue = colour.weights
