@@ -52,39 +52,48 @@ struct BlockInput {
     const char *weights;
 };
 
-// 32 pixels by 32 channels, or 64 by 16. A row of an activation tile is a run of pixels, which holds taps -1, 0, 1 one after
-// another; where three taps are not a multiple of 64 bytes, the last product has weights of zero.
-template <bool kInt8, int kChunks, bool kWide>
-struct PixelBlock {
-    static constexpr int channels = kWide ? 2 * kTileSide : kTileSide, pixels = kBlockValues / channels;
-    static constexpr int steps = kTaps * kChunks;
-    static constexpr bool int8 = kInt8;
-
-    // After each product between(step) has a chance to use the vector unit.
+// All products of a block. `Form` says which tiles they take and where the sums go; after each, between(step) has a chance to
+// use the vector unit.
+template <class Form>
+struct TileBlock : Form {
     template <class Between>
     static ESR_INLINE void run(const BlockInput &in, float *sums, const Between &between) {
         zero_sums();
-        run_steps(in, between, std::make_integer_sequence<int, steps>());
-        if constexpr (kWide)
-            store_square(sums);
-        else
-            store_column(sums);
+        run_steps(in, between, std::make_integer_sequence<int, Form::steps>());
+        Form::store(sums);
     }
 
 private:
     template <class Between, int... kStep>
     static ESR_INLINE void run_steps(const BlockInput &in, const Between &between, std::integer_sequence<int, kStep...>) {
-        (run_step<kStep>(in, between), ...);
+        ((Form::template multiply<kStep>(in), between(std::integral_constant<int, kStep>())), ...);
     }
-    template <int kStep, class Between>
-    static ESR_INLINE void run_step(const BlockInput &in, const Between &between) {
+};
+
+// 32 pixels by 32 channels, or 64 by 16. A row of an activation tile is a run of pixels, which holds taps -1, 0, 1 one after
+// another; where three taps are not a multiple of 64 bytes, the last product has weights of zero.
+template <bool kInt8, int kChunks, bool kWide>
+struct PixelForm {
+    static constexpr int channels = kWide ? 2 * kTileSide : kTileSide, pixels = kBlockValues / channels;
+    static constexpr int steps = kTaps * kChunks;
+    static constexpr bool int8 = kInt8;
+
+    static ESR_INLINE void store(float *sums) {
+        if constexpr (kWide)
+            store_square(sums);
+        else
+            store_column(sums);
+    }
+    template <int kStep>
+    static ESR_INLINE void multiply(const BlockInput &in) {
         const char *values = in.row[kStep / kChunks] + kStep % kChunks * kTileRow;
         if constexpr (kWide)
             multiply_square(values, in.stride, in.weights + kStep * 2 * kTileBytes);
         else
             multiply_column(values, in.stride, in.weights + kStep * kTileBytes);
-        between(std::integral_constant<int, kStep>());
     }
+
+private:
     static ESR_INLINE void multiply_square(const char *values, std::ptrdiff_t stride, const char *weights) {
         _tile_loadd(4, values, stride);
         _tile_loadd(6, weights, kTileRow);
@@ -119,36 +128,28 @@ private:
 // 32 maps by 32 pixels, or 16 by 64: weights to the left, so that a map's sums lie beside each other. Activations come as planes
 // of words, see tile_planes.h; kPixelBytes: of a pixel's channels.
 template <bool kInt8, int kPixelBytes, bool kWide>
-struct MapBlock {
+struct MapForm {
     static constexpr int channels = kWide ? 2 * kTileSide : kTileSide, pixels = kBlockValues / channels;
     static constexpr int chunks = (kTaps * kPixelBytes + kTileRow - 1) / kTileRow, steps = kTaps * chunks;
     static constexpr bool int8 = kInt8;
 
-    template <class Between>
-    static ESR_INLINE void run(const BlockInput &in, float *sums, const Between &between) {
-        zero_sums();
-        run_steps(in, between, std::make_integer_sequence<int, steps>());
+    static ESR_INLINE void store(float *sums) {
         if constexpr (kWide)
             store_square(sums);
         else
             store_row(sums);
     }
-
-private:
-    template <class Between, int... kStep>
-    static ESR_INLINE void run_steps(const BlockInput &in, const Between &between, std::integer_sequence<int, kStep...>) {
-        (run_step<kStep>(in, between), ...);
-    }
-    template <int kStep, class Between>
-    static ESR_INLINE void run_step(const BlockInput &in, const Between &between) {
+    template <int kStep>
+    static ESR_INLINE void multiply(const BlockInput &in) {
         constexpr int begin = kStep % chunks * kTileRow, tap = begin / kPixelBytes, part = begin % kPixelBytes / kTileRow;
         const char *values = in.row[kStep / chunks] + part * kTileSide * in.stride + tap * 4;
         if constexpr (kWide)
             multiply_square(values, in.stride, in.weights + kStep * 2 * kTileBytes);
         else
             multiply_row(values, in.stride, in.weights + kStep * kTileBytes);
-        between(std::integral_constant<int, kStep>());
     }
+
+private:
     static ESR_INLINE void multiply_square(const char *values, std::ptrdiff_t stride, const char *weights) {
         _tile_loadd(4, weights, kTileRow);
         _tile_loadd(6, values, stride);
@@ -178,6 +179,11 @@ private:
         _tile_stored(3, sums + 3 * kTileSide, pitch);
     }
 };
+
+template <bool kInt8, int kChunks, bool kWide>
+using PixelBlock = TileBlock<PixelForm<kInt8, kChunks, kWide>>;
+template <bool kInt8, int kPixelBytes, bool kWide>
+using MapBlock = TileBlock<MapForm<kInt8, kPixelBytes, kWide>>;
 
 // The products of a step alone.
 template <bool kInt8>
