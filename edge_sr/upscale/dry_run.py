@@ -77,7 +77,7 @@ def _film(request: Request, controls: Controls) -> Outline:
     check_named_output(request)
     with Film(request.input, request.excerpt, protocols=request.protocols, tone_map=request.tonemap) as film:
         plan, info = plan_film(request, film, controls.watcher.say), film.info
-        lost = plan.muxing.tracks.dropped
+        lost = (*plan.muxing.tracks.dropped, *film.lost)
     model, reason = (request.model, "(as asked for)") if request.model else suited_model(info)
     settled = dataclasses.replace(request, model=model)
     with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
@@ -93,7 +93,7 @@ def _film(request: Request, controls: Controls) -> Outline:
         **_facts(request, plan.output, report, reason),
         frames=info.frames,
         tracks_kept=_kept(request, plan),
-        tracks_lost=lost,
+        tracks_lost=tuple(dict.fromkeys((*lost, *report.dropped))),
         estimated_seconds=None if share is None else round(report.frames / report.fps * share, 1),
         estimated_bytes=None if share is None else round(size * share),
     )

@@ -73,7 +73,9 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     if codec.name in WITH_CAPTIONS:
         film.keep_captions()
     whole = request.whole_size(info.size)
-    layout = fitting_layout(codec, info.layout, explicit=request.size is not None, size=whole)
+    layout = fitting_layout(codec, info.layout, request.size is not None, whole, container.name)
+    if layout.has_alpha:
+        film.keep_alpha()
     _refuse_flat_hdr(info, codec, layout)
     if request.tonemap and not info.tone_map:
         say("note: the film is not HDR, so --tonemap has nothing to do")
@@ -162,6 +164,7 @@ def _mux_plan(
         rate=info.rate,
         aspect=recipe.aspect,
         colour=recipe.colour,
+        has_alpha=recipe.encoding.layout.has_alpha,
         protocols=request.protocols,
     )
 
@@ -220,7 +223,7 @@ def _threads(output: Path, request: Request) -> int:
 def memory_needed(encoding: Encoding, info: FilmInfo) -> int:
     """Bytes that a run over the film takes, about."""
     sample = 1 if info.layout.fits_uint8 else 4
-    pictures = (2 * WAITING + 2) * 3 * sample
+    pictures = (2 * WAITING + 2) * (3 + encoding.layout.has_alpha) * sample
     pixels = encoding.size[0] * encoding.size[1] * pictures + info.size[0] * info.size[1] * pictures
     waiting = min(40, max(4, (1 << 30) // frame_bytes(encoding.layout, encoding.size))) + 8
     return BASE_BYTES + pixels + waiting * frame_bytes(encoding.layout, encoding.size)

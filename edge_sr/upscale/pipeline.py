@@ -1,6 +1,6 @@
 """Where a pixel goes: source -> RGB -> network -> YUV -> encoder, three stages that overlap.
 
-    decode   film.frames()   a packet decoded, turned upright, converted to RGB        (thread)
+    decode   film.frames()   a packet decoded, turned upright, converted to RGB(A)     (thread)
     network  network.stream  encoder graph, decoder graph; a GPU has frames under way  (the caller's thread)
     encode   writer.write()  converted to the output's YUV, encoded into a segment       (thread)
 
@@ -24,6 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
+from edge_sr.upscale.layers import joined_layers, layers_of
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.upright import UprightReader, yuv_colours
@@ -182,10 +183,12 @@ def _upscaled(
                 flow.interrupted = True
                 return
             taken.append(timed)
-            yield timed.frame
+            yield from layers_of(timed.frame)
 
-    for result in network.stream(pixels(), size=target.size, box=target.box):
-        yield taken.popleft().holding(result)
+    results = iter(network.stream(pixels(), size=target.size, box=target.box))
+    for colours in results:
+        timed = taken.popleft()
+        yield timed.holding(joined_layers(timed.frame, colours, results))
 
 
 def _decode(

@@ -9,7 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from edge_sr.errors import MediaError
-from edge_sr.video.siting import LEFT, read_siting
+from edge_sr.video.frames.siting import LEFT, read_siting
 
 if TYPE_CHECKING:
     import av

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from edge_sr.video.codes import write_codes
 from edge_sr.video.colour import Colour
-from edge_sr.video.siting import Marker
+from edge_sr.video.frames.alpha import has_alpha, read_alpha, with_alpha
+from edge_sr.video.frames.siting import Marker
 
 if TYPE_CHECKING:
     import av
@@ -45,14 +46,15 @@ class PixelLayout:
 
     @property
     def name(self) -> str:
-        """FFmpeg's name for the planar YUV format of this depth and chroma."""
-        return f"yuv{self.chroma}p" + ("" if self.depth == 8 else f"{self.depth}le")
+        """FFmpeg's name for the planar YUV format of this depth and chroma, with alpha or without."""
+        alpha = "a" if self.has_alpha else ""
+        return f"yuv{alpha}{self.chroma}p" + ("" if self.depth == 8 else f"{self.depth}le")
 
 
 def layout_of(pixel_format: av.VideoFormat) -> PixelLayout:
     """The layout of a decoded frame; grey counts as 4:2:0, unusual chroma and depth as the next richer layout."""
     components = pixel_format.components
-    alpha = any(component.is_alpha for component in components)
+    alpha = has_alpha(pixel_format)
     found = max(component.bits for component in components)
     depth = next((depth for depth in DEPTHS if depth >= found), DEPTHS[-1])
     if pixel_format.is_rgb or pixel_format.has_palette:
@@ -109,15 +111,28 @@ class Converter:
 
 
 class ToRgb:
-    """Decoded frames to RGB: uint8 ``H x W x 3`` for 8-bit 4:2:0, else float32 in [0, 1]."""
+    """Decoded frames to RGB: uint8 ``H x W x 3`` for 8-bit 4:2:0, else float32 in [0, 1].
 
-    def __init__(self, colour: Colour, layout: PixelLayout) -> None:
+    ``keep_alpha`` makes that ``H x W x 4``, for frames whose format has alpha.
+    """
+
+    def __init__(self, colour: Colour, layout: PixelLayout, *, keep_alpha: bool = False) -> None:
         self._convert = Converter(colour)
         self._colour = colour
         self._layout = layout
+        self._keep_alpha = keep_alpha
 
     def __call__(self, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> NDArray[Any]:
         """The frame's pixels, scaled to ``size`` by swscale if that is given."""
+        if not self._keep_alpha:
+            return self._colours(frame, size)
+        if size is not None:
+            frame = self._convert(frame, frame.format.name, size=size)
+        colours = self._colours(frame, None)
+        alpha = read_alpha(frame, colours.dtype)
+        return np.concatenate([colours, alpha[..., None]], axis=2)
+
+    def _colours(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> NDArray[Any]:
         if self._layout.is_grey:
             frame = with_neutral_chroma(frame, self._layout)
         if self._layout.fits_uint8:
@@ -135,16 +150,23 @@ class ToRgb:
 class FromRgb:
     """RGB arrays, uint8 or float32, to frames of ``layout`` tagged with the film's colours; codes go in as they are.
 
-    ``pixel_format``: FFmpeg's name for the layout as the encoder takes it, by default the planar one.
+    A layout with alpha takes arrays of four channels. ``pixel_format``: FFmpeg's name for the layout as the encoder
+    takes it, by default the planar one.
     """
 
     def __init__(self, colour: Colour, layout: PixelLayout, pixel_format: str = "") -> None:
         self._convert = Converter(colour)
         self.colour = colour
         self.layout = layout
-        self._format = pixel_format or layout.name
+        self._whole = pixel_format or layout.name
+        self._format = dataclasses.replace(layout, has_alpha=False).name if layout.has_alpha else self._whole
 
     def __call__(self, picture: NDArray[Any]) -> av.VideoFrame:
+        if not self.layout.has_alpha:
+            return self._tagged(self._colours(picture))
+        return self._tagged(with_alpha(self._colours(picture[..., :3]), picture[..., 3], self._whole))
+
+    def _colours(self, picture: NDArray[Any]) -> av.VideoFrame:
         import av
 
         if picture.ndim == 2:
@@ -156,7 +178,7 @@ class FromRgb:
             depth = self.layout.depth
             source = write_planes(rgb_to_yuv(picture, self.colour, depth), PixelLayout(depth, "444").name)
             frame = self._convert(source, self._format)
-        return self._tagged(frame)
+        return frame
 
     def _tagged(self, frame: av.VideoFrame) -> av.VideoFrame:
         frame.colorspace = self.colour.matrix
@@ -174,7 +196,7 @@ def with_neutral_chroma(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFr
     if frame.format.name != grey:
         # Black and white of one bit, grey with alpha, other byte orders: the codes stay what they are.
         frame = frame.reformat(format=grey, src_color_range=2, dst_color_range=2, threads=1)
-    coloured = av.VideoFrame(frame.width, frame.height, layout.name)
+    coloured = av.VideoFrame(frame.width, frame.height, PixelLayout(layout.depth, layout.chroma).name)
     dtype = np.dtype(np.uint8 if layout.depth == 8 else "<u2")
     for index, plane in enumerate(coloured.planes):
         rows = np.full((plane.height, plane.line_size // dtype.itemsize), 1 << (layout.depth - 1), dtype)

@@ -117,6 +117,8 @@ class _Making:
             tone_map=job.tone_map,
         ) as film:
             captions = film.keep_captions() if job.captions else None
+            if job.recipe.encoding.layout.has_alpha:
+                film.keep_alpha()
             if first:
                 film.skip_to(first, self._span.pieces[0].first_pts)
             counted = CountedFilm(film, first)

@@ -151,6 +151,8 @@ def codec_digest(recipe: EncodeSettings) -> str:
     small = dataclasses.replace(recipe, encoding=dataclasses.replace(recipe.encoding, size=CLIP_SIZE))
     to_yuv = FromRgb(recipe.colour, recipe.encoding.layout, recipe.encoding.pixel_format)
     card = reference_card(*CLIP_SIZE)
+    if recipe.encoding.layout.has_alpha:
+        card = np.dstack([card, card[..., 0]])
     with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
         made: list[str] = []
         writer = SegmentWriter(

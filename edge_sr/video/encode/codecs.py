@@ -6,16 +6,17 @@ import dataclasses
 from typing import Any
 
 from edge_sr.errors import OptionError, UnknownNameError
+from edge_sr.video.frames.siting import LEFT, SITINGS, TOPLEFT
 from edge_sr.video.pixels import SUBSAMPLING, PixelLayout
-from edge_sr.video.siting import LEFT, SITINGS, TOPLEFT
 
 
 @dataclasses.dataclass(frozen=True)
 class Codec:
     """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``segment_suffix`` is that of
     its segments, ``intra`` says that every frame stands alone. ``crf_key``: one option, or several that take the
-    same. ``element``: GStreamer's encoder, and what brings frames to it, in place of FFmpeg's; ``encoder`` then
-    only names the format."""
+    same. ``sitings``: where it can say that 4:2:0's chroma lies; ``alpha``: the chroma layouts that it takes beside
+    an alpha channel, in ``alpha_containers``. ``element``: GStreamer's encoder, and what brings frames to it, in place
+    of FFmpeg's; ``encoder`` then only names the format."""
 
     name: str
     encoder: str
@@ -33,6 +34,8 @@ class Codec:
     largest_side: int = 65535
     intra: bool = False
     sitings: tuple[str, ...] = (LEFT,)
+    alpha: tuple[str, ...] = ()
+    alpha_containers: frozenset[str] = frozenset({"mov", "mkv", "webm"})
     element: str = ""
 
     @property
@@ -109,6 +112,7 @@ CODECS = {
             preset="4",
             preset_key="cpu-used",
             fixed=(("b", "0"), ("row-mt", "1"), ("deadline", "good")),
+            alpha=("420",),
         ),
         Codec(
             "prores",
@@ -122,6 +126,7 @@ CODECS = {
             fixed=(("vendor", "apl0"),),
             segment_suffix="mov",
             intra=True,
+            alpha=("444",),
         ),
         Codec(
             "ffv1",
@@ -132,6 +137,7 @@ CODECS = {
             fixed=(("level", "3"), ("slicecrc", "1"), ("g", "1")),
             segment_suffix="nut",
             intra=True,
+            alpha=("420", "422", "444"),
         ),
         Codec(
             "h264_nvv4l2",
@@ -198,8 +204,12 @@ def find_codec(name: str | None, container: str) -> Codec:
     return codec
 
 
-def fitting_layout(codec: Codec, source: PixelLayout, explicit: bool, size: tuple[int, int]) -> PixelLayout:
+def fitting_layout(
+    codec: Codec, source: PixelLayout, explicit: bool, size: tuple[int, int], container: str = ""
+) -> PixelLayout:
     """The pixel layout to encode: the source's own where the codec takes it, else the nearest it does take.
+
+    It has alpha where the source has and the codec can put that into the ``container``.
 
     Films that ran through the float pair are kept at 10 bits, but for a GPU's encoder, which few players follow
     there. Raises ``OptionError`` for an ``explicit`` size that the chroma layout cannot hold, naming the even
@@ -208,11 +218,13 @@ def fitting_layout(codec: Codec, source: PixelLayout, explicit: bool, size: tupl
     eight = source.fits_uint8 or (codec.is_hardware and source.depth == 8)
     depth = 8 if eight else 10
     depth = depth if depth in codec.depths else codec.depths[-1]
-    richer = [chroma for chroma in codec.chroma if chroma >= source.chroma]
-    chroma = richer[0] if richer else codec.chroma[-1]
+    alpha = source.has_alpha and bool(codec.alpha) and container in codec.alpha_containers
+    taken = codec.alpha if alpha else codec.chroma
+    richer = [chroma for chroma in taken if chroma >= source.chroma]
+    chroma = richer[0] if richer else taken[-1]
     if explicit:
         refuse_odd(size, chroma)
-    return PixelLayout(depth, chroma)
+    return PixelLayout(depth, chroma, has_alpha=alpha)
 
 
 def fitting_siting(codec: Codec, layout: PixelLayout, siting: str) -> str:
@@ -235,7 +247,7 @@ def pixel_format(codec: Codec, layout: PixelLayout) -> str:
     """FFmpeg's name of the format that this encoder takes the layout in, as the encoder itself lists them."""
     import av.codec
 
-    wanted = _FORMATS[layout.depth, layout.chroma]
+    wanted = (layout.name,) if layout.has_alpha else _FORMATS[layout.depth, layout.chroma]
     if codec.element:
         return wanted[0]
     try:
@@ -262,5 +274,5 @@ def refuse_odd(size: tuple[int, int], chroma: str) -> None:
 def frame_bytes(layout: PixelLayout, size: tuple[int, int]) -> int:
     """Bytes of one frame in memory."""
     across, down = SUBSAMPLING[layout.chroma]
-    samples = size[0] * size[1] * (1 + 2 / (across * down))
+    samples = size[0] * size[1] * (1 + layout.has_alpha + 2 / (across * down))
     return max(1, round(samples * (1 if layout.depth == 8 else 2)))

@@ -9,9 +9,9 @@ from typing import Any
 from edge_sr.errors import OptionError
 from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import Codec, frame_bytes, pixel_format
+from edge_sr.video.frames.siting import LEFT, SITINGS
 from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, encoder_words
 from edge_sr.video.pixels import PixelLayout
-from edge_sr.video.siting import LEFT, SITINGS
 
 # The encoder may hold this much in frames that wait for its lookahead.
 LOOKAHEAD_BYTES = 1 << 30
@@ -27,6 +27,12 @@ class Encoding:
     rate: Fraction
     options: tuple[tuple[str, str], ...]
     threads: int
+
+    @property
+    def segment_suffix(self) -> str:
+        """Of its segments: VP9's alpha lies beside the packets, for which Matroska has room and MP4 has not."""
+        beside = self.layout.has_alpha and not self.codec.intra
+        return "mkv" if beside else self.codec.segment_suffix
 
     @property
     def pixel_format(self) -> str:
@@ -55,6 +61,7 @@ def plan_encoding(
     options = dict(codec.fixed)
     options.update(_quality(codec, crf))
     options.update(_speed(codec, preset))
+    options.update(_for_layout(codec, layout, preset))
     options.update(_lookahead(codec, layout, size))
     for words in (encoder_words(codec.name, hdr) if hdr else None, _siting_words(codec.name, siting)):
         if words is not None:
@@ -80,6 +87,13 @@ def _speed(codec: Codec, preset: str | None) -> dict[str, str]:
         return {}
     value = preset or codec.preset
     return {} if value is None else {codec.preset_key: value}
+
+
+def _for_layout(codec: Codec, layout: PixelLayout, preset: str | None) -> dict[str, str]:
+    if codec.name == "prores" and layout.chroma == "444" and preset is None:
+        return {"profile": "4444"}
+    # Frames that are not shown have no alpha.
+    return {"auto-alt-ref": "0"} if codec.name == "vp9" and layout.has_alpha else {}
 
 
 def _lookahead(codec: Codec, layout: PixelLayout, size: tuple[int, int]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from edge_sr.video.colour import Colour
 from edge_sr.video.encode.captions import WITH_CAPTIONS, with_captions
 from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder
+from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.opening import ffmpeg_name
 from edge_sr.video.timed import Timed
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 # Closed captions by the number of their frame in the film, on their way from decoder to encoder.
 Captions = dict[int, bytes]
-MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut"}
+MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut", ".mkv": "matroska"}
 # The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
 NVENC_DRIVER = 570
 
@@ -110,6 +111,8 @@ class SegmentEncoder:
         else:
             stream = file.add_stream(encoding.codec.encoder, rate=encoding.rate)
             configure(stream.codec_context, encoding, self._recipe.aspect, self._recipe.colour)
+        if encoding.layout.has_alpha:
+            stream.metadata[ALPHA_MODE] = "1"
         stream.time_base = self._recipe.time_base
         return file, stream
 

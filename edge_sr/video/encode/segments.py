@@ -21,7 +21,7 @@ from edge_sr.video.timed import Timed
 if TYPE_CHECKING:
     import av
 
-SEGMENT_NAME = r"(\d{6,})_(-?\d+)_(-?\d+)\.(?:mp4|mov|nut)"
+SEGMENT_NAME = r"(\d{6,})_(-?\d+)_(-?\d+)\.(?:mp4|mov|nut|mkv)"
 _NAME = re.compile(SEGMENT_NAME)
 # A segment holds about this many output pixels, within a limit either way.
 PIXELS = 1 << 28
@@ -108,7 +108,7 @@ class SegmentWriter:
         """Encodes one frame; completes the segment when it is the segment's last."""
         with writing(str(self._folder)):
             if self._current is None:
-                path = self._folder / f"unfinished.{self._recipe.encoding.codec.segment_suffix}"
+                path = self._folder / f"unfinished.{self._recipe.encoding.segment_suffix}"
                 self._current = SegmentEncoder(path, frame, self._recipe, self._captions)
             self._current.encode(frame)
         if (frame.index + 1) % self._length == 0:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.film.info import TRANSPARENCY
+from edge_sr.video.frames.alpha import decoder_with_alpha, is_transparent
 from edge_sr.video.side_data import side_data
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ class FrameDecoder:
     def __init__(
         self, stream: Any, threads: int, warn: Callable[[str], None], most_pixels: int | None = None
     ) -> None:
-        self._context = stream.codec_context
+        self._context = decoder_with_alpha(stream) or stream.codec_context
         self._warn = warn
         self._deinterlacer = Deinterlacer()
         self.bad_frames = 0
         self.lost: list[str] = []
         self._context.thread_count = threads
-        stream.thread_type = "AUTO" if threads > 1 else "NONE"
+        self._context.thread_type = "AUTO" if threads > 1 else "NONE"
         options = {} if most_pixels is None else {"max_pixels": str(most_pixels)}
         if self._context.codec.canonical_name in TELL_QUANTISERS:
             options["export_side_data"] = "venc_params"
@@ -82,11 +83,3 @@ class FrameDecoder:
         if TRANSPARENCY not in self.lost and is_transparent(frame):
             names.append(TRANSPARENCY)
         self.lost += [name for name in names if name not in self.lost]
-
-
-def is_transparent(frame: av.VideoFrame) -> bool:
-    """Whether anything in the frame is not opaque."""
-    if not any(component.is_alpha for component in frame.format.components):
-        return False
-    alpha = frame.to_ndarray(format="rgba")[..., 3]
-    return bool(alpha.min() < alpha.dtype.type(255))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import MediaError
 from edge_sr.video.film.decoding import CAPTIONS, FrameDecoder
-from edge_sr.video.film.info import Excerpt, FilmInfo, describe
+from edge_sr.video.film.info import TRANSPARENCY, Excerpt, FilmInfo, describe
 from edge_sr.video.film.packets import FilmPackets, packets_for
 from edge_sr.video.film.promised import missing_seconds
 from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
@@ -99,8 +99,12 @@ class Film:
     @property
     def lost(self) -> list[str]:
         """A name for each part of the picture that cannot be kept, as far as the film has been read."""
-        found = [*self.info.lost, *self._decoder.lost]
-        return [name for name in found if name != CAPTIONS or self.captions is None]
+        kept = {CAPTIONS: self.captions is not None, TRANSPARENCY: self.info.keeps_alpha}
+        return [name for name in (*self.info.lost, *self._decoder.lost) if not kept.get(name)]
+
+    def keep_alpha(self) -> None:
+        """Has the alpha channel read beside the colours, as ``info.keeps_alpha`` says from then on."""
+        self.info = dataclasses.replace(self.info, keeps_alpha=True)
 
     def keep_captions(self) -> dict[int, bytes]:
         """Has the closed captions of each frame put into the result, by the frame's number, as it is read."""

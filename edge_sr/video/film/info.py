@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.errors import HdrError, OptionError
 from edge_sr.video.colour import UNSPECIFIED, Colour, read_colour
 from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
+from edge_sr.video.frames.alpha import states_alpha
 from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, read_description
 from edge_sr.video.orientation import Orientation, frame_orientation
 from edge_sr.video.pixels import PixelLayout, layout_of
@@ -26,9 +27,7 @@ LONGEST_TIME = 40
 _TIME = re.compile(r"(?:\d+:){0,2}(?:\d+\.?\d*|\.\d+)", re.ASCII)
 # The most that a pixel may be wider than high, or higher than wide.
 WIDEST = 100
-TRANSPARENCY = (
-    "the film's transparency (alpha; pictures keep it: upscale the frames as a folder of PNG files)"
-)
+TRANSPARENCY = "the film's transparency (ffv1 in MKV, prores in MOV and vp9 in WebM keep it)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +68,7 @@ class FilmInfo:
     ``quantiser``: of the first frame on its codec's own scale, where FFmpeg tells: H.264's mean over its blocks, which
     is nearly the CRF that it was coded at, MPEG-2's (twice the scale of 1 to 31), VP9's (0 to 255);
     ``lost``: a name for each part of the picture that cannot be kept; ``hdr``: how it was mastered;
-    ``tone_map``: whether it is brought to SDR as it is read.
+    ``tone_map``: whether it is brought to SDR as it is read; ``keeps_alpha``: whether its alpha channel is read too.
     """
 
     name: str
@@ -90,6 +89,7 @@ class FilmInfo:
     lost: tuple[str, ...]
     hdr: HdrDescription = UNDESCRIBED
     tone_map: bool = False
+    keeps_alpha: bool = False
 
     @property
     def shown_colour(self) -> Colour:
@@ -131,7 +131,7 @@ def describe(
         layout=layout,
         orientation=orientation,
         notes=tuple(notes),
-        lost=tuple(_lost(stream)),
+        lost=tuple(_lost(stream, layout)),
         hdr=read_description(frame) if colour.is_hdr else UNDESCRIBED,
         tone_map=tone_map and colour.is_hdr,
     )
@@ -147,9 +147,9 @@ def _refuse_dolby(name: str, frame: av.VideoFrame) -> None:
         )
 
 
-def _lost(stream: Any) -> list[str]:
-    # VP8 and VP9 carry it in packets of their own, which FFmpeg's own decoders do not read.
-    return [TRANSPARENCY] if stream.metadata.get("alpha_mode", "0") == "1" else []
+def _lost(stream: Any, layout: PixelLayout) -> list[str]:
+    """VP8's and VP9's alpha, where this FFmpeg lacks the decoders that read it."""
+    return [TRANSPARENCY] if states_alpha(stream) and not layout.has_alpha else []
 
 
 def _bits_per_pixel(container: Any, stream: Any, frame: av.VideoFrame, rate: Fraction) -> float:

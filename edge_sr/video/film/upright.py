@@ -15,9 +15,9 @@ from edge_sr.tensors import Frame
 from edge_sr.video.codes import CODE_DEPTHS, read_codes
 from edge_sr.video.colour import Colour
 from edge_sr.video.film.info import FilmInfo
+from edge_sr.video.frames.siting import LEFT, TOPLEFT
 from edge_sr.video.orientation import UPRIGHT, Orientation, display_matrix, from_display_matrix
 from edge_sr.video.pixels import Converter, FromRgb, PixelLayout, ToRgb
-from edge_sr.video.siting import LEFT, TOPLEFT
 from edge_sr.video.tonemap import ToneMap
 from edge_sr.yuv import YuvColour, YuvColours, YuvFrame
 
@@ -31,7 +31,9 @@ KEPT = (PixelLayout(8, "420"), PixelLayout(10, "420"))
 
 
 class UprightReader:
-    """Frames to RGB, turned as each says; one of another size, shape or format than the first is fitted in.
+    """Frames to RGB, with alpha where the film keeps it, turned as each says.
+
+    One of another size, shape or format than the first is fitted in.
 
     ``yuv``: frames that are upright and of even sizes stay YUV, of these colours.
 
@@ -43,7 +45,7 @@ class UprightReader:
         self._info = info
         self._yuv = yuv
         self._largest = largest
-        self._to_rgb = ToRgb(info.colour, info.layout)
+        self._to_rgb = ToRgb(info.colour, info.layout, keep_alpha=info.keeps_alpha)
         self._tone_map = ToneMap(info.colour.transfer, info.hdr.peak) if info.tone_map else None
         self._convert = Converter(info.colour)
         self._format: str | None = None
@@ -66,7 +68,9 @@ class UprightReader:
         """The frame as it is shown, scaled to ``size`` if that is given."""
         stored = None if size is None else orientation.displayed(*size)
         pixels = self._to_rgb(image, stored)
-        return orientation.apply(pixels if self._tone_map is None else self._tone_map(pixels))
+        if self._tone_map is not None:
+            pixels[..., :3] = self._tone_map(pixels[..., :3])
+        return orientation.apply(pixels)
 
     def _orientation(self, image: av.VideoFrame) -> Orientation:
         matrix = display_matrix(image)
@@ -111,8 +115,8 @@ def fitted(size: Size, room: Size) -> Size:
 
 
 def with_bars(pixels: Frame, size: Size) -> Frame:
-    """The picture in the middle of a black one of ``size``."""
-    whole = np.zeros((size[1], size[0], 3), pixels.dtype)
+    """The picture in the middle of a black one of ``size``, transparent where the picture has alpha."""
+    whole = np.zeros((size[1], size[0], pixels.shape[2]), pixels.dtype)
     top, left = (size[1] - pixels.shape[0]) // 2, (size[0] - pixels.shape[1]) // 2
     whole[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
     return whole

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
 from edge_sr.video.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
+from edge_sr.video.frames.siting import CENTER, stated_siting
 from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
 from edge_sr.video.image.pillow_reader import Pixels
 from edge_sr.video.opening import open_input
 from edge_sr.video.pixels import PixelLayout, ToRgb, layout_of
-from edge_sr.video.siting import CENTER, stated_siting
 
 if TYPE_CHECKING:
     import av

@@ -33,6 +33,7 @@ from edge_sr.video.film.tracks import (
     track_name,
     without,
 )
+from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.mux.copying import (
     PacketConverter,
     Window,
@@ -60,6 +61,7 @@ class MuxPlan:
     rate: Fraction
     aspect: Fraction
     colour: Colour
+    has_alpha: bool = False
     protocols: frozenset[str] = frozenset()
 
 
@@ -194,6 +196,8 @@ class MuxRun:
         # Not every codec carries its colours itself.
         tag_colours(video.codec_context, self._plan.colour)
         video.metadata.update(without(stream.metadata, STALE_OF_VIDEO))
+        if self._plan.has_alpha:
+            video.metadata[ALPHA_MODE] = "1"
         video.disposition = stream.disposition
         return video
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.sizes import Size
+from edge_sr.video.frames.siting import CENTER, LEFT, TOPLEFT
 from edge_sr.video.pixels import PixelLayout, layout_of
-from edge_sr.video.siting import CENTER, LEFT, TOPLEFT
 
 Y4M, RAW = "y4m", "rawvideo"
 MAGIC = b"YUV4MPEG2"

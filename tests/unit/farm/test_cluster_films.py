@@ -99,6 +99,16 @@ def test_the_same_film_as_one_process_makes(run: Run, tmp_path: Path, name: str)
     assert not WorkFolder(tmp_path / "many.mkv").path.exists()
 
 
+def test_alpha_goes_along(run: Run, tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mov", Making(frames=6, codec="qtrle", pixel_format="argb"))
+    more: dict[str, Any] = {"codec": "ffv1", "preset": None}
+    alone(film, tmp_path / "one.mkv", **more)
+    run(film, tmp_path / "many.mkv", **more)
+    assert packets(tmp_path / "one.mkv", "video") == packets(tmp_path / "many.mkv", "video")
+    with av.open(str(tmp_path / "many.mkv")) as container:
+        assert container.streams.video[0].format.name == "yuva444p10le"
+
+
 def test_killed_workers_cost_nothing_but_time(run: Run, tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mkv", Making(frames=40, options={"g": "9"}))
     watching = Watching(tmp_path / "many.mkv", kill_workers)

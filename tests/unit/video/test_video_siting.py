@@ -13,8 +13,8 @@ import pytest
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.colour import Colour, read_colour
+from edge_sr.video.frames.siting import CENTER, LEFT, SITINGS, TOPLEFT, Marker, stated_siting
 from edge_sr.video.pixels import FromRgb, PixelLayout, ToRgb, read_plane
-from edge_sr.video.siting import CENTER, LEFT, SITINGS, TOPLEFT, Marker, stated_siting
 
 SIZE = (32, 24)
 SLOPE = 4

@@ -1,0 +1,1 @@
+"""What a decoded frame has beside its colours: where chroma lies, and how opaque it is."""
