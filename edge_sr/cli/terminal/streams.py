@@ -12,9 +12,6 @@ from typing import Any
 
 from edge_sr.errors import DiskFullError
 
-# A pipe that poll calls writable takes as much without waiting (POSIX's PIPE_BUF).
-AT_ONCE = 4096
-
 
 class Enduring:
     """A text stream whose failures are kept in ``error`` instead of raised.

@@ -152,7 +152,7 @@ def _live_codec(name: str | None, container: str) -> Codec:
 class StreamSink:
     """An outlet opened by FFmpeg.
 
-    ``sound`` is copied where the muxer takes it: ``carries_sound`` says whether.
+    ``sound`` is copied where the muxer takes it.
     Raises ``UnreachableError``, ``ResourceError``, ``DiskFullError`` or ``MissingError``.
     """
 
@@ -182,10 +182,6 @@ class StreamSink:
             with contextlib.suppress(Exception):
                 self._container.close()
             raise
-
-    @property
-    def carries_sound(self) -> bool:
-        return self._sound is not None
 
     def write(self, frame: av.VideoFrame, seconds: float) -> None:
         unit = self._video.codec_context.time_base
