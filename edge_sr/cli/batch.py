@@ -69,7 +69,7 @@ def _teller(told: list[InputOutcome], *, lines: bool) -> Callable[[InputOutcome]
 
 def dry_run_batch(request: Request, inputs: Sequence[str], controls: Controls, *, as_json: bool) -> None:
     """The outlines, each as soon as it is known; raises ``MediaError`` at the end when some would fail."""
-    from edge_sr.cli.outcome import cost, preview
+    from edge_sr.cli.terminal.outcome import cost, preview
     from edge_sr.upscale.batch.dry import Foreseen, outline_batch, total_outline
     from edge_sr.upscale.batch.targets import output_folder
 

@@ -266,7 +266,7 @@ def _makers(
 
 
 def _run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
-    from edge_sr.cli.outcome import summary
+    from edge_sr.cli.terminal.outcome import summary
     from edge_sr.upscale.upscale import upscale as run
 
     report = run(request, controls)
@@ -274,7 +274,7 @@ def _run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
 
 
 def _dry_run(request: Request, controls: Controls) -> tuple[dict[str, Any], str]:
-    from edge_sr.cli.outcome import preview
+    from edge_sr.cli.terminal.outcome import preview
     from edge_sr.upscale.dry_run import outline
 
     found = outline(request, controls)
