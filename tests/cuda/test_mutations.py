@@ -46,7 +46,7 @@ ENCODED = DecoderForm((32, 48), 3, True)
 DECODED = DecoderForm((16, 32, 16), 3, True)
 CHAINED = DecoderForm((16, 32, 16), 2, True)
 
-# Only what an area needs, so that dozens of them compile in seconds.
+# Only what an area needs, with the optimisations that cost the compiler least: dozens of them are compiled.
 _LAYER = (
     "KERNEL(128, 2, layer16_{0}, Layer, p) "
     "{{ layer::run<16, {1}, 4, {2}, layer::End::{3}, products::How::wide>(p); }}\n"
@@ -99,8 +99,8 @@ def sources(area: str) -> dict[Any, str]:
     if channels := INT8.get(area):
         head = _HEAD.replace("head16", f"head{channels}").replace("u8, 16", f"u8, {channels}")
         return {network.encoder: head, Int8Form(channels): int8_source(channels)}
-    encoder = _ENCODER + (_PAIR if area == PAIR else "")
-    return {network.encoder: encoder, **({network.decoder: decoder} if area in (DECODER, CHAIN) else {})}
+    encoder = {} if area == DECODER else {network.encoder: _ENCODER + (_PAIR if area == PAIR else "")}
+    return {**encoder, **({network.decoder: decoder} if area in (DECODER, CHAIN) else {})}
 
 
 def network_of(area: str) -> Network:
@@ -123,7 +123,7 @@ def broken(mutation: Mutation | None, area: str, folder: Path) -> Path:
         unit = kernels / f"{form.name}.cu"
         unit.write_text(source)
         defines = [f"-D{name}={value}" for name, value in form.defines.items()]
-        options = ["-O1", "-w", f"-I{CUDA / 'emulator'}", f"-L{emulator_folder()}", *defines]
+        options = ["-Og", "-w", f"-I{CUDA / 'emulator'}", f"-L{emulator_folder()}", *defines]
         compile_library(folder / f"{form.name}.so", [unit], "-x", "c++", *options)
     return kernels
 

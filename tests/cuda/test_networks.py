@@ -116,7 +116,7 @@ VARIANTS = [Variant(), Variant(ahead=True), *(Variant(pairs=warps) for warps in 
 def test_variants_give_the_same_bits(channels: int) -> None:
     """Each in another order of threads and blocks, on more SMs and fewer."""
     network = random_network(channels, 2, DecoderForm((32, 16), 3, True))
-    image = picture(25, 70)
+    image = picture(25, 45)
     maps = [
         Run(network, EmulatedGpu(seed=seed), sms=1 + seed).encode(image, variant)
         for seed, variant in enumerate(VARIANTS)
