@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from edge_sr.video.film.packets import FilmPackets, is_cover
 class PacketConverter(Protocol):
     """Takes a track's packets, None at the end, and gives those to write in their place."""
 
-    def __call__(self, packet: Any | None) -> list[Any]: ...
+    def __call__(self, packet: Any | None) -> Iterable[Any]: ...
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,6 +42,7 @@ from edge_sr.video.mux.copying import (
     rising,
     window_of,
 )
+from edge_sr.video.mux.gaps import GapFiller, closes_gaps
 from edge_sr.video.mux.output import open_output
 from edge_sr.video.mux.sound import SoundConverter, add_sound
 from edge_sr.video.mux.words import WordsConverter
@@ -209,6 +210,8 @@ class MuxRun:
             return
         if way is not Way.ENCODE:
             self._twins[stream.index] = copy_stream(output, stream)
+            if self._plan.container.name in ("mp4", "mov") and stream.type == "audio" and closes_gaps(stream):
+                self._converters[stream.index] = GapFiller(stream)
             return
         codec = encoding_for(self._plan.container, stream.type)
         if stream.type == "audio":

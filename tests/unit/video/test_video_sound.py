@@ -11,6 +11,8 @@ import av
 import numpy as np
 import pytest
 
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.upscale import upscale
 from edge_sr.video.mux.sound import SoundConverter, add_sound
 
 RATE, EACH = 8000, 800
@@ -55,3 +57,49 @@ def test_a_gap_of_seconds_is_silence(tmp_path: Path) -> None:
     times = _encoded(tmp_path / "late.mkv", 0.1, 0, 100, 5000)
     assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 0.2
     assert times[-1] == pytest.approx(5.1, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("codec", "source", "suffix"),
+    [
+        ("pcm_s16le", "mkv", "mp4"),
+        ("pcm_s24le", "mkv", "mov"),
+        ("pcm_mulaw", "nut", "mov"),
+        ("adpcm_ms", "nut", "mov"),
+    ],
+)
+def test_sound_that_is_copied_keeps_its_gaps(tmp_path: Path, codec: str, source: str, suffix: str) -> None:
+    """A tone that stops for 1.5 s: MP4 and MOV write samples of fixed size one upon another."""
+    film, rate, size = tmp_path / f"gap.{source}", 8000, 800
+    with av.open(str(film), "w") as file:
+        picture: Any = file.add_stream("mpeg4", rate=5)
+        picture.width, picture.height, picture.pix_fmt = 32, 24, "yuv420p"
+        sound: Any = file.add_stream(codec, rate=rate, layout="mono")
+        for index in range(15):
+            frame = av.VideoFrame(32, 24, "yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 5)
+            file.mux(picture.encode(frame))
+        size = sound.codec_context.frame_size or size
+        for index in [n for n in range(24000 // size) if not 4000 <= n * size < 16000]:
+            wave = (np.sin(np.arange(size) * 0.7) * 8000).astype(np.int16)
+            tone = av.AudioFrame.from_ndarray(wave[None], "s16", "mono")
+            tone.sample_rate, tone.pts, tone.time_base = rate, index * size, Fraction(1, rate)
+            for part in av.AudioResampler(sound.codec_context.format, "mono", rate).resample(tone):
+                file.mux(sound.encode(part))
+        file.mux(picture.encode(None))
+    output = tmp_path / f"out.{suffix}"
+    plain: Any = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
+    assert upscale(Request(str(film), output, **plain)).dropped == ()
+    loud = _loudness(output)
+    assert len(loud) == pytest.approx(24000 // size * size, abs=600)
+    assert loud[500:3500].mean() > 0.1
+    assert loud[5000:15000].max() < 0.01
+    assert loud[17000:22000].mean() > 0.1
+
+
+def _loudness(path: Path) -> np.ndarray:
+    """The samples' absolute values, full scale 1, one upon another as players of MP4 have them."""
+    with av.open(str(path)) as file:
+        resampler = av.AudioResampler("flt", "mono", 8000)
+        frames = [part for frame in file.decode(audio=0) for part in resampler.resample(frame)]
+    return np.abs(np.concatenate([frame.to_ndarray()[0] for frame in frames]))
