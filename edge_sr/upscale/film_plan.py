@@ -24,7 +24,7 @@ from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
 from edge_sr.video.film.late_tracks import late_tracks
 from edge_sr.video.film.tracks import TrackPlan, plan_tracks
-from edge_sr.video.hdr import TRANSFERS, UNDESCRIBED, encoder_words
+from edge_sr.video.hdr import TRANSFERS, UNDESCRIBED
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import open_input
 from edge_sr.video.pixels import PixelLayout, even_neighbours
@@ -139,10 +139,7 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
 def _mux_plan(
     request: Request, film: Film, container: Container, recipe: EncodeSettings, say: Callable[[str], None]
 ) -> MuxPlan:
-    tracks, codec = _tracks(request, film, container), recipe.encoding.codec
-    if film.info.hdr and not film.info.tone_map and encoder_words(codec.name, film.info.hdr) is None:
-        unkept = f"the mastering display and light levels ({codec.name} has no place for them)"
-        tracks = dataclasses.replace(tracks, dropped=(*tracks.dropped, unkept))
+    tracks = _tracks(request, film, container)
     holder = container.name.upper()
     for name in tracks.dropped:
         say(f"warning: left out of the {holder} file: {name}")
@@ -165,6 +162,7 @@ def _mux_plan(
         aspect=recipe.aspect,
         colour=recipe.colour,
         has_alpha=recipe.encoding.layout.has_alpha,
+        hdr=UNDESCRIBED if info.tone_map else info.hdr,
         protocols=request.protocols,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,16 @@ class TrackPlan:
     @property
     def through_tee(self) -> bool:
         return Way.TEE in dict(self.ways).values()
+
+
+def fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:
+    """All tracks; should they not go together, sound alone; should that not go either, none."""
+    yield tracks
+    sound = tuple((index, way) for index, way in tracks.ways if names[index].startswith("audio"))
+    if 0 < len(sound) < len(tracks.ways):
+        yield dataclasses.replace(tracks, ways=sound)
+    if tracks.ways:
+        yield dataclasses.replace(tracks, ways=())
 
 
 def plan_tracks(source: av.container.InputContainer, picture: int, container: Container) -> TrackPlan:

@@ -29,11 +29,13 @@ from edge_sr.video.film.tracks import (
     copy_stream,
     cover_name,
     encoding_for,
+    fewer_and_fewer,
     lost_metadata,
     track_name,
     without,
 )
 from edge_sr.video.frames.alpha import ALPHA_MODE
+from edge_sr.video.hdr import UNDESCRIBED, HdrDescription
 from edge_sr.video.mux.copying import (
     PacketConverter,
     Window,
@@ -42,6 +44,7 @@ from edge_sr.video.mux.copying import (
     rising,
     window_of,
 )
+from edge_sr.video.mux.described import described_template
 from edge_sr.video.mux.gaps import GapFiller, closes_gaps
 from edge_sr.video.mux.output import open_output
 from edge_sr.video.mux.sound import SoundConverter, add_sound
@@ -63,6 +66,7 @@ class MuxPlan:
     aspect: Fraction
     colour: Colour
     has_alpha: bool = False
+    hdr: HdrDescription = UNDESCRIBED
     protocols: frozenset[str] = frozenset()
 
 
@@ -119,16 +123,6 @@ def _open_file(target: Path, plan: MuxPlan, options: dict[str, str]) -> Any:
 
 def is_out_of_disk(error: Exception) -> bool:
     return getattr(error, "errno", None) in OUT_OF_DISK
-
-
-def fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:
-    """All tracks; should they not go together, sound alone; should that not go either, none."""
-    yield tracks
-    sound = tuple((index, way) for index, way in tracks.ways if names[index].startswith("audio"))
-    if 0 < len(sound) < len(tracks.ways):
-        yield dataclasses.replace(tracks, ways=sound)
-    if tracks.ways:
-        yield dataclasses.replace(tracks, ways=())
 
 
 class MuxRun:
@@ -190,7 +184,11 @@ class MuxRun:
         return video
 
     def _add_picture(self, output: Any, template: Any, stream: Any) -> Any:
-        video = output.add_stream_from_template(template, opaque=True)
+        with contextlib.ExitStack() as stack:
+            video = output.add_stream_from_template(self._described(template, stack), opaque=True)
+        if template.codec_context.name == "prores":
+            # The muxer would take it for the plainest kind of ProRes.
+            video.codec_context.codec_tag = template.codec_context.codec_tag
         video.time_base = self._plan.time_base
         video.codec_context.sample_aspect_ratio = self._plan.aspect
         video.codec_context.framerate = self._plan.rate
@@ -201,6 +199,19 @@ class MuxRun:
             video.metadata[ALPHA_MODE] = "1"
         video.disposition = stream.disposition
         return video
+
+    def _described(self, template: Any, stack: contextlib.ExitStack) -> Any:
+        """The template with what the film says of HDR, for the container's own fields."""
+        import av
+
+        if not self._plan.hdr:
+            return template
+        try:
+            packet = next(template.container.demux(template))
+            return stack.enter_context(described_template(template, packet, self._plan.hdr))
+        except (av.error.FFmpegError, ValueError, LookupError):
+            self._joined.lost.append("the mastering display and light levels in the container's own fields")
+            return template
 
     def _add_other(self, output: Any, stream: Any, way: Way) -> None:
         if way is Way.ATTACH:

@@ -1,0 +1,101 @@
+"""A template for the output's picture with mastering display and light levels, which PyAV cannot give a stream itself.
+
+A small Matroska file in memory, whose header says all of it (IETF RFC 9559, section 5.1.4.1.28.16 and on), is opened
+like any other: FFmpeg's muxers then write what its stream says, MP4 and MOV as ``mdcv`` and ``clli``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from edge_sr.video.hdr import HdrDescription
+
+SEGMENT, TRACKS, CLUSTER = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\x1f\x43\xb6\x75"
+INFO, EBML = b"\x15\x49\xa9\x66", b"\x1a\x45\xdf\xa3"
+TRACK, VIDEO, COLOUR = b"\xae", b"\xe0", b"\x55\xb0"
+MOST_LIGHT, MEAN_LIGHT, DISPLAY = b"\x55\xbc", b"\x55\xbd", b"\x55\xd0"
+# Red, green, blue and white, x before y, then the most and the least luminance.
+COORDINATES = [bytes([0x55, number]) for number in range(0xD1, 0xD9)]
+MOST_LUMINANCE, LEAST_LUMINANCE = b"\x55\xd9", b"\x55\xda"
+UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
+
+
+@contextlib.contextmanager
+def described_template(template: Any, packet: Any, description: HdrDescription) -> Iterator[Any]:
+    """A stream like ``template`` that is described so; ``packet`` is one of it, for FFmpeg to look at.
+
+    Raises ``ValueError`` or FFmpeg's errors for what Matroska cannot hold.
+    """
+    import av
+
+    data = _described(_as_matroska(template, packet), description)
+    with av.open(io.BytesIO(data), format="matroska") as file:
+        yield file.streams.video[0]
+
+
+def _as_matroska(template: Any, packet: Any) -> bytes:
+    import av
+
+    memory = io.BytesIO()
+    with av.open(memory, "w", format="matroska") as file:
+        packet.stream = file.add_stream_from_template(template, opaque=True)
+        file.mux(packet)
+    return memory.getvalue()
+
+
+def _described(matroska: bytes, description: HdrDescription) -> bytes:
+    """The file without the tables that say where things are, for these move."""
+    parts = dict(_elements(matroska))
+    inner = [(ident, body) for ident, body in _elements(parts[SEGMENT]) if ident in (INFO, TRACKS, CLUSTER)]
+    whole = b"".join(_element(ident, body) for ident, body in inner)
+    described = _extended(whole, (TRACKS, TRACK, VIDEO, COLOUR), colour_elements(description))
+    return _element(EBML, parts[EBML]) + SEGMENT + UNKNOWN_SIZE + described
+
+
+def colour_elements(description: HdrDescription) -> bytes:
+    """What Matroska's ``Colour`` holds of the description."""
+    found = b""
+    if description.light is not None:
+        most, mean = (level.to_bytes(4, "big") for level in description.light)
+        found += _element(MOST_LIGHT, most) + _element(MEAN_LIGHT, mean)
+    if description.primaries is not None and description.luminance is not None:
+        least, most_nits = description.luminance
+        named = zip(COORDINATES, description.primaries, strict=True)
+        numbers = [*named, (MOST_LUMINANCE, most_nits), (LEAST_LUMINANCE, least)]
+        found += _element(DISPLAY, b"".join(_element(i, struct.pack(">d", float(v))) for i, v in numbers))
+    return found
+
+
+def _extended(data: bytes, path: tuple[bytes, ...], addition: bytes) -> bytes:
+    """The elements of ``data`` with ``addition`` at the end of the one that ``path`` leads to, made where it lacks."""
+    if not path:
+        return data + addition
+    parts = list(_elements(data))
+    if path[0] not in dict(parts):
+        parts.append((path[0], b""))
+    return b"".join(
+        _element(ident, _extended(body, path[1:], addition) if ident == path[0] else body)
+        for ident, body in parts
+    )
+
+
+def _element(ident: bytes, body: bytes) -> bytes:
+    return ident + b"\x01" + len(body).to_bytes(7, "big") + body
+
+
+def _elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each element's number and content; one of unknown size goes to the end."""
+    place = 0
+    while place < len(data):
+        ident = data[place : place + 9 - data[place].bit_length()]
+        place += len(ident)
+        length = 9 - data[place].bit_length()
+        size = int.from_bytes(data[place : place + length], "big") & ((1 << 7 * length) - 1)
+        place += length
+        end = len(data) if size == (1 << 7 * length) - 1 else place + size
+        yield ident, data[place:end]
+        place = end
