@@ -114,9 +114,9 @@ def _suited(request: Request, still: Still, output: Path) -> Still:
         pixels = shown if output_format(output).deep else eight_bits(shown)
         return dataclasses.replace(still, pixels=pixels, metadata=metadata)
     entry = output_format(output)
-    if not entry.deep:
+    if not entry.hdr:
         raise OptionError(
-            f"{request.input} is HDR, {TRANSFERS[transfer]}, and {entry.name} holds 8 bits: write it as .png, "
+            f"{request.input} is HDR, {TRANSFERS[transfer]}, and {entry.name} holds 8 bits: write it as .png or .avif, "
             "or bring it to SDR with --tonemap"
         )
     return still

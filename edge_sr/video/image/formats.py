@@ -11,19 +11,21 @@ from edge_sr.errors import OptionError
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """``name`` as Pillow has it; ``largest_side`` in pixels; ``saving`` are Pillow's own options."""
+    """``name`` as Pillow has it; ``largest_side`` in pixels; ``saving`` are Pillow's own options. ``deep``: it takes
+    16 bits of any picture; ``hdr``: it takes an HDR picture in ten bits or more."""
 
     name: str
     suffixes: tuple[str, ...]
     largest_side: int
     alpha: bool = True
     deep: bool = False
+    hdr: bool = False
     saving: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 # The largest sides are those that Pillow's libraries write and read again: libjpeg's 65,500, libavif's 32,768.
 FORMATS = (
-    Format("PNG", (".png",), (1 << 31) - 1, deep=True),
+    Format("PNG", (".png",), (1 << 31) - 1, deep=True, hdr=True),
     Format(
         "JPEG",
         (".jpg", ".jpeg", ".jfif", ".jpe"),
@@ -32,8 +34,8 @@ FORMATS = (
         saving={"quality": 95, "subsampling": 0},
     ),
     Format("WEBP", (".webp",), 16_383, saving={"quality": 95}),
-    Format("TIFF", (".tif", ".tiff"), (1 << 31) - 1, deep=True),
-    Format("AVIF", (".avif",), 32_768, saving={"quality": 90, "subsampling": "4:4:4"}),
+    Format("TIFF", (".tif", ".tiff"), (1 << 31) - 1, deep=True, hdr=True),
+    Format("AVIF", (".avif",), 32_768, hdr=True, saving={"quality": 90, "subsampling": "4:4:4"}),
 )
 BY_SUFFIX = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
 BY_NAME = {entry.name: entry for entry in FORMATS} | {"MPO": FORMATS[1]}

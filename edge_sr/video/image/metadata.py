@@ -8,6 +8,7 @@ import re
 import struct
 from typing import Any
 
+from edge_sr.video.colour import UNSPECIFIED
 from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
 
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
@@ -40,6 +41,12 @@ class Metadata:
         """The transfer that PNG's or HEIF's colour description names, by ITU-T H.273."""
         described = self.chunks.get(CICP, b"")
         return described[1] if len(described) == 4 else None
+
+    @property
+    def primaries(self) -> int:
+        """The primaries that it names, likewise; 2, unspecified, where it does not."""
+        described = self.chunks.get(CICP, b"")
+        return described[0] if len(described) == 4 else UNSPECIFIED
 
     def without_colours(self) -> Metadata:
         """For pixels that were brought to sRGB."""

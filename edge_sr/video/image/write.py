@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.video.image.files import deep_files
+from edge_sr.video.image.files.hdr_avif import write_hdr_avif
 from edge_sr.video.image.formats import Format
 from edge_sr.video.image.metadata import saving
 from edge_sr.video.image.still import Still, eight_bits
@@ -17,6 +18,8 @@ from edge_sr.video.image.still import Still, eight_bits
 
 def write_still(still: Still, path: Path, kind: Format) -> list[str]:
     """Writes the picture as ``kind``; returns a name for each thing that it cannot hold."""
+    if kind.hdr and not kind.deep and still.hdr_transfer is not None:
+        return _write_hdr(still, path, still.hdr_transfer)
     dropped = []
     if still.alpha is not None and not kind.alpha:
         dropped.append(f"the alpha channel ({kind.name} has none)")
@@ -35,6 +38,21 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
     else:
         _save_8_bits(channels, path, kind, options)
     return dropped + lost
+
+
+def _write_hdr(still: Still, path: Path, transfer: int) -> list[str]:
+    metadata = still.metadata
+    write_hdr_avif(still.pixels, path, metadata.primaries, transfer)
+    beside = {
+        "the alpha channel": still.alpha is not None,
+        "the colour profile": metadata.icc,
+        "EXIF": metadata.exif,
+        "XMP": metadata.xmp,
+        "text": metadata.text,
+        "the comment": metadata.comment,
+        "IPTC and Photoshop data": metadata.photoshop,
+    }
+    return [f"{name} (an AVIF of 10 bits is written without)" for name, found in beside.items() if found]
 
 
 def _channels(still: Still) -> NDArray[Any]:

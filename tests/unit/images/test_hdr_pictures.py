@@ -61,6 +61,19 @@ def test_a_pq_png_keeps_levels_depth_and_description(tmp_path: Path) -> None:
         )
 
 
+def test_a_pq_picture_is_written_as_avif_of_ten_bits(tmp_path: Path) -> None:
+    source, output = pq_png(tmp_path / "hdr.png"), tmp_path / "out.avif"
+    if "libsvtav1" not in av.codecs_available:
+        pytest.skip("this FFmpeg has no encoder of AV1")
+    assert run(source, output, scale=Fraction("1.9"), strict=True).dropped == ()
+    found = read_still(output)
+    assert found.pixels.shape == (46, 57, 3)
+    assert (found.hdr_transfer, found.pixels.dtype) == (16, np.float32)
+    for index, nits in enumerate(NITS):
+        flat = found.pixels[12:-12, index * 19 + 8 : index * 19 + 11]
+        assert np.abs(flat - nits_to_pq(np.float32(nits))).max() < 4e-3
+
+
 def test_hdr_never_becomes_eight_bits_in_silence(tmp_path: Path) -> None:
     source = pq_png(tmp_path / "hdr.png")
     with pytest.raises(OptionError, match="JPEG holds 8 bits"):
