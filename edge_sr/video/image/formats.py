@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import OptionError
+from edge_sr.machine.optional import require
 
 
 @dataclasses.dataclass(frozen=True)
 class Format:
     """``name`` as Pillow has it; ``largest_side`` in pixels; ``saving`` are Pillow's own options. ``deep``: it takes
-    16 bits of any picture; ``hdr``: it takes an HDR picture in ten bits or more."""
+    16 bits, or nearly, of any picture; ``hdr``: it takes an HDR picture in ten bits or more; ``needs``: a package."""
 
     name: str
     suffixes: tuple[str, ...]
@@ -20,6 +21,7 @@ class Format:
     alpha: bool = True
     deep: bool = False
     hdr: bool = False
+    needs: str = ""
     saving: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -35,10 +37,12 @@ FORMATS = (
     ),
     Format("WEBP", (".webp",), 16_383, saving={"quality": 95}),
     Format("TIFF", (".tif", ".tiff"), (1 << 31) - 1, deep=True, hdr=True),
+    Format("HEIF", (".heic", ".heif"), 8_192, deep=True, hdr=True, needs="pillow_heif"),
     Format("AVIF", (".avif",), 32_768, hdr=True, saving={"quality": 90, "subsampling": "4:4:4"}),
 )
 BY_SUFFIX = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
-BY_NAME = {entry.name: entry for entry in FORMATS} | {"MPO": FORMATS[1]}
+# A picture of a format that needs a package becomes a PNG where no name was given.
+BY_NAME = {entry.name: entry for entry in FORMATS if not entry.needs} | {"MPO": FORMATS[1]}
 
 
 def output_format(path: Path) -> Format:
@@ -50,8 +54,13 @@ def output_format(path: Path) -> Format:
 
 
 def check_size(path: Path, size: tuple[int, int]) -> None:
-    """``OptionError`` when a picture of ``size`` does not fit into the format that ``path`` names."""
+    """``OptionError`` when a picture of ``size`` does not fit into the format that ``path`` names.
+
+    ``MissingError`` for a format that needs a package.
+    """
     entry = output_format(path)
+    if entry.needs:
+        require(entry.needs, f"writing {path.name}")
     if max(size) > entry.largest_side:
         raise OptionError(
             f"{path.name} would be {size[0]}x{size[1]}, and {entry.name} holds at most {entry.largest_side:,} pixels "

@@ -148,7 +148,9 @@ def _lost(metadata: Metadata, kind: str) -> list[str]:
         if metadata.text:
             lost.append(f"text ({', '.join(key for key, _ in metadata.text)}; {kind} has none)")
         lost += [] if metadata.icc else _colours(metadata.chunks, kind)
-    if metadata.comment and (kind in ("WEBP", "TIFF", "AVIF") or len(metadata.comment) > LONGEST_COMMENT):
+    if metadata.comment and (
+        kind in ("WEBP", "TIFF", "AVIF", "HEIF") or len(metadata.comment) > LONGEST_COMMENT
+    ):
         lost.append(f"the comment ({kind} has no room for it)")
     if metadata.photoshop and (kind != "JPEG" or len(metadata.photoshop) > LONGEST_COMMENT):
         lost.append(f"IPTC and Photoshop data ({kind} has no place for them)")
@@ -167,7 +169,7 @@ def _colours(chunks: dict[bytes, bytes], kind: str) -> list[str]:
     if len(chroma) == 32 and b"sRGB" not in chunks:
         far = (abs(a - b) > 500 for a, b in zip(struct.unpack(">8I", chroma), SRGB_CHROMA, strict=True))
         lost += [f"chromaticities ({kind} has none)"] if any(far) else []
-    if chunks.get(CICP, b"\1\x0d")[:2] != b"\1\x0d":
+    if kind != "HEIF" and chunks.get(CICP, b"\1\x0d")[:2] != b"\1\x0d":
         lost.append(f"the colour description cICP ({kind} has none)")
     return lost
 
@@ -175,7 +177,7 @@ def _colours(chunks: dict[bytes, bytes], kind: str) -> list[str]:
 def _with_dpi(metadata: Metadata, kind: str) -> Tags:
     """EXIF that also says the resolution, where the format has no field of its own for it."""
     tags = metadata.exif or Tags({})
-    if metadata.dpi is None or kind not in ("WEBP", "AVIF"):
+    if metadata.dpi is None or kind not in ("WEBP", "AVIF", "HEIF"):
         return tags
     resolution = dict(zip(RESOLUTION, (*metadata.dpi, 2), strict=True))
     return dataclasses.replace(tags, main={**tags.main, **resolution})

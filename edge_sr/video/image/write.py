@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_sr.video.image.files import deep_files
 from edge_sr.video.image.files.hdr_avif import write_hdr_avif
+from edge_sr.video.image.files.heic_file import write_heic
 from edge_sr.video.image.formats import Format
 from edge_sr.video.image.metadata import saving
 from edge_sr.video.image.still import Still, eight_bits
@@ -29,9 +30,12 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
         dropped.append(f"the lower 8 of 16 bits ({kind.name} has 8)")
         alpha = None if still.alpha is None else eight_bits(still.alpha)
         still, deep = dataclasses.replace(still, pixels=eight_bits(still.pixels), alpha=alpha), False
-    channels = _samples16(still) if deep else _channels(still)
-    options, lost = saving(still.metadata, kind.name, (channels.shape[1], channels.shape[0]))
-    if kind.name == "TIFF":
+    channels, metadata = _samples16(still) if deep else _channels(still), still.metadata
+    options, lost = saving(metadata, kind.name, (channels.shape[1], channels.shape[0]))
+    if kind.name == "HEIF":
+        described = None if metadata.transfer is None else (metadata.primaries, metadata.transfer)
+        write_heic(channels, path, options, described)
+    elif kind.name == "TIFF":
         path.write_bytes(deep_files.tiff(channels, options))
     elif deep:
         path.write_bytes(deep_files.png16(channels, options))

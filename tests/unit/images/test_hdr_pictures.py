@@ -17,8 +17,13 @@ from edge_sr.errors import OptionError
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
+from edge_sr.video.image.files.exif import Tags
 from edge_sr.video.image.files.png_chunks import kept_chunks
+from edge_sr.video.image.formats import output_format
+from edge_sr.video.image.metadata import Metadata
 from edge_sr.video.image.read import read_still
+from edge_sr.video.image.still import Still
+from edge_sr.video.image.write import write_still
 from edge_sr.video.tonemap import nits_to_pq
 
 PQ_CICP = bytes([9, 16, 0, 1])
@@ -72,6 +77,27 @@ def test_a_pq_picture_is_written_as_avif_of_ten_bits(tmp_path: Path) -> None:
     for index, nits in enumerate(NITS):
         flat = found.pixels[12:-12, index * 19 + 8 : index * 19 + 11]
         assert np.abs(flat - nits_to_pq(np.float32(nits))).max() < 4e-3
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_pq_picture_is_written_as_heic_of_twelve_bits(tmp_path: Path, alpha: bool) -> None:
+    pytest.importorskip("pillow_heif")
+    signal = np.repeat(nits_to_pq(np.float32(NITS)), 10)[None, :, None].repeat(24, 0).repeat(3, 2)
+    exif = Tags({271: "maker"})
+    still = Still(
+        signal,
+        signal[..., 0] if alpha else None,
+        metadata=Metadata(exif=exif, xmp=b"<x:xmpmeta/>", chunks={b"cICP": PQ_CICP}),
+    )
+    assert write_still(still, tmp_path / "out.heic", output_format(tmp_path / "out.heic")) == []
+    found = read_still(tmp_path / "out.heic")
+    assert (found.hdr_transfer, found.metadata.primaries, found.pixels.dtype) == (16, 9, np.float32)
+    assert np.abs(found.pixels - signal)[:, [5, 15, 25]].max() < 2e-3
+    assert found.metadata.exif is not None
+    assert found.metadata.exif.main[271] == "maker"
+    assert (found.alpha is not None) == alpha
+    if found.alpha is not None:
+        assert np.abs(found.alpha - signal[..., 0])[:, [5, 15, 25]].max() < 2e-3
 
 
 def test_hdr_never_becomes_eight_bits_in_silence(tmp_path: Path) -> None:
