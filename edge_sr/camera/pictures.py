@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_sr.sizes import Size
 from edge_sr.video.colour import Colour, guessed_matrix, read_colour
+from edge_sr.video.frames.siting import LEFT
 from edge_sr.video.orientation import frame_orientation
 from edge_sr.video.pixels import Converter, PixelLayout, ToRgb
 
@@ -55,10 +56,10 @@ def fitted(size: Size, room: Size) -> Size:
 class FrameMaker:
     """RGB pictures to ``yuv420p`` frames of one ``size``, with bars where shapes differ; swscale scales."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, siting: str = LEFT) -> None:
         self.size = size
         matrix = guessed_matrix(*size)
-        self._colour = Colour(matrix, False, matrix, matrix)
+        self._colour = Colour(matrix, False, matrix, matrix, siting)
         self._convert = Converter(self._colour)
 
     def __call__(self, picture: Picture, inner: Size) -> av.VideoFrame:

@@ -72,7 +72,7 @@ class Writer:
         self.first = self.last = 0.0
         self.error: BaseException | None = None
         self._plan, self._sounds, self._say, self._watch = plan, sounds, say, watch
-        self._make = FrameMaker(plan.size)
+        self._make = FrameMaker(plan.size, plan.outlet.siting)
         self._gap = max(SHORTEST_GAP, GAP_FRAMES * float(1 / plan.rate))
         self._sink: Sink | None = plan.open()
         self._retry_at, self._pause = 0.0, FIRST_PAUSE

@@ -21,6 +21,7 @@ from edge_sr.errors import (
     UnreachableError,
 )
 from edge_sr.video.encode.codecs import Codec, find_codec
+from edge_sr.video.frames.siting import CENTER, LEFT
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.adts import audio_config, is_adts, without_header
 from edge_sr.video.live.sources import without_protocol
@@ -76,6 +77,11 @@ class Outlet:
     @property
     def takes_sound(self) -> bool:
         return self.codec is not None
+
+    @property
+    def siting(self) -> str:
+        """Where chroma is taken to lie: FFmpeg's y4m says that it is in the centre, all else says nothing."""
+        return CENTER if self.muxer == "yuv4mpegpipe" else LEFT
 
     @property
     def can_reopen(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import av
 import numpy as np
 import pytest
 
+from edge_sr.camera.pictures import FrameMaker
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.colour import Colour, read_colour
 from edge_sr.video.frames.siting import CENTER, LEFT, SITINGS, TOPLEFT, Marker, stated_siting
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.sinks import plan_outlet
 from edge_sr.video.pixels import FromRgb, PixelLayout, ToRgb, read_plane
 
 SIZE = (32, 24)
@@ -155,3 +159,21 @@ def test_a_film_is_written_as_players_read_it(
         frame = next(container.decode(video=0))
     assert stated_siting(frame) == told
     assert misplaced(frame, chroma, kept, scale=2) < 0.2
+
+
+def test_a_live_pipe_has_its_chroma_where_its_header_says(tmp_path: Path) -> None:
+    assert plan_outlet(parse_address(str(tmp_path / "live.mkv")), None, False).siting == LEFT
+    outlet = plan_outlet(parse_address("-"), None, False)
+    colour = Colour(6, False, 6, 6)
+    picture = ToRgb(colour, PixelLayout(8, "420"))(frame_of("420", LEFT))
+    memory = io.BytesIO()
+    with av.open(memory, "w", format=outlet.muxer) as container:
+        stream: Any = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        container.mux(stream.encode(FrameMaker(SIZE, outlet.siting)(picture, SIZE)))
+        container.mux(stream.encode(None))
+    memory.seek(0)
+    with av.open(memory, format="yuv4mpegpipe") as container:
+        frame = next(container.decode(video=0))
+    assert stated_siting(frame) == outlet.siting
+    assert misplaced(frame, "420", outlet.siting) < 0.1
