@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
 from edge_sr.video.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
-from edge_sr.video.frames.siting import CENTER, stated_siting
+from edge_sr.video.frames.siting import CENTER, LEFT, stated_siting
 from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
 from edge_sr.video.image.pillow_reader import Pixels
 from edge_sr.video.opening import open_input
@@ -72,7 +72,7 @@ def _alpha(frame: av.VideoFrame) -> NDArray[Any]:
 def _colour(frame: av.VideoFrame, picture: HeifPicture | None) -> Colour:
     """The frame's colours; a still that says nothing is of BT.601's matrix and full range (ISO/IEC 23000-22),
     chroma in the centre."""
-    siting = stated_siting(frame) or CENTER
+    siting = _siting(frame, picture)
     stated = picture.nclx if picture is not None else None
     if stated is not None:
         primaries, transfer, matrix, full = stated
@@ -81,6 +81,17 @@ def _colour(frame: av.VideoFrame, picture: HeifPicture | None) -> Colour:
     full = int(frame.color_range) != 1 or name.startswith("yuvj")
     primaries, transfer = int(frame.color_primaries), int(frame.color_trc)
     return Colour(_usable(int(frame.colorspace)), full, primaries, transfer, siting)
+
+
+def _siting(frame: av.VideoFrame, picture: HeifPicture | None) -> str:
+    """What the frame states, else the centre, as in JPEG.
+
+    HEVC's left stands there also where nothing is said, and libheif, which writes much of HEIC, averages four pixels.
+    """
+    stated = stated_siting(frame)
+    if stated == LEFT and picture is not None and picture.is_hevc:
+        return CENTER
+    return stated or CENTER
 
 
 def _usable(matrix: int) -> int:

@@ -113,3 +113,13 @@ def test_without_the_extra_a_heic_is_read_by_ffmpeg(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(113, 150, 3)"
+
+
+def test_the_chroma_of_a_heic_lies_in_the_centre(tmp_path: Path) -> None:
+    """As libheif puts it, whatever HEVC says: read half a pixel off, a ramp would be off by three levels."""
+    ramp = np.linspace(20, 230, 32).astype(np.uint8)[None].repeat(24, 0)
+    picture = np.stack([255 - ramp, np.full_like(ramp, 128), ramp], axis=-1)
+    path = tmp_path / "a.heic"
+    Image.fromarray(picture).save(path, quality=100, chroma=420)
+    found = read_still(path).pixels.astype(int) - picture
+    assert np.abs(found[4:-4, 4:-4].mean(axis=(0, 1))).max() < 1

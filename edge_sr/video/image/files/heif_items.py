@@ -42,6 +42,7 @@ class HeifPicture:
     """The primary picture as stored, the alpha channel that belongs to it, and how it is displayed.
 
     ``crop``: the part of it that is shown, before it is turned;
+    ``is_hevc``: whether its tiles are coded so, AV1 being the other way;
     ``nclx``: primaries, transfer and matrix by ITU-T H.273, and 1 for the full range; None where nothing is said.
     """
 
@@ -53,6 +54,7 @@ class HeifPicture:
     nclx: tuple[int, int, int, int] | None
     exif: bytes | None
     depth: int
+    is_hevc: bool = False
 
 
 def read_items(path: Path) -> HeifPicture:
@@ -78,10 +80,10 @@ class _Meta:
         self.properties = _properties(boxes[b"iprp"])
 
     def picture(self) -> HeifPicture:
-        item = self.primary
+        item, tiles = self.primary, self._tiles(self.primary)
         colours = [body for kind, body in self.properties.get(item, []) if kind == b"colr"]
         return HeifPicture(
-            tiles=self._tiles(item),
+            tiles=tiles,
             alpha=self._alpha(item),
             crop=self._crop(item),
             orientation=self._orientation(item),
@@ -89,6 +91,7 @@ class _Meta:
             nclx=next((_nclx(body) for body in colours if body[:4] == b"nclx"), None),
             exif=self._exif(item),
             depth=self._depth(item),
+            is_hevc=self.kinds.get(tiles.items[0]) == b"hvc1",
         )
 
     def _tiles(self, item: int) -> Tiles:
