@@ -88,7 +88,7 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     written = target.written
     output = request.output or request.default_output(written, _suffix(request))
     _check_output(request, output)
-    siting = fitting_siting(codec, layout, info.shown_colour.siting)
+    siting = fitting_siting(codec, layout, info.shown_colour)
     colour = dataclasses.replace(info.shown_colour, siting=siting)
     encoding = plan_encoding(
         codec,

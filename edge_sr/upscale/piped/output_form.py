@@ -56,7 +56,7 @@ def output_form(request: Request, source: PipedFilm) -> OutputForm:
     planes, colour = 1 if layout.is_grey else 3, info.shown_colour
     header, shown = b"", f"raw {name or plane_format(made)}"
     if request.piping.output_format != RAW:
-        colour = dataclasses.replace(colour, siting=told_siting(made, colour.siting))
+        colour = dataclasses.replace(colour, siting=told_siting(made, colour))
         aspect = pixel_aspect(info.aspect, info.size, even)
         header = _header(source, target.written, aspect, made, colour)
         shown = f"y4m, {header.decode().strip()}"

@@ -6,7 +6,8 @@ import dataclasses
 from typing import Any
 
 from edge_sr.errors import OptionError, UnknownNameError
-from edge_sr.video.frames.siting import LEFT, SITINGS, TOPLEFT
+from edge_sr.video.colour import Colour
+from edge_sr.video.frames.siting import LEFT, SITINGS, TOPLEFT, unsaid_siting
 from edge_sr.video.pixels import SUBSAMPLING, PixelLayout
 
 
@@ -14,9 +15,9 @@ from edge_sr.video.pixels import SUBSAMPLING, PixelLayout
 class Codec:
     """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``segment_suffix`` is that of
     its segments, ``intra`` says that every frame stands alone. ``crf_key``: one option, or several that take the
-    same. ``sitings``: where it can say that 4:2:0's chroma lies; ``alpha``: the chroma layouts that it takes beside
-    an alpha channel, in ``alpha_containers``. ``element``: GStreamer's encoder, and what brings frames to it, in place
-    of FFmpeg's; ``encoder`` then only names the format."""
+    same. ``sitings``: where it can say that 4:2:0's chroma lies, none where it says nothing; ``alpha``: the chroma
+    layouts that it takes beside an alpha channel, in ``alpha_containers``. ``element``: GStreamer's encoder, and what
+    brings frames to it, in place of FFmpeg's; ``encoder`` then only names the format."""
 
     name: str
     encoder: str
@@ -113,6 +114,7 @@ CODECS = {
             preset_key="cpu-used",
             fixed=(("b", "0"), ("row-mt", "1"), ("deadline", "good")),
             alpha=("420",),
+            sitings=(),
         ),
         Codec(
             "prores",
@@ -127,6 +129,7 @@ CODECS = {
             segment_suffix="mov",
             intra=True,
             alpha=("444",),
+            sitings=(),
         ),
         Codec(
             "ffv1",
@@ -138,6 +141,7 @@ CODECS = {
             segment_suffix="nut",
             intra=True,
             alpha=("420", "422", "444"),
+            sitings=(),
         ),
         Codec(
             "h264_nvv4l2",
@@ -227,9 +231,11 @@ def fitting_layout(
     return PixelLayout(depth, chroma, has_alpha=alpha)
 
 
-def fitting_siting(codec: Codec, layout: PixelLayout, siting: str) -> str:
-    """The film's own place of chroma where the encoder can tell it, else left, as players take what says nothing."""
-    return siting if layout.chroma == "420" and siting in codec.sitings else LEFT
+def fitting_siting(codec: Codec, layout: PixelLayout, colour: Colour) -> str:
+    """The film's own place of chroma where the encoder can tell it, else where players take it to lie."""
+    if layout.chroma == "420" and colour.siting in codec.sitings:
+        return colour.siting
+    return LEFT if codec.sitings else unsaid_siting(full_range=colour.full_range)
 
 
 # Formats that hold a layout exactly, those first that need no packing. NVENC's ten bits are the upper ones of sixteen.

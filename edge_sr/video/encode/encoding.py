@@ -112,10 +112,10 @@ def _lookahead(codec: Codec, layout: PixelLayout, size: tuple[int, int]) -> dict
 
 def _siting_words(codec: str, siting: str) -> tuple[str, str] | None:
     """The encoder's option for where chroma lies, and its value; None where it is what players take anyway."""
-    if siting == LEFT:
-        return None
     if codec == "svt-av1":
         return "svtav1-params", f"chroma-sample-position={siting}"
+    if codec not in ("x264", "x265") or siting == LEFT:
+        return None
     return f"{codec}-params", f"chromaloc={SITINGS.index(siting)}"
 
 

@@ -31,10 +31,15 @@ def has_halved_chroma(pixel_format: av.VideoFormat) -> bool:
 
 
 def read_siting(frame: av.VideoFrame, *, full_range: bool) -> str:
-    """What the frame says; where it says nothing left, as players take it, or the centre of full range, as JPEG's."""
+    """What the frame says, else what is taken of one that says nothing."""
     if not has_halved_chroma(frame.format):
         return LEFT
-    return stated_siting(frame) or (CENTER if full_range else LEFT)
+    return stated_siting(frame) or unsaid_siting(full_range=full_range)
+
+
+def unsaid_siting(*, full_range: bool) -> str:
+    """Where players take chroma to lie that nothing tells of: left, or in the centre as JPEG has it."""
+    return CENTER if full_range else LEFT
 
 
 def stated_siting(frame: av.VideoFrame) -> str | None:

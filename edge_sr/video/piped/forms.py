@@ -8,7 +8,8 @@ from typing import Any
 
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.sizes import Size
-from edge_sr.video.frames.siting import CENTER, LEFT, TOPLEFT
+from edge_sr.video.colour import Colour
+from edge_sr.video.frames.siting import CENTER, LEFT, TOPLEFT, unsaid_siting
 from edge_sr.video.pixels import PixelLayout, layout_of
 
 Y4M, RAW = "y4m", "rawvideo"
@@ -135,9 +136,11 @@ def header_line(size: Size, rate: Fraction, aspect: Fraction, chroma: str, full_
     ).encode()
 
 
-def told_siting(layout: PixelLayout, siting: str) -> str:
-    """The place of chroma that y4m can tell: only that of 8-bit 4:2:0; what it does not tell is taken for left."""
-    return siting if (layout.depth, layout.chroma) == (8, "420") and siting in _SITINGS else LEFT
+def told_siting(layout: PixelLayout, colour: Colour) -> str:
+    """The place of chroma as y4m tells it, which it does of 8-bit 4:2:0 alone, else where readers take it to lie."""
+    if (layout.depth, layout.chroma) != (8, "420"):
+        return unsaid_siting(full_range=colour.full_range)
+    return colour.siting if colour.siting in _SITINGS else LEFT
 
 
 def chroma_tag(layout: PixelLayout, siting: str) -> str:

@@ -15,6 +15,7 @@ from edge_sr.camera.pictures import FrameMaker
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.colour import Colour, read_colour
+from edge_sr.video.encode.codecs import CODECS, fitting_siting
 from edge_sr.video.frames.siting import CENTER, LEFT, SITINGS, TOPLEFT, Marker, stated_siting
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.sinks import plan_outlet
@@ -103,6 +104,23 @@ def test_chroma_moves_where_the_place_changes() -> None:
     picture = ToRgb(Colour(1, False, 1, 1, TOPLEFT), layout)(frame_of("420", TOPLEFT))
     for siting in SITINGS:
         assert misplaced(FromRgb(Colour(1, False, 1, 1, siting), layout)(picture), "420", siting) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("codec", "full_range", "siting", "kept"),
+    [
+        ("x264", True, CENTER, CENTER),
+        ("svt-av1", True, CENTER, LEFT),
+        ("h264_nvenc", True, CENTER, LEFT),
+        ("vp9", True, LEFT, CENTER),
+        ("vp9", False, TOPLEFT, LEFT),
+    ],
+)
+def test_what_a_codec_cannot_say_lies_where_players_take_it(
+    codec: str, full_range: bool, siting: str, kept: str
+) -> None:
+    colour = Colour(1, full_range, 1, 1, siting)
+    assert fitting_siting(CODECS[codec], PixelLayout(8, "420"), colour) == kept
 
 
 def film_with(path: Path, codec: str, frame: Any, options: dict[str, str]) -> Path:
