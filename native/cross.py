@@ -27,6 +27,7 @@ TARGETS: dict[str, list[str] | None] = {
     "aarch64-linux-gnu.2.17": ["qemu-aarch64", "-cpu", "max", "-L", "/usr/aarch64-linux-gnu"],
     "aarch64-linux-musl": ["qemu-aarch64", "-cpu", "max"],
     "aarch64-macos": None,
+    "x86_64-macos": None,
     "x86_64-windows-gnu": ["wine"],
 }
 COMPARISONS = ("compare_kernels", "compare_encoders")

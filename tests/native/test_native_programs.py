@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -78,12 +79,19 @@ def test_fuzzer_finds_nothing(tmp_path: Path, target: str, runs: int) -> None:
     run(str(program), f"-runs={runs}", "-seed=1", "-max_len=200", f"-artifact_prefix={tmp_path}/")
 
 
+OTHERS = ["x86_64-linux-musl", "aarch64-linux-musl", "x86_64-windows-gnu", "aarch64-macos", "x86_64-macos"]
+
+
 @pytest.mark.full
-@pytest.mark.parametrize(
-    "target", ["x86_64-linux-musl", "aarch64-linux-musl", "x86_64-windows-gnu", "aarch64-macos"]
-)
+@pytest.mark.parametrize("target", ["x86_64-linux-gnu.2.17", "aarch64-linux-gnu.2.17", *OTHERS])
 def test_other_systems_are_built_and_agree_where_they_run(target: str, tmp_path: Path) -> None:
     pytest.importorskip("ziglang")
+    need("readelf")
     output = run(sys.executable, str(NATIVE / "cross.py"), "-o", str(tmp_path), target)
     assert output.startswith(f"{target}: _native.")
     assert "all encoders agree" in output or "built, not run" in output
+    if "gnu." in target:
+        symbols = run("readelf", "--dyn-syms", "--wide", str(tmp_path / target / "_native.so"))
+        versions = {tuple(map(int, found.split("."))) for found in re.findall(r"@GLIBC_([\d.]+)", symbols)}
+        assert versions and max(versions) <= (2, 17)
+        assert "@GLIBCXX" not in symbols
