@@ -159,7 +159,9 @@ def _refused(address: ClusterAddress, error: Exception) -> EdgeSRError:
         return OptionError(
             f"the cluster at {shown} asks for its token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH"
         )
-    return UnreachableError(f"no Ray cluster answers at {shown} ({reason}); see: ray status")
+    # A cluster does not answer who comes without its token, and newer ones have one unless told not to.
+    token = "" if os.environ.get("RAY_AUTH_MODE") else "; if it has a token, set RAY_AUTH_MODE=token"
+    return UnreachableError(f"no Ray cluster answers at {shown} ({reason}){token}; see: ray status")
 
 
 def _first_line(error: Exception) -> str:
