@@ -212,12 +212,12 @@ def drive(address: str, output: Path, resume: bool) -> None:
         upscale(request_for(output.with_name("film.mkv"), output, resume), controls)
 
 
-def make_film(path: Path) -> None:
+def make_film(path: Path, frames: int = FRAMES) -> None:
     y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"g": "17"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for index in range(FRAMES):
+        for index in range(frames):
             card = np.stack([x * 3 + index, y * 4 + index * 2, x + y + index * 5], -1).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(card, format="rgb24")))
         container.mux(stream.encode(None))
