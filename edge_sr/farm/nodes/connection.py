@@ -115,6 +115,8 @@ def _slots(address: ClusterAddress) -> int:
 
 
 def _start(ray: Any, address: ClusterAddress) -> Any:
+    # Ray's own workers give way to everybody; these do what this process would do itself.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     store = min(MOST_STORE_BYTES, max(LEAST_STORE_BYTES, (available_bytes() or 0) // 10))
     try:
         return ray.init(

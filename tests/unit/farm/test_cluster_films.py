@@ -217,6 +217,10 @@ def test_several_films_at_a_time(cluster: Cluster, tmp_path: Path) -> None:
         assert len(frame_times(out / name)) == 10 + index
 
 
+def test_a_cluster_started_here_has_the_priority_of_the_command(cluster: Cluster) -> None:
+    assert cluster.ray.get(cluster.ray.remote(lambda: os.nice(0)).remote()) == os.nice(0)
+
+
 def test_nothing_is_left_running(cluster: Cluster) -> None:
     """Tasks that were overtaken or stopped end."""
     cores = cluster.ray.cluster_resources()["CPU"]
