@@ -39,6 +39,8 @@ from edge_sr.video.encode.workfolder import WorkFolder
 FRAMES, PIECE, SIZE = 240, 6, (160, 96)
 NETWORK: dict[str, Any] = {"model": "diinn-nano", "backend": "native", "precision": "fp32"}
 STORE_BYTES = 100 << 20
+# Ray's workers would otherwise give way to everything else on the machine.
+PRIORITY = {"RAY_worker_niceness": "0"}
 # Between two kills, of a node for it to have been of use, and without a frame for a film to hang, in seconds.
 PAUSE, NODE_PAUSE, HOPELESS = (1.0, 8.0), 30.0, 120.0
 
@@ -111,7 +113,7 @@ class Campaign:
 
     def __init__(self, seed: int, place: Path) -> None:
         self._dice = random.Random(seed)
-        os.environ["EDGE_SR_CAMPAIGN"] = str(os.getpid())
+        os.environ |= {"EDGE_SR_CAMPAIGN": str(os.getpid()), **PRIORITY}
         self._place = place
         self.counts: collections.Counter[str] = collections.Counter()
         self._node_killed = 0.0

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cluster import Impatient, digest, make_film, request_for
+from cluster import PRIORITY, Impatient, digest, make_film, request_for
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.farm.films.maker import ClusterMakers
@@ -190,7 +190,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3.0, help="how long, about [3]")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other cuts [1]")
     options = parser.parse_args()
-    os.environ |= TOKEN
+    os.environ |= {**TOKEN, **PRIORITY}
     with tempfile.TemporaryDirectory(prefix="edge-sr-network-") as name, bridged(Path(name)) as nodes:
         campaign = NetworkCampaign(random.Random(options.seed), Path(name), nodes)
         campaign.run(time.monotonic() + 60 * options.minutes)
