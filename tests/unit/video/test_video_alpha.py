@@ -80,7 +80,7 @@ def wanted(path: Path) -> list[np.ndarray]:
     ("source", "output", "near"),
     [
         (("in.mkv", "ffv1", "yuva420p"), ("out.mkv", "ffv1", "yuva420p"), 0.0),
-        (("in.mov", "prores_ks", "yuva444p10le"), ("out.mov", "prores", "yuva444p10le"), 0.001),
+        (("in.mov", "prores_ks", "yuva444p10le"), ("out.mov", "prores", "yuva444p12le"), 0.001),
         (("in.webm", "libvpx-vp9", "yuva420p"), ("out.webm", None, "yuva420p"), 0.03),
         (("in.mov", "png", "rgba"), ("out.mkv", "ffv1", "yuva444p10le"), 0.001),
         (("in.mov", "qtrle", "argb"), ("out.webm", "vp9", "yuva420p"), 0.03),
