@@ -35,8 +35,8 @@ from edge_sr.evaluation.vmaf import find_ffmpeg, video_scores
 from edge_sr.quality import luma, psnr_y
 from edge_sr.resample import resize, to_levels
 from edge_sr.training.data.degradation import LossyCodec, Scene, decoded, encoded
-from edge_sr.video.colour import BT709, Colour
 from edge_sr.video.film.film import Film, FilmInfo
+from edge_sr.video.frames.colour import BT709, Colour
 from edge_sr.video.image.still import eight_bits
 
 Picture = NDArray[np.uint8]
@@ -70,7 +70,7 @@ CODINGS = {
 
 def clip_frames(path: Path) -> list[Picture]:
     """The first frames of a film, their middle cut to sides that halve to even ones."""
-    from edge_sr.video.pixels import ToRgb
+    from edge_sr.video.frames.pixels import ToRgb
 
     with Film(str(path)) as film:
         convert = ToRgb(film.info.colour, film.info.layout)

@@ -18,12 +18,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.video.colour import BT2020, Colour
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.film.upright import UprightReader
-from edge_sr.video.hdr import PQ
-from edge_sr.video.pixels import FromRgb, PixelLayout
-from edge_sr.video.tonemap import nits_to_pq
+from edge_sr.video.frames.colour import BT2020, Colour
+from edge_sr.video.frames.hdr import PQ
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout
+from edge_sr.video.frames.tonemap import nits_to_pq
 
 SDR_GAMMA, RATE = 2.4, Fraction(25)
 # ITU-R BT.2087-0: linear BT.709 to linear BT.2020.

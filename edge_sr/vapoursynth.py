@@ -17,8 +17,8 @@ from edge_sr.errors import MissingError, OptionError
 from edge_sr.sizes import Size, output_size, parse_scale
 from edge_sr.tensors import Frame
 from edge_sr.upscaler import Upscaler
-from edge_sr.video.colour import BT2020, HDR_TRANSFERS, LUMA_WEIGHTS, UNSPECIFIED, guessed_matrix
-from edge_sr.video.pixels import even_neighbours
+from edge_sr.video.frames.colour import BT2020, HDR_TRANSFERS, LUMA_WEIGHTS, UNSPECIFIED, guessed_matrix
+from edge_sr.video.frames.pixels import even_neighbours
 from edge_sr.video.shape import pixel_aspect
 
 # Keys' cubic with a = -0.6, which chroma is filtered with everywhere in Edge SR.

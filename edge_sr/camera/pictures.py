@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.sizes import Size
-from edge_sr.video.colour import Colour, guessed_matrix, read_colour
+from edge_sr.video.frames.colour import Colour, guessed_matrix, read_colour
+from edge_sr.video.frames.orientation import frame_orientation
+from edge_sr.video.frames.pixels import Converter, PixelLayout, ToRgb
 from edge_sr.video.frames.siting import LEFT
-from edge_sr.video.orientation import frame_orientation
-from edge_sr.video.pixels import Converter, PixelLayout, ToRgb
 
 if TYPE_CHECKING:
     import av

@@ -64,7 +64,7 @@ def _spread(total: int, wanted: int) -> tuple[int, ...]:
 def _look_into(path: Path) -> tuple[int, str]:
     """How many frames a film has, and the name of its transfer where it is HDR."""
     from edge_sr.video.film.film import Film
-    from edge_sr.video.hdr import TRANSFERS
+    from edge_sr.video.frames.hdr import TRANSFERS
 
     with Film(str(path)) as film:
         colour = film.info.colour

@@ -24,10 +24,10 @@ from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
 from edge_sr.video.film.late_tracks import late_tracks
 from edge_sr.video.film.tracks import TrackPlan, plan_tracks
-from edge_sr.video.hdr import TRANSFERS, UNDESCRIBED
+from edge_sr.video.frames.hdr import TRANSFERS, UNDESCRIBED
+from edge_sr.video.frames.pixels import PixelLayout, even_neighbours
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import open_input
-from edge_sr.video.pixels import PixelLayout, even_neighbours
 from edge_sr.video.shape import pixel_aspect
 
 

@@ -20,11 +20,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
 from edge_sr.upscale.layers import joined_layers, layers_of
+from edge_sr.upscale.relay import Aborted, Relay, raise_first, stage
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.upright import UprightReader, yuv_colours
@@ -36,7 +37,6 @@ WAITING = 2
 # No film has so many frames.
 END = sys.maxsize
 
-Item = TypeVar("Item")
 log = logging.getLogger(__name__)
 
 
@@ -123,13 +123,13 @@ def run_film(
     read = UprightReader(film.info, target.size if target.box is None else None, yuv)
     began = time.perf_counter()
     stages = [
-        _stage(
+        stage(
             "decode",
             lambda: _decode(film, read, wanted, decoded, stop, flow),
             decoded,
             upscaled,
         ),
-        _stage("encode", lambda: _encode(upscaled, to_yuv, writer, flow), decoded, upscaled),
+        stage("encode", lambda: _encode(upscaled, to_yuv, writer, flow), decoded, upscaled),
     ]
     try:
         with closing(_upscaled(decoded, target, network, stop, flow)) as results:
@@ -146,9 +146,9 @@ def run_film(
         raise
     finally:
         decoded.abort()
-        for stage in stages:
-            stage.join()
-    _raise_first(decoded, upscaled)
+        for thread in stages:
+            thread.join()
+    raise_first(decoded, upscaled)
     flow.interrupted = flow.interrupted or not flow.exhausted
     flow.seconds = time.perf_counter() - began
     log.debug("%s", _pace(decoded, upscaled, flow.seconds))
@@ -219,85 +219,3 @@ def _encode(
     for timed in upscaled:
         writer.write(timed.holding(to_yuv(timed.frame)))
         flow.frames += 1
-
-
-class Aborted(Exception):
-    """Raised in a stage when another one has failed or been stopped."""
-
-
-class Relay(Generic[Item]):
-    """A bounded queue between two threads that either end can close, and that counts the seconds they wait for it."""
-
-    def __init__(self, size: int) -> None:
-        self._items: deque[Item] = deque()
-        self._size = size
-        self._changed = threading.Condition()
-        self._closed = False
-        self._aborted = False
-        self.error: BaseException | None = None
-        self.waited_for_room = self.waited_for_items = 0.0
-
-    def put(self, item: Item) -> None:
-        """Waits for room; raises ``Aborted`` when nobody will take it."""
-        with self._changed:
-            self.waited_for_room += self._wait(lambda: self._aborted or len(self._items) < self._size)
-            if self._aborted:
-                raise Aborted
-            self._items.append(item)
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """No more will come; what is queued can still be taken."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def abort(self, error: BaseException | None = None) -> None:
-        """Drops what is queued and wakes both ends."""
-        with self._changed:
-            self._aborted = True
-            self.error = self.error or error
-            self._items.clear()
-            self._changed.notify_all()
-
-    def _wait(self, ready: Callable[[], bool]) -> float:
-        began = time.perf_counter()
-        self._changed.wait_for(ready)
-        return time.perf_counter() - began
-
-    def __iter__(self) -> Iterator[Item]:
-        while True:
-            with self._changed:
-                self.waited_for_items += self._wait(
-                    lambda: bool(self._items) or self._closed or self._aborted
-                )
-                if self._aborted:
-                    raise Aborted
-                if not self._items:
-                    return
-                item = self._items.popleft()
-                self._changed.notify_all()
-            yield item
-
-
-def _stage(name: str, work: Callable[[], None], *relays: Relay[Any]) -> threading.Thread:
-    """A running thread; when it fails, both relays are aborted with its error."""
-
-    def guarded() -> None:
-        try:
-            work()
-        except Aborted:
-            pass
-        except BaseException as error:
-            for relay in relays:
-                relay.abort(error)
-
-    thread = threading.Thread(target=guarded, name=name, daemon=True)
-    thread.start()
-    return thread
-
-
-def _raise_first(*relays: Relay[Any]) -> None:
-    for relay in relays:
-        if relay.error is not None:
-            raise relay.error

@@ -13,7 +13,8 @@ from edge_sr.machine.description import available_cores
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, plan_film
-from edge_sr.upscale.pipeline import Aborted, Flow, Relay, run_film
+from edge_sr.upscale.pipeline import Flow, run_film
+from edge_sr.upscale.relay import Aborted, Relay
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, report
 from edge_sr.upscale.run.request import Request
@@ -21,9 +22,9 @@ from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segment_encoder import Captions, EncodeSettings
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.film.film import Film
+from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.mux.mux import Muxed
 from edge_sr.video.mux.streamed import ByteSink, mux_stream, streamable
-from edge_sr.video.pixels import FromRgb
 
 # A segment holds about a second, so that the first of it comes soon; but shorter ones compress badly.
 SHORTEST_SEGMENT = 16

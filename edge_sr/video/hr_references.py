@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import InputNotFoundError, MediaError
 from edge_sr.video.film.film import Film
+from edge_sr.video.frames.pixels import ToRgb
 from edge_sr.video.image.read import read_still
 from edge_sr.video.image.recognise import is_still
 from edge_sr.video.image.still import eight_bits
-from edge_sr.video.pixels import ToRgb
 
 
 class HrReference(NamedTuple):

@@ -16,9 +16,9 @@ from edge_sr.bundle.stored import shipped_folder
 from edge_sr.errors import OptionError
 from edge_sr.tensors import reference_card
 from edge_sr.vapoursynth import upscale
-from edge_sr.video.colour import Colour
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb, read_plane
 from edge_sr.video.frames.siting import SITINGS
-from edge_sr.video.pixels import FromRgb, PixelLayout, ToRgb, read_plane
 
 core = vs.core
 native = pytest.mark.skipif(not hasattr(core, "edgesr"), reason="edge-sr-vapoursynth is not installed")

@@ -30,7 +30,7 @@ from edge_sr.upscaler import PartTimes
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.encode.workfolder import CLUSTER
 from edge_sr.video.film.film import Film
-from edge_sr.video.pixels import FromRgb
+from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.timed import Timed
 
 PROGRESS_SECONDS = 1.0

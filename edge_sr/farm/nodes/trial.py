@@ -30,7 +30,7 @@ from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.encode.splicing import read_packets
 from edge_sr.video.film.identity import input_identity
-from edge_sr.video.pixels import FromRgb
+from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.timed import Timed
 
 # Of the trial's picture, this much is looked at.

@@ -16,7 +16,7 @@ from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segments import Segment, SegmentWriter, gaps
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
-from edge_sr.video.pixels import FromRgb
+from edge_sr.video.frames.pixels import FromRgb
 
 
 class LocalMaker:

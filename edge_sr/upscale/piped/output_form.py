@@ -13,11 +13,11 @@ from edge_sr.upscale.film_plan import film_target
 from edge_sr.upscale.piped.film import PipedFilm
 from edge_sr.upscale.pipeline import WAITING, Target
 from edge_sr.upscale.run.request import Request
-from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import refuse_odd
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout, even_neighbours, layout_of
 from edge_sr.video.piped.forms import RAW, RGB_FORMATS, chroma_tag, header_line, raw_format, told_siting
 from edge_sr.video.piped.sink import packed_rgb, planes_of
-from edge_sr.video.pixels import FromRgb, PixelLayout, even_neighbours, layout_of
 from edge_sr.video.shape import pixel_aspect
 
 

@@ -15,9 +15,9 @@ from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, report
 from edge_sr.upscale.run.request import PIPE, Request
 from edge_sr.upscaler import Upscaler
-from edge_sr.video.colour import UNSPECIFIED
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.tracks import track_name
+from edge_sr.video.frames.colour import UNSPECIFIED
 from edge_sr.video.image.recognise import is_still
 from edge_sr.video.opening import open_input
 from edge_sr.video.piped.sink import FrameSink, ReaderLeft, standard_output

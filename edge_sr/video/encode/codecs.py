@@ -6,9 +6,9 @@ import dataclasses
 from typing import Any
 
 from edge_sr.errors import OptionError, UnknownNameError
-from edge_sr.video.colour import Colour
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.pixels import SUBSAMPLING, PixelLayout
 from edge_sr.video.frames.siting import LEFT, SITINGS, TOPLEFT, unsaid_siting
-from edge_sr.video.pixels import SUBSAMPLING, PixelLayout
 
 
 @dataclasses.dataclass(frozen=True)

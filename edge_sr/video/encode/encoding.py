@@ -7,11 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import OptionError
-from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import Codec, frame_bytes, pixel_format
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, encoder_words
+from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.frames.siting import LEFT, SITINGS
-from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, encoder_words
-from edge_sr.video.pixels import PixelLayout
 
 # The encoder may hold this much in frames that wait for its lookahead.
 LOOKAHEAD_BYTES = 1 << 30

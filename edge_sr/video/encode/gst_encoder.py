@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import MissingError, ResourceError
-from edge_sr.video.colour import Colour
+from edge_sr.video.frames.colour import Colour
 from edge_sr.video.live.gstreamer import bindings
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import EdgeSRError, MissingError, OptionError
-from edge_sr.video.colour import Colour
 from edge_sr.video.encode.captions import WITH_CAPTIONS, with_captions
 from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder
 from edge_sr.video.frames.alpha import ALPHA_MODE
+from edge_sr.video.frames.colour import Colour
 from edge_sr.video.opening import ffmpeg_name
 from edge_sr.video.timed import Timed
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.film.info import TRANSPARENCY
 from edge_sr.video.frames.alpha import decoder_with_alpha, is_transparent
-from edge_sr.video.side_data import side_data
+from edge_sr.video.frames.side_data import side_data
 
 if TYPE_CHECKING:
     import av

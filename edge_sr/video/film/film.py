@@ -15,9 +15,9 @@ from edge_sr.video.film.decoding import CAPTIONS, FrameDecoder
 from edge_sr.video.film.info import TRANSPARENCY, Excerpt, FilmInfo, describe
 from edge_sr.video.film.packets import FilmPackets, packets_for
 from edge_sr.video.film.promised import missing_seconds
+from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
 from edge_sr.video.sequences import after_a_gap, numbered_files
-from edge_sr.video.side_data import side_data
 from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import HdrError, OptionError
-from edge_sr.video.colour import UNSPECIFIED, Colour, read_colour
 from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
 from edge_sr.video.frames.alpha import states_alpha
-from edge_sr.video.hdr import UNDESCRIBED, HdrDescription, read_description
-from edge_sr.video.orientation import Orientation, frame_orientation
-from edge_sr.video.pixels import PixelLayout, layout_of
-from edge_sr.video.side_data import side_data
-from edge_sr.video.tonemap import tone_mapped_colour
+from edge_sr.video.frames.colour import UNSPECIFIED, Colour, read_colour
+from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, read_description
+from edge_sr.video.frames.orientation import Orientation, frame_orientation
+from edge_sr.video.frames.pixels import PixelLayout, layout_of
+from edge_sr.video.frames.side_data import side_data
+from edge_sr.video.frames.tonemap import tone_mapped_colour
 
 if TYPE_CHECKING:
     import av

@@ -12,13 +12,13 @@ import numpy as np
 
 from edge_sr.sizes import Size
 from edge_sr.tensors import Frame
-from edge_sr.video.codes import CODE_DEPTHS, read_codes
-from edge_sr.video.colour import Colour
 from edge_sr.video.film.info import FilmInfo
+from edge_sr.video.frames.codes import CODE_DEPTHS, read_codes
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.orientation import UPRIGHT, Orientation, display_matrix, from_display_matrix
+from edge_sr.video.frames.pixels import Converter, FromRgb, PixelLayout, ToRgb
 from edge_sr.video.frames.siting import LEFT, TOPLEFT
-from edge_sr.video.orientation import UPRIGHT, Orientation, display_matrix, from_display_matrix
-from edge_sr.video.pixels import Converter, FromRgb, PixelLayout, ToRgb
-from edge_sr.video.tonemap import ToneMap
+from edge_sr.video.frames.tonemap import ToneMap
 from edge_sr.yuv import YuvColour, YuvColours, YuvFrame
 
 if TYPE_CHECKING:

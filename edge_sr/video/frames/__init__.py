@@ -1,1 +1,1 @@
-"""What a decoded frame has beside its colours: where chroma lies, and how opaque it is."""
+"""A decoded frame: colours and levels, chroma's place, opacity, orientation, and what is attached to it."""

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
-from edge_sr.video.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
+from edge_sr.video.frames.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
+from edge_sr.video.frames.pixels import PixelLayout, ToRgb, layout_of
 from edge_sr.video.frames.siting import CENTER, LEFT, stated_siting
 from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
 from edge_sr.video.image.pillow_reader import Pixels
 from edge_sr.video.opening import open_input
-from edge_sr.video.pixels import PixelLayout, ToRgb, layout_of
 
 if TYPE_CHECKING:
     import av

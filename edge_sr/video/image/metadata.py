@@ -8,7 +8,7 @@ import re
 import struct
 from typing import Any
 
-from edge_sr.video.colour import UNSPECIFIED
+from edge_sr.video.frames.colour import UNSPECIFIED
 from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
 
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).

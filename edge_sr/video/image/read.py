@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError
-from edge_sr.video.colour import BT709, HDR_TRANSFERS, RGB, UNSPECIFIED
+from edge_sr.video.frames.colour import BT709, HDR_TRANSFERS, RGB, UNSPECIFIED
+from edge_sr.video.frames.orientation import UPRIGHT, Orientation
+from edge_sr.video.frames.pixels import layout_of
 from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pixels
 from edge_sr.video.image.files.exif import ORIENTATION, described
@@ -28,8 +30,6 @@ from edge_sr.video.image.pillow_reader import (
 )
 from edge_sr.video.image.recognise import ANIMATED, is_heic, open_picture, pictures_in, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
-from edge_sr.video.orientation import UPRIGHT, Orientation
-from edge_sr.video.pixels import layout_of
 
 # EXIF's eight orientations as a transposition and two mirrors.
 EXIF_ORIENTATIONS = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.video.colour import HDR_TRANSFERS
+from edge_sr.video.frames.colour import HDR_TRANSFERS
 from edge_sr.video.image.metadata import Metadata
 
 

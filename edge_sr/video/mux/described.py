@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from edge_sr.video.hdr import HdrDescription
+from edge_sr.video.frames.hdr import HdrDescription
 
 SEGMENT, TRACKS, CLUSTER = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\x1f\x43\xb6\x75"
 INFO, EBML = b"\x15\x49\xa9\x66", b"\x1a\x45\xdf\xa3"

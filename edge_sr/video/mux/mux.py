@@ -13,7 +13,6 @@ from typing import Any
 
 from edge_sr.errors import OUT_OF_DISK, EdgeSRError
 from edge_sr.files.durable import to_disk
-from edge_sr.video.colour import Colour
 from edge_sr.video.encode.containers import Container, muxer_options
 from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.segments import Segment
@@ -35,7 +34,8 @@ from edge_sr.video.film.tracks import (
     without,
 )
 from edge_sr.video.frames.alpha import ALPHA_MODE
-from edge_sr.video.hdr import UNDESCRIBED, HdrDescription
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
 from edge_sr.video.mux.copying import (
     PacketConverter,
     Window,

@@ -8,9 +8,9 @@ from typing import Any
 
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.sizes import Size
-from edge_sr.video.colour import Colour
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.pixels import PixelLayout, layout_of
 from edge_sr.video.frames.siting import CENTER, LEFT, TOPLEFT, unsaid_siting
-from edge_sr.video.pixels import PixelLayout, layout_of
 
 Y4M, RAW = "y4m", "rawvideo"
 MAGIC = b"YUV4MPEG2"

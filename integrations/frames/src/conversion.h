@@ -1,4 +1,4 @@
-/* Pictures to the network's RGB and back, by the same arithmetic as edge_sr/video/pixels.py. */
+/* Pictures to the network's RGB and back, by the same arithmetic as edge_sr/video/frames/pixels.py. */
 #pragma once
 
 #include "picture.h"

@@ -14,7 +14,7 @@ struct PixelFormat {
     bool rgb = false, floating = false;
     int depth = 8, half_width = 0, half_height = 0, shift = 0;
 
-    /* Whether pictures run through the network as uint8; all others as float32, as in edge_sr/video/pixels.py. */
+    /* Whether pictures run through the network as uint8; all others as float32, as in edge_sr/video/frames/pixels.py. */
     bool fits_uint8() const { return !floating && depth == 8 && (rgb || (half_width && half_height)); }
     int bytes() const { return floating ? 4 : depth > 8 ? 2 : 1; }
 };

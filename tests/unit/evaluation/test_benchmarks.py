@@ -16,8 +16,8 @@ from PIL import Image
 from support.scenes import scene
 
 from edge_sr.video.film.film import Film
-from edge_sr.video.pixels import ToRgb
-from edge_sr.video.tonemap import pq_to_nits
+from edge_sr.video.frames.pixels import ToRgb
+from edge_sr.video.frames.tonemap import pq_to_nits
 
 ROOT = Path(__file__).parents[3]
 

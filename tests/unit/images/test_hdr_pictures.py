@@ -17,6 +17,7 @@ from edge_sr.errors import OptionError
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
+from edge_sr.video.frames.tonemap import nits_to_pq
 from edge_sr.video.image.files.exif import Tags
 from edge_sr.video.image.files.png_chunks import kept_chunks
 from edge_sr.video.image.formats import output_format
@@ -24,7 +25,6 @@ from edge_sr.video.image.metadata import Metadata
 from edge_sr.video.image.read import read_still
 from edge_sr.video.image.still import Still
 from edge_sr.video.image.write import write_still
-from edge_sr.video.tonemap import nits_to_pq
 
 PQ_CICP = bytes([9, 16, 0, 1])
 NITS = (1, 100, 1000)

@@ -15,11 +15,11 @@ pillow_heif = pytest.importorskip("pillow_heif")
 
 from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
+from edge_sr.video.frames.orientation import Orientation
 from edge_sr.video.image.ffmpeg_reader import heif_pixels
 from edge_sr.video.image.files.heif_items import Tiles, read_items
 from edge_sr.video.image.read import read_info, read_still
 from edge_sr.video.image.recognise import is_still
-from edge_sr.video.orientation import Orientation
 
 # Smooth, so that chroma's resolution matters little; of sides that no coding block divides.
 SOFT = Image.fromarray(reference_card(150, 113)).filter(GaussianBlur(6))

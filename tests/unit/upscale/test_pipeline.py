@@ -15,14 +15,15 @@ from support.films import Making, frame_pixels, frame_times, make_film
 
 from edge_sr.errors import ResourceError
 from edge_sr.sizes import Box
-from edge_sr.upscale.pipeline import WAITING, Aborted, Flow, Relay, Target, run_film
+from edge_sr.upscale.pipeline import WAITING, Flow, Target, run_film
+from edge_sr.upscale.relay import Aborted, Relay
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.encode.codecs import find_codec
 from edge_sr.video.encode.encoding import plan_encoding
 from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.film.film import Film
-from edge_sr.video.pixels import FromRgb, PixelLayout
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout
 from edge_sr.video.timed import Timed
 
 

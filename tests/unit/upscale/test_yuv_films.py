@@ -16,9 +16,9 @@ from edge_sr.errors import OptionError, ShapeError
 from edge_sr.sizes import Box
 from edge_sr.upscale.pipeline import Target, run_film
 from edge_sr.upscaler import PartTimes, Result, Upscaler
-from edge_sr.video.codes import CODE_DEPTHS, read_codes, write_codes
 from edge_sr.video.film.film import Film
-from edge_sr.video.pixels import FromRgb, PixelLayout
+from edge_sr.video.frames.codes import CODE_DEPTHS, read_codes, write_codes
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout
 from edge_sr.video.timed import Timed
 from edge_sr.yuv import YuvColour, YuvColours, YuvFrame
 

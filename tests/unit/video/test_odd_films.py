@@ -21,9 +21,9 @@ from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film
-from edge_sr.video.pixels import read_plane
+from edge_sr.video.frames.pixels import read_plane
+from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.sequences import numbered_files
-from edge_sr.video.side_data import side_data
 
 TICK = Fraction(1, 25)
 

@@ -15,7 +15,6 @@ from support.films import frame_pixels, frame_times, make_film, moving_picture
 
 from edge_sr.errors import DiskFullError, MissingError, OptionError, UnknownNameError
 from edge_sr.video import opening
-from edge_sr.video.colour import Colour
 from edge_sr.video.encode.codecs import CODECS, find_codec, fitting_layout
 from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_options
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
@@ -24,8 +23,9 @@ from edge_sr.video.encode.segments import SegmentWriter, finished_segments, fram
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.film.tracks import TrackPlan
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb
 from edge_sr.video.mux.mux import MuxPlan, mux
-from edge_sr.video.pixels import FromRgb, PixelLayout, ToRgb
 from edge_sr.video.timed import Timed
 
 SIZE = (64, 48)

@@ -14,10 +14,10 @@ from support.films import Making, make_film, moving_picture
 
 from edge_sr.errors import InputNotFoundError, MediaError
 from edge_sr.video.film.film import Excerpt, Film
+from edge_sr.video.frames.orientation import Orientation, from_display_matrix
+from edge_sr.video.frames.pixels import ToRgb
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.sources import Arrival, SourcePlan
-from edge_sr.video.orientation import Orientation, from_display_matrix
-from edge_sr.video.pixels import ToRgb
 
 UNEVEN = (900, 3903, 4000, 9009, 12012, 20000, 20001, 33000)
 

@@ -15,15 +15,15 @@ from support.films import Making, frame_pixels, frame_times, make_film
 from edge_sr.errors import MissingError, OptionError, ResourceError
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
-from edge_sr.video.colour import Colour
 from edge_sr.video.encode import codecs
 from edge_sr.video.encode.codecs import Codec, find_codec
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder, packed, pipeline_text
 from edge_sr.video.encode.segment_encoder import EncodeSettings, SegmentEncoder, probe
+from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.sinks import plan_outlet
-from edge_sr.video.pixels import PixelLayout
 from edge_sr.video.timed import Timed
 
 JETSON = ["h264_nvv4l2", "hevc_nvv4l2"]

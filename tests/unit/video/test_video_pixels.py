@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edge_sr.errors import MediaError
-from edge_sr.video.colour import Colour, read_colour
-from edge_sr.video.pixels import (
+from edge_sr.video.frames.colour import Colour, read_colour
+from edge_sr.video.frames.pixels import (
     FromRgb,
     PixelLayout,
     ToRgb,

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MissingError, OptionError
-from edge_sr.video.colour import BT2020, Colour
-from edge_sr.video.pixels import FromRgb, PixelLayout
+from edge_sr.video.frames.colour import BT2020, Colour
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout
 
 ENCODER = "libsvtav1"
 LAYOUT = PixelLayout(10, "420")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.machine.optional import require
-from edge_sr.video.colour import BT709, BT2020, SMPTE170M
+from edge_sr.video.frames.colour import BT709, BT2020, SMPTE170M
 
 PURPOSE = "writing HEIC"
 QUALITY = 95

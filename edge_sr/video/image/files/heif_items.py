@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_sr.errors import MediaError
 from edge_sr.sizes import Box
-from edge_sr.video.orientation import UPRIGHT, Orientation
+from edge_sr.video.frames.orientation import UPRIGHT, Orientation
 
 LARGEST_HEADER = 64 << 20
 ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")

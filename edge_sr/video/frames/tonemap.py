@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.video.colour import BT709, Colour
-from edge_sr.video.hdr import HLG
+from edge_sr.video.frames.colour import BT709, Colour
+from edge_sr.video.frames.hdr import HLG
 
 Floats = NDArray[np.float32]
 

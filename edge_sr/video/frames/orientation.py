@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.video.side_data import side_data
+from edge_sr.video.frames.side_data import side_data
 
 if TYPE_CHECKING:
     import av

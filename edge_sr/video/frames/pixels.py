@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.video.codes import write_codes
-from edge_sr.video.colour import Colour
 from edge_sr.video.frames.alpha import has_alpha, read_alpha, with_alpha
+from edge_sr.video.frames.codes import write_codes
+from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.siting import Marker
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from edge_sr.video.side_data import side_data
+from edge_sr.video.frames.side_data import side_data
 
 if TYPE_CHECKING:
     import av
