@@ -9,14 +9,13 @@ nothing of the time. Needs the extra `export`.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from statistics import median
 from typing import Any
 
 import torch
+from opencv_rival import in_turns
 
 from edge_sr import Upscaler
 from edge_sr.benchmark.bench import noise
@@ -24,8 +23,6 @@ from edge_sr.machine.description import available_cores, describe
 from edge_sr.models.implicit.liif import Liif, LiifOptions
 from edge_sr.sizes import output_size, parse_scale, parse_size
 from edge_sr.spec import EncoderSpec
-
-ROUNDS, WARM_UP = 5, 1
 
 
 def main() -> None:
@@ -36,7 +33,7 @@ def main() -> None:
     with ExitStack() as stack:
         ours = [stack.enter_context(Upscaler(bundle)) for bundle in arguments.bundle]
         calls = [partial(upscaler, frame, size=wanted) for upscaler in ours]
-        theirs, *times = in_turns(rival(frame, wanted), *calls)
+        theirs, *times = in_turns(rival(frame, wanted), *calls, rounds=5)
     about = describe()
     print(f"{about['cpu']}, {about['cores']} cores; {arguments.input_size}, x{arguments.scale}")
     print(f"{'LIIF over EDSR-baseline, PyTorch float32':44} {theirs:8.1f} ms")
@@ -57,17 +54,6 @@ def rival(frame: Any, wanted: tuple[int, int]) -> Callable[[], Any]:
             return network(picture, (wanted[1], wanted[0]))
 
     return run
-
-
-def in_turns(*frames: Callable[[], Any]) -> list[float]:
-    """Median milliseconds of each, one after another, round by round."""
-    times: list[list[float]] = [[] for _ in frames]
-    for _ in range(WARM_UP + ROUNDS):
-        for taken, frame in zip(times, frames, strict=True):
-            start = time.perf_counter()
-            frame()
-            taken.append(1000 * (time.perf_counter() - start))
-    return [median(taken[WARM_UP:]) for taken in times]
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -58,10 +58,10 @@ def _opencv() -> Any:
         raise MissingError("this benchmark needs: pip install opencv-contrib-python-headless") from error
 
 
-def in_turns(*frames: Callable[[], Any]) -> list[float]:
+def in_turns(*frames: Callable[[], Any], rounds: int = ROUNDS) -> list[float]:
     """Median milliseconds of each, one after another, round by round."""
     times: list[list[float]] = [[] for _ in frames]
-    for _ in range(WARM_UP + ROUNDS):
+    for _ in range(WARM_UP + rounds):
         for taken, frame in zip(times, frames, strict=True):
             start = time.perf_counter()
             frame()

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ STORE_BYTES = 100 << 20
 PRIORITY = {"RAY_worker_niceness": "0"}
 # Between two kills, of a node for it to have been of use, and without a frame for a film to hang, in seconds.
 PAUSE, NODE_PAUSE, HOPELESS = (1.0, 8.0), 30.0, 120.0
+
+
+Make = Callable[[Path, Silent, threading.Event], None]
 
 
 class Nodes:
@@ -108,33 +112,26 @@ class Impatient(Silent):
         self.timer.start()
 
 
-class Campaign:
-    """Films one after another, each under kills; counts what was done and what was found."""
+class FilmCampaign:
+    """Films of ``frames``, each disturbed while it is made, that have to come out as one process makes them.
 
-    def __init__(self, seed: int, place: Path) -> None:
-        self._dice = random.Random(seed)
-        os.environ |= {"EDGE_SR_CAMPAIGN": str(os.getpid()), **PRIORITY}
-        self._place = place
+    Counts what was done and what was found.
+    """
+
+    def __init__(self, dice: random.Random, place: Path, frames: int = FRAMES) -> None:
+        self._dice, self._place, self._frames = dice, place, frames
         self.counts: collections.Counter[str] = collections.Counter()
-        self._node_killed = 0.0
-        make_film(place / "film.mkv")
+        make_film(place / "film.mkv", frames)
         upscale(self._request(place / "alone.mkv"))
         self._expected = digest(place / "alone.mkv")
-        self._nodes = Nodes(self._dice)
 
-    def run(self, until: float) -> None:
-        while time.monotonic() < until:
-            self._film(self._place / "many.mkv", until)
-        self._nodes.cluster.shutdown()
-
-    def _film(self, output: Path, until: float) -> None:
-        """One film: killed drivers first, then one that goes on to the end in this process."""
-        for number in range(self._dice.choice((0, 0, 1, 2))):
-            self._killed_driver(output, resume=number > 0)
+    def _film(self, output: Path, make: Make, disturb: Callable[[threading.Event], None]) -> None:
+        """One film; ``disturb`` returns once the event that it is given is set, or earlier."""
         ended = threading.Event()
-        film = threading.Thread(target=self._finish, args=(output, ended), daemon=True)
+        # Nodes can only be started by the main thread.
+        film = threading.Thread(target=self._made, args=(output, make, ended), daemon=True)
         film.start()
-        self._kill(ended, until)
+        disturb(ended)
         film.join()
         self.counts["films"] += 1
         if output.exists() and digest(output) != self._expected:
@@ -144,20 +141,48 @@ class Campaign:
         for path in output.parent.glob("many*"):
             path.unlink() if path.is_file() else WorkFolder(output).tidy()
 
-    def _finish(self, output: Path, ended: threading.Event) -> None:
-        """In a thread: nodes can only be started by the main one."""
+    def _made(self, output: Path, make: Make, ended: threading.Event) -> None:
         stop = threading.Event()
         watching = Impatient(stop)
         try:
-            with joined(ClusterAddress.parse(self._nodes.address)) as cluster:
-                self._to_the_end(output, Controls(watching, stop, ClusterMakers(cluster)))
-            if watching.most > FRAMES:
-                self._found(f"{watching.most} frames of {FRAMES} were told of")
+            make(output, watching, stop)
+            if watching.most > self._frames:
+                self._found(f"{watching.most} frames of {self._frames} were told of")
         except EdgeSRError as error:
             self._found(f"{type(error).__name__}: {error}")
         finally:
             watching.timer.cancel()
             ended.set()
+
+    def _request(self, output: Path, resume: bool = False) -> Request:
+        return request_for(self._place / "film.mkv", output, resume)
+
+    def _found(self, what: str) -> None:
+        self.counts["findings"] += 1
+        print(what, flush=True)
+
+
+class Campaign(FilmCampaign):
+    """Films one after another, each under kills."""
+
+    def __init__(self, seed: int, place: Path) -> None:
+        os.environ |= {"EDGE_SR_CAMPAIGN": str(os.getpid()), **PRIORITY}
+        super().__init__(random.Random(seed), place)
+        self._node_killed = 0.0
+        self._nodes = Nodes(self._dice)
+
+    def run(self, until: float) -> None:
+        output = self._place / "many.mkv"
+        while time.monotonic() < until:
+            # Killed drivers first, then one that goes on to the end in this process.
+            for number in range(self._dice.choice((0, 0, 1, 2))):
+                self._killed_driver(output, resume=number > 0)
+            self._film(output, self._finish, lambda ended: self._kill(ended, until))
+        self._nodes.cluster.shutdown()
+
+    def _finish(self, output: Path, watching: Silent, stop: threading.Event) -> None:
+        with joined(ClusterAddress.parse(self._nodes.address)) as cluster:
+            self._to_the_end(output, Controls(watching, stop, ClusterMakers(cluster)))
 
     def _to_the_end(self, output: Path, controls: Controls) -> None:
         """A film that was given up for a piece that was killed too often goes on too."""
@@ -194,13 +219,6 @@ class Campaign:
         process.kill()
         process.wait()
         self.counts["drivers killed"] += 1
-
-    def _request(self, output: Path, resume: bool = False) -> Request:
-        return request_for(self._place / "film.mkv", output, resume)
-
-    def _found(self, what: str) -> None:
-        self.counts["findings"] += 1
-        print(what, flush=True)
 
 
 def request_for(film: Path, output: Path, resume: bool) -> Request:

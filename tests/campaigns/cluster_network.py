@@ -10,7 +10,6 @@ Needs root, ``ip``, ``unshare`` and the extra ``farm``.
 from __future__ import annotations
 
 import argparse
-import collections
 import contextlib
 import os
 import random
@@ -22,16 +21,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from cluster import PRIORITY, Impatient, digest, make_film, request_for
+from cluster import PRIORITY, FilmCampaign
 
-from edge_sr.errors import EdgeSRError
 from edge_sr.farm.films.maker import ClusterMakers
 from edge_sr.farm.nodes.connection import ClusterAddress, joined
 from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
-from edge_sr.video.encode.workfolder import WorkFolder
 
 FRAMES = 1200
 BRIDGE, NETWORK, PORT = "edgesr0", "10.77.31", 6399
@@ -128,61 +125,30 @@ def bridged(place: Path) -> Iterator[list[NamespaceNode]]:
         call("ip", "link", "del", BRIDGE)
 
 
-class NetworkCampaign:
+class NetworkCampaign(FilmCampaign):
     """Films one after another, each while cables are pulled."""
 
     def __init__(self, dice: random.Random, place: Path, nodes: list[NamespaceNode]) -> None:
-        self._dice, self._place, self._nodes = dice, place, nodes
-        self.counts: collections.Counter[str] = collections.Counter()
-        make_film(place / "film.mkv", FRAMES)
-        upscale(request_for(place / "film.mkv", place / "alone.mkv", resume=False))
-        self._expected = digest(place / "alone.mkv")
+        super().__init__(dice, place, FRAMES)
+        self._nodes = nodes
 
     def run(self, until: float) -> None:
         with joined(ClusterAddress.parse(f"{NETWORK}.1:{PORT}")) as cluster:
+            makers = ClusterMakers(cluster)
+
+            def make(output: Path, watching: Silent, stop: threading.Event) -> None:
+                upscale(self._request(output), Controls(watching, stop, makers))
+
             while time.monotonic() < until:
-                self._film(self._place / "many.mkv", ClusterMakers(cluster), until)
+                self._film(self._place / "many.mkv", make, lambda ended: self._cut(ended, until))
 
-    def _film(self, output: Path, makers: Any, until: float) -> None:
-        ended = threading.Event()
-        film = threading.Thread(target=self._make, args=(output, makers, ended), daemon=True)
-        film.start()
+    def _cut(self, ended: threading.Event, until: float) -> None:
         while not ended.wait(self._dice.uniform(*PAUSE)) and time.monotonic() < until:
-            self._cut_one()
-        film.join()
-        self.counts["films"] += 1
-        if output.exists() and digest(output) != self._expected:
-            self._found("the film differs from one process's")
-        if left := sorted(path.name for path in output.parent.glob("many*") if path != output):
-            self._found(f"left behind: {', '.join(left)}")
-        for path in output.parent.glob("many*"):
-            path.unlink() if path.is_file() else WorkFolder(output).tidy()
-
-    def _cut_one(self) -> None:
-        long = self._dice.random() < 0.4
-        self._dice.choice(self._nodes).cut(self._dice.uniform(*(LONG if long else SHORT)))
-        self.counts["long cuts" if long else "short cuts"] += 1
-        for node in self._nodes:
-            node.ensure_running()
-
-    def _make(self, output: Path, makers: Any, ended: threading.Event) -> None:
-        stop = threading.Event()
-        watching = Impatient(stop)
-        try:
-            upscale(
-                request_for(self._place / "film.mkv", output, resume=False), Controls(watching, stop, makers)
-            )
-            if watching.most > FRAMES:
-                self._found(f"{watching.most} frames of {FRAMES} were told of")
-        except EdgeSRError as error:
-            self._found(f"{type(error).__name__}: {error}")
-        finally:
-            watching.timer.cancel()
-            ended.set()
-
-    def _found(self, what: str) -> None:
-        self.counts["findings"] += 1
-        print(what, flush=True)
+            long = self._dice.random() < 0.4
+            self._dice.choice(self._nodes).cut(self._dice.uniform(*(LONG if long else SHORT)))
+            self.counts["long cuts" if long else "short cuts"] += 1
+            for node in self._nodes:
+                node.ensure_running()
 
 
 def main() -> None:
