@@ -69,13 +69,20 @@ def test_neon_agrees_emulated(tmp_path: Path) -> None:
     assert "neon: " in oldest and "neon-dot: " not in oldest and "all encoders agree" in oldest
 
 
+@pytest.fixture(scope="module")
+def fuzzers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where both are built, from one build of the library."""
+    return tmp_path_factory.mktemp("fuzzers")
+
+
 @pytest.mark.slow
+@pytest.mark.xdist_group("fuzzers")
 @pytest.mark.parametrize(("target", "runs"), [("fuzz_decode", 3000), ("fuzz_encode", 600)])
-def test_fuzzer_finds_nothing(tmp_path: Path, target: str, runs: int) -> None:
+def test_fuzzer_finds_nothing(fuzzers: Path, tmp_path: Path, target: str, runs: int) -> None:
     need("cmake", "clang++")
     if platform.machine() not in ("x86_64", "aarch64"):
         pytest.skip("libFuzzer is not everywhere")
-    program = build(tmp_path, target, "-DESR_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++")
+    program = build(fuzzers, target, "-DESR_FUZZ=ON", "-DCMAKE_CXX_COMPILER=clang++")
     run(str(program), f"-runs={runs}", "-seed=1", "-max_len=200", f"-artifact_prefix={tmp_path}/")
 
 

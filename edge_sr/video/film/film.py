@@ -100,7 +100,8 @@ class Film:
     def lost(self) -> list[str]:
         """A name for each part of the picture that cannot be kept, as far as the film has been read."""
         kept = {CAPTIONS: self.captions is not None, TRANSPARENCY: self.info.keeps_alpha}
-        return [name for name in (*self.info.lost, *self._decoder.lost) if not kept.get(name)]
+        found = dict.fromkeys((*self.info.lost, *self._decoder.lost))
+        return [name for name in found if not kept.get(name)]
 
     def keep_alpha(self) -> None:
         """Has the alpha channel read beside the colours, as ``info.keeps_alpha`` says from then on."""

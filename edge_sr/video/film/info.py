@@ -131,7 +131,7 @@ def describe(
         layout=layout,
         orientation=orientation,
         notes=tuple(notes),
-        lost=tuple(_lost(stream, layout)),
+        lost=(TRANSPARENCY,) if states_alpha(stream) else (),
         hdr=read_description(frame) if colour.is_hdr else UNDESCRIBED,
         tone_map=tone_map and colour.is_hdr,
     )
@@ -145,11 +145,6 @@ def _refuse_dolby(name: str, frame: av.VideoFrame) -> None:
             f"{name} is Dolby Vision profile 5, whose colours only a Dolby decoder knows: "
             "use a release of the film in HDR10 or SDR"
         )
-
-
-def _lost(stream: Any, layout: PixelLayout) -> list[str]:
-    """VP8's and VP9's alpha, where this FFmpeg lacks the decoders that read it."""
-    return [TRANSPARENCY] if states_alpha(stream) and not layout.has_alpha else []
 
 
 def _bits_per_pixel(container: Any, stream: Any, frame: av.VideoFrame, rate: Fraction) -> float:
