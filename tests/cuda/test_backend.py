@@ -14,7 +14,7 @@ import pytest
 from support.cuda.driver_folder import emulated_environment
 from support.scenes import scene
 
-from edge_sr.video.frames.pixels import read_plane
+from edge_sr.video.frames.planes import read_plane
 
 pytest.importorskip("cuda.bindings.driver", reason="not installed: cuda-bindings")
 pytest.importorskip("nvidia.cuda_nvrtc", reason="not installed: nvidia-cuda-nvrtc-cu12")

@@ -19,7 +19,8 @@ from edge_sr import Upscaler
 from edge_sr.bundle.stored import shipped_folder
 from edge_sr.tensors import reference_card
 from edge_sr.video.frames.colour import Colour
-from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb, read_plane
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb
+from edge_sr.video.frames.planes import read_plane
 
 LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
 SUPPORT = Path(__file__).parents[1] / "support"

@@ -17,7 +17,8 @@ from edge_sr.errors import OptionError
 from edge_sr.tensors import reference_card
 from edge_sr.vapoursynth import upscale
 from edge_sr.video.frames.colour import Colour
-from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb, read_plane
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb
+from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.frames.siting import SITINGS
 
 core = vs.core

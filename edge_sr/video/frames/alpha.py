@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.video.frames.planes import read_plane, write_plane
+
 if TYPE_CHECKING:
     import av
 
@@ -71,9 +73,7 @@ def _codes(frame: av.VideoFrame) -> tuple[NDArray[Any], int]:
         return packed[..., 3], 65535 if deep else 255
     order = ">u2" if frame.format.is_big_endian else "<u2"
     dtype = np.dtype(np.uint8 if component.bits <= 8 else order)
-    plane: Any = frame.planes[component.plane]
-    rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)
-    return rows[:, : frame.width], (1 << component.bits) - 1
+    return read_plane(frame.planes[component.plane], dtype, frame.width), (1 << component.bits) - 1
 
 
 def with_alpha(frame: av.VideoFrame, alpha: NDArray[Any], pixel_format: str) -> av.VideoFrame:
@@ -85,12 +85,9 @@ def with_alpha(frame: av.VideoFrame, alpha: NDArray[Any], pixel_format: str) -> 
     dtype = np.dtype(np.uint8 if depth == 8 else "<u2")
     if alpha.dtype != np.uint8:
         alpha = np.clip(np.rint(alpha * np.float32((1 << depth) - 1)), 0, (1 << depth) - 1)
-    planes: Any = frame.planes
-    colours = [np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1) for plane in planes[:3]]
+    colours = [read_plane(plane, dtype, plane.width) for plane in frame.planes[:3]]
     for plane, codes in zip(whole.planes, [*colours, alpha], strict=True):
-        rows = np.zeros((plane.height, plane.line_size // dtype.itemsize), dtype)
-        rows[:, : plane.width] = codes[:, : plane.width]
-        plane.update(rows.tobytes())
+        write_plane(plane, codes, dtype)
     return whole
 
 

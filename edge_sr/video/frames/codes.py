@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.video.frames.planes import read_plane
+
 if TYPE_CHECKING:
     import av
 
@@ -48,5 +50,5 @@ def _planes(frame: av.VideoFrame, codes: NDArray[Any]) -> list[tuple[NDArray[Any
     parts = [codes[:height], codes[height:]]
     if len(frame.planes) == 3:
         parts[1:] = [codes[height:, 0::2], codes[height:, 1::2]]
-    rows = [np.frombuffer(memoryview(plane), codes.dtype).reshape(plane.height, -1) for plane in frame.planes]
-    return [(part, plane[:, : part.shape[1]]) for part, plane in zip(parts, rows, strict=True)]
+    pairs = zip(parts, frame.planes, strict=True)
+    return [(part, read_plane(plane, codes.dtype, part.shape[1])) for part, plane in pairs]

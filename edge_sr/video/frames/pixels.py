@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_sr.video.frames.alpha import has_alpha, read_alpha, with_alpha
 from edge_sr.video.frames.codes import write_codes
 from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.planes import read_plane, write_plane
 from edge_sr.video.frames.siting import Marker
 
 if TYPE_CHECKING:
@@ -206,12 +207,6 @@ def with_neutral_chroma(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFr
     return coloured
 
 
-def read_plane(plane: Any, dtype: Any, width: int) -> NDArray[Any]:
-    """The codes of one plane, ``H x W``, without its padding."""
-    rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)
-    return rows[:, :width]
-
-
 def _levels(depth: int, full_range: bool) -> tuple[float, float, float, float]:
     """Luma's black and span, chroma's neutral and span, in codes of ``depth`` bits (ITU-R BT.709, 6.10)."""
     unit = float(1 << (depth - 8))
@@ -265,7 +260,5 @@ def write_planes(codes: NDArray[Any], pixel_format: str) -> av.VideoFrame:
     _, height, width = codes.shape
     frame = av.VideoFrame(width, height, pixel_format)
     for plane, values in zip(frame.planes, codes, strict=True):
-        padded = np.zeros((height, plane.line_size // codes.itemsize), codes.dtype)
-        padded[:, :width] = values
-        plane.update(padded.tobytes())
+        write_plane(plane, values, codes.dtype)
     return frame

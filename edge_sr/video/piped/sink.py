@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_sr.errors import OptionError, ResourceError
-from edge_sr.video.frames.pixels import read_plane
+from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.opening import writing
 from edge_sr.video.timed import Timed
 

@@ -16,7 +16,7 @@ from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.frames.hdr import HdrDescription, read_description
-from edge_sr.video.frames.pixels import read_plane
+from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.frames.tonemap import ToneMap, eetf, hlg_to_nits, into_gamut, nits_to_pq, pq_to_nits
 
 PQ, HLG = 16, 18

@@ -21,7 +21,7 @@ from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film
-from edge_sr.video.frames.pixels import read_plane
+from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.sequences import numbered_files
 

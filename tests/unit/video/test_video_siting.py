@@ -16,7 +16,8 @@ from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.codecs import CODECS, fitting_siting
 from edge_sr.video.frames.colour import Colour, read_colour
-from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb, read_plane
+from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb
+from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.frames.siting import CENTER, LEFT, SITINGS, TOPLEFT, Marker, stated_siting
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.sinks import plan_outlet
