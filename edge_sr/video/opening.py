@@ -22,6 +22,7 @@ from edge_sr.errors import (
     UnreachableError,
     as_ours,
 )
+from edge_sr.machine.scheduling import keeping_scheduling
 from edge_sr.video.protocols import opening_options
 from edge_sr.video.sequences import numbered_files
 
@@ -199,3 +200,9 @@ def write_error(name: str, error: Any) -> ResourceError:
     if error.errno == errno.ENOMEM:
         return MemoryLimitError(f"not enough memory to write {name}: use a smaller size")
     return ResourceError(f"{name} cannot be written: {error.strerror or error}")
+
+
+def open_encoder(context: Any) -> None:
+    """Opens FFmpeg's encoder for its first frame, and leaves threads the scheduling that they have."""
+    with keeping_scheduling():
+        context.open(strict=False)

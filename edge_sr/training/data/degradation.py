@@ -19,6 +19,7 @@ from edge_sr.errors import MissingError
 from edge_sr.training.data.pictures import Pixels
 from edge_sr.video.frames.colour import BT709, SMPTE170M, Colour
 from edge_sr.video.frames.pixels import PixelLayout, ToRgb, rgb_to_yuv
+from edge_sr.video.opening import open_encoder
 
 if TYPE_CHECKING:
     import av
@@ -169,6 +170,7 @@ def _stream(container: Any, codec: LossyCodec, quality: int, first: NDArray[np.f
         stream.codec_context.qmin = stream.codec_context.qmax = quality
     else:
         stream.options = {codec.option: str(quality), **dict(codec.extra)}
+    open_encoder(stream.codec_context)
     return stream
 
 

@@ -16,7 +16,7 @@ from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder
 from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
-from edge_sr.video.opening import ffmpeg_name
+from edge_sr.video.opening import ffmpeg_name, open_encoder
 from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class SegmentEncoder:
         else:
             stream = file.add_stream(encoding.codec.encoder, rate=encoding.rate)
             configure(stream.codec_context, encoding, self._recipe.aspect, self._recipe.colour)
+            open_encoder(stream.codec_context)
         if encoding.layout.has_alpha:
             stream.metadata[ALPHA_MODE] = "1"
         stream.time_base = self._recipe.time_base
@@ -172,7 +173,7 @@ def probe(encoding: Encoding) -> None:
         ) from error
     try:
         configure(context, encoding, Fraction(1), Colour(1, False, 1, 1))
-        context.open()
+        open_encoder(context)
     except (av.error.FFmpegError, ValueError) as error:
         raise _unusable(encoding, error) from error
 

@@ -20,6 +20,7 @@ from edge_sr.errors import (
     ResourceError,
     UnreachableError,
 )
+from edge_sr.machine.scheduling import keeping_scheduling
 from edge_sr.video.encode.codecs import Codec, find_codec
 from edge_sr.video.frames.siting import CENTER, LEFT
 from edge_sr.video.live.address import Address
@@ -183,7 +184,8 @@ class StreamSink:
             with _failing(self._outlet.address):
                 self._video = _video(self._container, self._outlet, size, rate)
                 self._sound = _sound(self._container, sound)
-                self._container.start_encoding()
+                with keeping_scheduling():
+                    self._container.start_encoding()
         except BaseException:
             with contextlib.suppress(Exception):
                 self._container.close()

@@ -25,6 +25,7 @@ from edge_sr.video.image.metadata import Metadata
 from edge_sr.video.image.read import read_still
 from edge_sr.video.image.still import Still
 from edge_sr.video.image.write import write_still
+from edge_sr.video.opening import open_encoder
 
 PQ_CICP = bytes([9, 16, 0, 1])
 NITS = (1, 100, 1000)
@@ -123,6 +124,7 @@ def test_a_pq_avif_becomes_a_png_that_says_so(tmp_path: Path) -> None:
             frame = av.VideoFrame(64, 64, "yuv420p10le")
             for plane in frame.planes:
                 plane.update(np.full(plane.buffer_size // 2, 512, np.uint16).tobytes())
+            open_encoder(context)
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
     except (av.error.FFmpegError, ValueError):

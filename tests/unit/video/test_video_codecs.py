@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,18 @@ def test_every_codec_keeps_times_and_picture(tmp_path: Path, codec: str, suffix:
     assert all(abs(a - b) <= slack for a, b in zip(frame_times(film), wanted, strict=True))
     for index, frame in enumerate(frame_pixels(film, "rgb24")):
         assert np.abs(frame.astype(int) - moving_picture(SIZE, index)).mean() < 12
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads' policies are Linux's")
+def test_an_encoder_leaves_every_thread_its_scheduling(tmp_path: Path) -> None:
+    """SVT-AV1 makes itself and whoever opens it real-time where it runs as root."""
+    encoding = encoding_of("svt-av1", "mkv")
+    probe(encoding)
+    writer = SegmentWriter(tmp_path, EncodeSettings(encoding, Fraction(1, 25), Fraction(1), COLOUR), 8)
+    writer.write(Timed(0, 0, 1, FromRgb(COLOUR, encoding.layout)(moving_picture(SIZE, 0))))
+    found = {os.sched_getscheduler(int(path.name)) for path in Path("/proc/self/task").iterdir()}
+    writer.finish()
+    assert found == {os.SCHED_OTHER}
 
 
 def test_pieces_do_not_depend_on_the_run(tmp_path: Path) -> None:

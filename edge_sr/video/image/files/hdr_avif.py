@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge_sr.errors import MissingError, OptionError
 from edge_sr.video.frames.colour import BT2020, Colour
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout
+from edge_sr.video.opening import open_encoder
 
 ENCODER = "libsvtav1"
 LAYOUT = PixelLayout(10, "420")
@@ -41,6 +42,7 @@ def write_hdr_avif(pixels: NDArray[Any], path: Path, primaries: int, transfer: i
             context.colorspace, context.color_range = frame.colorspace, frame.color_range
             context.color_primaries, context.color_trc = primaries, transfer
             context.options = OPTIONS
+            open_encoder(context)
             file.mux(stream.encode(frame))
             file.mux(stream.encode(None))
     except av.codec.codec.UnknownCodecError as error:
