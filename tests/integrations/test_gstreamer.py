@@ -215,9 +215,16 @@ def test_an_untagged_film_keeps_the_matrix_that_its_size_meant() -> None:
     ],
 )
 def test_what_does_not_fit_is_an_error_in_plain_words(options: str, message: str) -> None:
-    found = launch(f"{TEST} ! edgesr {options} ! fakesink")
+    # gst-launch waits for ever after an error that comes before its main loop runs; live sources begin in it.
+    found = launch(f"{TEST.replace('videotestsrc', 'videotestsrc is-live=true')} ! edgesr {options} ! fakesink")
     assert found.returncode != 0
     assert message in found.stderr
+
+
+@pytest.mark.parametrize("option", ["model=nobody", "backend=cuda", "precision=fp8"])
+def test_what_no_size_changes_is_refused_before_the_stream(option: str) -> None:
+    found = launch(f"{TEST} ! edgesr scale=2 {option} ! fakesink")
+    assert "Failed to set pipeline to PAUSED" in found.stderr
 
 
 def test_a_film_goes_through_to_a_film(samples: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@
 #include "caps.h"
 #include "error.h"
 #include "frame_upscaler.h"
+#include "kernels.h"
 #include "video_format.h"
 
 GST_DEBUG_CATEGORY_STATIC(edgesr_debug);
@@ -28,6 +29,8 @@ struct Settings {
 
 /* What lives between a start and its stop; opening the network is kept for caps that take the same one. */
 struct Running {
+    Bundle bundle;
+    std::string precision;
     std::shared_ptr<const Network> network;
     std::unique_ptr<FrameUpscaler> upscaler;
     Colour colour;
@@ -106,12 +109,22 @@ void finalize(GObject *object) {
     G_OBJECT_CLASS(edgesr_upscale_parent_class)->finalize(object);
 }
 
+void refuse(EdgesrUpscale *self, const std::exception &error) {
+    GST_ELEMENT_ERROR(self, LIBRARY, SETTINGS, ("%s", error.what()), (nullptr));
+}
+
+/* What no size changes is refused here: gst-launch loses an error that a stream meets before its main loop runs. */
 gboolean start(GstBaseTransform *transform) {
     EdgesrUpscale *self = EDGESR_UPSCALE(transform);
     const Settings settings = settings_of(self);
-    if (settings.backend != "auto" && settings.backend != "native") {
-        GST_ELEMENT_ERROR(self, LIBRARY, SETTINGS,
-                          ("backend must be auto or native, found '%s'", settings.backend.c_str()), (nullptr));
+    try {
+        if (settings.backend != "auto" && settings.backend != "native")
+            throw Error("backend must be auto or native, found '" + settings.backend + "'");
+        self->running->precision = settings.precision == "auto" ? default_precision() : settings.precision;
+        kernels_for(self->running->precision);
+        self->running->bundle = open_bundle(settings.model, shipped_bundles());
+    } catch (const std::exception &error) {
+        refuse(self, error);
         return FALSE;
     }
     self->latency = 0;
@@ -143,11 +156,8 @@ void open(EdgesrUpscale *self, const GstVideoInfo &given, const GstVideoInfo &wa
     Running &running = *self->running;
     const PixelFormat format = pixel_format(given);
     check_size(given, wanted, settings_of(self).size);
-    if (!running.network || running.network->float_pictures() == format.fits_uint8()) {
-        const Settings settings = settings_of(self);
-        running.network = std::make_shared<Network>(open_bundle(settings.model, shipped_bundles()), settings.precision,
-                                                    !format.fits_uint8());
-    }
+    if (!running.network || running.network->float_pictures() == format.fits_uint8())
+        running.network = std::make_shared<Network>(running.bundle, running.precision, !format.fits_uint8());
     running.colour = colour(given);
     running.upscaler = std::make_unique<FrameUpscaler>(running.network, format, Size{given.width, given.height},
                                                        Size{wanted.width, wanted.height}, chroma_location(given));
@@ -161,7 +171,7 @@ gboolean set_info(GstVideoFilter *filter, GstCaps *, GstVideoInfo *given, GstCap
         open(self, *given, *wanted);
         return TRUE;
     } catch (const std::exception &error) {
-        GST_ELEMENT_ERROR(self, LIBRARY, SETTINGS, ("%s", error.what()), (nullptr));
+        refuse(self, error);
         return FALSE;
     }
 }
