@@ -216,7 +216,9 @@ def test_an_untagged_film_keeps_the_matrix_that_its_size_meant() -> None:
 )
 def test_what_does_not_fit_is_an_error_in_plain_words(options: str, message: str) -> None:
     # gst-launch waits for ever after an error that comes before its main loop runs; live sources begin in it.
-    found = launch(f"{TEST.replace('videotestsrc', 'videotestsrc is-live=true')} ! edgesr {options} ! fakesink")
+    found = launch(
+        f"{TEST.replace('videotestsrc', 'videotestsrc is-live=true')} ! edgesr {options} ! fakesink"
+    )
     assert found.returncode != 0
     assert message in found.stderr
 

@@ -66,7 +66,7 @@ def _codes(frame: av.VideoFrame) -> tuple[NDArray[Any], int]:
     """The alpha channel as it is coded, and the code of what is opaque: alpha always has the whole range."""
     component = next(component for component in frame.format.components if component.is_alpha)
     alone = sum(other.plane == component.plane for other in frame.format.components) == 1
-    if not alone:
+    if not alone or component.bits > 16:
         deep = component.bits > 8
         # In several threads swscale writes over the rows where their slices meet.
         packed = frame.reformat(format="rgba64le" if deep else "rgba", threads=1).to_ndarray()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
+from edge_sr.video.frames.alpha import read_alpha
 from edge_sr.video.frames.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
 from edge_sr.video.frames.pixels import PixelLayout, ToRgb, layout_of
 from edge_sr.video.frames.siting import CENTER, LEFT, stated_siting
@@ -44,7 +45,8 @@ def first_frame(path: Path) -> av.VideoFrame:
 def frame_pixels(frame: av.VideoFrame, picture: HeifPicture | None = None) -> Pixels:
     """The frame as RGB, its alpha channel beside it."""
     layout = layout_of(frame.format)
-    alpha = _alpha(frame) if layout.has_alpha else None
+    deep = max(component.bits for component in frame.format.components) > 8
+    alpha = read_alpha(frame, np.float32 if deep else np.uint8) if layout.has_alpha else None
     grey = len(frame.format.components) - layout.has_alpha < 3
     colour = _colour(frame, picture)
     rgb = _rgb(frame, colour, layout)
@@ -61,12 +63,6 @@ def _rgb(frame: av.VideoFrame, colour: Colour, layout: PixelLayout) -> NDArray[A
         samples = frame.reformat(format="rgb48le" if deep else "rgb24", threads=1).to_ndarray()
         return samples.astype(np.float32) / np.float32(65535) if deep else np.ascontiguousarray(samples)
     return ToRgb(colour, layout)(frame)
-
-
-def _alpha(frame: av.VideoFrame) -> NDArray[Any]:
-    deep = max(component.bits for component in frame.format.components) > 8
-    samples = frame.reformat(format="rgba64le" if deep else "rgba", threads=1).to_ndarray()[..., 3]
-    return samples.astype(np.float32) / np.float32(65535) if deep else np.ascontiguousarray(samples)
 
 
 def _colour(frame: av.VideoFrame, picture: HeifPicture | None) -> Colour:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.video.format
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.upright import UprightReader
-from edge_sr.video.frames.alpha import read_alpha
+from edge_sr.video.frames.alpha import has_alpha, read_alpha
 
 SIZE = (32, 24)
 
@@ -113,3 +114,25 @@ def test_alpha_that_the_output_cannot_hold_is_named(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="transparency"):
         run(film, tmp_path / "strict.mov", strict=True)
     assert not (tmp_path / "strict.mov").exists()
+
+
+# Formats that swscale does not write.
+FROM_NOWHERE = ("gbrap32", "rgba128", "rgbaf", "yaf", "gbrapf16")
+
+
+def formats_with_alpha() -> list[str]:
+    found = (name for name in av.video.format.names if has_alpha(av.VideoFormat(name)))
+    return sorted(name for name in found if not name.startswith(FROM_NOWHERE))
+
+
+@pytest.mark.parametrize("pixel_format", formats_with_alpha())
+def test_alpha_of_every_format_is_read_as_it_is_coded(pixel_format: str) -> None:
+    """Opaque is 1 whatever the depth; the rest lies within the code that swscale, which rounds down, chose."""
+    bits = min(16, max(component.bits for component in av.VideoFormat(pixel_format).components))
+    given = np.full((48, 50, 4), 30000, np.uint16)
+    given[..., 3] = np.arange(50) * 1337
+    given[:4, :, 3] = 65535
+    frame = av.VideoFrame.from_ndarray(given, format="rgba64le").reformat(format=pixel_format, threads=1)
+    found = read_alpha(frame, np.float32)
+    assert found[:4].min() == 1
+    assert np.abs(found - given[..., 3] / 65535).max() < 1.75 / (1 << bits)
