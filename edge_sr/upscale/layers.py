@@ -6,33 +6,49 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_sr.tensors import Frame
-from edge_sr.upscaler import Result
+from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.frames.alpha import is_even
 from edge_sr.yuv import YuvFrame
 
 
-def layers_of(frame: Frame | YuvFrame) -> Iterator[Any]:
-    """``H x W x 3`` and YUV as they are; of ``H x W x 4`` the colours, then alpha as a grey picture unless it is of one
-    value."""
-    if isinstance(frame, YuvFrame) or frame.shape[2] == 3:
-        yield frame
-        return
-    yield np.ascontiguousarray(frame[..., :3])
-    alpha = frame[..., 3:]
-    if not is_even(alpha):
-        yield np.repeat(alpha, 3, axis=2)
+class Layers:
+    """What of one picture goes through the network: the colours, then alpha as a grey picture unless it has one value.
 
+    ``colours`` is ``H x W x 3`` or YUV, ``alpha`` is ``H x W`` of the colours' dtype.
+    """
 
-def joined_layers(frame: Frame | YuvFrame, colours: Result, rest: Iterator[Result]) -> Result:
-    """What became of ``layers_of(frame)``: ``colours``, and of ``rest`` the alpha channel if it was given."""
-    if isinstance(frame, YuvFrame) or frame.shape[2] == 3:
-        return colours
-    alpha, times = frame[..., 3:], colours.times
-    if is_even(alpha):
-        enlarged = np.broadcast_to(alpha[:1, :1], (*colours.frame.shape[:2], 1))
-    else:
+    def __init__(self, colours: Frame | YuvFrame, alpha: NDArray[Any] | None = None) -> None:
+        self._colours = colours
+        self._alpha = alpha
+        self._varies = alpha is not None and not is_even(alpha)
+
+    @classmethod
+    def of(cls, frame: Frame | YuvFrame) -> Layers:
+        """Of a film's frame, whose alpha channel is the fourth if it has one."""
+        if isinstance(frame, YuvFrame) or frame.shape[2] == 3:
+            return cls(frame)
+        return cls(np.ascontiguousarray(frame[..., :3]), frame[..., 3])
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self._colours
+        if self._alpha is not None and self._varies:
+            yield np.repeat(self._alpha[..., np.newaxis], 3, axis=2)
+
+    def enlarged_alpha(
+        self, colours: Result, rest: Iterator[Result]
+    ) -> tuple[NDArray[Any] | None, PartTimes]:
+        """What became of alpha, ``H x W``, and what both layers took: ``colours``' result, and the next of ``rest``."""
+        if self._alpha is None:
+            return None, colours.times
+        if not self._varies:
+            return np.broadcast_to(self._alpha[0, 0], colours.frame.shape[:2]), colours.times
         grey = next(rest)
-        enlarged, times = grey.frame[..., 1:2], times + grey.times
-    return Result(np.concatenate([colours.frame, enlarged], axis=2), times)
+        return grey.frame[..., 1], colours.times + grey.times
+
+    def joined(self, colours: Result, rest: Iterator[Result]) -> Result:
+        """The frame's result, alpha as its fourth channel if it has one."""
+        alpha, times = self.enlarged_alpha(colours, rest)
+        return colours if alpha is None else Result(np.dstack([colours.frame, alpha]), times)

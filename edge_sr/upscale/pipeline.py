@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
-from edge_sr.upscale.layers import joined_layers, layers_of
+from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.relay import Aborted, Relay, raise_first, stage
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.film.info import FilmInfo
@@ -175,20 +175,20 @@ def _upscaled(
     flow: Flow,
 ) -> Generator[Timed[Result], None, None]:
     """Every frame's result, until ``stop`` is set."""
-    taken: deque[Timed[Frame | YuvFrame]] = deque()
+    taken: deque[Timed[Layers]] = deque()
 
     def pixels() -> Iterator[Frame | YuvFrame]:
         for timed in decoded:
             if stop.is_set():
                 flow.interrupted = True
                 return
-            taken.append(timed)
-            yield from layers_of(timed.frame)
+            taken.append(timed.holding(Layers.of(timed.frame)))
+            yield from taken[-1].frame
 
     results = iter(network.stream(pixels(), size=target.size, box=target.box))
     for colours in results:
         timed = taken.popleft()
-        yield timed.holding(joined_layers(timed.frame, colours, results))
+        yield timed.holding(timed.frame.joined(colours, results))
 
 
 def _decode(

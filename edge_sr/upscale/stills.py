@@ -13,7 +13,7 @@ from edge_sr.errors import MediaError, MemoryLimitError, OptionError, OutputExis
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Region, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
-from edge_sr.upscale.layers import joined_layers, layers_of
+from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.places import check_free, check_place
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, finished, report
@@ -150,12 +150,11 @@ def _upscaled(
     still: Still, size: Size, region: Region | None, network: Upscaler, stop: threading.Event
 ) -> tuple[Still, PartTimes]:
     """The picture and, by the same network, its alpha channel as a grey picture; what both took."""
-    whole = still.pixels if still.alpha is None else np.dstack([still.pixels, still.alpha])
-    results = (network.run(layer, size=size, region=region, stop=stop) for layer in layers_of(whole))
-    found = joined_layers(whole, next(results), results)
-    alpha = None if still.alpha is None else np.ascontiguousarray(found.frame[..., 3])
-    pixels = np.ascontiguousarray(found.frame[..., :3])
-    return dataclasses.replace(still, pixels=pixels, alpha=alpha), found.times
+    layers = Layers(still.pixels, still.alpha)
+    results = (network.run(layer, size=size, region=region, stop=stop) for layer in layers)
+    colours = next(results)
+    alpha, times = layers.enlarged_alpha(colours, results)
+    return dataclasses.replace(still, pixels=colours.frame, alpha=alpha), times
 
 
 def written_size(request: Request, source: Path, info: StillInfo) -> Size:
