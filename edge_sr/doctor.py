@@ -8,7 +8,7 @@ import importlib
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from edge_sr.backends.cuda.driver.choose import installed_package
 from edge_sr.bundle import Bundle, shipped_bundles
@@ -16,11 +16,10 @@ from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, 
 from edge_sr.errors import EdgeSRError
 from edge_sr.kinds import Precision
 from edge_sr.machine.description import available_cores
+from edge_sr.machine.gpu import find_gpu, gpu_if_any
 from edge_sr.machine.optional import EXTRAS
 from edge_sr.version import package_version
 
-if TYPE_CHECKING:
-    from edge_sr.machine.gpu import Gpu
 
 State = Literal["ready", "absent", "broken"]
 Answer = tuple[State, str, str]  # state, what was found, what to run
@@ -133,7 +132,7 @@ def _cuda() -> Answer:
     """The project's own kernels: for which GPU, from where, and what drives it."""
     from edge_sr.backends.cuda.compiler.images import describe_kernels
 
-    gpu, package = _this_gpu(), installed_package()
+    gpu, package = gpu_if_any(), installed_package()
     needs = ([] if gpu else [GPU]) + ([] if package else [CUDA])
     if gpu is None or package is None:
         return "absent", f"{package or 'no driver package'}; {describe_kernels(None)}", ", ".join(needs)
@@ -144,7 +143,7 @@ def _cuda() -> Answer:
 
 def _tensorrt(flavour: Flavour) -> Answer:
     """All that this flavour lacks here to run, and whether its engines can be built all the same."""
-    version, gpu = installed_version(flavour), _this_gpu()
+    version, gpu = installed_version(flavour), gpu_if_any()
     needs = [] if version else [_missing(flavour.module)[2]]
     if gpu is None:
         needs.append(GPU)
@@ -161,18 +160,7 @@ def _tensorrt(flavour: Flavour) -> Answer:
     return "absent", f"{found}: {can}", ", ".join(needs)
 
 
-def _this_gpu() -> Gpu | None:
-    from edge_sr.machine.gpu import find_gpu
-
-    try:
-        return find_gpu()
-    except EdgeSRError:
-        return None
-
-
 def _gpu() -> Answer:
-    from edge_sr.machine.gpu import find_gpu
-
     gpu = find_gpu()
     return "ready", f"{gpu.name}, compute capability {gpu.compute_capability}, {gpu.memory_mib} MiB", ""
 

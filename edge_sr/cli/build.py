@@ -147,12 +147,14 @@ def build(
 
 
 def _build_on(cluster: str, fleet: Path, force: bool, measured: FleetReport | None, as_json: bool) -> None:
+    from edge_sr.engines.fleet import load_fleet
     from edge_sr.farm.building import build_on
     from edge_sr.farm.nodes.connection import ClusterAddress, joined
 
+    wanted = load_fleet(fleet)
     with joined(ClusterAddress.parse(cluster)) as joint:
-        found = build_on(joint, fleet, _say, force=force)
-        quality = [] if measured is None else measured.made(joint.ray, found.nodes, fleet.read_text(), _say)
+        found = build_on(joint, wanted, _say, force=force)
+        quality = [] if measured is None else measured.made(joint.ray, found.nodes, wanted, _say)
     _show(found.engines, found.elsewhere, as_json, quality)
 
 

@@ -12,6 +12,7 @@ from edge_sr.cli.evaluate import check_report, table, write_report
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
+    from edge_sr.engines.fleet import Fleet
     from edge_sr.evaluation.hr_references import HrSet
     from edge_sr.evaluation.results import Evaluation
     from edge_sr.farm.nodes.asking import ClusterNode
@@ -28,12 +29,12 @@ class FleetReport:
     page: Path | None
 
     def made(
-        self, ray: Any, nodes: Mapping[str, ClusterNode], text: str, say: Callable[[str], None]
+        self, ray: Any, nodes: Mapping[str, ClusterNode], fleet: Fleet, say: Callable[[str], None]
     ) -> list[Evaluation]:
         """What each node's engines came to, written to the page too."""
         from edge_sr.farm.fleet_evaluation import measure_on
 
-        found = measure_on(ray, nodes, text, self.references, self.scales, say)
+        found = measure_on(ray, nodes, fleet, self.references, self.scales, say)
         if self.page is not None:
             write_report(self.page, found)
         return found

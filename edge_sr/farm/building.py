@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from edge_sr.engines.build.builder import build
-from edge_sr.engines.build.request import BuildRequest
-from edge_sr.engines.fleet import Elsewhere, load_fleet, requests, split
+from edge_sr.engines.fleet import Elsewhere, Fleet, requests, split
 from edge_sr.engines.report import row
 from edge_sr.engines.store.store import EngineStore
 from edge_sr.errors import EdgeSRError, MissingError
@@ -41,15 +38,14 @@ class FleetBuild:
     nodes: dict[str, ClusterNode]
 
 
-def build_on(cluster: Cluster, fleet: Path, say: Callable[[str], None], *, force: bool) -> FleetBuild:
+def build_on(cluster: Cluster, fleet: Fleet, say: Callable[[str], None], *, force: bool) -> FleetBuild:
     """Builds what ``fleet`` names, wherever it can be, once for each kind of GPU.
 
-    Raises what the file raises, ``MissingError`` when no node could take part.
+    Raises ``ConfigError`` for a name that is nobody's, ``MissingError`` when no node could take part.
     """
-    text = fleet.read_text()
-    requests(load_fleet(fleet))
+    requests(fleet)
     nodes = _same_code(cluster.ray, say)
-    done, failures = _build_each_kind(cluster.ray, nodes, say, text, force)
+    done, failures = _build_each_kind(cluster.ray, nodes, say, fleet, force)
     if not done:
         raise MissingError(f"no node built anything: {'; '.join(failures.values()) or 'there is none'}")
     engines = [{**engine, "node": nodes[name].host} for name in done for engine in done[name].engines]
@@ -57,10 +53,10 @@ def build_on(cluster: Cluster, fleet: Path, say: Callable[[str], None], *, force
     return FleetBuild(engines, _nowhere(list(done.values())), taking_part)
 
 
-def build_here(text: str, force: bool) -> NodeBuild:
-    """The task: what of the fleet file's content this node can build; it never raises an ``EdgeSRError``."""
+def build_here(fleet: Fleet, force: bool) -> NodeBuild:
+    """The task: what of the fleet this node can build; it never raises an ``EdgeSRError``."""
     try:
-        here, elsewhere = split(asked_for(text))
+        here, elsewhere = split(requests(fleet))
         store = EngineStore()
         built = [
             one for request, workplace in here for one in build(request, workplace, store, _say, force=force)
@@ -71,23 +67,15 @@ def build_here(text: str, force: bool) -> NodeBuild:
         return NodeBuild(refused=str(error))
 
 
-def asked_for(text: str) -> list[BuildRequest]:
-    """What a fleet file of this content asks for."""
-    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
-        path = Path(folder) / "fleet.toml"
-        path.write_text(text)
-        return requests(load_fleet(path))
-
-
 def _build_each_kind(
-    ray: Any, nodes: dict[str, ClusterNode], say: Callable[[str], None], text: str, force: bool
+    ray: Any, nodes: dict[str, ClusterNode], say: Callable[[str], None], fleet: Fleet, force: bool
 ) -> tuple[dict[str, NodeBuild], dict[str, str]]:
     """What each node has now, and why some have nothing: of each kind of GPU one builds, the others take it over."""
     kinds, failures = ask(ray, nodes.values(), gpu_kind)
     groups = [[name for name in kinds if kinds[name] == kind] for kind in sorted(set(kinds.values()))]
     done: dict[str, NodeBuild] = {}
     while builders := {group.pop(0): group for group in groups if group}:
-        answers, failed = ask(ray, [nodes[name] for name in builders], build_here, text, force, seconds=None)
+        answers, failed = ask(ray, [nodes[name] for name in builders], build_here, fleet, force, seconds=None)
         failed |= {name: answer.refused for name, answer in answers.items() if answer.refused}
         failures |= failed
         for name in builders.keys() - failed.keys():

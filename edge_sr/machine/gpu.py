@@ -57,6 +57,14 @@ def find_gpu() -> Gpu:
     return _describe(driver, device)
 
 
+def gpu_if_any() -> Gpu | None:
+    """The first GPU; None without one, or where the driver cannot tell."""
+    try:
+        return find_gpu()
+    except (MissingError, DeviceError):
+        return None
+
+
 def _describe(driver: ctypes.CDLL, device: ctypes.c_int) -> Gpu:
     name, memory, version = ctypes.create_string_buffer(128), ctypes.c_size_t(), ctypes.c_int()
     _check(driver, driver.cuDeviceGetName(name, len(name), device))

@@ -79,7 +79,7 @@ def test_a_flavour_says_all_that_it_lacks(
 ) -> None:
     gpu = None if capability is None else Gpu("that GPU", capability, 8192, False, "13.0")
     monkeypatch.setattr(health, "installed_version", lambda _: version)
-    monkeypatch.setattr(health, "_this_gpu", lambda: gpu)
+    monkeypatch.setattr(health, "gpu_if_any", lambda: gpu)
     monkeypatch.setattr(health, "installed_package", lambda: "pycuda" if pycuda else None)
     monkeypatch.setattr(health, "load", lambda _: None)
     state, detail, install = health._tensorrt(flavour)
@@ -93,7 +93,7 @@ def test_a_tensorrt_that_is_too_old_is_not_called_ready(monkeypatch: pytest.Monk
         raise MissingError("strongly typed networks need TensorRT 10 or newer, found 8.5.2")
 
     monkeypatch.setattr(health, "installed_version", lambda _: "8.5.2")
-    monkeypatch.setattr(health, "_this_gpu", lambda: Gpu("Orin", "8.7", 8192, True, "11.4"))
+    monkeypatch.setattr(health, "gpu_if_any", lambda: Gpu("Orin", "8.7", 8192, True, "11.4"))
     monkeypatch.setattr(health, "installed_package", lambda: "pycuda")
     monkeypatch.setattr(health, "load", refuse)
     finding = next(finding for finding in health.examine() if finding.name == "tensorrt")

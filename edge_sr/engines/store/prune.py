@@ -10,8 +10,7 @@ from pathlib import Path
 from edge_sr.engines.interface import loader as trt
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store.store import EngineFile, EngineStore
-from edge_sr.errors import DeviceError, MissingError
-from edge_sr.machine.gpu import Gpu, find_gpu
+from edge_sr.machine.gpu import Gpu, gpu_if_any
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,8 @@ def stale_reason(engine: EngineFile, gpu: Gpu | None) -> str:
     return ""
 
 
-def this_gpu() -> Gpu | None:
-    try:
-        return find_gpu()
-    except (MissingError, DeviceError):
-        return None
-
-
 def _doomed(cache: EngineStore, limits: Limits) -> Iterator[tuple[Path, str]]:
-    sound, gpu = [], this_gpu()
+    sound, gpu = [], gpu_if_any()
     for path, engine, reason in cache.check():
         if engine is not None:
             reason = _too_old(path, limits) or (stale_reason(engine, gpu) if limits.stale else "")

@@ -15,10 +15,10 @@ from edge_sr.engines.interface.loader import Flavour, installed_version
 from edge_sr.engines.report import row
 from edge_sr.engines.store.identity import EngineManifest
 from edge_sr.engines.store.store import EngineFile, EngineStore
-from edge_sr.errors import EngineError, MissingError
+from edge_sr.errors import EngineError
 from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.nodes.asking import ClusterNode, ask, on_node
-from edge_sr.machine.gpu import Gpu, find_gpu
+from edge_sr.machine.gpu import Gpu, gpu_if_any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ def engines_for(choice: NetworkChoice) -> list[SharedEngine]:
 
 def take(engines: Collection[SharedEngine]) -> Taken:
     """Puts what runs on this node into its store, unless it is there."""
-    store, gpu, rows, fresh = EngineStore(), _gpu(), [], 0
+    store, gpu, rows, fresh = EngineStore(), gpu_if_any(), [], 0
     for engine in engines:
         if not _fits(engine.manifest, gpu):
             continue
@@ -80,7 +80,7 @@ def take(engines: Collection[SharedEngine]) -> Taken:
 
 def gpu_kind() -> str:
     """Equal on nodes that can use each other's engines."""
-    gpu = _gpu()
+    gpu = gpu_if_any()
     versions = [f"{flavour.value} {installed_version(flavour)}" for flavour in Flavour]
     device = "" if gpu is None else f"{gpu.identity} {gpu.compute_capability} {gpu.multiprocessors}"
     return ", ".join([device, *versions])
@@ -92,13 +92,6 @@ def _fits(manifest: EngineManifest, gpu: Gpu | None) -> bool:
     if key.version != installed_version(Flavour(key.flavour)):
         return False
     return key.flavour == Flavour.RTX.value if gpu is None else runs_on(key, gpu)
-
-
-def _gpu() -> Gpu | None:
-    try:
-        return find_gpu()
-    except MissingError:
-        return None
 
 
 def _files() -> Iterable[EngineFile]:

@@ -12,7 +12,6 @@ from edge_sr.backends.base import RunnerConfig
 from edge_sr.bundle import Bundle
 from edge_sr.engines.store.identity import Proof
 from edge_sr.engines.store.store import EngineStore
-from edge_sr.errors import MissingError
 from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.nodes import engine_sharing
 from edge_sr.farm.nodes.engine_sharing import SharedEngine, engines_for, engines_named, take
@@ -24,13 +23,8 @@ GPU = Gpu("a GPU", "8.9", 8192, False, "13.0")
 def stand_at(place: Path, monkeypatch: pytest.MonkeyPatch, gpu: Gpu | None = GPU, version: str = "0") -> None:
     """From now on this process is a node with that store, GPU and TensorRT."""
 
-    def find_gpu() -> Gpu:
-        if gpu is None:
-            raise MissingError("no GPU")
-        return gpu
-
     monkeypatch.setenv("EDGE_SR_CACHE", str(place))
-    monkeypatch.setattr(engine_sharing, "find_gpu", find_gpu)
+    monkeypatch.setattr(engine_sharing, "gpu_if_any", lambda: gpu)
     monkeypatch.setattr(engine_sharing, "installed_version", lambda flavour: version)
 
 

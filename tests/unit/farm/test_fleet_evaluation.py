@@ -12,6 +12,7 @@ from PIL import Image
 from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.engines.build.request import Workplace
+from edge_sr.engines.fleet import Fleet, FleetGroup
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.errors import MissingError
 from edge_sr.evaluation.hr_references import HrSet, find_references
@@ -21,7 +22,7 @@ from edge_sr.farm.fleet_evaluation import measure_here
 from edge_sr.machine.gpu import Gpu
 from edge_sr.tensors import reference_card
 
-FLEET = '[[group]]\nbundles = ["diinn-nano"]\ntargets = ["rtx-portable"]\nprecisions = ["fp32", "fp16"]\n'
+FLEET = Fleet((FleetGroup(("diinn-nano",), ("rtx-portable",), ("fp32", "fp16")),))
 TWO = (Fraction(2),)
 
 
@@ -45,7 +46,7 @@ def node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BACKENDS, "tensorrt-rtx", backend)
     monkeypatch.setattr(fleet_evaluation, "split", lambda asked: ([(one, place) for one in asked], []))
     gpu = Gpu("a GPU", "8.9", 8192, False, "13.0")
-    monkeypatch.setattr(fleet_evaluation, "find_gpu", lambda: gpu)
+    monkeypatch.setattr(fleet_evaluation, "gpu_if_any", lambda: gpu)
 
 
 @pytest.mark.usefixtures("node")
