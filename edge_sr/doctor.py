@@ -20,7 +20,6 @@ from edge_sr.machine.gpu import find_gpu, gpu_if_any
 from edge_sr.machine.optional import EXTRAS
 from edge_sr.version import package_version
 
-
 State = Literal["ready", "absent", "broken"]
 Answer = tuple[State, str, str]  # state, what was found, what to run
 
