@@ -13,6 +13,7 @@ from edge_sr.backends.cuda.driver.protocol import Buffer, Function, KernelDriver
 from edge_sr.backends.cuda.kernels import Kernel, Launch
 from edge_sr.backends.cuda.network.form import Form
 from edge_sr.backends.gpu.device import Device
+from edge_sr.backends.gpu.graphs import Capture
 
 
 class KernelDevice:
@@ -20,6 +21,7 @@ class KernelDevice:
 
     def __init__(self, driver: KernelDriver) -> None:
         self.gpu, self.driver = Device.open(driver), driver
+        self.capture = Capture(self.gpu)
         self.images: dict[Form, Image] = {}
         self._modules: dict[Form, Module] = {}
         self._functions: dict[Kernel, Function] = {}

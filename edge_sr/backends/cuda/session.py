@@ -152,18 +152,7 @@ class Session:
         return (slot.image.address, slot.tile_address(0)) if self._yuv is None else self._yuv.addresses
 
     def _repeat(self, key: tuple[int, str], launches: list[Launch]) -> None:
-        """Launch them as they are the first time, capture them the second, and launch the graph from then on."""
-        driver, compute = self._device.driver, self._device.gpu.compute
-        if key not in self._graphs or not driver.can_capture:
-            self._graphs[key] = None
-            self._device.launch(launches)
-            return
-        graph = self._graphs[key]
-        if graph is None:
-            driver.begin_capture(compute)
-            self._device.launch(launches)
-            graph = self._graphs[key] = driver.end_capture(compute)
-        graph.launch(compute)
+        self._device.capture.repeat(self._graphs, key, lambda: self._device.launch(launches))
 
     def _launches(self, strip: Strip, image: int, result: int) -> tuple[list[Launch], list[Launch]]:
         """Encoder's and decoder's for one strip. The decoder counts the frame's rows: maps begin where row 0 would."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from edge_sr.backends.cuda.driver.protocol import Buffer, DeviceGraph
 from edge_sr.backends.gpu.device import Device
+from edge_sr.backends.gpu.graphs import Capture
 from edge_sr.backends.gpu.ring import Ring, Slot, SlotForm
 from edge_sr.backends.tensorrt.engine import Execution
 from edge_sr.backends.tensorrt.memory import DeviceMaps, Scratch
 from edge_sr.backends.tensorrt.tiles import Cut, lay_out
 from edge_sr.engines.store.identity import Shape
 from edge_sr.engines.store.shapes import PairShapes
-from edge_sr.errors import DeviceError, ResourceError
 from edge_sr.grid import SamplingGrid
 
 GraphKey = tuple[int, str, int]
@@ -21,15 +20,14 @@ GraphKey = tuple[int, str, int]
 
 
 class Compute:
-    """The engines' way to the compute stream: plainly, or by graphs captured from a repeated call.
+    """The engines' way to the compute stream: their shapes, their scratch, and graphs of what is repeated.
 
-    A graph is good for the shapes and the scratch that it was captured with. What cannot be captured is enqueued
-    plainly from then on, which is said once.
+    A graph is good for the shapes and the scratch that it was captured with.
     """
 
     def __init__(self, device: Device, scratch: Scratch, graphs: bool) -> None:
         self.device, self.scratch = device, scratch
-        self._capturing = graphs and device.driver.can_capture
+        self.capture = Capture(device, graphs)
 
     def prepare(self, execution: Execution, shapes: Mapping[str, Shape]) -> tuple[int, int]:
         """The context in these shapes with its memory; what a graph of it depends on."""
@@ -41,41 +39,6 @@ class Compute:
         for name, address in bindings.items():
             execution.bind(name, address)
         execution.enqueue(self.device.compute.handle)
-
-    def repeat(
-        self, graphs: dict[GraphKey, DeviceGraph | None], key: GraphKey, work: Callable[[], None]
-    ) -> None:
-        """Do the work as it is the first time, capture it the second, and launch the graph from then on."""
-        if key not in graphs or not self._capturing:
-            graphs[key] = None
-            work()
-            return
-        graph = graphs[key] = graphs[key] or self._captured(work)
-        if graph is None:
-            work()
-        else:
-            graph.launch(self.device.compute)
-
-    def _captured(self, work: Callable[[], None]) -> DeviceGraph | None:
-        """The work as a graph, or None when it cannot be captured; the stream is free again in either case."""
-        driver, compute = self.device.driver, self.device.compute
-        driver.begin_capture(compute)
-        refused: ResourceError | None = None
-        try:
-            work()
-        except ResourceError as error:
-            refused = error
-        try:
-            graph = driver.end_capture(compute)
-        except DeviceError as error:
-            refused, graph = refused or error, None
-        if refused is None:
-            return graph
-        if graph is not None:
-            graph.free()
-        self._capturing = False
-        warnings.warn(f"no CUDA graphs here, engines are enqueued one by one: {refused}", stacklevel=2)
-        return None
 
 
 class EngineSession:
@@ -140,12 +103,12 @@ class EngineSession:
     def encode(self, slot: Slot, encoder: Execution, maps: DeviceMaps) -> None:
         bindings = {"image": slot.image.address, "maps": maps.maps_address}
         key = slot.number, "encoder", maps.maps_address
-        self._compute.repeat(self._graphs, key, lambda: self._compute.enqueue(encoder, bindings))
+        self._compute.capture.repeat(self._graphs, key, lambda: self._compute.enqueue(encoder, bindings))
 
     def decode(self, slot: Slot, maps: DeviceMaps) -> None:
         key = slot.number, "decoder", maps.maps_address
         image, features = slot.image.address, maps.maps_address
-        self._compute.repeat(self._graphs, key, lambda: self._enqueue_tiles(slot, features, image))
+        self._compute.capture.repeat(self._graphs, key, lambda: self._enqueue_tiles(slot, features, image))
 
     def decode_held(self, slot: Slot, maps: DeviceMaps) -> None:
         """From maps, and a picture, that are on the device already."""

@@ -182,7 +182,7 @@ NAMES_RTX_ONLY = (
     "ComputeCapability.SM89",
     "ComputeCapability.SM120",
     "ComputeCapability.SM121",
-    "CudaGraphStrategy.WHOLE_GRAPH_CAPTURE",
+    "CudaGraphStrategy.DISABLED",
 )
 
 # Class -> how many arguments its constructor is given.
