@@ -163,13 +163,17 @@ class Ring:
         self._slots = [Slot(device, form, 0)]
         self._idle, self._flying = deque(self._slots), deque[Slot]()
 
+    def make_room(self) -> Result | None:
+        """Have a slot for the next frame; the result that had to be waited for, if all were taken."""
+        return None if self._has_room() else self.land()
+
     def start(self, frame: Frame, encode: Enqueue, decode: Enqueue) -> Result | None:
         """Send a frame on its way; the result that had to be waited for, if all slots were taken."""
         if frame.shape != self._form.image:
             raise ShapeError(
                 f"frames in flight must all be {self._form.image}, found {frame.shape}: start anew for another size"
             )
-        landed = None if self._has_room() else self.land()
+        landed = self.make_room()
         slot, compute = self._idle.popleft(), self._device.compute
         slot.upload(frame)
         slot.started.record(compute)

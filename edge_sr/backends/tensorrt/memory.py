@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from edge_sr.backends.cuda.driver.protocol import Buffer, Driver, Stream, aligned
+from edge_sr.backends.gpu.device import Device
 from edge_sr.backends.tensorrt.engine import Execution
 from edge_sr.engines.store.identity import Shape
+from edge_sr.errors import MemoryLimitError
+
+# Maps that wait for the next of their size.
+KEPT_MAPS = 8
 
 ITEM_BYTES = {"uint8": 1, "float16": 2, "float32": 4}
 
@@ -29,31 +34,50 @@ class DeviceMaps:
         self.image_address = buffer.address + aligned(maps_bytes)
 
 
-@dataclass
 class MapsPool:
-    """Buffers for maps, kept by size: in a film the same one serves every frame."""
+    """Buffers for maps. Those that nobody holds wait for maps of their size: in a film one serves every frame.
 
-    driver: Driver
-    idle: dict[int, list[Buffer]] = field(default_factory=dict)
-    all: list[Buffer] = field(default_factory=list)
+    A live picture's parts have no end of sizes, so only ``KEPT_MAPS`` wait.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._all: list[Buffer] = []
+        self._waiting: list[Buffer] = []
 
     def take(self, maps_bytes: int, image_bytes: int) -> DeviceMaps:
-        nbytes = aligned(maps_bytes) + aligned(image_bytes)
-        waiting = self.idle.setdefault(nbytes, [])
-        buffer = waiting.pop() if waiting else self._allocate(nbytes)
+        """``MemoryLimitError`` when the device has no room for them."""
+        buffer = self._buffer(aligned(maps_bytes) + aligned(image_bytes))
         maps = DeviceMaps(buffer, maps_bytes)
-        weakref.finalize(maps, waiting.append, buffer).atexit = False
+        weakref.finalize(maps, self._waiting.append, buffer).atexit = False
         return maps
 
-    def _allocate(self, nbytes: int) -> Buffer:
-        buffer = self.driver.allocate(nbytes)
-        self.all.append(buffer)
+    def _buffer(self, nbytes: int) -> Buffer:
+        for index, buffer in enumerate(self._waiting):
+            if buffer.nbytes == nbytes:
+                return self._waiting.pop(index)
+        self._keep(KEPT_MAPS - 1)
+        try:
+            buffer = self._device.driver.allocate(nbytes)
+        except MemoryLimitError:
+            self._keep(0)
+            buffer = self._device.driver.allocate(nbytes)
+        self._all.append(buffer)
         return buffer
 
+    def _keep(self, most: int) -> None:
+        """Free those that have waited longest; a film that was given up may still use one."""
+        if len(self._waiting) > most:
+            self._device.settle()
+        while len(self._waiting) > most:
+            buffer = self._waiting.pop(0)
+            self._all.remove(buffer)
+            buffer.free()
+
     def free(self) -> None:
-        while self.all:
-            self.all.pop().free()
-        self.idle.clear()
+        while self._all:
+            self._all.pop().free()
+        self._waiting.clear()
 
 
 @dataclass

@@ -16,7 +16,7 @@ import numpy as np
 from edge_sr.backends.base import OpenRunner, Result, RunnerConfig
 from edge_sr.backends.cuda.driver.protocol import Driver, Stream
 from edge_sr.backends.gpu.device import Device
-from edge_sr.backends.gpu.ring import SlotForm, warn_short
+from edge_sr.backends.gpu.ring import Ring, Slot, SlotForm, warn_short
 from edge_sr.backends.tensorrt.engine import Engine, OutputTile, tile_for
 from edge_sr.backends.tensorrt.memory import DeviceMaps, MapsPool, Scratch, size_of
 from edge_sr.backends.tensorrt.session import Compute, EngineSession
@@ -52,6 +52,15 @@ class PairForm:
         return cls(pair_of(config.bundle.description), maps.dtype, config.precision, config.dtype)
 
 
+@dataclasses.dataclass(frozen=True)
+class Board:
+    """What the frames of a stream share."""
+
+    session: EngineSession
+    encoder: Engine
+    maps: DeviceMaps
+
+
 class TensorRTRunner(OpenRunner):
     """``find`` opens engines as sizes come up; their tiles are the largest that they were built for.
 
@@ -68,10 +77,12 @@ class TensorRTRunner(OpenRunner):
         self.precision, self._dtype = form.precision, form.dtype
         self._pair, self._maps_dtype = form.pair, form.maps_dtype
         self._find = find
+        # Told of tiles that changed between two frames, before they are computed in.
+        self.reshaped: Callable[[Shape, SamplingGrid], None] = lambda image, grid: None
         # Grows smaller when the device runs out of memory, and stays so.
         self._most_pixels: int | None = None
         self._device = Device.open(driver)
-        self._maps = MapsPool(driver)
+        self._maps = MapsPool(self._device)
         self._compute = Compute(self._device, Scratch(driver), graphs)
         self._sessions: OrderedDict[tuple[Shape, SamplingGrid], EngineSession] = OrderedDict()
 
@@ -104,9 +115,13 @@ class TensorRTRunner(OpenRunner):
 
     def decode(self, maps: DeviceMaps, image: Image, grid: SamplingGrid) -> Image:
         with self._device.driver.entered():
-            session = self._session(image.shape, grid)
-            self._device.settle()
-            return session.ring.alone(lambda slot: session.decode_held(slot, maps))[None]
+            while True:
+                session = self._session(image.shape, grid)
+                self._device.settle()
+                try:
+                    return session.ring.alone(_from(session, maps))[None]
+                except MemoryLimitError:
+                    self._shrink(image.shape, grid)
 
     def tile_of(self, image: Shape, grid: SamplingGrid) -> tuple[int, int]:
         """``(height, width)`` of the tiles that this grid is decoded in."""
@@ -116,39 +131,74 @@ class TensorRTRunner(OpenRunner):
     def stream(self, frames: Iterable[Frame], plan: Plan) -> Iterator[Result]:
         """Each frame upscaled, in order, three in flight; ``ShapeError`` unless all have the first one's shape."""
         entered = self._device.driver.entered
-        board: tuple[EngineSession, Engine, DeviceMaps] | None = None
+        board: Board | None = None
         for frame in frames:
             with entered():
                 board = board or self._board((1, *frame.shape), plan.grid)
-                landed = self._start(frame, *board)
+                landed, fits = board.session.ring.make_room(), self._start(frame, board)
             if landed is not None:
                 yield landed
-        while board is not None:
-            with entered():
-                landed = board[0].ring.land()
+            if not fits:
+                yield from self._landing(board.session.ring)
+                with entered():
+                    board = self._restarted(frame, plan.grid)
+        if board is not None:
+            yield from self._landing(board.session.ring)
+
+    def _landing(self, ring: Ring) -> Iterator[Result]:
+        """All that is under way."""
+        while True:
+            with self._device.driver.entered():
+                landed = ring.land()
             if landed is None:
                 return
             yield landed
 
-    def _start(
-        self, frame: Frame, session: EngineSession, encoder: Engine, maps: DeviceMaps
-    ) -> Result | None:
-        execution = encoder.execution
-        session.prepare(execution)
-        return session.ring.start(
-            frame,
-            lambda slot: session.encode(slot, execution, maps),
-            lambda slot: session.decode(slot, maps),
-        )
+    def _start(self, frame: Frame, board: Board) -> bool:
+        """Send a frame on its way, for which there is a slot; false when the device has too little memory to compute in
+        such tiles."""
+        session, execution, maps = board.session, board.encoder.execution, board.maps
+        try:
+            session.prepare(execution)
+            session.ring.start(
+                frame,
+                lambda slot: session.encode(slot, execution, maps),
+                lambda slot: session.decode(slot, maps),
+            )
+        except MemoryLimitError:
+            return False
+        return True
 
-    def _board(self, image: Shape, grid: SamplingGrid) -> tuple[EngineSession, Engine, DeviceMaps]:
+    def _restarted(self, frame: Frame, grid: SamplingGrid) -> Board:
+        """The frame on its way in smaller tiles, and what the next ones share; nothing else is under way."""
+        image = (1, *frame.shape)
+        while True:
+            self._shrink(image, grid)
+            board = self._board(image, grid)
+            if self._start(frame, board):
+                return board
+
+    def _shrink(self, image: Shape, grid: SamplingGrid) -> None:
+        """Smaller tiles from here on: TensorRT takes memory of its own when it computes. ``MemoryLimitError`` when
+        there are none smaller."""
+        maps = self._pair.shape("maps", (image[2], image[1]), (1, 1))
+        height, width = self._sessions[image, grid].tile
+        asked = self._tile(self._find("decoder", {"maps": maps}), maps)
+        tile = _halved(dataclasses.replace(asked, width=width, height=height))
+        self._sessions.pop((image, grid)).close()
+        self._compute.scratch.free()
+        self._device.pool.free()
+        self._remember(tile, asked)
+        self.reshaped(image, grid)
+
+    def _board(self, image: Shape, grid: SamplingGrid) -> Board:
         """All that the frames share, the encoder's first: the decoder's tiles can do with what is left."""
         self._device.settle()
         encoder, maps = self._find("encoder", {"image": image}), self._take_maps(image)
         self._compute.prepare(encoder.execution, {"image": image})
         session = self._session(image, grid)
         session.ring.forget()
-        return session, encoder, maps
+        return Board(session, encoder, maps)
 
     def _take_maps(self, image: Shape) -> DeviceMaps:
         shape = self._pair.shape("maps", (image[2], image[1]), (1, 1))
@@ -207,6 +257,10 @@ class TensorRTRunner(OpenRunner):
             self._maps.free()
             self._device.pool.free()
             self._compute.scratch.free()
+
+
+def _from(session: EngineSession, maps: DeviceMaps) -> Callable[[Slot], None]:
+    return lambda slot: session.decode_held(slot, maps)
 
 
 def _halved(tile: OutputTile) -> OutputTile:

@@ -47,7 +47,7 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
         if image in self._seen:
             return
         window = self._open_for(image)
-        self._verify(f"{window[2]}x{window[1]}", lambda: self._try_engine(window))
+        self._verify(_text(window), lambda: self._try_engine(window))
         self._seen.add(image)
 
     def _try_engine(self, window: Shape) -> VerificationRun:
@@ -64,7 +64,11 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
             network = OnnxEncoder(RunnerConfig(config.bundle, "fp32", config.sample_type), "network")
             return flattened([_on_cpu(network, config.bundle, picture, corner) for corner in corners])
 
-        return trial(on_device, on_cpu)
+        return trial(on_device, on_cpu, lambda: _text(window))
+
+
+def _text(window: Shape) -> str:
+    return f"{window[2]}x{window[1]}"
 
 
 def _corners(window: Shape, side: int) -> Iterator[Corner]:

@@ -34,9 +34,11 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
     """A ``TensorRTRunner`` that verifies its engines."""
 
     whole_frames = True
+    _trying = False
 
     def __init__(self, inner: TensorRTRunner, engines: Engines, driver: Driver) -> None:
         super().__init__(inner, engines, driver)
+        inner.reshaped = self._verify_at
         self.encoder_backend, self.precision = inner.backend, inner.precision
 
     def encode(self, image: Image) -> DeviceMaps:
@@ -52,20 +54,33 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
         """As ``TensorRTRunner.stream``."""
 
         def verified() -> Iterator[Frame]:
-            for frame in frames:
-                self._verify_at((1, *frame.shape), plan.grid)
+            for number, frame in enumerate(frames):
+                # All the others have its shape.
+                if number == 0:
+                    self._verify_at((1, *frame.shape), plan.grid)
                 yield frame
 
         return self._inner.stream(verified(), plan)
 
     def _verify_at(self, image: Shape, grid: SamplingGrid) -> None:
-        if (image, grid) in self._seen:
+        """Tiles grow smaller where memory is short, also while they are tried: then the smaller ones are, too."""
+        if self._trying:
             return
-        self._open_for(image)
+        if image not in self._seen:
+            self._open_for(image)
+            self._seen.add(image)
+        while (shapes := self._shapes(image, grid)) not in self._seen:
+            self._open_for(image)
+            self._trying = True
+            try:
+                self._verify(shapes, lambda: self._try_engines(image, grid))
+            finally:
+                self._trying = False
+            self._seen.add(shapes)
+
+    def _shapes(self, image: Shape, grid: SamplingGrid) -> str:
         height, width = self._inner.tile_of(image, grid)
-        shapes = f"{image[2]}x{image[1]} in tiles of {width}x{height}"
-        self._verify(shapes, lambda: self._try_engines(image, grid))
-        self._seen.add((image, grid))
+        return f"{image[2]}x{image[1]} in tiles of {width}x{height}"
 
     def _try_engines(self, image: Shape, grid: SamplingGrid) -> VerificationRun:
         """The whole grid on the device as a film's frame goes there, and its first and last corner on the CPU."""
@@ -82,7 +97,7 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
             parts = (grid.part(_with_halo(rows, halo), _with_halo(cols, halo)) for rows, cols in corners)
             return flattened([_on_cpu(config, picture, part) for part in parts])
 
-        return trial(on_device, on_cpu)
+        return trial(on_device, on_cpu, lambda: self._shapes(image, grid))
 
 
 def _corners(grid: SamplingGrid, halo: int) -> Iterator[tuple[slice, slice]]:

@@ -12,6 +12,7 @@ import abc
 import dataclasses
 import math
 import time
+import warnings
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,7 +23,7 @@ from edge_sr.backends.base import DeviceNetwork, Runner, RunnerConfig
 from edge_sr.backends.cuda.driver.protocol import Driver
 from edge_sr.engines.store.identity import Proof, Shape
 from edge_sr.engines.store.store import EngineFile, EngineStore
-from edge_sr.errors import EngineError
+from edge_sr.errors import EdgeSRError, EngineError
 from edge_sr.kinds import Role, SampleType
 from edge_sr.machine.gpu import Gpu
 from edge_sr.tensors import Image, reference_card
@@ -54,20 +55,27 @@ class Engines(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class VerificationRun:
-    """Engines' result for the built-in picture, the CPU's, and what the engines took once they were warm."""
+    """Engines' result for the built-in picture, the CPU's, what the engines took once they were warm, and the shapes
+    that they computed in."""
 
     result: NDArray[Any]
     reference: NDArray[Any]
     milliseconds: float
+    shapes: str
 
 
-def trial(on_device: Callable[[], NDArray[Any]], on_cpu: Callable[[], NDArray[Any]]) -> VerificationRun:
-    """The second run on the device counts: a graph is captured in it where there are graphs."""
+def trial(
+    on_device: Callable[[], NDArray[Any]],
+    on_cpu: Callable[[], NDArray[Any]],
+    shapes: Callable[[], str],
+) -> VerificationRun:
+    """The second run on the device counts: a graph is captured in it where there are graphs, and where memory was too
+    short for the shapes that were asked for, it has those that are left."""
     on_device()
     began = time.perf_counter()
     result = on_device()
     milliseconds = 1000 * (time.perf_counter() - began)
-    return VerificationRun(result, on_cpu(), milliseconds)
+    return VerificationRun(result, on_cpu(), milliseconds, shapes())
 
 
 class Verified(Generic[Inner], abc.ABC):
@@ -99,7 +107,7 @@ class Verified(Generic[Inner], abc.ABC):
         if not all(_known(file, engines.gpu, shapes) for file in engines.used.values()):
             tried = attempt()
             for role, file in engines.used.items():
-                engines.used[role] = engines.store.keep_proof(file, _proof(engines, file, shapes, tried))
+                engines.used[role] = _kept(engines.store, file, _proof(engines, file, tried))
         for file in engines.used.values():
             require_passed(file)
 
@@ -108,6 +116,15 @@ class Verified(Generic[Inner], abc.ABC):
         with self._driver.entered():
             self._engines.close()
         self._driver.close()
+
+
+def _kept(store: EngineStore, file: EngineFile, proof: Proof) -> EngineFile:
+    """A store that cannot be written to is still of use: the next run verifies again."""
+    try:
+        return store.keep_proof(file, proof)
+    except EdgeSRError as error:
+        warnings.warn(f"what verifying {file.path.name} came to is not kept: {error}", stacklevel=2)
+        return dataclasses.replace(file, manifest=dataclasses.replace(file.manifest, proof=proof))
 
 
 def _same_device(proof: Proof, gpu: Gpu) -> bool:
@@ -121,7 +138,7 @@ def _known(file: EngineFile, gpu: Gpu, shapes: str) -> bool:
     return shapes in proof.shapes or len(proof.shapes) >= MOST_SHAPES
 
 
-def _proof(engines: Engines, file: EngineFile, shapes: str, tried: VerificationRun) -> Proof:
+def _proof(engines: Engines, file: EngineFile, tried: VerificationRun) -> Proof:
     """The worst of what was seen on this device so far."""
     key, earlier = file.manifest.key, file.manifest.proof
     psnr, levels = difference(tried.result, tried.reference)
@@ -134,7 +151,7 @@ def _proof(engines: Engines, file: EngineFile, shapes: str, tried: VerificationR
         flavour=key.flavour,
         version=key.version,
         passed=psnr >= required_db(engines.config),
-        shapes=(shapes,),
+        shapes=(tried.shapes,),
     )
     if earlier is None or not _same_device(earlier, engines.gpu):
         return found
@@ -143,7 +160,7 @@ def _proof(engines: Engines, file: EngineFile, shapes: str, tried: VerificationR
         psnr_db=min(found.psnr_db, earlier.psnr_db),
         largest_level=max(found.largest_level, earlier.largest_level),
         passed=found.passed and earlier.passed,
-        shapes=tuple(dict.fromkeys([*earlier.shapes, shapes])),
+        shapes=tuple(dict.fromkeys([*earlier.shapes, tried.shapes])),
     )
 
 
