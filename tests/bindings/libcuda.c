@@ -65,7 +65,8 @@ API cuMemHostAlloc(void **p, size_t n, unsigned f) { (void)f; *p = aligned_alloc
 API cuMemFreeHost(void *p) { free(p); return OK; }
 API cuMemHostGetDevicePointer_v2(P *d, void *p, unsigned f) { *d = (P)p; return f; }
 
-API cuStreamCreate(void **s, unsigned f) { (void)f; *s = malloc(1); return depth > 0 ? OK : 201; }
+/* CU_STREAM_NON_BLOCKING alone: with a stream that waits for the legacy default one, others' work would break a capture. */
+API cuStreamCreate(void **s, unsigned f) { *s = malloc(1); return f != 1 ? 1 : depth > 0 ? OK : 201; }
 API cuStreamDestroy_v2(void *s) { free(s); return OK; }
 API cuStreamSynchronize(void *s) { return s == 0; }
 API cuStreamWaitEvent(void *s, void *e, unsigned f) { return !s || !e || f; }

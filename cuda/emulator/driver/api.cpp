@@ -169,8 +169,13 @@ API cuMemFreeHost(void *memory) {
 }
 API cuMemHostGetDevicePointer_v2(Address *at, void *memory, unsigned) { return *at = place(memory), 0; }
 
-API cuStreamCreate(void **stream, unsigned) {
-    return in_context([&](Driver &d) { *stream = d.queue.new_stream(); });
+API cuStreamCreate(void **stream, unsigned flags) {
+    return in_context([&](Driver &d) {
+        // Others' work on the legacy default stream would break what is captured on a stream that waits for it.
+        const unsigned non_blocking = 1;
+        if (flags != non_blocking) throw Failure(Status::invalid_value, "a stream that waits for the legacy default stream");
+        *stream = d.queue.new_stream();
+    });
 }
 API cuStreamDestroy_v2(void *stream) {
     return in_context([&](Driver &d) { d.queue.free_stream(static_cast<Stream *>(stream)); });

@@ -174,6 +174,24 @@ def test_a_store_that_cannot_be_written_to_is_of_use(
                     assert len(list(results_of(runner, PICTURES, GRID))) == len(PICTURES)
 
 
+def test_engines_read_no_page_locked_memory(nano: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where host and GPU share memory too: an Orin's GPU reads it uncached, and every tile reads the picture."""
+    driver, bound = FakeDriver(integrated=True), set[tuple[str, bool]]()
+    bind = StandInExecution.bind
+
+    def noted(self: StandInExecution, name: str, address: int) -> None:
+        bound.add((name, driver.find(address, 1)[0].host))
+        bind(self, name, address)
+
+    monkeypatch.setattr(StandInExecution, "bind", noted)
+    with runner_for(nano, driver) as runner:
+        list(streamed(runner, iter(PICTURES), GRID))
+        runner.decode(runner.encode(PICTURES[0]), PICTURES[0], GRID)
+    driver.close()
+    assert {"image", "maps", "rows", "frame"} <= {name for name, _ in bound}
+    assert not any(on_host for _, on_host in bound)
+
+
 def test_a_live_zoom_leaves_no_grids_behind(engines: StoredEngines) -> None:
     seen = list[weakref.ref[SamplingGrid]]()
     inner = runner_for(engines.config.bundle, FakeDriver(), tile=TILE)

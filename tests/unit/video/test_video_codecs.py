@@ -260,14 +260,19 @@ def test_an_encoder_of_absent_hardware_is_missing() -> None:
 @pytest.mark.parametrize("name", [codec.name for codec in CODECS.values() if not codec.element])
 @pytest.mark.parametrize("chroma", ["420", "422", "444"])
 @pytest.mark.parametrize("depth", [8, 10, 12])
-def test_every_codec_has_a_format_that_its_encoder_takes(name: str, chroma: str, depth: int) -> None:
+@pytest.mark.parametrize("alpha", [False, True])
+def test_every_codec_has_a_format_that_its_encoder_takes(
+    name: str, chroma: str, depth: int, alpha: bool
+) -> None:
     codec = CODECS[name]
-    layout = fitting_layout(codec, PixelLayout(depth, chroma), explicit=False, size=SIZE)
-    encoder = av.codec.Codec(codec.encoder, "w")
-    encoding = plan_encoding(codec, layout, SIZE, Fraction(25), crf=None, preset=None, threads=1)
-    assert encoding.pixel_format in {one.name for one in encoder.video_formats or ()}
-    if codec.is_hardware and depth == 8:
-        assert layout.depth == 8
+    taken = {one.name for one in av.codec.Codec(codec.encoder, "w").video_formats or ()}
+    for container in codec.containers:
+        source = PixelLayout(depth, chroma, has_alpha=alpha)
+        layout = fitting_layout(codec, source, explicit=False, size=SIZE, container=container)
+        encoding = plan_encoding(codec, layout, SIZE, Fraction(25), crf=None, preset=None, threads=1)
+        assert encoding.pixel_format in taken
+        if codec.is_hardware and depth == 8:
+            assert layout.depth == 8
 
 
 @pytest.mark.parametrize("name", ["hevc_nvenc", "av1_nvenc"])
