@@ -4,10 +4,10 @@ ARG BASE=nvcr.io/nvidia/l4t-jetpack:r36.4.0
 FROM ${BASE}
 
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3-venv python3-dev python3-libnvinfer cmake g++ \
+    && apt-get install -y --no-install-recommends python3-venv python3-libnvinfer cmake g++ \
     && rm -rf /var/lib/apt/lists/*
 
-# pycuda is compiled against this image's CUDA; the environment sees the image's TensorRT.
+# The environment sees the image's TensorRT; CUDA's bindings and run-time compiler are wheels.
 ENV PATH=/opt/edge-sr/bin:/usr/local/cuda/bin:${PATH}
 RUN python3 -m venv --system-site-packages /opt/edge-sr
 COPY . /src

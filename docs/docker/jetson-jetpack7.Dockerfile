@@ -5,7 +5,7 @@ ARG BASE=nvcr.io/nvidia/tensorrt:25.08-py3
 FROM ${BASE}
 
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3-venv python3-dev cmake g++ \
+    && apt-get install -y --no-install-recommends python3-venv cmake g++ \
     && rm -rf /var/lib/apt/lists/*
 
 ENV PATH=/opt/edge-sr/bin:/usr/local/cuda/bin:${PATH}

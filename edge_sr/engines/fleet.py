@@ -89,4 +89,6 @@ def command_for(request: BuildRequest) -> str:
     words += ["--depth", "10"] if request.depth == 10 else []
     words += ["--dla"] if request.dla else []
     words += ["--dla-fallback"] if request.gpu_fallback else []
+    words += ["--decoder", "kernels"] if request.maps_last else []
+    words += ["--flavour", request.flavour.value] if request.flavour else []
     return shlex.join(words)

@@ -99,14 +99,20 @@ def target_names() -> list[str]:
     return sorted(path.stem for path in targets_folder().glob("*.toml"))
 
 
+def said_target() -> str:
+    """What ``$EDGE_SR_TARGET`` says that ``auto`` is, for which no GPU need be looked at; empty where it says nothing."""
+    said = os.environ.get(VARIABLE, "")
+    return "" if said == "auto" else said
+
+
 def load_target(name: str, gpu: Gpu | None = None) -> TargetProfile:
     """A profile by name, by path (ending in .toml), or ``auto``: ``$EDGE_SR_TARGET``, else the one that fits ``gpu``.
 
     ``UnknownNameError`` for a name nobody knows; ``ConfigError`` for a file with wrong entries.
     """
     if name == "auto":
-        said = os.environ.get(VARIABLE, "")
-        return load_target(said) if said and said != "auto" else _fitting(gpu)
+        said = said_target()
+        return load_target(said) if said else _fitting(gpu)
     if name.endswith(".toml"):
         return _load(Path(name))
     if name not in target_names():
@@ -125,7 +131,13 @@ def _fitting(gpu: Gpu | None) -> TargetProfile:
     profiles = [_load(targets_folder() / f"{name}.toml") for name in target_names()]
     scored = [(_match(profile, gpu), profile) for profile in profiles]
     best, profile = max(scored, key=lambda pair: pair[0])
-    return profile if best > 0 else _nearest(profiles, gpu)
+    return _as_small_as(gpu, profile if best > 0 else _nearest(profiles, gpu))
+
+
+def _as_small_as(gpu: Gpu, profile: TargetProfile) -> TargetProfile:
+    """Of a family with less memory than the profile's, such as the Orin Nano of 4 GB."""
+    memory = gpu.memory_class_gib * 1024
+    return replace(profile, memory_mib=memory) if gpu.integrated and memory < profile.memory_mib else profile
 
 
 def _nearest(profiles: Sequence[TargetProfile], gpu: Gpu) -> TargetProfile:

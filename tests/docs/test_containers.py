@@ -44,6 +44,13 @@ def test_a_containers_user_can_write_beside_the_films(file: Path) -> None:
     assert older or any("userdel" in line for line in runs[:adding])
 
 
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.stem)
+def test_a_container_prepares_for_no_package_that_it_does_not_install(file: Path) -> None:
+    """The extra ``cuda`` is wheels alone: no driver's stub and no Python headers are needed to compile pycuda."""
+    text = file.read_text()
+    assert "[pycuda]" in text or not re.search("pycuda|stubs|python3-dev", text)
+
+
 def test_the_services_image_is_for_every_cpu_and_no_root() -> None:
     found = instructions(ROOT / "docs/docker/service.Containerfile")
     assert [line for name, line in found if name == "FROM"] == ["FROM ${BASE} AS build", "FROM ${BASE}"]

@@ -115,6 +115,14 @@ def test_the_workspace_follows_from_the_memory(name: str, mebibytes: int) -> Non
     assert load_target(name).workspace == mebibytes
 
 
+@pytest.mark.parametrize("name", ["Orin", "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Orin"])
+def test_a_smaller_board_of_a_family_gets_a_smaller_workspace(name: str) -> None:
+    found = load_target("auto", Gpu(name, "8.7", 3620, True, "12.6", 4))
+    assert (found.name, found.workspace) == ("jetson-orin-nano", 512)
+    whole = load_target("auto", Gpu(name, "8.7", 7620, True, "12.6", 8))
+    assert whole == load_target("jetson-orin-nano") and whole.workspace == 1024
+
+
 def test_auto_says_what_to_do_for_a_device_nobody_knows() -> None:
     with pytest.raises(UnknownNameError, match="write one like"):
         load_target("auto", Gpu("NVIDIA H200", "10.9", 8192, False, "13.0"))
