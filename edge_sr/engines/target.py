@@ -100,7 +100,7 @@ def target_names() -> list[str]:
 
 
 def said_target() -> str:
-    """What ``$EDGE_SR_TARGET`` says that ``auto`` is, for which no GPU need be looked at; empty where it says nothing."""
+    """What ``$EDGE_SR_TARGET`` says that ``auto`` is, so that no GPU need be looked at; empty where it says nothing."""
     said = os.environ.get(VARIABLE, "")
     return "" if said == "auto" else said
 

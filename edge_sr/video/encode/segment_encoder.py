@@ -10,10 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.errors import EdgeSRError, MissingError, OptionError
+from edge_sr.errors import EdgeSRError, MissingError
 from edge_sr.video.encode.captions import WITH_CAPTIONS, with_captions
 from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder
+from edge_sr.video.encode.refusal import refusals
 from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.opening import ffmpeg_name, open_encoder
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 # Closed captions by the number of their frame in the film, on their way from decoder to encoder.
 Captions = dict[int, bytes]
 MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut", ".mkv": "matroska"}
-# The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
-NVENC_DRIVER = 570
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,11 +170,9 @@ def probe(encoding: Encoding) -> None:
             f"this FFmpeg has no encoder {encoding.codec.encoder} for --codec {encoding.codec.name}: "
             "pip install --upgrade av, or use --codec x264"
         ) from error
-    try:
+    with refusals(encoding.codec, encoding.size, dict(encoding.options)):
         configure(context, encoding, Fraction(1), Colour(1, False, 1, 1))
         open_encoder(context)
-    except (av.error.FFmpegError, ValueError) as error:
-        raise _unusable(encoding, error) from error
 
 
 def _probe_element(encoding: Encoding) -> None:
@@ -185,20 +182,3 @@ def _probe_element(encoding: Encoding) -> None:
     with av.open(io.BytesIO(), "w", format="mp4") as file:
         stream = mux_stream(file, encoding)
         GStreamerEncoder(encoding, stream, Fraction(1), Colour(1, False, 1, 1)).close()
-
-
-def _own_words(error: Exception) -> str:
-    """What the encoder said last, which tells more than FFmpeg's number for it."""
-    log = getattr(error, "log", None)
-    return " ".join(str(log[2] if log else error).split())
-
-
-def _unusable(encoding: Encoding, error: Exception) -> EdgeSRError:
-    codec = encoding.codec
-    if codec.is_hardware:
-        return MissingError(
-            f"--codec {codec.name} does not open here ({_own_words(error)}): it needs an NVIDIA GPU that encodes "
-            f"{codec.title}, and driver {NVENC_DRIVER} or newer; use --codec x264"
-        )
-    options = ", ".join(f"{key}={value}" for key, value in encoding.options)
-    return OptionError(f"{codec.name} refuses {encoding.size[0]}x{encoding.size[1]} with {options}: {error}")

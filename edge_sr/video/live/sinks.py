@@ -21,16 +21,21 @@ from edge_sr.errors import (
     UnreachableError,
 )
 from edge_sr.machine.scheduling import keeping_scheduling
-from edge_sr.video.encode.codecs import Codec, find_codec
+from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, pixel_format
+from edge_sr.video.encode.refusal import refusals
+from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.frames.siting import CENTER, LEFT
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.adts import audio_config, is_adts, without_header
 from edge_sr.video.live.sources import without_protocol
+from edge_sr.video.opening import open_encoder
 
 if TYPE_CHECKING:
     import av
 
 CLOCK = Fraction(1, 90_000)
+# What frames come in; an encoder without it is given the nearest that it takes.
+LIVE = PixelLayout(8, "420")
 # A viewer who joins late waits at most so long for a picture.
 KEY_FRAME_SECONDS = 1
 TIMEOUT_SECONDS = 5.0
@@ -252,12 +257,17 @@ def _video(container: Any, outlet: Outlet, size: tuple[int, int], rate: Fraction
         ) from error
     context = stream.codec_context
     context.width, context.height = size
-    context.pix_fmt = "yuv420p"
-    # A pipe of frames has no clock of its own, only a rate.
-    context.time_base = 1 / rate if codec is None else CLOCK
-    if codec is not None:
-        context.gop_size = max(1, round(rate * KEY_FRAME_SECONDS))
-        context.options = QUICK.get(codec.name, dict(codec.fixed))
+    if codec is None:
+        context.pix_fmt = "yuv420p"
+        # A pipe of frames has no clock of its own, only a rate.
+        context.time_base = 1 / rate
+        return stream
+    context.pix_fmt = pixel_format(codec, fitting_layout(codec, LIVE, explicit=False, size=size))
+    context.time_base = CLOCK
+    context.gop_size = max(1, round(rate * KEY_FRAME_SECONDS))
+    context.options = QUICK.get(codec.name, dict(codec.fixed))
+    with refusals(codec, size, context.options):
+        open_encoder(context)
     return stream
 
 

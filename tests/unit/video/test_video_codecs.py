@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import av.codec
+import av.logging
 import numpy as np
 import pytest
 from support.films import frame_pixels, frame_times, make_film, moving_picture
@@ -253,8 +255,15 @@ def test_a_gpu_that_does_not_decode_is_said_or_refused(
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is an NVIDIA GPU here")
 def test_an_encoder_of_absent_hardware_is_missing() -> None:
-    with pytest.raises(MissingError, match=r"does not open here \(.+\): .*NVIDIA GPU .*driver 570 or newer"):
-        probe(encoding_of("h264_nvenc", "mp4"))
+    """Told in FFmpeg's own words, also from a thread, and FFmpeg is quiet again afterwards."""
+    with (
+        pytest.raises(
+            MissingError, match=r"does not open here \(.*libcuda.*\): .*NVIDIA GPU .*driver 570 or newer"
+        ),
+        ThreadPoolExecutor(1) as other,
+    ):
+        other.submit(probe, encoding_of("h264_nvenc", "mp4")).result()
+    assert av.logging.get_level() is None
 
 
 @pytest.mark.parametrize("name", [codec.name for codec in CODECS.values() if not codec.element])

@@ -1,0 +1,49 @@
+"""Why an encoder does not open, in FFmpeg's own words: its number says no more than "operation not permitted"."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from edge_sr.errors import EdgeSRError, MissingError, OptionError
+from edge_sr.video.encode.codecs import Codec
+
+# The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
+NVENC_DRIVER = 570
+
+
+@contextlib.contextmanager
+def refusals(codec: Codec, size: tuple[int, int], options: Mapping[str, str]) -> Iterator[None]:
+    """An encoder that does not open inside: ``MissingError`` for a GPU's, ``OptionError`` for any other."""
+    import av
+
+    with _errors_said() as said:
+        try:
+            yield
+        except (av.error.FFmpegError, ValueError) as error:
+            words = "; ".join(" ".join(line.split()) for _, _, line in said) or str(error)
+            raise _refusal(codec, size, options, words) from error
+
+
+@contextlib.contextmanager
+def _errors_said() -> Iterator[list[tuple[int, str, str]]]:
+    """Fills with FFmpeg's errors in this thread as level, speaker and line; PyAV keeps it quiet otherwise."""
+    import av.logging
+
+    earlier = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture(local=True) as said:
+            yield said
+    finally:
+        av.logging.set_level(earlier)
+
+
+def _refusal(codec: Codec, size: tuple[int, int], options: Mapping[str, str], words: str) -> EdgeSRError:
+    if codec.is_hardware:
+        return MissingError(
+            f"--codec {codec.name} does not open here ({words}): it needs an NVIDIA GPU that encodes "
+            f"{codec.title}, and driver {NVENC_DRIVER} or newer; use --codec x264"
+        )
+    told = ", ".join(f"{key}={value}" for key, value in options.items())
+    return OptionError(f"{codec.name} refuses {size[0]}x{size[1]} with {told}: {words}")
