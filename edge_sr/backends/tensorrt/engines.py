@@ -71,7 +71,7 @@ class OpenEngines:
 
     def advice(self, shapes: dict[str, Shape]) -> MissingError:
         """What was not built, with the command that builds it."""
-        bundle, gpu = shlex.quote(self.config.bundle.given_as), self.gpu.name
+        bundle, gpu = shlex.quote(self.config.bundle.given_as), _described(self.gpu, self.flavour)
         command = f"edge-sr build {bundle} --target auto --precision {self.config.precision}"
         if "image" not in shapes:
             return MissingError(f"no decoder engine for this frame size was built for {gpu}: {command}")
@@ -133,6 +133,13 @@ def runs_on(key: EngineKey, gpu: Gpu) -> bool:
         gpu.multiprocessors,
     )
     return same_gpu and gpu.compute_capability in key.compute_capabilities
+
+
+def _described(gpu: Gpu, flavour: Flavour) -> str:
+    """A Jetson's engines belong to its power mode, so that those of another one are no riddle."""
+    if flavour is Flavour.RTX or not gpu.integrated:
+        return gpu.name
+    return f"{gpu.name} with {gpu.multiprocessors} multiprocessors on"
 
 
 def _preference(file: EngineFile) -> tuple[bool, bool]:

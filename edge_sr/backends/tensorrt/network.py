@@ -6,9 +6,10 @@ network on the CPU (``picture_runner``): pictures are resampled there, before it
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from edge_sr.backends.base import Result, RunnerConfig
 from edge_sr.backends.cuda.driver.protocol import Driver
@@ -18,7 +19,7 @@ from edge_sr.backends.single_graph.runner import RESAMPLING_REACH
 from edge_sr.backends.tensorrt.engine import Engine, profile_index
 from edge_sr.backends.tensorrt.memory import Scratch
 from edge_sr.backends.tensorrt.session import Compute
-from edge_sr.backends.tensorrt.windows import Mosaic, Place, places, smaller
+from edge_sr.backends.tensorrt.windows import Mosaic, Place, pixels, places, smaller
 from edge_sr.bundle import Bundle
 from edge_sr.engines.store.identity import Shape
 from edge_sr.errors import MemoryLimitError, ShapeError
@@ -46,6 +47,10 @@ class TensorRTNetwork:
         self._engine: Engine | None = None
         self._image: Shape = ()
         self._window: Shape = ()
+        # Grows smaller when the device runs out of memory, and stays so.
+        self._most_pixels: int | None = None
+        # Told of windows that changed between two pictures, before they are computed in.
+        self.reshaped: Callable[[Shape], None] = lambda image: None
         self._cut: list[Place] = []
 
     @property
@@ -61,27 +66,42 @@ class TensorRTNetwork:
     def stream(self, frames: Iterable[Frame]) -> Iterator[Result]:
         """Until it ends, or is closed, nothing else may be asked of the network."""
         entered, made, first = self._device.driver.entered, deque[Mosaic](), None
-        boarded = False
         for frame in frames:
-            first = first or frame.shape
+            if first is None:
+                first = frame.shape
+                with entered():
+                    self._board((1, *first))
             if frame.shape != first:
                 raise ShapeError(
                     f"frames in flight must all be {first}, found {frame.shape}: start anew for another size"
                 )
-            if not boarded:
+            while not (yield from self._sent(frame, made)):
                 with entered():
-                    self._board((1, *first))
-                boarded = True
-            made.append(Mosaic(frame, self._cut, self._scale))
-            for window in self._windows(frame):
-                with entered():
-                    landed = self._start(window)
-                if landed is not None and made[0].lay(landed):
-                    yield made.popleft().result
+                    self._shrink()
+        yield from self._landing(made)
+
+    def _sent(self, frame: Frame, made: deque[Mosaic]) -> Generator[Result, None, bool]:
+        """Results that land while the frame's windows are sent on their way; false, with nothing under way any more,
+        when the device has too little memory to compute in such windows."""
+        made.append(Mosaic(frame, self._cut, self._scale))
+        for window in self._windows(frame):
+            with self._device.driver.entered():
+                landed, fits = self._open_ring.make_room(), self._start(window)
+            if landed is not None and made[0].lay(landed):
+                yield made.popleft().result
+            if not fits:
+                yield from self._landing(made)
+                made.clear()
+                return False
+        return True
+
+    def _landing(self, made: deque[Mosaic]) -> Iterator[Result]:
+        """Every picture whose windows are all under way."""
         while made:
-            with entered():
+            with self._device.driver.entered():
                 landed = self._open_ring.land()
-            assert landed is not None
+            if landed is None:
+                return
             if made[0].lay(landed):
                 yield made.popleft().result
 
@@ -94,16 +114,27 @@ class TensorRTNetwork:
         for row, col in self._cut:
             yield frame[row.start : row.start + self._window[1], col.start : col.start + self._window[2]]
 
-    def _start(self, window: Frame) -> Result | None:
+    def _start(self, window: Frame) -> bool:
+        """Send a window on its way, for which there is a slot; whether there was memory to compute in."""
         assert self._engine is not None
         execution = self._engine.execution
-        self._compute.prepare(execution, {"image": self._window})
 
         def enqueue(slot: Slot) -> None:
             bindings = {"image": slot.image.address, "frame": slot.tile_address(0)}
             self._compute.enqueue(execution, bindings)
 
-        return self._open_ring.start(window, enqueue, _nothing_more)
+        try:
+            self._compute.prepare(execution, {"image": self._window})
+            self._open_ring.start(window, enqueue, _nothing_more)
+        except MemoryLimitError:
+            return False
+        return True
+
+    def window_for(self, image: Shape) -> Shape:
+        """What the engine is given of pictures of this shape, for which there is memory."""
+        with self._device.driver.entered():
+            self._board(image)
+        return self._window
 
     def _board(self, image: Shape) -> None:
         self._device.settle()
@@ -116,19 +147,42 @@ class TensorRTNetwork:
         """A ring for the largest window that the device has room for."""
         engine, asked = self._find(image)
         window, ring = asked, None
+        while pixels(window) > (self._most_pixels or math.inf) and (less := self._less(engine, window)):
+            window = less
         while ring is None:
             try:
                 self._compute.prepare(engine.execution, {"image": window})
                 ring = Ring(self._device, self._form(window))
             except MemoryLimitError:
                 self._compute.scratch.free()
-                less = smaller(window, self._reach)
-                if less is None or profile_index(engine.key, {"image": less}) is None:
-                    raise
-                window = less
+                window = self._smaller(engine, window)
         self._ring, self._engine, self._image, self._window = ring, engine, image, window
         self._cut = places(image, window, self._reach or 0)
         self._tell(asked)
+
+    def _less(self, engine: Engine, window: Shape) -> Shape | None:
+        less = smaller(window, self._reach)
+        return None if less is None or profile_index(engine.key, {"image": less}) is None else less
+
+    def _smaller(self, engine: Engine, window: Shape) -> Shape:
+        less = self._less(engine, window)
+        if less is None:
+            raise MemoryLimitError(
+                f"the GPU has no room for a window of {_text(window)}: close programs, or build for a smaller size"
+            )
+        return less
+
+    def _shrink(self) -> None:
+        """Smaller windows from here on: TensorRT takes memory of its own when it computes. ``MemoryLimitError`` when
+        there are none smaller."""
+        assert self._engine is not None
+        image = self._image
+        self._most_pixels = pixels(self._smaller(self._engine, self._window))
+        self._close_ring()
+        self._compute.scratch.free()
+        self._device.pool.free()
+        self.reshaped(image)
+        self._board(image)
 
     def _form(self, window: Shape) -> SlotForm:
         height, width = self._scale * window[1], self._scale * window[2]

@@ -109,6 +109,31 @@ def test_an_engine_of_tensorrt_belongs_to_the_gpu_it_was_built_on(
         here.find("encoder", FRAME)
 
 
+def test_an_orins_engine_belongs_to_the_power_mode_it_was_built_in(
+    nano: Bundle, engine_store: EngineStore
+) -> None:
+    """A mode switches multiprocessors off, and kernels are tuned for those that are on."""
+    orin = Gpu("Orin", "8.7", 7620, True, "12.6", 8, "Orin")
+    key = dataclasses.replace(
+        keys(nano, sizes=((64, 48),))[0],
+        **{
+            "flavour": "tensorrt",
+            "gpu": orin.identity,
+            "multiprocessors": 8,
+            "compute_capabilities": ("8.7",),
+        },
+    )
+    store(engine_store, key)
+    here = engines(nano, engine_store, Flavour.TENSORRT)
+    here.gpu = dataclasses.replace(orin, name="NVIDIA Jetson Orin Nano Developer Kit Orin", memory_mib=7601)
+    here.find("encoder", FRAME)
+    here.gpu = dataclasses.replace(orin, multiprocessors=4)
+    with pytest.raises(
+        MissingError, match="no engine for 64x48 was built for Orin with 4 multiprocessors on"
+    ):
+        here.find("encoder", FRAME)
+
+
 def test_a_size_that_nobody_built_names_the_command(nano: Bundle, engine_store: EngineStore) -> None:
     store(engine_store, *keys(nano, sizes=((64, 48),)))
     with pytest.raises(MissingError, match="--sizes 854x480"):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.base import Result, RunnerConfig
+from edge_sr.backends.cuda.driver.protocol import Driver
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.tensorrt.network import TensorRTNetwork
 from edge_sr.backends.tensorrt.verification.verified import (
     CORNER_SIDE,
+    Engines,
     VerificationRun,
     Verified,
     built_in_picture,
@@ -29,6 +32,10 @@ Corner = tuple[slice, slice]
 class VerifiedNetwork(Verified[TensorRTNetwork]):
     """A ``TensorRTNetwork`` that verifies its engine."""
 
+    def __init__(self, inner: TensorRTNetwork, engines: Engines, driver: Driver) -> None:
+        super().__init__(inner, engines, driver)
+        inner.reshaped = self._verify_at
+
     def encode(self, image: Image) -> Image:
         self._verify_at(image.shape)
         return self._inner.encode(image)
@@ -37,18 +44,26 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
         """As ``TensorRTNetwork.stream``."""
 
         def verified() -> Iterator[Frame]:
-            for frame in frames:
-                self._verify_at((1, *frame.shape))
+            for number, frame in enumerate(frames):
+                # All the others have its shape.
+                if number == 0:
+                    self._verify_at((1, *frame.shape))
                 yield frame
 
         return self._inner.stream(verified())
 
     def _verify_at(self, image: Shape) -> None:
-        if image in self._seen:
+        """Windows grow smaller where memory is short, also while they are tried: then the smaller ones are, too."""
+        if self._trying:
             return
-        window = self._open_for(image)
-        self._verify(_text(window), lambda: self._try_engine(window))
-        self._seen.add(image)
+        if image not in self._seen:
+            self._open_for(image)
+            self._seen.add(image)
+        while (shapes := _text(window := self._inner.window_for(image))) not in self._seen:
+            self._open_for(image)
+            with self._while_trying():
+                self._verify(shapes, partial(self._try_engine, window))
+            self._seen.add(shapes)
 
     def _try_engine(self, window: Shape) -> VerificationRun:
         """A whole window on the device, and on the CPU its first and its last corner."""
@@ -64,7 +79,7 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
             network = OnnxEncoder(RunnerConfig(config.bundle, "fp32", config.sample_type), "network")
             return flattened([_on_cpu(network, config.bundle, picture, corner) for corner in corners])
 
-        return trial(on_device, on_cpu, lambda: _text(window))
+        return trial(on_device, on_cpu, lambda: _text(self._inner.window_for(window)))
 
 
 def _text(window: Shape) -> str:

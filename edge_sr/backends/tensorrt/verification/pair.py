@@ -34,7 +34,6 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
     """A ``TensorRTRunner`` that verifies its engines."""
 
     whole_frames = True
-    _trying = False
 
     def __init__(self, inner: TensorRTRunner, engines: Engines, driver: Driver) -> None:
         super().__init__(inner, engines, driver)
@@ -71,11 +70,8 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
             self._seen.add(image)
         while (shapes := self._shapes(image, grid)) not in self._seen:
             self._open_for(image)
-            self._trying = True
-            try:
+            with self._while_trying():
                 self._verify(shapes, lambda: self._try_engines(image, grid))
-            finally:
-                self._trying = False
             self._seen.add(shapes)
 
     def _shapes(self, image: Shape, grid: SamplingGrid) -> str:

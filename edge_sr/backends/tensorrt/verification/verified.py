@@ -9,11 +9,12 @@ kept beside the engines.
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -87,7 +88,9 @@ class Verified(Generic[Inner], abc.ABC):
     def __init__(self, inner: Inner, engines: Engines, driver: Driver) -> None:
         self.backend = inner.backend
         self._inner, self._engines, self._driver = inner, engines, driver
+        # Sizes of pictures whose engines are open, and shapes that were verified.
         self._seen: set[Hashable] = set()
+        self._trying = False
 
     @property
     def device_bytes(self) -> int:
@@ -100,6 +103,15 @@ class Verified(Generic[Inner], abc.ABC):
         for file in self._engines.used.values():
             require_passed(file)
         return given
+
+    @contextlib.contextmanager
+    def _while_trying(self) -> Iterator[None]:
+        """Shapes that change meanwhile are verified afterwards."""
+        self._trying = True
+        try:
+            yield
+        finally:
+            self._trying = False
 
     def _verify(self, shapes: str, attempt: Callable[[], VerificationRun]) -> None:
         """Try the engines in use in ``shapes``, unless this device and driver have."""
