@@ -1,4 +1,4 @@
-/* A CUDA driver in host memory, for one purpose: that pycuda and cuda-python can be called without a GPU.
+/* A CUDA driver in host memory, for one purpose: that pycuda and cuda-bindings can be called without a GPU.
  *
  * Device memory is host memory, every copy happens at once, and all other functions that pycuda asks for answer
  * "not supported" (they are added by the script that compiles this). Order is checked elsewhere, by cuda_fake. */
@@ -30,6 +30,9 @@ API cuDeviceGetAttribute(int *v, int a, int d)
     *v = a == 75 ? 8 : a == 76 ? 9 : 0;
     return d;
 }
+API cuDeviceComputeCapability(int *major, int *minor, int d) { *major = 8; *minor = 9; return d; }
+/* NVRTC asks, and takes no for an answer where there is one. */
+API cuGetExportTable(const void **table, const void *id) { (void)id; *table = 0; return 801; }
 API cuGetErrorString(R e, const char **s) { *s = e == OUT_OF_MEMORY ? "out of memory" : "error"; return OK; }
 API cuGetErrorName(R e, const char **s) { return cuGetErrorString(e, s); }
 

@@ -109,10 +109,12 @@ class FirstRun:
         return [dataclasses.asdict(finding) for finding in examine()]
 
     def _device_layer(self) -> str:
-        command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", str(DEVICE_TESTS)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode not in (0, 5):
-            raise OSError(f"{DEVICE_TESTS.name}: {done.stdout[-2000:]}")
+        command = [sys.executable, "-m", "pytest", "-q", "-s", "-rs", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [*command, str(DEVICE_TESTS)], capture_output=True, text=True, timeout=300, check=False
+        )
+        if done.returncode or "skipped" in done.stdout:
+            raise OSError(f"{DEVICE_TESTS.name}: {(done.stdout + done.stderr)[-2000:]}")
         return done.stdout[-4000:]
 
     def _build(self) -> list[dict[str, Any]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ from typing import Any
 import numpy as np
 from cuda.bindings import driver as cuda
 
-from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
+from edge_sr.backends.cuda.compiler.nvrtc import compile_source, load_nvrtc
+from edge_sr.backends.cuda.driver.protocol import Driver
 from edge_sr.backends.tensorrt.runner import PairForm, TensorRTRunner
 from edge_sr.engines.store.identity import BuildSettings, EngineKey, Shape, ShapeRange
 from edge_sr.engines.store.shapes import PairShapes
@@ -27,13 +26,10 @@ TILE = (256, 64)
 BLOCK = 128
 
 
-def compile_kernels(capability: str, folder: Path) -> bytes:
-    """The stand-in's cubin for one compute capability, such as ``9.0``."""
-    output = folder / f"standin-{capability}.cubin"
-    nvcc = shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
-    command = [nvcc, "-cubin", f"-arch=sm_{capability.replace('.', '')}", str(SOURCE), "-o", str(output)]
-    subprocess.run(command, check=True)
-    return output.read_bytes()
+def compile_kernels(capability: str) -> bytes:
+    """The stand-in's cubin for one compute capability, such as ``9.0``, by the compiler of the extra ``cuda``."""
+    sources = {SOURCE.name: SOURCE.read_bytes()}
+    return compile_source(load_nvrtc(), SOURCE.name, sources, f"sm_{capability.replace('.', '')}", {})
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -103,7 +99,7 @@ def _key(part: Role) -> EngineKey:
     return EngineKey(*words, ("0.0",), (wide,), BuildSettings())
 
 
-def kernel_runner(driver: PycudaDriver, cubin: bytes, graphs: bool) -> TensorRTRunner:
+def kernel_runner(driver: Driver, cubin: bytes, graphs: bool) -> TensorRTRunner:
     """The real runner over the kernels: it enlarges to the nearest pixel."""
     with driver.entered():
         module = call(cuda.cuModuleLoadData, cubin)

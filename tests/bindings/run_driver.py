@@ -1,4 +1,4 @@
-"""Exercise the pycuda driver class on ``libcuda.c``; run by ``test_trt_pycuda.py`` in a process of its own.
+"""Exercise a driver package on ``libcuda.c``; run by ``test_trt_drivers.py`` in a process of its own.
 
 Prints one line for each thing that held; any other ending is a failure.
 """
@@ -6,13 +6,15 @@ Prints one line for each thing that held; any other ending is a failure.
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Mapping
 
 import numpy as np
+from support.drivers import open_with
 from support.engine_standin import keys_for, onnx_result, results_of
 
 from edge_sr.backends.base import PartTimes, RunnerConfig
-from edge_sr.backends.cuda.driver.pycuda import PycudaDriver
+from edge_sr.backends.cuda.driver.protocol import KernelDriver
 from edge_sr.backends.onnxruntime.runner import OnnxRunner, open_session
 from edge_sr.backends.tensorrt.runner import PairForm, TensorRTRunner
 from edge_sr.bundle import open_bundle
@@ -64,9 +66,9 @@ class HostEngine:
         pass
 
 
-def main() -> None:
-    driver = PycudaDriver()
-    print("opened", driver.name, driver.integrated)
+def main(package: str) -> None:
+    driver = open_with(package)
+    print("opened", driver.name, driver.integrated, driver.compute_capability)
     runner = runner_on(driver)
     check_pictures(runner)
     check_capture(driver)
@@ -74,7 +76,7 @@ def main() -> None:
     driver.close()
 
 
-def runner_on(driver: PycudaDriver) -> TensorRTRunner:
+def runner_on(driver: KernelDriver) -> TensorRTRunner:
     parts: tuple[Role, ...] = ("encoder", "decoder")
     engines = {part: HostEngine(part) for part in parts}
 
@@ -97,10 +99,8 @@ def check_pictures(runner: TensorRTRunner) -> None:
     print("seven frames in flight are right")
 
 
-def check_capture(driver: PycudaDriver) -> None:
-    if not driver.can_capture:
-        print("no cuda-python: no capture")
-        return
+def check_capture(driver: KernelDriver) -> None:
+    assert driver.can_capture
     with driver.entered():
         stream = driver.stream()
         driver.begin_capture(stream)
@@ -111,7 +111,7 @@ def check_capture(driver: PycudaDriver) -> None:
     print("a graph was captured, launched and freed")
 
 
-def check_memory(driver: PycudaDriver, runner: TensorRTRunner) -> None:
+def check_memory(driver: KernelDriver, runner: TensorRTRunner) -> None:
     assert runner.device_bytes > 0
     runner.close()
     assert runner.device_bytes == 0
@@ -135,4 +135,4 @@ def check_memory(driver: PycudaDriver, runner: TensorRTRunner) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""pycuda and cuda-python are called as they are: the real packages, on a driver in host memory."""
+"""cuda-bindings and pycuda are called as they are: the real packages, on a driver in host memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.drivers import installed_drivers
 
 BINDINGS = Path(__file__).parents[2] / "bindings"
 
@@ -56,16 +57,10 @@ def test_build_knows_the_gpu_that_it_runs_on(tmp_path: Path, target: str, code: 
     assert done.returncode == code and message in done.stderr, done.stderr
 
 
-def test_the_real_packages_do_what_the_runner_asks(tmp_path: Path) -> None:
-    if importlib.util.find_spec("pycuda") is None:
-        pytest.skip("pycuda is not installed (it is built on the device: pip install 'edge-sr[pycuda]')")
-    if shutil.which("cc") is None or shutil.which("nm") is None:
-        pytest.skip("needs a C compiler and nm")
-    compile_driver(tmp_path)
-    path = os.pathsep.join([str(BINDINGS.parents[1]), str(BINDINGS.parent), *filter(None, sys.path)])
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": path}
-    command = [sys.executable, str(BINDINGS / "run_pycuda.py")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+@pytest.mark.parametrize("package", installed_drivers() or ["cuda-bindings"])
+def test_a_real_package_does_what_the_runner_asks(tmp_path: Path, package: str) -> None:
+    _need(package)
+    done = _run(tmp_path, str(BINDINGS / "run_driver.py"), package)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "one frame is right" in done.stdout
     assert "seven frames in flight are right" in done.stdout
@@ -76,16 +71,26 @@ def test_the_real_packages_do_what_the_runner_asks(tmp_path: Path) -> None:
 
 
 def test_the_device_part_itself_runs_on_it(tmp_path: Path) -> None:
-    """What waits for a GPU in ``tests/gpu`` must not fail there for reasons of its own."""
-    for package in ("pycuda", "cuda.bindings"):
-        if importlib.util.find_spec(package.partition(".")[0]) is None:
-            pytest.skip(f"{package} is not installed here: pip install 'edge-sr[cuda]'")
-    if shutil.which("nvcc") is None or shutil.which("nm") is None:
-        pytest.skip("needs nvcc and nm")
-    compile_driver(tmp_path)
-    device = BINDINGS.parent / "gpu" / "test_device.py"
-    path = os.pathsep.join([str(BINDINGS.parents[1]), str(BINDINGS.parent), *filter(None, sys.path)])
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": path}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(device)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    """What waits for a GPU in ``tests/gpu`` must not fail there for reasons of its own, nor pass by being left out."""
+    _need("cuda-bindings")
+    pytest.importorskip("nvidia.cuda_nvrtc", reason="not installed: nvidia-cuda-nvrtc-cu12")
+    device = str(BINDINGS.parent / "gpu" / "test_device.py")
+    done = _run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", device)
     assert done.returncode == 0 and "skipped" not in done.stdout, done.stdout
+
+
+def _need(package: str) -> None:
+    if package not in installed_drivers():
+        pytest.skip(f"not installed: {package}")
+    if shutil.which("cc") is None or shutil.which("nm") is None:
+        pytest.skip("needs a C compiler and nm")
+
+
+def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Python in a process that finds the driver in host memory."""
+    compile_driver(folder)
+    path = os.pathsep.join([str(BINDINGS.parents[1]), str(BINDINGS.parent), *filter(None, sys.path)])
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(folder), "PYTHONPATH": path}
+    return subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, env=environment, check=False
+    )
