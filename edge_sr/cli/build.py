@@ -209,9 +209,10 @@ def _flavour(name: str | None) -> Any:
 
 
 def _gpu_for(target: str) -> Any:
+    from edge_sr.engines.target import said_target
     from edge_sr.machine.gpu import find_gpu
 
-    return find_gpu() if "auto" in _split(target) else None
+    return find_gpu() if "auto" in _split(target) and not said_target() else None
 
 
 def _jobs(requests: list[BuildRequest]) -> list[Job]:

@@ -142,6 +142,20 @@ def test_auto_without_a_gpu_says_what_is_missing() -> None:
 
 
 @with_rtx
+def test_a_target_that_the_variable_names_needs_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_SR_TARGET", "rtx-40")
+    engines = build_json(*SMALL, "--target", "auto")["engines"]
+    assert {engine["target"] for engine in engines} == {"rtx-40"}
+
+
+def test_the_command_for_another_machine_asks_for_the_same() -> None:
+    kernels = error(3, *SMALL, "--target", "l4", "--decoder", "kernels")
+    assert "edge-sr build diinn-nano --target l4 --precision fp16 --sizes 64x48 --decoder kernels" in kernels
+    flavoured = error(3, *SMALL, "--target", "rtx-40", "--flavour", "tensorrt")
+    assert "--target rtx-40 --precision fp16 --sizes 64x48 --flavour tensorrt" in flavoured
+
+
+@with_rtx
 def test_a_cache_that_others_can_write_to_is_refused(cache: Path) -> None:
     cache.mkdir()
     cache.chmod(0o777)
