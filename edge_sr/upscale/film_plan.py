@@ -79,21 +79,36 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     _refuse_flat_hdr(info, codec, layout)
     if request.tonemap and not info.tone_map:
         say("note: the film is not HDR, so --tonemap has nothing to do")
-    even = even_neighbours(whole, layout.chroma)
-    if even != whole:
-        found, needed = "x".join(map(str, whole)), "x".join(map(str, even))
-        say(f"note: {found} goes up to {needed}, as {layout.name} video needs even sizes")
-    aspect = pixel_aspect(info.aspect, info.size, even)
+    even = _even_size(whole, layout, say)
     target = film_target(request, info.size, even, layout.chroma)
-    written = target.written
-    output = request.output or request.default_output(written, _suffix(request))
+    output = request.output or request.default_output(target.written, _suffix(request))
     _check_output(request, output)
+    recipe = _recipe(request, info, codec, layout, target, output)
+    _check_memory(request, recipe.encoding, info)
+    probe(recipe.encoding)
+    _say_depth(info, recipe.encoding, say)
+    muxing = _mux_plan(request, film, container, recipe, say)
+    length = request.segment_frames or frames_per_segment(recipe.encoding)
+    return FilmPlan(output, target, recipe, muxing, length)
+
+
+def _even_size(size: Size, layout: PixelLayout, say: Callable[[str], None]) -> Size:
+    """``(width, height)`` as the layout's chroma can have it."""
+    even = even_neighbours(size, layout.chroma)
+    if even != size:
+        found, needed = "x".join(map(str, size)), "x".join(map(str, even))
+        say(f"note: {found} goes up to {needed}, as {layout.name} video needs even sizes")
+    return even
+
+
+def _recipe(
+    request: Request, info: FilmInfo, codec: Codec, layout: PixelLayout, target: Target, output: Path
+) -> EncodeSettings:
     siting = fitting_siting(codec, layout, info.shown_colour)
-    colour = dataclasses.replace(info.shown_colour, siting=siting)
     encoding = plan_encoding(
         codec,
         layout,
-        written,
+        target.written,
         info.rate,
         crf=request.crf,
         preset=request.preset,
@@ -101,16 +116,9 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
         hdr=UNDESCRIBED if info.tone_map else info.hdr,
         siting=siting,
     )
-    _check_memory(request, encoding, info)
-    probe(encoding)
-    _say_depth(info, encoding, say)
-    recipe = EncodeSettings(encoding, info.time_base, aspect, colour)
-    return FilmPlan(
-        output,
-        target,
-        recipe,
-        _mux_plan(request, film, container, recipe, say),
-        request.segment_frames or frames_per_segment(encoding),
+    aspect = pixel_aspect(info.aspect, info.size, target.size)
+    return EncodeSettings(
+        encoding, info.time_base, aspect, dataclasses.replace(info.shown_colour, siting=siting)
     )
 
 
