@@ -116,7 +116,7 @@ def test_streams_wait_for_events_and_events_measure(driver: KernelDriver) -> Non
 def test_three_frames_in_flight(driver: KernelDriver, cubin: bytes, gpu: Gpu, graphs: bool) -> None:
     from support.kernel_engine import kernel_runner
 
-    runner, images, grid = kernel_runner(driver, cubin, graphs), pictures(60), sampling_grid(SIZE, AFTER)
+    runner, images, grid = kernel_runner(driver, cubin, graphs), pictures(30), sampling_grid(SIZE, AFTER)
     started = time.perf_counter()
     results, times = zip(
         *((result.frame, result.times) for result in results_of(runner, images, grid)), strict=True
@@ -178,5 +178,6 @@ def test_the_kernels_compile_for_every_architecture() -> None:
         known = architectures(load_nvrtc())
     except MissingError as error:
         pytest.skip(f"not run: {error}")
-    for number in {75, 80, 86, 87, 89, 90, 100, 110, 120, 121} & set(known):
-        assert compile_kernels(f"{number // 10}.{number % 10}").startswith(b"\x7fELF")
+    for number in (75, 86, 87, 90, 110, 120, 121):
+        image = compile_kernels(f"{number // 10}.{number % 10}")
+        assert image.startswith(b"\x7fELF") if number in known else b".target sm_" in image

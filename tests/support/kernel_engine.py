@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from cuda.bindings import driver as cuda
 
-from edge_sr.backends.cuda.compiler.nvrtc import compile_source, load_nvrtc
+from edge_sr.backends.cuda.compiler.images import target_for
+from edge_sr.backends.cuda.compiler.nvrtc import architectures, compile_source, load_nvrtc
 from edge_sr.backends.cuda.driver.protocol import Driver
 from edge_sr.backends.tensorrt.runner import PairForm, TensorRTRunner
 from edge_sr.engines.store.identity import BuildSettings, EngineKey, Shape, ShapeRange
@@ -27,9 +28,10 @@ BLOCK = 128
 
 
 def compile_kernels(capability: str) -> bytes:
-    """The stand-in's cubin for one compute capability, such as ``9.0``, by the compiler of the extra ``cuda``."""
-    sources = {SOURCE.name: SOURCE.read_bytes()}
-    return compile_source(load_nvrtc(), SOURCE.name, sources, f"sm_{capability.replace('.', '')}", {})
+    """The stand-in for one compute capability, such as ``9.0``, by the compiler of the extra ``cuda``."""
+    library, sources = load_nvrtc(), {SOURCE.name: SOURCE.read_bytes()}
+    target = target_for(architectures(library), tuple(map(int, capability.split("."))))
+    return compile_source(library, SOURCE.name, sources, target, {})
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -113,7 +113,7 @@ def _preference(target: str) -> tuple[bool, Capability]:
 def compile_image(form: Form, capability: Capability) -> Image:
     """By NVRTC, for this GPU or, where it is newer than the compiler, as PTX; kept beside the engines."""
     library = nvrtc.load_nvrtc()
-    target = _target(nvrtc.architectures(library), capability)
+    target = target_for(nvrtc.architectures(library), capability)
     name = f"{form.name}.{target}.{sources_digest()}.nvrtc-{nvrtc.version(library)}"
     origin = f"{target} by NVRTC {nvrtc.version(library)}"
     kept = _kept(name)
@@ -124,7 +124,8 @@ def compile_image(form: Form, capability: Capability) -> Image:
     return Image(data, target, origin)
 
 
-def _target(known: tuple[int, ...], capability: Capability) -> str:
+def target_for(known: tuple[int, ...], capability: Capability) -> str:
+    """What a compiler that knows these architectures makes for a GPU: a cubin, or PTX for one that is newer than it."""
     own = 10 * capability[0] + capability[1]
     if own in known:
         return f"sm_{own}"
