@@ -26,6 +26,7 @@ from edge_sr.engines.store.shapes import fixed, profiles
 from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError, OptionError
+from edge_sr.kinds import Precision
 
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
 pytest.importorskip("onnx", reason="the small test bundle is written with onnx")
@@ -306,16 +307,17 @@ def test_a_tensorrt_without_dla_says_which_jetpack_has_it() -> None:
         require_all_on_dla(cast(ParsedGraph, Graph(0, [])), gpu_fallback=True)
 
 
-@pytest.mark.parametrize("frame", [(320, 180), (1920, 1080), (3840, 2160)])
-def test_the_decoders_scratch_does_not_grow_with_the_picture(frame: tuple[int, int]) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("name", ["diinn-edge", "diinn-edge-video", "diinn-nano"])
+def test_the_decoders_scratch_does_not_grow_with_the_picture(name: str, precision: Precision) -> None:
     """Four pixels are gathered for each output first: a whole picture in float32 would be 95 MiB of the largest."""
-    nano = open_bundle("diinn-nano")
-    library, tile = load(Flavour.RTX), (512, 128)
-    graph = nano.find("decoder", "fp16")
+    shipped, workspace = open_bundle(name), 52 if precision == "fp32" else 32
+    graph = shipped.find("decoder", precision)
     assert graph is not None
-    shapes = profiles(nano.description, graph, [fixed(frame, tile, static_tile=True)])
-    settings = BuildSettings(("8.9",), workspace_mib=30)
-    assert ParsedGraph(library, nano.graph("decoder", "fp16").read_bytes()).build(shapes, settings).data
+    parsed = ParsedGraph(load(Flavour.RTX), shipped.graph("decoder", precision).read_bytes())
+    for frame in ((320, 180), (3840, 2160)):
+        shapes = profiles(shipped.description, graph, [fixed(frame, (512, 128), static_tile=True)])
+        assert parsed.build(shapes, BuildSettings(("8.9",), workspace_mib=workspace)).data
 
 
 def test_the_positions_axes_have_the_tiles_names() -> None:
