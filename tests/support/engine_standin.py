@@ -266,6 +266,9 @@ class StoredEngines:
             self.used[key.part] = self.store.open(path) if path.exists() else self._stored(key)
         return self.given or image
 
+    def remember(self, role: Role, file: EngineFile) -> None:
+        self.used[role] = file
+
     def _stored(self, key: EngineKey) -> EngineFile:
         checksum = hashlib.sha256(b"engine").hexdigest()
         manifest = EngineManifest(SCHEMA, key, checksum, 6, 0.1, (), (), "2026-01-01T00:00:00+00:00")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from edge_sr.backends.base import RunnerConfig
@@ -41,12 +41,28 @@ class OpenEngines:
     store: EngineStore
     opened: dict[str, Engine] = dataclasses.field(default_factory=dict)
     used: dict[Role, EngineFile] = dataclasses.field(default_factory=dict)
+    known: dict[Role, list[EngineFile]] = dataclasses.field(default_factory=dict)
 
-    def candidates(self, role: Role) -> Iterator[EngineFile]:
-        """Engines of exactly this graph, TensorRT and device; DLA's first, then fixed sizes before ranges."""
+    def matching(self, role: Role, takes: Callable[[EngineFile], object]) -> list[EngineFile]:
+        """The candidates that ``takes`` is true for; where none known is, the store is looked through again."""
+        found = list(filter(takes, self.candidates(role)))
+        if not found:
+            self.known.pop(role, None)
+            found = list(filter(takes, self.candidates(role)))
+        return found
+
+    def candidates(self, role: Role) -> list[EngineFile]:
+        """Engines of exactly this graph, TensorRT and device; DLA's first, then fixed sizes before ranges.
+
+        Looked for once: to read every manifest of a store takes longer than a picture.
+        """
+        if role not in self.known:
+            self.known[role] = sorted(self._in_store(role), key=_preference)
+        return self.known[role]
+
+    def _in_store(self, role: Role) -> Iterator[EngineFile]:
         graph, version = self.config.require(role), trt.installed_version(self.flavour)
         wanted = (graph.sha256, role, self.config.sample_type, self.flavour.value, version)
-        found = []
         for path in self.store.paths():
             try:
                 file = self.store.open(path)
@@ -55,8 +71,12 @@ class OpenEngines:
             key = file.manifest.key
             same = wanted == (key.graph_sha256, key.part, key.io, key.flavour, key.version)
             if same and key.settings.maps_last == self.maps_last and runs_on(key, self.gpu):
-                found.append(file)
-        yield from sorted(found, key=_preference)
+                yield file
+
+    def remember(self, role: Role, file: EngineFile) -> None:
+        """The engine in use, with what was learnt of it since it was found."""
+        self.used[role] = file
+        self.known[role] = [file if one.path == file.path else one for one in self.candidates(role)]
 
     def use(self, role: Role, file: EngineFile) -> Engine:
         """The engine of that file, opened once."""
@@ -93,10 +113,10 @@ class PairEngines(OpenEngines):
     """
 
     def find(self, role: Role, shapes: dict[str, Shape]) -> Engine:
-        for file in self.candidates(role):
-            if profile_index(file.manifest.key, shapes) is not None:
-                return self.use(role, file)
-        raise self.advice(shapes)
+        found = self.matching(role, lambda file: profile_index(file.manifest.key, shapes) is not None)
+        if not found:
+            raise self.advice(shapes)
+        return self.use(role, found[0])
 
     def open_for(self, image: Shape) -> Shape:
         """Both engines for pictures of this shape, which they are given whole."""
@@ -112,11 +132,8 @@ class NetworkEngines(OpenEngines):
     def find_window(self, image: Shape) -> tuple[Engine, Shape]:
         """The engine for pictures of this shape, and the shape of what it is given; ``MissingError`` as ``find``'s."""
         reach = reach_of(self.config.bundle)
-        offers = [
-            (window, file)
-            for file in self.candidates("network")
-            if (window := window_of(file.manifest.key, image, reach))
-        ]
+        found = self.matching("network", lambda file: window_of(file.manifest.key, image, reach))
+        offers = [(window, file) for file in found if (window := window_of(file.manifest.key, image, reach))]
         if not offers:
             raise self.advice({"image": image})
         window, file = max(offers, key=lambda offer: pixels(offer[0]))

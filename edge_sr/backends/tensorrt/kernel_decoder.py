@@ -89,7 +89,7 @@ class KernelPairEngines(PairEngines):
 
     def has_encoder(self) -> bool:
         """Whether the store has an encoder for this GPU, of any size."""
-        return next(self.candidates("encoder"), None) is not None
+        return bool(self.candidates("encoder"))
 
     def find(self, role: Role, shapes: dict[str, Shape]) -> Engine:
         if role != "decoder":

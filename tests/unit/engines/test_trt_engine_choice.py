@@ -16,7 +16,7 @@ from edge_sr.backends.tensorrt.engines import NetworkEngines, OpenEngines, PairE
 from edge_sr.bundle import Bundle
 from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.interface.loader import Flavour
-from edge_sr.engines.store.identity import EngineKey, EngineManifest
+from edge_sr.engines.store.identity import EngineKey, EngineManifest, Proof
 from edge_sr.engines.store.store import SCHEMA, EngineFile, EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError
@@ -104,6 +104,7 @@ def test_an_engine_of_tensorrt_belongs_to_the_gpu_it_was_built_on(
     here = engines(nano, engine_store, Flavour.TENSORRT)
     here.find("encoder", FRAME)
     assert here.used["encoder"] == own
+    here = engines(nano, engine_store, Flavour.TENSORRT)
     here.gpu = dataclasses.replace(GPU, name="NVIDIA GeForce RTX 4070")
     with pytest.raises(MissingError, match="RTX 4070"):
         here.find("encoder", FRAME)
@@ -127,6 +128,7 @@ def test_an_orins_engine_belongs_to_the_power_mode_it_was_built_in(
     here = engines(nano, engine_store, Flavour.TENSORRT)
     here.gpu = dataclasses.replace(orin, name="NVIDIA Jetson Orin Nano Developer Kit Orin", memory_mib=7601)
     here.find("encoder", FRAME)
+    here = engines(nano, engine_store, Flavour.TENSORRT)
     here.gpu = dataclasses.replace(orin, multiprocessors=4)
     with pytest.raises(
         MissingError, match="no engine for 64x48 was built for Orin with 4 multiprocessors on"
@@ -138,6 +140,39 @@ def test_a_size_that_nobody_built_names_the_command(nano: Bundle, engine_store: 
     store(engine_store, *keys(nano, sizes=((64, 48),)))
     with pytest.raises(MissingError, match="--sizes 854x480"):
         engines(nano, engine_store).find("encoder", {"image": (1, 480, 854, 3)})
+
+
+def test_the_store_is_looked_through_once_and_again_for_what_is_not_there(
+    nano: Bundle, engine_store: EngineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live picture asks at every frame; what is built meanwhile, on another terminal, is found all the same."""
+    store(engine_store, *keys(nano, sizes=((64, 48),)))
+    here, opened = engines(nano, engine_store), list[Path]()
+    open_one = EngineStore.open
+    monkeypatch.setattr(EngineStore, "open", lambda self, path: opened.append(path) or open_one(self, path))
+    for _ in range(5):
+        here.find("encoder", FRAME)
+    assert len(opened) == 2, "an encoder and a decoder"
+    other = {"image": (1, 96, 128, 3)}
+    with pytest.raises(MissingError):
+        here.find("encoder", other)
+    store(engine_store, *keys(nano, sizes=((128, 96),)))
+    here.find("encoder", other)
+    assert here.used["encoder"].manifest.key.profiles[0]["image"].maximum == other["image"]
+
+
+def test_what_is_learnt_of_an_engine_is_not_forgotten_when_sizes_take_turns(
+    nano: Bundle, engine_store: EngineStore
+) -> None:
+    store(engine_store, *keys(nano, sizes=((64, 48),)), *keys(nano, sizes=((128, 96),)))
+    here = engines(nano, engine_store)
+    here.find("encoder", FRAME)
+    proof = Proof(60.0, 1, 1.0, "a GPU", "13.0", "tensorrt-rtx", "1.0", True, ("64x48",))
+    here.remember("encoder", engine_store.keep_proof(here.used["encoder"], proof))
+    here.find("encoder", {"image": (1, 96, 128, 3)})
+    assert here.used["encoder"].manifest.proof is None
+    here.find("encoder", FRAME)
+    assert here.used["encoder"].manifest.proof == proof
 
 
 def test_the_command_names_the_folder_of_a_bundle_that_is_not_shipped(

@@ -51,6 +51,9 @@ class Engines(Protocol):
     def open_for(self, image: Shape) -> Shape:
         """Find the engines for pictures of this shape, so that ``used`` names them; what shape they are given."""
 
+    def remember(self, role: Role, file: EngineFile) -> None:
+        """The engine in use for ``role``, with what was learnt of it."""
+
     def close(self) -> None: ...
 
 
@@ -118,8 +121,8 @@ class Verified(Generic[Inner], abc.ABC):
         engines = self._engines
         if not all(_known(file, engines.gpu, shapes) for file in engines.used.values()):
             tried = attempt()
-            for role, file in engines.used.items():
-                engines.used[role] = _kept(engines.store, file, _proof(engines, file, tried))
+            for role, file in list(engines.used.items()):
+                engines.remember(role, _kept(engines.store, file, _proof(engines, file, tried)))
         for file in engines.used.values():
             require_passed(file)
 
