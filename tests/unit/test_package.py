@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 import edge_sr
 from edge_sr import errors
 from edge_sr.cli.app import COMMANDS
@@ -51,6 +56,16 @@ def test_every_error_has_its_place_in_the_tree_and_its_exit_code() -> None:
     for error in error_classes():
         assert error is errors.EdgeSRError or error.exit_code in (2, 3, 4, 5, 130)
         assert error.__name__ in errors.__doc__
+
+
+@pytest.mark.parametrize("project", [".", "integrations/vapoursynth"])
+def test_wheels_by_ziglang_are_built_where_the_toolchain_finds_it(project: str) -> None:
+    """The toolchain asks the first `python`; cibuildwheel's own front end puts one without packages before it."""
+    text = (ROOT / project / "pyproject.toml").read_text(encoding="utf-8")
+    wheels = tomllib.loads(text)["tool"]["cibuildwheel"]
+    by_ziglang = [one for one in wheels["overrides"] if "ziglang" in str(one["before-build"])]
+    assert [one["select"] for one in by_ziglang] == ["*-win_amd64"]
+    assert [one.get("build-frontend") for one in by_ziglang] == ["pip"]
 
 
 @pytest.mark.slow
