@@ -17,7 +17,7 @@ using Maps = std::vector<float>;
 
 const std::vector<EncoderShape> &shapes() {
     static const std::vector<EncoderShape> all = {
-        {32, 2, {32, 64}, false, 19, 37, false}, {16, 3, {32, 44}, false, 24, 64, true},  {64, 1, {17}, false, 9, 130, false},
+        {32, 2, {32, 64}, false, 19, 37, false}, {16, 3, {32, 44}, false, 24, 64, true},  {64, 1, {17}, false, 5, 130, false},
         {20, 0, {5, 3, 9}, false, 2, 3, true},   {1, 1, {1}, false, 1, 1, false},          {40, 1, {33, 48}, false, 11, 21, true},
         {32, 2, {32, 64}, true, 19, 37, false},  {16, 3, {32, 44}, true, 24, 64, false},   {64, 1, {17, 80}, true, 7, 33, false},
         {7, 0, {3, 20}, true, 5, 90, true},
@@ -87,12 +87,26 @@ double largest_difference(const Maps &a, const Maps &b) {
 
 bool rounds_to_bf16(const std::string &kernel) { return kernel.find("bf16") != std::string::npos || kernel == "amx"; }
 
-void compare_shape(const EncoderShape &shape, const std::string &kernel, Findings &found) {
+Maps reference(const EncoderShape &shape) {
+    const RandomEncoder network(shape, 1);
+    const Encoder portable(network.view(), "portable");
+    return encode(portable, RandomPicture(shape.height, shape.width, 2), shape, network.maps());
+}
+
+const std::vector<Maps> &references() {
+    static const std::vector<Maps> all = [] {
+        std::vector<Maps> made;
+        for (const EncoderShape &shape : shapes()) made.push_back(reference(shape));
+        return made;
+    }();
+    return all;
+}
+
+void compare_shape(const EncoderShape &shape, const Maps &expected, const std::string &kernel, Findings &found) {
     const RandomEncoder network(shape, 1);
     const RandomPicture picture(shape.height, shape.width, 2);
-    const Encoder reference(network.view(), "portable"), encoder(network.view(), kernel);
+    const Encoder encoder(network.view(), kernel);
     if (encoder.status != ESR_OK) return;
-    const Maps expected = encode(reference, picture, shape, network.maps());
     const Maps whole = encode(encoder, picture, shape, network.maps());
     double &largest = shape.int8 ? found.levels : found.floats;
     largest = std::max(largest, largest_difference(expected, whole));
@@ -105,7 +119,7 @@ void compare_shape(const EncoderShape &shape, const std::string &kernel, Finding
 
 bool compare(const std::string &kernel) {
     Findings found;
-    for (const EncoderShape &shape : shapes()) compare_shape(shape, kernel, found);
+    for (std::size_t i = 0; i < shapes().size(); ++i) compare_shape(shapes()[i], references()[i], kernel, found);
     std::printf("%s: largest difference %.2e, INT8 %.2e, %s\n", kernel.c_str(), found.floats, found.levels,
                 found.cuts ? "the same bits however cut" : "BITS DEPEND ON THE CUT");
     return found.floats < (rounds_to_bf16(kernel) ? 5e-2 : 1e-5) && found.levels < 1e-1 && found.cuts;
