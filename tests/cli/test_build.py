@@ -57,6 +57,8 @@ def test_json_lists_every_engine_with_the_agreed_keys(cache: Path) -> None:
         assert Path(engine["path"]).parent == cache
     again = build_json(*SMALL, "--target", "rtx-40", "--precision", "fp16", "--depth", "10")["engines"]
     assert [engine["built"] for engine in again] == [False] * 4
+    forced = build_json(*SMALL, "--target", "rtx-40", "--precision", "fp16", "--force")["engines"]
+    assert [engine["built"] for engine in forced] == [True] * 2
 
 
 @with_rtx

@@ -88,3 +88,21 @@ def test_every_requirement_has_a_wheel_there(extra: str, machine: str, python: s
         ]
         done = subprocess.run([*command, wanted], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{wanted}: {done.stderr}"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("python", ["3.10", "3.12"])
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize(
+    "extras", [("export", "cuda"), ("train", "tensorrt"), ("all", "tensorrt-rtx", "cuda")]
+)
+def test_extras_go_together(extras: tuple[str, ...], machine: str, python: str) -> None:
+    """PyTorch asks for parts of CUDA too, of one version. Asks the package index; uv resolves for other machines."""
+    uv = pytest.importorskip("uv", reason="not installed: uv")
+    words = [word for extra in extras for word in ("--extra", extra)]
+    where = ["--python-version", python, "--python-platform", f"{machine}-manylinux_2_35"]
+    command = [uv.find_uv_bin(), "pip", "compile", "-q", "pyproject.toml", *words, *where]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert "torch==" in done.stdout and "cuda-bindings==12." in done.stdout
