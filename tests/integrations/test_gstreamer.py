@@ -71,10 +71,12 @@ def planes_of(layout: PixelLayout) -> list[np.ndarray]:
     return [np.ascontiguousarray(plane, np.uint8 if layout.depth == 8 else "<u2") for plane in planes]
 
 
-def as_upscale(layout: PixelLayout, planes: list[np.ndarray], size: tuple[int, int]) -> list[np.ndarray]:
+def as_upscale(
+    layout: PixelLayout, planes: list[np.ndarray], size: tuple[int, int], colour: Colour | None = None
+) -> list[np.ndarray]:
     import av
 
-    colour = Colour(6, False, 6, 6)
+    colour = colour or Colour(6, False, 6, 6)
     frame = av.VideoFrame(WIDTH, HEIGHT, layout.name)
     for plane, codes in zip(frame.planes, planes, strict=True):
         rows = np.zeros((plane.height, plane.line_size // codes.itemsize), codes.dtype)
@@ -93,6 +95,19 @@ def stored(planes: list[np.ndarray], pixel_format: str) -> bytes:
     return b"".join(plane.tobytes() for plane in planes)
 
 
+def enlarged(frame: bytes, caps: str, size: tuple[int, int], folder: Path) -> bytes:
+    """The frame by the element, in its own format."""
+    given, made = folder / "in.raw", folder / "out.raw"
+    given.write_bytes(frame)
+    found = launch(
+        f"filesrc location={given} blocksize={len(frame)} ! "
+        f"video/x-raw,width={WIDTH},height={HEIGHT},framerate=1/1,{caps} ! "
+        f"{FAST} width={size[0]} height={size[1]} ! filesink location={made}"
+    )
+    assert found.returncode == 0, found.stderr
+    return made.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("pixel_format", "depth", "chroma"),
     [
@@ -107,21 +122,41 @@ def stored(planes: list[np.ndarray], pixel_format: str) -> bytes:
 def test_yuv_is_what_upscale_gives(pixel_format: str, depth: int, chroma: str, tmp_path: Path) -> None:
     layout, size = PixelLayout(depth, chroma), (128, 96)
     planes = planes_of(layout)
-    given, made = tmp_path / "in.raw", tmp_path / "out.raw"
-    given.write_bytes(stored(planes, pixel_format))
     sited = "" if chroma == "444" else ",chroma-site=mpeg2"
-    found = launch(
-        f"filesrc location={given} blocksize={given.stat().st_size} ! "
-        f"video/x-raw,format={pixel_format},width={WIDTH},height={HEIGHT},framerate=1/1,colorimetry=bt601{sited} ! "
-        f"{FAST} width={size[0]} height={size[1]} ! filesink location={made}"
+    made = enlarged(
+        stored(planes, pixel_format), f"format={pixel_format},colorimetry=bt601{sited}", size, tmp_path
     )
-    assert found.returncode == 0, found.stderr
     expected = stored(as_upscale(layout, planes, size), pixel_format)
     dtype = np.uint8 if depth == 8 else np.dtype("<u2")
-    one, other = (np.frombuffer(data, dtype).astype(int) for data in (made.read_bytes(), expected))
+    one, other = (np.frombuffer(data, dtype).astype(int) for data in (made, expected))
     difference = np.abs(one - other) >> (6 if pixel_format == "P010_10LE" else 0)
     assert difference.max() <= 1
     assert (difference > 0).mean() < 0.001
+
+
+@pytest.mark.parametrize(
+    ("tags", "colour"),
+    [
+        ("", Colour(6, False, 6, 6, "left")),
+        # As avdec_h264 has it of a film that names the range alone.
+        (",colorimetry=(string)2:0:0:0", Colour(6, False, 6, 6, "left")),
+        (",colorimetry=(string)1:4:16:4", Colour(6, True, 6, 6, "center")),
+        (",colorimetry=(string)1:4:16:4,chroma-site=mpeg2", Colour(6, True, 6, 6, "left")),
+        (",colorimetry=bt601,chroma-site=jpeg", Colour(6, False, 6, 6, "center")),
+        (",colorimetry=bt601,chroma-site=cosited", Colour(6, False, 6, 6, "topleft")),
+        (",colorimetry=bt601,chroma-site=dv", Colour(6, False, 6, 6, "topleft")),
+    ],
+)
+def test_what_the_caps_leave_open_is_taken_as_upscale_takes_it(
+    tags: str, colour: Colour, tmp_path: Path
+) -> None:
+    layout, size = PixelLayout(8, "420"), (128, 96)
+    planes = planes_of(layout)
+    made = enlarged(stored(planes, "I420"), f"format=I420{tags}", size, tmp_path)
+    expected = stored(as_upscale(layout, planes, size, colour), "I420")
+    one, other = (np.frombuffer(data, np.uint8).astype(int) for data in (made, expected))
+    assert np.abs(one - other).max() <= 1
+    assert (one != other).mean() < 0.001
 
 
 @pytest.mark.parametrize("pixel_format", ["RGB", "BGRx", "xRGB", "GBR"])
@@ -198,9 +233,12 @@ def test_aspect_colours_and_hdr_stay_what_they_were() -> None:
     assert "content-light-level=(string)1000:400" in caps
 
 
-def test_an_untagged_film_keeps_the_matrix_that_its_size_meant() -> None:
+@pytest.mark.parametrize("tags", ["", ",colorimetry=(string)2:0:0:0"])
+def test_an_untagged_film_keeps_the_matrix_that_its_size_meant(tags: str) -> None:
     """Enlarged to HD it would otherwise be taken for BT.709."""
-    assert "colorimetry=(string)bt601" in source_caps(f"{TEST} ! {FAST} width=1280 height=720 ! fakesink")
+    source = f"{TEST} ! capssetter replace=true caps=video/x-raw,format=I420,width=48,height=36,framerate=30/1{tags}"
+    caps = source_caps(f"{source} ! {FAST} width=1280 height=720 ! fakesink")
+    assert "colorimetry=(string)bt601" in caps, caps
 
 
 @pytest.mark.parametrize(

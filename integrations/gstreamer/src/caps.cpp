@@ -34,14 +34,29 @@ void allow_any_aspect(GstStructure *structure) {
         gst_structure_set(structure, "pixel-aspect-ratio", GST_TYPE_FRACTION_RANGE, 1, G_MAXINT, G_MAXINT, 1, nullptr);
 }
 
-/* By how much chroma is halved in the format of fixed caps; 1 where they name several. */
-Size halving(const GstStructure *structure) {
+/* The format of fixed caps where it is YUV; nullptr for RGB, and where they name several. */
+const GstVideoFormatInfo *yuv_format(const GstStructure *structure) {
     const char *name = gst_structure_get_string(structure, "format");
     const GstVideoFormat format = name ? gst_video_format_from_string(name) : GST_VIDEO_FORMAT_UNKNOWN;
-    if (format == GST_VIDEO_FORMAT_UNKNOWN) return {1, 1};
+    if (format == GST_VIDEO_FORMAT_UNKNOWN) return nullptr;
     const GstVideoFormatInfo *about = gst_video_format_get_info(format);
-    if (!GST_VIDEO_FORMAT_INFO_IS_YUV(about)) return {1, 1};
+    return GST_VIDEO_FORMAT_INFO_IS_YUV(about) ? about : nullptr;
+}
+
+/* By how much chroma is halved. */
+Size halving(const GstStructure *structure) {
+    const GstVideoFormatInfo *about = yuv_format(structure);
+    if (!about) return {1, 1};
     return {1 << GST_VIDEO_FORMAT_INFO_W_SUB(about, 1), 1 << GST_VIDEO_FORMAT_INFO_H_SUB(about, 1)};
+}
+
+/* Decoders of FFmpeg name colorimetry that knows no matrix: keep_colours says later what it was taken for. */
+void open_unknown_matrix(GstStructure *structure) {
+    const char *name = gst_structure_get_string(structure, "colorimetry");
+    GstVideoColorimetry about;
+    if (name && yuv_format(structure) && gst_video_colorimetry_from_string(&about, name) &&
+        about.matrix == GST_VIDEO_COLOR_MATRIX_UNKNOWN)
+        gst_structure_remove_field(structure, "colorimetry");
 }
 
 Size wanted_size(const GstStructure *structure, Size given, const SizeRequest &request) {
@@ -54,6 +69,7 @@ void widen_output(GstStructure *structure, const SizeRequest &request) {
     const Size most{kLargestSide, kLargestSide};
     Size given;
     allow_any_aspect(structure);
+    open_unknown_matrix(structure);
     if (!fixed_size(structure, given)) {
         set_size_range(structure, {kSmallestSide, kSmallestSide}, most);
         return;

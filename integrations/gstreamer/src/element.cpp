@@ -152,7 +152,7 @@ GstCaps *fixate_caps(GstBaseTransform *transform, GstPadDirection direction, Gst
     return settled_caps(caps, others, settings_of(EDGESR_UPSCALE(transform)).size);
 }
 
-void open(EdgesrUpscale *self, const GstVideoInfo &given, const GstVideoInfo &wanted) {
+void open(EdgesrUpscale *self, const GstVideoInfo &given, const GstVideoInfo &wanted, ChromaLocation chroma) {
     Running &running = *self->running;
     const PixelFormat format = pixel_format(given);
     check_size(given, wanted, settings_of(self).size);
@@ -160,15 +160,15 @@ void open(EdgesrUpscale *self, const GstVideoInfo &given, const GstVideoInfo &wa
         running.network = std::make_shared<Network>(running.bundle, running.precision, !format.fits_uint8());
     running.colour = colour(given);
     running.upscaler = std::make_unique<FrameUpscaler>(running.network, format, Size{given.width, given.height},
-                                                       Size{wanted.width, wanted.height}, chroma_location(given));
+                                                       Size{wanted.width, wanted.height}, chroma);
     GST_INFO_OBJECT(self, "%dx%d to %dx%d in %s", given.width, given.height, wanted.width, wanted.height,
                     running.network->precision().c_str());
 }
 
-gboolean set_info(GstVideoFilter *filter, GstCaps *, GstVideoInfo *given, GstCaps *, GstVideoInfo *wanted) {
+gboolean set_info(GstVideoFilter *filter, GstCaps *caps, GstVideoInfo *given, GstCaps *, GstVideoInfo *wanted) {
     EdgesrUpscale *self = EDGESR_UPSCALE(filter);
     try {
-        open(self, *given, *wanted);
+        open(self, *given, *wanted, chroma_location(*given, caps));
         return TRUE;
     } catch (const std::exception &error) {
         refuse(self, error);

@@ -29,11 +29,15 @@ Colour colour(const GstVideoInfo &info) {
     return {usable_matrix(matrix, transfer, {info.width, info.height}), full};
 }
 
-ChromaLocation chroma_location(const GstVideoInfo &info) {
+ChromaLocation chroma_location(const GstVideoInfo &info, const GstCaps *caps) {
+    /* GStreamer fills in a place of its own; players, and upscale, take another one. */
+    if (!gst_structure_has_field(gst_caps_get_structure(caps, 0), "chroma-site"))
+        return info.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 ? ChromaLocation::centre : ChromaLocation::left;
     switch (info.chroma_site) {
         case GST_VIDEO_CHROMA_SITE_NONE: return ChromaLocation::centre;
         case GST_VIDEO_CHROMA_SITE_V_COSITED: return ChromaLocation::top;
-        case GST_VIDEO_CHROMA_SITE_COSITED: return ChromaLocation::top_left;
+        case GST_VIDEO_CHROMA_SITE_COSITED: /* Decoders of FFmpeg call it the next one. */
+        case GST_VIDEO_CHROMA_SITE_DV: return ChromaLocation::top_left;
         default: return ChromaLocation::left;
     }
 }
