@@ -1,104 +1,26 @@
 // The functions of libcuda.so.1 that Edge SR's drivers call, as far as they need them, over the emulated GPU.
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <memory>
-#include <mutex>
+#include <string>
 
-#include "../emulator.h"
-#include "device.h"
+#include "entry.h"
 #include "modules.h"
-#include "queue.h"
-#include "status.h"
 
-using emulated_driver::Description;
-using emulated_driver::Event;
-using emulated_driver::Failure;
-using emulated_driver::Function;
-using emulated_driver::Graph;
-using emulated_driver::Module;
-using emulated_driver::Span;
-using emulated_driver::Status;
-using emulated_driver::Stream;
-using emulated_driver::Uses;
-using emulated_driver::Work;
+using namespace emulated_driver;
 
 namespace {
 
-typedef std::uint64_t Address;
 constexpr int kVersion = 12090;
-
-struct Driver {
-    Description device = Description::from_environment();
-    emulated_driver::Memory memory{device.memory};
-    emulated_driver::Queue queue;
-    std::recursive_mutex lock;
-    int context = 0;
-    Driver() { queue.fail_after = device.fail_after; }
-};
-
-Driver &driver() {
-    static auto *one = new Driver();
-    return *one;
-}
-thread_local int depth = 0;
-
-// Runs `body` alone and turns what it throws into a number; why is said on stderr.
-template <class Body> int answer(const Body &body) {
-    try {
-        const std::lock_guard<std::recursive_mutex> held(driver().lock);
-        body(driver());
-        return 0;
-    } catch (const Failure &failure) {
-        std::fprintf(stderr, "emulated GPU: %s\n", failure.what());
-        return static_cast<int>(failure.status);
-    }
-}
-void require_context() {
-    if (depth <= 0) throw Failure(Status::invalid_context, "no context is current in this thread");
-}
-template <class Body> int in_context(const Body &body) {
-    return answer([&](Driver &d) {
-        require_context();
-        body(d);
-    });
-}
-
-std::size_t place(const void *at) { return reinterpret_cast<std::size_t>(at); }
-void *pointer(Address at) { return reinterpret_cast<void *>(at); }
-
-// Rows of bytes from one place to another, as one piece of work.
-struct Rows {
-    const char *from;
-    char *to;
-    std::size_t from_pitch, to_pitch, bytes, count;
-    bool from_device, to_device;
-    void copy(const Uses &uses) const {
-        for (std::size_t i = 0; i < count; ++i) {
-            std::memcpy(to + i * to_pitch, from + i * from_pitch, bytes);
-            uses({place(from + i * from_pitch), bytes}, false);
-            uses({place(to + i * to_pitch), bytes}, true);
-            if (to_device) emulator_fill_buffer(to + i * to_pitch, bytes);
-        }
-    }
-};
-void enqueue_copy(Driver &d, const Rows &rows, Stream *stream) {
-    const bool inside = (!rows.from_device || d.memory.holds(rows.from, (rows.count - 1) * rows.from_pitch + rows.bytes)) &&
-                        (!rows.to_device || d.memory.holds(rows.to, (rows.count - 1) * rows.to_pitch + rows.bytes));
-    if (!inside) throw Failure(Status::invalid_value, "a copy reaches beyond its buffer");
-    d.queue.enqueue(stream, {"a copy", [rows](const Uses &uses) { rows.copy(uses); }});
-}
 
 }  // namespace
 
-#define API extern "C" __attribute__((visibility("default"))) int
-
 API cuInit(unsigned) { return 0; }
 API cuDriverGetVersion(int *version) { return *version = kVersion, 0; }
-API cuGetErrorName(int status, const char **name) { return *name = emulated_driver::name_of(status), 0; }
-API cuGetErrorString(int status, const char **text) { return *text = emulated_driver::name_of(status), 0; }
+API cuGetErrorName(int status, const char **name) { return *name = name_of(status), 0; }
+API cuGetErrorString(int status, const char **text) { return *text = name_of(status), 0; }
 
 API cuDeviceGetCount(int *count) { return *count = 1, 0; }
 API cuDeviceGet(int *device, int index) { return *device = 0, index ? int(Status::invalid_device) : 0; }
@@ -112,6 +34,7 @@ API cuDeviceGetAttribute(int *value, int what, int) {
     return answer([&](Driver &d) {
         switch (what) {
             case 10: *value = 32; break;
+            case 14: *value = 512; break;
             case 16: *value = d.device.sms; break;
             case 18: *value = d.device.integrated; break;
             case 75: *value = d.device.major; break;
@@ -123,21 +46,42 @@ API cuDeviceGetAttribute(int *value, int what, int) {
     });
 }
 
-API cuDevicePrimaryCtxRetain(void **context, int) {
-    return answer([&](Driver &d) { *context = &d.context; });
+API cuDeviceComputeCapability(int *major, int *minor, int) {
+    return answer([&](Driver &d) { *major = d.device.major, *minor = d.device.minor; });
 }
-API cuDevicePrimaryCtxRelease_v2(int) { return 0; }
-API cuCtxPushCurrent_v2(void *) { return ++depth, 0; }
+
+API cuDevicePrimaryCtxRetain(void **context, int) {
+    return answer([&](Driver &d) { ++d.retained, *context = &d.context; });
+}
+API cuDevicePrimaryCtxRelease_v2(int) {
+    return answer([&](Driver &d) {
+        if (--d.retained < 0) throw Failure(Status::invalid_context, "the primary context is released more often than retained");
+    });
+}
+API cuDevicePrimaryCtxRelease(int device) { return cuDevicePrimaryCtxRelease_v2(device); }
+API cuDevicePrimaryCtxSetFlags_v2(int, unsigned flags) {
+    return answer([&](Driver &d) { d.flags = flags; });
+}
+API cuDevicePrimaryCtxSetFlags(int device, unsigned flags) { return cuDevicePrimaryCtxSetFlags_v2(device, flags); }
+API cuDevicePrimaryCtxGetState(int, unsigned *flags, int *active) {
+    return answer([&](Driver &d) { *flags = d.flags, *active = d.retained > 0; });
+}
+API cuCtxCreate_v2(void **context, unsigned, int) {
+    return answer([&](Driver &d) { ++depth(), *context = &d.context; });
+}
+API cuCtxDestroy_v2(void *) { return 0; }
+API cuCtxGetDevice(int *device) { return *device = 0, 0; }
+API cuCtxPushCurrent_v2(void *) { return ++depth(), 0; }
 API cuCtxPopCurrent_v2(void **context) {
     return answer([&](Driver &d) {
         require_context();
-        --depth;
+        --depth();
         if (context) *context = &d.context;
     });
 }
-API cuCtxSetCurrent(void *context) { return depth = context != nullptr, 0; }
+API cuCtxSetCurrent(void *context) { return depth() = context != nullptr, 0; }
 API cuCtxGetCurrent(void **context) {
-    return answer([&](Driver &d) { *context = depth > 0 ? &d.context : nullptr; });
+    return answer([&](Driver &d) { *context = depth() > 0 ? &d.context : nullptr; });
 }
 API cuCtxSynchronize() {
     return in_context([](Driver &d) { d.queue.synchronize_all(); });
@@ -210,41 +154,6 @@ API cuEventElapsedTime(float *milliseconds, void *from, void *to) {
 }
 API cuEventElapsedTime_v2(float *milliseconds, void *from, void *to) { return cuEventElapsedTime(milliseconds, from, to); }
 
-API cuMemcpyHtoDAsync_v2(Address to, const void *from, std::size_t bytes, void *stream) {
-    return in_context([&](Driver &d) {
-        const Rows rows = {static_cast<const char *>(from), static_cast<char *>(pointer(to)), 0, 0, bytes, 1, false, true};
-        enqueue_copy(d, rows, static_cast<Stream *>(stream));
-    });
-}
-API cuMemcpyDtoHAsync_v2(void *to, Address from, std::size_t bytes, void *stream) {
-    return in_context([&](Driver &d) {
-        const Rows rows = {static_cast<const char *>(pointer(from)), static_cast<char *>(to), 0, 0, bytes, 1, true, false};
-        enqueue_copy(d, rows, static_cast<Stream *>(stream));
-    });
-}
-
-// CUDA_MEMCPY2D: memory is 1 on the host, 2 on the device.
-struct CopyEnd {
-    std::size_t x, y;
-    int type;
-    void *host;
-    Address device;
-    void *array;
-    std::size_t pitch;
-    char *first() const { return (type == 1 ? static_cast<char *>(host) : static_cast<char *>(pointer(device))) + y * pitch + x; }
-};
-struct Copy2D {
-    CopyEnd from, to;
-    std::size_t width, height;
-};
-API cuMemcpy2DAsync_v2(const Copy2D *copy, void *stream) {
-    return in_context([&](Driver &d) {
-        const Rows rows = {copy->from.first(), copy->to.first(),    copy->from.pitch,     copy->to.pitch,
-                           copy->width,        copy->height,        copy->from.type == 2, copy->to.type == 2};
-        enqueue_copy(d, rows, static_cast<Stream *>(stream));
-    });
-}
-
 API cuStreamBeginCapture_v2(void *stream, int) {
     return in_context([&](Driver &d) { d.queue.begin_capture(static_cast<Stream *>(stream)); });
 }
@@ -297,9 +206,9 @@ API cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
                    unsigned threads_z, unsigned shared_bytes, void *stream, void **parameters, void **) {
     return in_context([&](Driver &d) {
         if (z != 1 || threads_y != 1 || threads_z != 1) throw Failure(Status::not_supported, "the emulator knows two axes");
-        const emulated_driver::Launch launch = {x, y, threads, shared_bytes, parameters[0]};
+        const Launch launch = {x, y, threads, shared_bytes, parameters[0]};
         d.queue.enqueue(static_cast<Stream *>(stream),
-                        emulated_driver::work_of(*static_cast<Function *>(function), launch, d.device));
+                        work_of(*static_cast<Function *>(function), launch, d.device));
     });
 }
 

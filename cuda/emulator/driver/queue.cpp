@@ -36,12 +36,17 @@ Event *Queue::new_event() { return *events_.insert(new Event()).first; }
 void Queue::free_event(Event *event) { free_one_of(events_, event, "an event"); }
 Graph *Queue::keep(Graph *graph) { return *graphs_.insert(graph).first; }
 void Queue::free_graph(Graph *graph) { free_one_of(graphs_, graph, "a graph"); }
+Stream *Queue::known(Stream *stream) {
+    if (!stream || stream == &legacy_) return &legacy_;
+    require(stream);
+    return stream;
+}
 void Queue::require(const Stream *stream) const { require_one_of(streams_, stream, "a stream"); }
 void Queue::require(const Event *event) const { require_one_of(events_, event, "an event"); }
 void Queue::require(const Graph *graph) const { require_one_of(graphs_, graph, "a graph"); }
 
 void Queue::enqueue(Stream *stream, const Work &work) {
-    require(stream);
+    stream = known(stream);
     if (lost_ || (fail_after >= 0 && fail_after-- == 0)) {
         lost_ = true;
         throw Failure(Status::launch_failed, "the device is lost, as EDGE_SR_EMULATED_GPU asks for");
@@ -57,7 +62,7 @@ void Queue::enqueue(Stream *stream, const Work &work) {
 
 void Queue::record(Event *event, Stream *stream) {
     require(event);
-    require(stream);
+    stream = known(stream);
     if (stream->capturing)
         throw Failure(Status::capture_unsupported, "an event, which then measures nothing, is put into a captured graph");
     event->recorded = true;
@@ -72,14 +77,14 @@ void Queue::record(Event *event, Stream *stream) {
 
 void Queue::wait(Stream *stream, Event *event) {
     require(event);
-    require(stream);
+    stream = known(stream);
     if (!event->recorded) throw Failure(Status::invalid_value, "a stream waits for an event that was never recorded");
     if (stream->capturing) throw Failure(Status::capture_unsupported, "a wait is put into a captured graph");
     merge(stream->clock, event->clock);
 }
 
 void Queue::synchronize(Stream *stream) {
-    require(stream);
+    stream = known(stream);
     if (stream->capturing) throw Failure(Status::capture_unsupported, "the host waits for a stream that is captured");
     catch_up(stream->clock);
 }

@@ -65,11 +65,14 @@ private:
         Clock clock;
         Work work;
     };
+    // The stream itself, or the legacy default one for null: streams that do not block neither wait for it nor hold it up.
+    Stream *known(Stream *stream);
     // The host waits: what happened before `clock` is done, in the order in which it was enqueued.
     void catch_up(const Clock &clock);
     void perform(const Pending &pending);
     std::vector<Pending> pending_;
     std::set<Stream *> streams_;
+    Stream legacy_{0, {}, false, {}};
     std::set<Event *> events_;
     std::set<Graph *> graphs_;
     Clock host_;
