@@ -18,6 +18,7 @@ from edge_sr.backends.base import (
     Runner,
     RunnerConfig,
     Stop,
+    SurfaceStreams,
     YuvStreams,
     cropped,
     one_frame,
@@ -106,6 +107,11 @@ class Upscaler:
     def takes_yuv(self) -> bool:
         """Whether ``stream`` takes YUV frames too, which become RGB on the device alone."""
         return not self.tta and isinstance(self._runners.get("uint8"), YuvStreams)
+
+    @property
+    def takes_surfaces(self) -> bool:
+        """Whether those YUV frames, and what is made of them, may be surfaces on its GPU."""
+        return self.takes_yuv and isinstance(self._runners.get("uint8"), SurfaceStreams)
 
     @property
     def radius(self) -> int:

@@ -1,4 +1,7 @@
-"""Frames as video keeps them, luma and 4:2:0 chroma: half the bytes of RGB on the way to a GPU and back."""
+"""Frames as video keeps them, luma and 4:2:0 chroma: half the bytes of RGB on the way to a GPU and back.
+
+Those of a GPU's video decoder are there already, and what its video encoder takes need not leave: surfaces.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +35,44 @@ class YuvColours(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Surface:
+    """Codes on a GPU: addresses of luma and of interleaved chroma, and the bytes from row to row of each.
+
+    ``depth``: 8 for NV12, 10 for P010, whose codes are in the upper bits of 16. ``owner`` keeps the memory for as long
+    as anybody holds the surface.
+    """
+
+    luma: int
+    chroma: int
+    luma_pitch: int
+    chroma_pitch: int
+    width: int
+    height: int
+    depth: int
+    owner: object = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the same codes as an array."""
+        return 3 * self.height // 2, self.width
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the same codes as an array."""
+        return np.dtype(np.uint8 if self.depth == 8 else np.uint16)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class YuvFrame:
     """``codes``: ``3h/2 x w``, ``h`` rows of luma over ``h/2`` of blue and red chroma by turns, both sizes even.
 
-    uint8 is NV12; uint16 is P010, whose ten bits are the upper ones. Raises ``ShapeError`` for anything else.
+    uint8 is NV12; uint16 is P010, whose ten bits are the upper ones; or a surface, for a network that takes them.
+    ``to_surface``: what is made of it becomes a surface too. Raises ``ShapeError`` for anything else.
     """
 
-    codes: NDArray[Any]
+    codes: NDArray[Any] | Surface
     colours: YuvColours
+    to_surface: bool = False
 
     def __post_init__(self) -> None:
         rows, width = self.codes.shape
@@ -68,7 +101,7 @@ class FrameForm(NamedTuple):
 def form_of(frame: Frame | YuvFrame) -> FrameForm:
     """The form of a frame; eight bits go through the graphs of uint8, ten through those of float32."""
     if isinstance(frame, YuvFrame):
-        return FrameForm(frame.size, sample_type_of(frame.codes), frame.colours)
+        return FrameForm(frame.size, "uint8" if frame.codes.dtype == np.uint8 else "float", frame.colours)
     return FrameForm((frame.shape[1], frame.shape[0]), sample_type_of(frame), None)
 
 

@@ -157,6 +157,13 @@ class YuvStreams(Protocol):
 
 
 @runtime_checkable
+class SurfaceStreams(YuvStreams, Protocol):
+    """One whose codes may be surfaces on its GPU, those it takes and those it gives, as each frame says."""
+
+    takes_surfaces: bool
+
+
+@runtime_checkable
 class DeviceNetwork(Encoder, Protocol):
     """A network from picture to picture on a device, which cuts pictures for it by itself."""
 

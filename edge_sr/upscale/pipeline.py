@@ -5,6 +5,7 @@
     encode   writer.write()  converted to the output's YUV, encoded into a segment       (thread)
 
 Where the network takes YUV, as on a GPU, frames of 4:2:0 stay that in both threads, and are RGB on the device alone.
+What the GPU itself decodes or encodes need not leave its memory: the threads then pass on where it lies.
 
 Between them lie relays of a few frames, so memory does not grow with the film and a slow stage holds the
 others back. A still picture takes the same way without the threads.
@@ -26,6 +27,7 @@ from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
 from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.relay import Aborted, Relay, raise_first, stage
+from edge_sr.upscale.surfaces import stays_on_gpu
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.upright import UprightReader, yuv_colours
@@ -46,6 +48,10 @@ class FrameNetwork(Protocol):
     @property
     def takes_yuv(self) -> bool:
         """Whether it takes YUV frames too, and gives codes for them."""
+
+    @property
+    def takes_surfaces(self) -> bool:
+        """Whether it takes and gives those on its GPU."""
 
     def stream(self, frames: Iterable[Frame | YuvFrame], *, size: Size, box: Box | None) -> Iterator[Result]:
         """A result for every frame, in order; some frames may be taken before the first is given."""
@@ -120,7 +126,8 @@ def run_film(
     flow = Flow()
     wanted = range(first, END if last is None else last)
     yuv = yuv_colours(film.info, to_yuv) if network.takes_yuv else None
-    read = UprightReader(film.info, target.size if target.box is None else None, yuv)
+    to_surface = yuv is not None and stays_on_gpu(network, to_yuv)
+    read = UprightReader(film.info, target.size if target.box is None else None, yuv, to_surface=to_surface)
     began = time.perf_counter()
     stages = [
         stage(

@@ -18,11 +18,11 @@ from edge_sr.upscale.relay import Aborted, Relay
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, report
 from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segment_encoder import Captions, EncodeSettings
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.film.film import Film
-from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.mux.mux import Muxed
 from edge_sr.video.mux.streamed import ByteSink, mux_stream, streamable
 
@@ -111,13 +111,14 @@ class _StreamRun:
         writer = _PassingWriter(
             plan.output.parent, plan.recipe, plan.length, self._film.captions, self._finished
         )
+        keep_on_gpu(self._film, self._network, plan.recipe.frame_maker())
         watcher.begin(self._film.info.frames, 0)
         try:
             flow = run_film(
                 self._film,
                 self._network,
                 writer,
-                FromRgb(plan.recipe.colour, plan.encoding.layout, plan.encoding.pixel_format),
+                plan.recipe.frame_maker(),
                 plan.target,
                 first=0,
                 stop=self._controls.stop,

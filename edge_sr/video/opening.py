@@ -58,12 +58,15 @@ def open_input(
     hwaccel: str = "none",
     protocols: Collection[str] = (),
     most_pixels: int | None = None,
+    *,
+    on_gpu: bool = False,
 ) -> av.container.InputContainer:
     """The opened film; ``InputNotFoundError``, ``UnreachableError`` or ``MediaError`` when it cannot be.
 
     ``hwaccel`` is one of ``auto`` (CUDA where it opens, else the CPU), ``none`` and ``cuda`` (``MissingError``
     where it does not open). ``protocols`` may be used beside those that the input's own kind needs. Frames of more
-    than ``most_pixels`` are not decoded while FFmpeg looks for what is in the film.
+    than ``most_pixels`` are not decoded while FFmpeg looks for what is in the film. ``on_gpu``: what the GPU decodes
+    stays in its memory, where that can be had.
     """
     if not is_url(name) and not Path(name).exists():
         raise InputNotFoundError(f"no such file or folder: {name}")
@@ -75,7 +78,9 @@ def open_input(
     if files := numbered_files(name):
         # FFmpeg looks for the first number up to 4 only.
         options = {**options, "start_number": str(next(iter(files)))}
-    container, reason = _on_gpu(name, hwaccel, options)
+    container, reason = _by_gpu(name, hwaccel, options, stays=True) if on_gpu else (None, "")
+    if container is None:
+        container, reason = _by_gpu(name, hwaccel, options, stays=False)
     if container is not None:
         return container
     container = _on_cpu(name, options)
@@ -132,8 +137,8 @@ def _coded_rate(container: av.container.InputContainer) -> Fraction | None:
     return Fraction(coded) if coded and 1 <= coded <= 240 and coded != stream.average_rate else None
 
 
-def _on_gpu(
-    name: str, hwaccel: str, options: dict[str, str]
+def _by_gpu(
+    name: str, hwaccel: str, options: dict[str, str], *, stays: bool
 ) -> tuple[av.container.InputContainer | None, str]:
     """The film with the GPU's decoder, or why not; a film that cannot be read at all shows on the CPU."""
     import av
@@ -143,7 +148,10 @@ def _on_gpu(
         return None, ""
     if "cuda" not in hwdevices_available():
         return None, "this FFmpeg was built without it"
-    device = HWAccel(device_type="cuda", allow_software_fallback=hwaccel == "auto")
+    # Frames that stay are FFmpeg's copies of NVDEC's few surfaces (avcodec.h, AV_HWACCEL_FLAG_UNSAFE_OUTPUT), so that
+    # some may be held.
+    owned: dict[str, Any] = {"is_hw_owned": True} if stays else {}
+    device = HWAccel(device_type="cuda", allow_software_fallback=hwaccel == "auto", **owned)
     try:
         opened = av.open(
             ffmpeg_name(name), options=options, metadata_errors="replace", timeout=(30, 60), hwaccel=device

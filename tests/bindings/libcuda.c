@@ -38,6 +38,7 @@ API cuGetErrorName(R e, const char **s) { return cuGetErrorString(e, s); }
 
 API cuDevicePrimaryCtxRetain(void **c, int d) { ++retained; *c = &retained; return d; }
 API cuDevicePrimaryCtxRelease_v2(int d) { --retained; return d; }
+API cuDevicePrimaryCtxSetFlags_v2(int d, unsigned f) { (void)f; return d; }
 API cuCtxPushCurrent_v2(void *c) { ++depth; return c != &retained; }
 API cuCtxPopCurrent_v2(void **c) { if (c) *c = &retained; return --depth < 0; }
 API cuCtxGetCurrent(void **c) { *c = depth > 0 ? &retained : 0; return OK; }

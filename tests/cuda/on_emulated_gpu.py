@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +12,10 @@ import numpy as np
 import pytest
 
 from edge_sr.backends.base import RunnerConfig
-from edge_sr.backends.cuda.device import Arena, KernelDevice
 from edge_sr.backends.cuda.driver.choose import open_driver
 from edge_sr.backends.cuda.driver.protocol import KernelDriver, Rectangle, Stream
-from edge_sr.backends.cuda.network.form import SurfaceForm
 from edge_sr.backends.cuda.open import joined_form
 from edge_sr.backends.cuda.runner import CudaRunner
-from edge_sr.backends.cuda.video.surfaces import Surface, from_picture, packed_surface, to_picture
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.tensorrt.kernel_decoder import KernelPairEngines
 from edge_sr.backends.tensorrt.open import pair_form
@@ -28,7 +24,7 @@ from edge_sr.bundle import open_bundle
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store.identity import BuildSettings, EngineKey
 from edge_sr.engines.store.store import EngineStore
-from edge_sr.errors import MemoryLimitError, OptionError, ShapeError
+from edge_sr.errors import MemoryLimitError, ShapeError
 from edge_sr.grid import sampling_grid
 from edge_sr.kinds import Role
 from edge_sr.machine.gpu import find_gpu
@@ -124,53 +120,6 @@ def test_encoded_once_and_decoded_often(up: Upscaler, picture: Any) -> None:
     encoded = up.encode(picture)
     for after in (AFTER, (60, 50), AFTER):
         assert np.array_equal(up.decode(encoded, size=after), up(picture, size=after))
-
-
-def test_surfaces_stay_on_the_device(up: Upscaler) -> None:
-    """A decoder's NV12 in, an encoder's out, equal to the same pictures by way of the host; a graph the third time.
-
-    A film's codes, of which several frames are under way, become the same.
-    """
-    (width, height), after, colour = (34, 12), (68, 24), YuvColour((0.2126, 0.0722), full_range=False)
-    runner, grid = runner_of(up), sampling_grid((width, height), after)
-    device, random = runner._device, np.random.default_rng(2)
-    frames, made = [], []
-    with device.driver.entered():
-        device.load(SurfaceForm())
-        arena = Arena(device)
-        picture = arena.place(np.zeros((24, 68, 3), np.uint8))
-        source, target = (_surface(arena, size) for size in ((width, height), after))
-        for _ in range(3):
-            codes = random.integers(16, 236, (height * 3 // 2, width)).astype(np.uint8)
-            device.upload(codes, source.luma)
-            device.launch([to_picture(source, colour, picture)])
-            rgb = _fetched(device, picture, (height, width, 3))
-            runner.surface(source, colour, grid, target)
-            found = _fetched(device, target.luma, (36, 68))
-            device.upload(up(rgb, size=after), picture)
-            device.launch([from_picture(picture, colour, target)])
-            assert np.array_equal(found, _fetched(device, target.luma, (36, 68)))
-            frames.append(YuvFrame(codes, YuvColours(colour, colour)))
-            made.append(found)
-        with pytest.raises(OptionError, match="surfaces of 8 bits"):
-            runner.surface(dataclasses.replace(source, depth=10), colour, grid, target)
-        arena.free()
-    streamed = [result.frame for result in up.stream(frames * 2, size=after)]
-    assert all(np.array_equal(*pair) for pair in zip(streamed, made * 2, strict=True))
-
-
-def _surface(arena: Arena, size: tuple[int, int]) -> Surface:
-    return packed_surface(arena.place(np.zeros(size[0] * size[1] * 3 // 2, np.uint8)), size, 8)
-
-
-def _fetched(device: KernelDevice, address: int, shape: tuple[int, ...]) -> Any:
-    staging = device.driver.allocate_host((int(np.prod(shape)),), np.uint8, False)
-    nbytes = int(np.prod(shape))
-    device.driver.download_rows(address, staging, Rectangle(0, nbytes, 1, nbytes), device.gpu.compute)
-    device.gpu.compute.synchronize()
-    array = staging.array.reshape(shape).copy()
-    staging.free()
-    return array
 
 
 class EncoderStandIn:

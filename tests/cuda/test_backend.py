@@ -41,8 +41,9 @@ def edge_sr(cache: Path, *arguments: str, gpu: str = DESKTOP) -> subprocess.Comp
 
 
 @pytest.mark.xdist_group("emulated-gpu")
-def test_conformance(cache: Path) -> None:
-    tests = str(Path(__file__).with_name("on_emulated_gpu.py"))
+@pytest.mark.parametrize("name", ["on_emulated_gpu.py", "films_on_emulated_gpu.py"])
+def test_in_a_process_that_has_one(cache: Path, name: str) -> None:
+    tests = str(Path(__file__).with_name(name))
     done = run(cache, "-m", "pytest", "-q", "-x", tests)
     assert done.returncode == 0, done.stdout + done.stderr
 

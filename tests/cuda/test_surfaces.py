@@ -11,7 +11,6 @@ from support.cuda.emulator import EmulatedGpu
 from support.scenes import scene
 
 from edge_sr.backends.cuda.video.surfaces import (
-    Surface,
     codes_to_colours,
     colours_to_codes,
     from_picture,
@@ -19,7 +18,7 @@ from edge_sr.backends.cuda.video.surfaces import (
 )
 from edge_sr.video.frames.colour import LUMA_WEIGHTS, Colour
 from edge_sr.video.frames.pixels import rgb_to_yuv, yuv_to_rgb
-from edge_sr.yuv import YuvColour
+from edge_sr.yuv import Surface, YuvColour
 
 MATRICES = {"601": 6, "709": 1, "2020": 9}
 PITCH = 256

@@ -13,16 +13,15 @@ from collections.abc import Iterable, Iterator
 from edge_sr.backends.base import OpenRunner, Result, RunnerConfig
 from edge_sr.backends.cuda.device import Arena, KernelDevice
 from edge_sr.backends.cuda.driver.protocol import Buffer, aligned
-from edge_sr.backends.cuda.network.form import SurfaceForm
 from edge_sr.backends.cuda.session import HALF, ResidentNetwork, Session, Shape, Workspace
 from edge_sr.backends.cuda.strips import smaller
-from edge_sr.backends.cuda.video.surfaces import Surface, from_picture, to_picture
-from edge_sr.backends.gpu.ring import Slot, warn_short
-from edge_sr.errors import MemoryLimitError, OptionError
+from edge_sr.backends.cuda.video.surfaces import encoder_surface, surface_bytes
+from edge_sr.backends.gpu.ring import warn_short
+from edge_sr.errors import MemoryLimitError
 from edge_sr.grid import SamplingGrid
 from edge_sr.plan import Plan
 from edge_sr.tensors import Frame, Image
-from edge_sr.yuv import FrameForm, YuvColour, YuvColours, YuvFrame, form_of
+from edge_sr.yuv import FrameForm, Surface, YuvColours, YuvFrame, form_of
 
 # Grids that are kept open: a live picture comes back to the same few parts and sizes.
 KEPT_SESSIONS = 8
@@ -38,8 +37,14 @@ class PictureMaps:
         self.maps_address = buffer.address + aligned(image_bytes) if maps else None
 
 
+class DeviceFrame:
+    """The memory of a surface; given back when nobody holds it."""
+
+
 class CudaRunner(OpenRunner):
     """``arena`` holds the network's weights; the runner owns it and the device."""
+
+    takes_surfaces = True
 
     # Frames are cut here, where it is known what fits.
     whole_frames = True
@@ -54,7 +59,7 @@ class CudaRunner(OpenRunner):
         # Grows smaller when the device runs out of memory, and stays so.
         self._most_pixels: int | None = None
         self._sessions: OrderedDict[Key, Session] = OrderedDict()
-        # Of maps that nobody holds any more.
+        # Of maps and surfaces that nobody holds any more.
         self._idle: list[Buffer] = []
 
     @property
@@ -125,7 +130,8 @@ class CudaRunner(OpenRunner):
             pixels = frame.codes if isinstance(frame, YuvFrame) else frame
             with entered():
                 session = session or self._board(form_of(frame), plan.grid)
-                landed = session.ring.start(pixels, session.encode, session.decode)
+                target = self._target(frame, plan.grid)
+                landed = session.ring.start(pixels, session.encode, session.decode, target)
             if landed is not None:
                 yield landed
         while session is not None:
@@ -135,25 +141,19 @@ class CudaRunner(OpenRunner):
                 return
             yield landed
 
-    def surface(self, source: Surface, colour: YuvColour, grid: SamplingGrid, target: Surface) -> None:
-        """A video decoder's surface upscaled into one for a video encoder, which has what it needs when this returns.
-
-        Nothing visits the host. ``OptionError`` for depths that are not the runner's, 8 bits as uint8, 10 as float.
-        """
-        depth = 8 if self._io == "uint8" else 10
-        if (source.depth, target.depth) != (depth, depth):
-            raise OptionError(f"expected surfaces of {depth} bits, found {source.depth} and {target.depth}")
-
-        def work(slot: Slot) -> None:
-            self._device.launch([to_picture(source, colour, slot.image.address)])
-            session.encode(slot)
-            session.decode(slot)
-            self._device.launch([from_picture(slot.tile_address(0), colour, target)])
-
-        with self._device.driver.entered():
-            self._device.load(SurfaceForm())
-            session = self._board(FrameForm((source.width, source.height), self._io, None), grid)
-            session.ring.on_device(work)
+    def _target(self, frame: Frame | YuvFrame, grid: SamplingGrid) -> Surface | None:
+        """Where the result stays, if it is to; where there is no room for it, it goes to the host."""
+        if not isinstance(frame, YuvFrame) or not frame.to_surface:
+            return None
+        self._reuse_idle()
+        size, depth = (len(grid.cols), len(grid.rows)), 8 if self._io == "uint8" else 10
+        try:
+            buffer = self._device.gpu.pool.device(surface_bytes(size, depth))
+        except MemoryLimitError:
+            return None
+        owner = DeviceFrame()
+        weakref.finalize(owner, self._idle.append, buffer).atexit = False
+        return encoder_surface(buffer.address, size, depth, owner)
 
     def _board(self, form: FrameForm, grid: SamplingGrid) -> Session:
         self._device.gpu.settle()

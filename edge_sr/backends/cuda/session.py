@@ -21,6 +21,9 @@ from edge_sr.yuv import YuvColours
 
 Shape = tuple[int, ...]
 HALF = 2
+# Which slot's, of what, and whether the conversion from or to YUV is in it: a surface lies elsewhere each time, and a
+# graph knows one address.
+GraphKey = tuple[int, str, bool]
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Session:
         self._io = "uint8" if dtype == np.uint8 else "float"
         self._item = dtype.itemsize
         self.strips = cut_strips(image[1], grid.rows, network.halo, own_rows)
-        self._graphs: dict[tuple[int, str], DeviceGraph | None] = {}
+        self._graphs: dict[GraphKey, DeviceGraph | None] = {}
         self._arena = Arena(device)
         self._workspace: Workspace | None = None
         self._ring: Ring | None = None
@@ -115,20 +118,31 @@ class Session:
 
     def encode(self, slot: Slot) -> None:
         """A frame in one piece: its encoder, captured the second time."""
-        if len(self.strips) == 1:
-            read = [] if self._yuv is None else [self._yuv.read(slot)]
-            self._repeat((slot.number, "encoder"), [*read, *self._whole(slot)[0]])
+        if len(self.strips) > 1:
+            return
+        read, encoder = self._read(slot), self._whole(slot)[0]
+        if slot.source is None:
+            self._repeat((slot.number, "encoder", True), [*read, *encoder])
+        else:
+            self._device.launch(read)
+            self._repeat((slot.number, "encoder", False), encoder)
 
     def decode(self, slot: Slot) -> None:
         """A frame in one piece: its decoder; one in strips: all of it, and its kernels are long enough to launch."""
         written = [] if self._yuv is None else [self._yuv.written(slot)]
-        if len(self.strips) == 1:
-            self._repeat((slot.number, "decoder"), [*self._whole(slot)[1], *written])
+        if len(self.strips) > 1:
+            self._device.launch(self._read(slot))
+            self._in_strips(self._pictures(slot))
+        elif slot.target is None:
+            self._repeat((slot.number, "decoder", True), [*self._whole(slot)[1], *written])
             return
-        if self._yuv is not None:
-            self._device.launch([self._yuv.read(slot)])
-        self._in_strips(self._pictures(slot))
+        else:
+            self._repeat((slot.number, "decoder", False), self._whole(slot)[1])
         self._device.launch(written)
+
+    def _read(self, slot: Slot) -> list[Launch]:
+        """A YUV frame to its picture."""
+        return [] if self._yuv is None else [self._yuv.read(slot)]
 
     def decode_held(self, slot: Slot, image: int, maps: int | None) -> None:
         """From a picture on the device, and from its maps where they are there already."""
@@ -151,7 +165,7 @@ class Session:
         """Where the RGB picture and the enlarged one lie."""
         return (slot.image.address, slot.tile_address(0)) if self._yuv is None else self._yuv.addresses
 
-    def _repeat(self, key: tuple[int, str], launches: list[Launch]) -> None:
+    def _repeat(self, key: GraphKey, launches: list[Launch]) -> None:
         self._device.capture.repeat(self._graphs, key, lambda: self._device.launch(launches))
 
     def _launches(self, strip: Strip, image: int, result: int) -> tuple[list[Launch], list[Launch]]:

@@ -4,7 +4,8 @@
     compute stream    encoder, decoder tiles   frame n + 1
     download stream   tiles -> frame           frame n
 
-Events keep the order between the streams, and measure.
+Events keep the order between the streams, and measure. A frame that is on the device already, or whose result stays
+there, leaves out what it does not need.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from edge_sr.backends.gpu.device import Device
 from edge_sr.errors import MemoryLimitError, ShapeError
 from edge_sr.sizes import Box
 from edge_sr.tensors import Frame
+from edge_sr.yuv import Surface
 
 FRAMES_IN_FLIGHT = 3
 
@@ -60,7 +62,8 @@ class Slot:
     """One frame's own memory and events; ``number`` tells it from the ring's others.
 
     ``picture`` and ``result`` are page-locked, ``image`` and ``tiles`` on the device, also where host and GPU share
-    their memory: an Orin's GPU reads page-locked memory uncached, and every tile reads the picture.
+    their memory: an Orin's GPU reads page-locked memory uncached, and every tile reads the picture. ``source`` is what
+    the frame lies in instead of ``image``, and ``target`` what it becomes instead of ``tiles``.
     """
 
     def __init__(self, device: Device, form: SlotForm, number: int) -> None:
@@ -68,6 +71,8 @@ class Slot:
         self._on_host: list[HostBuffer] = []
         self._on_device: list[Buffer] = []
         self._events: list[Event] = []
+        self.source: Surface | None = None
+        self.target: Surface | None = None
         try:
             self.picture, self.result = (
                 self._pinned(form.nbytes(shape)) for shape in (form.image, form.frame)
@@ -93,6 +98,25 @@ class Slot:
         self.uploaded.record(device.up)
         device.compute.wait(self.uploaded)
 
+    def adopt(self, surface: Surface) -> None:
+        """Take a frame that other code has put on the device; what is computed next waits for it.
+
+        FFmpeg enqueues on the default stream. The surface is held until ``collect`` or ``release``.
+        """
+        device, theirs = self._device, self._device.driver.default_stream()
+        self.source = surface
+        self.uploading.record(theirs)
+        self.uploaded.record(theirs)
+        device.compute.wait(self.uploaded)
+
+    def finish(self) -> None:
+        """Put the frame on its way back, or mark when it is where it stays."""
+        if self.target is None:
+            self.download()
+            return
+        for event in (self.computed, self.downloading, self.done):
+            event.record(self._device.compute)
+
     def download(self) -> None:
         """Put the frame on its way back, once what is enqueued now has computed its tiles."""
         device, form = self._device, self._form
@@ -106,10 +130,18 @@ class Slot:
             device.driver.download_rows(self.tile_address(index), self.result, place, device.down)
         self.done.record(device.down)
 
-    def collect(self) -> Frame:
-        """Wait for the frame: the caller's own copy."""
+    def collect(self) -> Any:
+        """Wait for the frame: the caller's own copy, or the surface that it stays in."""
         self.done.synchronize()
+        target = self.target
+        self.release()
+        if target is not None:
+            return target
         return _shaped(self.result, self._form.frame, self._form.dtype).copy()
+
+    def release(self) -> None:
+        """Hold no surface any more; nothing uses it."""
+        self.source = self.target = None
 
     def times(self) -> PartTimes:
         """What the frame collected last took; it was uploaded."""
@@ -167,20 +199,29 @@ class Ring:
         """Have a slot for the next frame; the result that had to be waited for, if all were taken."""
         return None if self._has_room() else self.land()
 
-    def start(self, frame: Frame, encode: Enqueue, decode: Enqueue) -> Result | None:
-        """Send a frame on its way; the result that had to be waited for, if all slots were taken."""
+    def start(
+        self, frame: Frame | Surface, encode: Enqueue, decode: Enqueue, target: Surface | None = None
+    ) -> Result | None:
+        """Send a frame on its way; the result that had to be waited for, if all slots were taken.
+
+        With ``target`` it stays on the device, where that says.
+        """
         if frame.shape != self._form.image:
             raise ShapeError(
                 f"frames in flight must all be {self._form.image}, found {frame.shape}: start anew for another size"
             )
         landed = self.make_room()
         slot, compute = self._idle.popleft(), self._device.compute
-        slot.upload(frame)
+        slot.target = target
+        if isinstance(frame, Surface):
+            slot.adopt(frame)
+        else:
+            slot.upload(frame)
         slot.started.record(compute)
         encode(slot)
         slot.encoded.record(compute)
         decode(slot)
-        slot.download()
+        slot.finish()
         self._flying.append(slot)
         return landed
 
@@ -198,16 +239,14 @@ class Ring:
         slot = self._slots[0]
         decode(slot)
         slot.download()
-        return slot.collect()
-
-    def on_device(self, work: Enqueue) -> None:
-        """Work in a slot's memory, from and to what is on the device, with nothing else under way; waits for it."""
-        work(self._slots[0])
-        self._device.compute.synchronize()
+        frame: Frame = slot.collect()
+        return frame
 
     def forget(self) -> None:
         """Take back the slots of frames that were given up; the device is settled."""
         self._idle, self._flying = deque(self._slots), deque()
+        for slot in self._slots:
+            slot.release()
 
     def free(self) -> None:
         """Give all memory back; the device is settled."""

@@ -26,11 +26,11 @@ from edge_sr.farm.films.transfer import local_input
 from edge_sr.files.durable import to_disk
 from edge_sr.machine.description import available_cores
 from edge_sr.upscale.pipeline import Flow, run_film
+from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import PartTimes
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.encode.workfolder import CLUSTER
 from edge_sr.video.film.film import Film
-from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.timed import Timed
 
 PROGRESS_SECONDS = 1.0
@@ -119,6 +119,7 @@ class _Making:
             captions = film.keep_captions() if job.captions else None
             if job.recipe.encoding.layout.has_alpha:
                 film.keep_alpha()
+            keep_on_gpu(film, opened(job.network), job.recipe.frame_maker())
             if first:
                 film.skip_to(first, self._span.pieces[0].first_pts)
             counted = CountedFilm(film, first)
@@ -135,7 +136,7 @@ class _Making:
             film,
             opened(self._job.network),
             writer,
-            FromRgb(recipe.colour, recipe.encoding.layout, recipe.encoding.pixel_format),
+            recipe.frame_maker(),
             self._job.target,
             first=first,
             last=last,

@@ -30,7 +30,6 @@ from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.encode.segments import SegmentWriter
 from edge_sr.video.encode.splicing import read_packets
 from edge_sr.video.film.identity import input_identity
-from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.timed import Timed
 
 # Of the trial's picture, this much is looked at.
@@ -149,7 +148,7 @@ def graphs_of(bundle: Any) -> tuple[str, ...]:
 def codec_digest(recipe: EncodeSettings) -> str:
     """Of the packets that this machine's encoder makes of a few frames, told the same as for the film."""
     small = dataclasses.replace(recipe, encoding=dataclasses.replace(recipe.encoding, size=CLIP_SIZE))
-    to_yuv = FromRgb(recipe.colour, recipe.encoding.layout, recipe.encoding.pixel_format)
+    to_yuv = recipe.frame_maker()
     card = reference_card(*CLIP_SIZE)
     if recipe.encoding.layout.has_alpha:
         card = np.dstack([card, card[..., 0]])

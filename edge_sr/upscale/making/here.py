@@ -12,11 +12,11 @@ from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.run.networks import Networks
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Watcher
+from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segments import Segment, SegmentWriter, gaps
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
-from edge_sr.video.frames.pixels import FromRgb
 
 
 class LocalMaker:
@@ -30,6 +30,7 @@ class LocalMaker:
     def make(self, work: WorkFolder) -> Made:
         plan, film = self._plan, self._film
         self._writer = SegmentWriter(work.path, plan.recipe, plan.length, film.captions)
+        keep_on_gpu(film, self.network, plan.recipe.frame_maker())
         made, present = Made(), work.pieces()
         done = len(present) * plan.length
         self._watcher.begin(film.info.frames, done)
@@ -54,7 +55,7 @@ class LocalMaker:
             self._film,
             self.network,
             writer,
-            FromRgb(plan.recipe.colour, plan.encoding.layout, plan.encoding.pixel_format),
+            plan.recipe.frame_maker(),
             plan.target,
             first=first * plan.length,
             last=None if last is None else last * plan.length,

@@ -14,6 +14,7 @@ from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, report
 from edge_sr.upscale.run.request import PIPE, Request
+from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.tracks import track_name
@@ -97,6 +98,7 @@ def _run(film: Film, network: Upscaler, sink: FrameSink, form: OutputForm, contr
         latest = flow
         watcher.frame(flow.taken, flow.taken / flow.seconds)
 
+    keep_on_gpu(film, network, form.to_frame)
     watcher.begin(film.info.frames, 0)
     try:
         return run_film(

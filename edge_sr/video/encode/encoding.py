@@ -39,6 +39,11 @@ class Encoding:
         """What its frames are encoded from, by FFmpeg's name."""
         return pixel_format(self.codec, self.layout)
 
+    @property
+    def takes_surfaces(self) -> bool:
+        """Whether it encodes frames where they lie in a GPU's memory."""
+        return "nvenc" in self.codec.name
+
 
 def plan_encoding(
     codec: Codec,

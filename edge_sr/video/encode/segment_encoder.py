@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import warnings
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from edge_sr.video.encode.gst_encoder import GStreamerEncoder
 from edge_sr.video.encode.refusal import refusals
 from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.opening import ffmpeg_name, open_encoder
+from edge_sr.video.surfaces.read import ON_GPU, is_on_gpu, on_host
 from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:
@@ -37,6 +40,11 @@ class EncodeSettings:
     aspect: Fraction
     colour: Colour
 
+    def frame_maker(self) -> FromRgb:
+        """What makes the frames that it encodes of the network's results."""
+        about = self.encoding
+        return FromRgb(self.colour, about.layout, about.pixel_format, takes_surfaces=about.takes_surfaces)
+
 
 class SegmentEncoder:
     """The encoder of up to a segment's frames; nothing is on the disk before ``save``."""
@@ -55,8 +63,8 @@ class SegmentEncoder:
         self._captions = {} if captions is None else captions
         self._times: list[tuple[int, int]] = []
         self._packets: list[Any] = []
-        self._file, self._stream = self._open()
-        self._encoder = self._open_encoder()
+        self._on_gpu = is_on_gpu(first.frame)
+        self._begin()
         self._ended = False
 
     @property
@@ -73,7 +81,7 @@ class SegmentEncoder:
         frame.frame.pts = len(self._times)
         frame.frame.time_base = 1 / self._recipe.encoding.rate
         self._times.append((frame.pts - self.first_pts, frame.duration))
-        self._keep(self._encoder.encode(frame.frame))
+        self._keep(self._packets_of(frame.frame))
 
     def save(self) -> None:
         """Ends the encoder and writes the segment, down to the disk."""
@@ -97,8 +105,32 @@ class SegmentEncoder:
         self.path.unlink(missing_ok=True)
         return False
 
-    def _open(self) -> tuple[Any, Any]:
-        """A file of this name with its stream, FFmpeg's encoder; the first packet makes the file itself."""
+    def _begin(self) -> None:
+        self._file, self._stream = self._open(on_gpu=self._on_gpu)
+        self._encoder = self._open_encoder()
+
+    def _packets_of(self, frame: av.VideoFrame) -> list[Any]:
+        """What the encoder gives for a frame; where the first one fails on the GPU, all go by way of the host."""
+        import av
+
+        if self._on_gpu:
+            try:
+                return list(self._encoder.encode(frame))
+            except av.error.FFmpegError as error:
+                if self.frames > 1:
+                    raise
+                warnings.warn(
+                    f"frames go to the encoder by way of the host: FFmpeg says {error}", stacklevel=2
+                )
+            self._on_gpu = False
+            self._begin()
+        return list(self._encoder.encode(on_host(frame)))
+
+    def _open(self, *, on_gpu: bool = False) -> tuple[Any, Any]:
+        """A file of this name with its stream, FFmpeg's encoder; the first packet makes the file itself.
+
+        For frames ``on_gpu`` the first of them opens the encoder: it says which memory they are in.
+        """
         import av
 
         # A link of that name would have its target overwritten.
@@ -110,7 +142,10 @@ class SegmentEncoder:
         else:
             stream = file.add_stream(encoding.codec.encoder, rate=encoding.rate)
             configure(stream.codec_context, encoding, self._recipe.aspect, self._recipe.colour)
-            open_encoder(stream.codec_context)
+            if on_gpu:
+                stream.codec_context.pix_fmt = ON_GPU
+            else:
+                open_encoder(stream.codec_context)
         if encoding.layout.has_alpha:
             stream.metadata[ALPHA_MODE] = "1"
         stream.time_base = self._recipe.time_base

@@ -9,6 +9,7 @@ from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.film.info import TRANSPARENCY
 from edge_sr.video.frames.alpha import decoder_with_alpha, is_transparent
 from edge_sr.video.frames.side_data import side_data
+from edge_sr.video.surfaces.read import on_host
 
 if TYPE_CHECKING:
     import av
@@ -62,6 +63,8 @@ class FrameDecoder:
             if frame.is_corrupt:
                 self.bad_frames += 1
             self._note_lost(frame)
+            if frame.interlaced_frame or self.deinterlaces:
+                frame = on_host(frame)
             yield from self._deinterlacer.push(frame)
 
     def _decoded(self, packet: Any) -> list[av.VideoFrame]:
@@ -83,3 +86,19 @@ class FrameDecoder:
         if TRANSPARENCY not in self.lost and is_transparent(frame):
             names.append(TRANSPARENCY)
         self.lost += [name for name in names if name not in self.lost]
+
+
+def with_times(
+    frames: Iterable[av.VideoFrame], tick: int, warn: Callable[[str], None], *, has_times: bool
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Frames without a time follow the one before by a ``tick``; none goes back."""
+    last: int | None = None
+    for frame in frames:
+        pts = frame.pts
+        if pts is None or not has_times:
+            pts = 0 if last is None else last + tick
+        elif last is not None and pts <= last:
+            warn("some frames do not follow the one before in time: moved to just after it")
+            pts = last + 1
+        last = pts
+        yield pts, frame

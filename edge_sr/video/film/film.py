@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import MediaError
-from edge_sr.video.film.decoding import CAPTIONS, FrameDecoder
+from edge_sr.video.film.decoding import CAPTIONS, FrameDecoder, with_times
 from edge_sr.video.film.info import TRANSPARENCY, Excerpt, FilmInfo, describe
-from edge_sr.video.film.packets import FilmPackets, packets_for
+from edge_sr.video.film.packets import FilmPackets, packets_for, shown
 from edge_sr.video.film.promised import missing_seconds
 from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
 from edge_sr.video.sequences import after_a_gap, numbered_files
+from edge_sr.video.surfaces.read import is_on_gpu
 from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ LONGEST_UNIT = 60
 RUN_UP = Fraction(2)
 
 
-class Film:
+class Film(AbstractContextManager["Film"]):
     """An opened film. ``frames`` may be read once; ``bad_frames`` and ``warnings`` count as it is read.
 
     ``tone_map`` brings HDR to SDR; frames of more than ``most_pixels`` count as bad. ``opened`` is the film where it
@@ -57,7 +59,7 @@ class Film:
         self.name = name
         self._given = opened
         self.excerpt = excerpt
-        self._hwaccel = hwaccel
+        self._hwaccel, self._on_gpu = hwaccel, False
         self._threads = threads
         self.decoded = 0
         self.warnings: list[str] = []
@@ -67,17 +69,13 @@ class Film:
         self._most_pixels = most_pixels
         self._open()
         try:
-            self._times = self._within_excerpt(self._target(excerpt.start))
-            self._first = next(self._times, None)
+            self._begin_reading()
             if self._first is None:
                 raise MediaError(f"{name} holds no frame that can be decoded" + self._excerpt_hint())
             self.info = self._describe(self._first[1])
         except BaseException:
             self._container.close()
             raise
-
-    def __enter__(self) -> Film:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -111,6 +109,26 @@ class Film:
         """Has the closed captions of each frame put into the result, by the frame's number, as it is read."""
         self.captions = {}
         return self.captions
+
+    @property
+    def decoded_by_gpu(self) -> bool:
+        """Whether a GPU decodes it and its frames need no deinterlacing, as far as headers and first frame tell."""
+        return bool(
+            not self._given and self._stream.codec_context.is_hwaccel and not self._decoder.deinterlaces
+        )
+
+    def keep_on_gpu(self) -> bool:
+        """Has all frames stay in the memory of the GPU that decodes them, before any is read; False if they do not."""
+        for self._on_gpu in (True, False):
+            self._reopen()
+            self._begin_reading()
+            if self._on_gpu and self._first is not None and is_on_gpu(self._first[1]):
+                break
+        return self._on_gpu
+
+    def _begin_reading(self) -> None:
+        self._times = self._within_excerpt(self._target(self.excerpt.start))
+        self._first = next(self._times, None)
 
     def skip_to(self, count: int, pts: int) -> None:
         """Has ``frames`` begin with number ``count``, whose time is ``pts``, from a keyframe before it.
@@ -181,7 +199,7 @@ class Film:
 
     def _open(self) -> None:
         self._container = self._given or open_input(
-            self.name, self._hwaccel, self._protocols, self._most_pixels
+            self.name, self._hwaccel, self._protocols, self._most_pixels, on_gpu=self._on_gpu
         )
         try:
             self._stream: Any = picture_stream(Path(self.name).name, self._container)
@@ -208,32 +226,21 @@ class Film:
     def _read(self, time: Fraction | None) -> Iterator[tuple[int, av.VideoFrame]]:
         """Time and frame from the film's beginning, or from somewhere before ``time``."""
         if time is None or not self._packets.has_times:
-            return self._with_times(self._decoder.frames(self._picture_packets()))
+            return self._timed_frames(self._picture_packets())
         if self._packets.seek(time - RUN_UP, self._stream):
             packets = self._picture_packets()
             first = next(packets, None)
-            if first is not None and _shown(first) <= time:
-                return self._with_times(
-                    self._decoder.frames(packets_for(itertools.chain([first], packets), time))
-                )
+            if first is not None and shown(first) <= time:
+                return self._timed_frames(packets_for(itertools.chain([first], packets), time))
             self._reopen()
-        return self._with_times(self._decoder.frames(packets_for(self._picture_packets(), time)))
+        return self._timed_frames(packets_for(self._picture_packets(), time))
 
     def _picture_packets(self) -> Iterator[Any]:
         return (packet for packet in self._packets if packet.stream_index == self.stream_index)
 
-    def _with_times(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Frames without a time follow the one before; none goes back."""
-        last: int | None = None
-        for frame in frames:
-            pts = frame.pts
-            if pts is None or not self._packets.has_times:
-                pts = 0 if last is None else last + self._tick
-            elif last is not None and pts <= last:
-                self._warn("some frames do not follow the one before in time: moved to just after it")
-                pts = last + 1
-            last = pts
-            yield pts, frame
+    def _timed_frames(self, packets: Iterable[Any]) -> Iterator[tuple[int, av.VideoFrame]]:
+        has_times = self._packets.has_times
+        return with_times(self._decoder.frames(packets), self._tick, self._warn, has_times=has_times)
 
     def _within_excerpt(self, target: Fraction | None) -> Iterator[tuple[int, av.VideoFrame]]:
         """The frames shown within the excerpt: the one that began before it begins with it."""
@@ -291,9 +298,3 @@ class Film:
         if note := decoder_note(self._hwaccel, self._stream.codec_context.is_hwaccel):
             notes.append(note)
         return dataclasses.replace(info, time_base=self._unit, notes=tuple(notes))
-
-
-def _shown(packet: Any) -> Fraction:
-    """When a packet is shown; the very beginning where it does not say."""
-    time = packet.dts if packet.pts is None else packet.pts
-    return Fraction(-(10**9)) if time is None else Fraction(time * packet.time_base)

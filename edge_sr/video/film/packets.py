@@ -178,3 +178,9 @@ def packets_for(packets: Iterable[Any], time: Fraction) -> Iterator[Any]:
     for group in waiting:
         yield from group
     yield from rest
+
+
+def shown(packet: Any) -> Fraction:
+    """When a packet is shown; the very beginning where it does not say."""
+    time = packet.dts if packet.pts is None else packet.pts
+    return Fraction(-(10**9)) if time is None else Fraction(time * packet.time_base)

@@ -1,6 +1,7 @@
 """Decoded frames to upright RGB of the film's shape, whatever a later part of the film was stored as.
 
-On their way to a network that takes YUV, those that need nothing done to them stay YUV.
+On their way to a network that takes YUV, those that need nothing done to them stay YUV, and on a GPU where they are
+there already.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from edge_sr.video.frames.orientation import UPRIGHT, Orientation, display_matri
 from edge_sr.video.frames.pixels import Converter, FromRgb, PixelLayout, ToRgb
 from edge_sr.video.frames.siting import LEFT, TOPLEFT
 from edge_sr.video.frames.tonemap import ToneMap
+from edge_sr.video.surfaces.read import is_on_gpu, on_host, stored_format, surface_of
 from edge_sr.yuv import YuvColour, YuvColours, YuvFrame
 
 if TYPE_CHECKING:
@@ -35,15 +37,23 @@ class UprightReader:
 
     One of another size, shape or format than the first is fitted in.
 
-    ``yuv``: frames that are upright and of even sizes stay YUV, of these colours.
+    ``yuv``: frames that are upright and of even sizes stay YUV, of these colours; ``to_surface``: so that what is made
+    of them stays on the GPU.
 
     ``largest``: a frame of the film's shape up to this size, ``(width, height)``, stays as it is, None to have all
     in the first one's size. A frame of another shape, as where a phone was turned, gets black bars.
     """
 
-    def __init__(self, info: FilmInfo, largest: Size | None, yuv: YuvColours | None = None) -> None:
+    def __init__(
+        self,
+        info: FilmInfo,
+        largest: Size | None,
+        yuv: YuvColours | None = None,
+        *,
+        to_surface: bool = False,
+    ) -> None:
         self._info = info
-        self._yuv = yuv
+        self._yuv, self._to_surface = yuv, to_surface
         self._largest = largest
         self._to_rgb = ToRgb(info.colour, info.layout, keep_alpha=info.keeps_alpha)
         self._tone_map = ToneMap(info.colour.transfer, info.hdr.peak) if info.tone_map else None
@@ -52,13 +62,15 @@ class UprightReader:
 
     def __call__(self, image: av.VideoFrame) -> Frame | YuvFrame:
         if self._format is None:
-            self._format = image.format.name
-        if image.format.name != self._format:
-            image = self._convert(image, self._format)
+            self._format = stored_format(image)
+        if stored_format(image) != self._format:
+            image = self._convert(on_host(image), self._format)
         orientation = self._orientation(image)
         shown = orientation.displayed(image.width, image.height)
         if self._yuv is not None and self._stays(shown) and orientation == UPRIGHT and self._in_codes(image):
-            return YuvFrame(read_codes(image), self._yuv)
+            codes = surface_of(image) if is_on_gpu(image) else read_codes(image)
+            return YuvFrame(codes, self._yuv, self._to_surface)
+        image = on_host(image)
         if not _alike(shown, self._info.size):
             inner = fitted(shown, self._info.size)
             return with_bars(self._upright(image, orientation, inner), self._info.size)
@@ -78,7 +90,7 @@ class UprightReader:
 
     def _in_codes(self, image: av.VideoFrame) -> bool:
         whole = image.width % 2 == image.height % 2 == 0 and not image.interlaced_frame
-        return whole and CODE_DEPTHS.get(image.format.name) == self._info.layout.depth
+        return whole and CODE_DEPTHS.get(stored_format(image)) == self._info.layout.depth
 
     def _stays(self, shown: Size) -> bool:
         if shown == self._info.size:

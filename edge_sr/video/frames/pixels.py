@@ -17,6 +17,8 @@ from edge_sr.video.frames.codes import write_codes
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.planes import read_plane, write_plane
 from edge_sr.video.frames.siting import Marker
+from edge_sr.video.surfaces.write import frame_of
+from edge_sr.yuv import Surface
 
 if TYPE_CHECKING:
     import av
@@ -152,17 +154,22 @@ class FromRgb:
     """RGB arrays, uint8 or float32, to frames of ``layout`` tagged with the film's colours; codes go in as they are.
 
     A layout with alpha takes arrays of four channels. ``pixel_format``: FFmpeg's name for the layout as the encoder
-    takes it, by default the planar one.
+    takes it, by default the planar one. ``takes_surfaces``: whether the encoder takes those as well.
     """
 
-    def __init__(self, colour: Colour, layout: PixelLayout, pixel_format: str = "") -> None:
+    def __init__(
+        self, colour: Colour, layout: PixelLayout, pixel_format: str = "", *, takes_surfaces: bool = False
+    ) -> None:
         self._convert = Converter(colour)
         self.colour = colour
         self.layout = layout
+        self.takes_surfaces = takes_surfaces
         self._whole = pixel_format or layout.name
         self._format = dataclasses.replace(layout, has_alpha=False).name if layout.has_alpha else self._whole
 
-    def __call__(self, picture: NDArray[Any]) -> av.VideoFrame:
+    def __call__(self, picture: NDArray[Any] | Surface) -> av.VideoFrame:
+        if isinstance(picture, Surface):
+            return self._tagged(frame_of(picture))
         if not self.layout.has_alpha:
             return self._tagged(self._colours(picture))
         return self._tagged(with_alpha(self._colours(picture[..., :3]), picture[..., 3], self._whole))

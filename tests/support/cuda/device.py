@@ -128,6 +128,9 @@ class FakeDriver:
         self.streams[stream.handle] = stream
         return stream
 
+    def default_stream(self) -> FakeStream:
+        return FakeStream(self, -1)
+
     def event(self) -> FakeEvent:
         self.require_entered()
         return FakeEvent(self)

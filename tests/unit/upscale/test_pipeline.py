@@ -30,7 +30,7 @@ from edge_sr.video.timed import Timed
 class Repeating:
     """A network that makes every pixel a block: what comes out tells what went in."""
 
-    takes_yuv = False
+    takes_yuv = takes_surfaces = False
 
     def __init__(self) -> None:
         self.sizes: list[tuple[int, int]] = []

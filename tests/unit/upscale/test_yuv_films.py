@@ -27,6 +27,7 @@ class Doubling:
     """A network that makes every pixel four, of YUV as of RGB; ``taken`` are the frames as they came."""
 
     takes_yuv = True
+    takes_surfaces = False
 
     def __init__(self) -> None:
         self.taken: list[Any] = []

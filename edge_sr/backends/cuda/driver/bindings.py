@@ -70,12 +70,8 @@ class BindingsEvent:
 
 
 class BindingsStream:
-    def __init__(self, bindings: Any) -> None:
-        self._bindings = bindings
-        # Other code's work on the legacy default stream would break a capture.
-        flags = bindings.CUstream_flags.CU_STREAM_NON_BLOCKING
-        self.stream = call(bindings.cuStreamCreate, int(flags))
-        self.handle = int(self.stream)
+    def __init__(self, bindings: Any, stream: Any) -> None:
+        self._bindings, self.stream, self.handle = bindings, stream, int(stream)
 
     def wait(self, event: Event) -> None:
         call(self._bindings.cuStreamWaitEvent, self.stream, cast(BindingsEvent, event).event, 0)
@@ -115,6 +111,10 @@ class BindingsDriver:
         self._bindings = load_bindings("running on a GPU")
         call(self._bindings.cuInit, 0)
         self._device = call(self._bindings.cuDeviceGet, index)
+        # FFmpeg takes a primary context only with this flag, that a host which waits sleeps. A driver that refuses it
+        # costs no more than surfaces.
+        sleeping = self._bindings.CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC
+        self._bindings.cuDevicePrimaryCtxSetFlags(self._device, int(sleeping))
         self._context = call(self._bindings.cuDevicePrimaryCtxRetain, self._device)
         self.integrated = bool(self._attribute("INTEGRATED"))
         self.multiprocessors = self._attribute("MULTIPROCESSOR_COUNT")
@@ -140,7 +140,12 @@ class BindingsDriver:
         return BindingsHostBuffer(self._bindings, shape, dtype, mapped)
 
     def stream(self) -> Stream:
-        return BindingsStream(self._bindings)
+        # Other code's work on the legacy default stream would break a capture.
+        flags = self._bindings.CUstream_flags.CU_STREAM_NON_BLOCKING
+        return BindingsStream(self._bindings, call(self._bindings.cuStreamCreate, int(flags)))
+
+    def default_stream(self) -> Stream:
+        return BindingsStream(self._bindings, self._bindings.CUstream(0))
 
     def event(self) -> Event:
         return BindingsEvent(self._bindings)

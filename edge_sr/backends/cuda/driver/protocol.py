@@ -102,6 +102,9 @@ class Driver(Protocol):
     def stream(self) -> Stream:
         """A stream that neither waits for the legacy default stream nor is waited for by it."""
 
+    def default_stream(self) -> Stream:
+        """The stream that code works on which names none, such as FFmpeg's; it is nobody's to free."""
+
     def event(self) -> Event: ...
 
     def upload(self, source: HostBuffer, address: int, stream: Stream, nbytes: int | None = None) -> None:

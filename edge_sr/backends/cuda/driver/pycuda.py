@@ -74,8 +74,10 @@ class PycudaEvent:
 
 
 class PycudaStream:
+    """``stream`` is None for the default one, as pycuda has it."""
+
     def __init__(self, stream: Any) -> None:
-        self.stream, self.handle = stream, int(stream.handle)
+        self.stream, self.handle = stream, 0 if stream is None else int(stream.handle)
 
     def wait(self, event: Event) -> None:
         self.stream.wait_for_event(cast(PycudaEvent, event).event)
@@ -141,6 +143,9 @@ class PycudaDriver:
 
     def stream(self) -> Stream:
         return PycudaStream(self._cuda.Stream(NON_BLOCKING))
+
+    def default_stream(self) -> Stream:
+        return PycudaStream(None)
 
     def event(self) -> Event:
         return PycudaEvent(self._cuda.Event())

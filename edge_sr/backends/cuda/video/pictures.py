@@ -51,12 +51,12 @@ class YuvPictures:
 
     def read(self, slot: Slot) -> Launch:
         """The slot's codes to the picture."""
-        surface = packed_surface(slot.image.address, self._source, self._depth)
+        surface = slot.source or packed_surface(slot.image.address, self._source, self._depth)
         return to_picture(surface, self._colours.source, self.addresses[0])
 
     def written(self, slot: Slot) -> Launch:
         """The enlarged picture to the slot's codes."""
-        surface = packed_surface(slot.tile_address(0), self._target, self._depth)
+        surface = slot.target or packed_surface(slot.tile_address(0), self._target, self._depth)
         return from_picture(self.addresses[1], self._colours.target, surface)
 
     def free(self) -> None:

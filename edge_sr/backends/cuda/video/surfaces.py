@@ -6,34 +6,18 @@ Surfaces of hardware have not been seen yet: the kernels ran on the emulated GPU
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.backends.cuda.driver.protocol import aligned
 from edge_sr.backends.cuda.kernels import Kernel, Launch, Parameters
 from edge_sr.backends.cuda.network.form import SurfaceForm
 from edge_sr.sizes import Size
-from edge_sr.yuv import YuvColour
+from edge_sr.yuv import Surface, YuvColour
 
 THREADS = 128
-
-
-@dataclass(frozen=True)
-class Surface:
-    """Addresses of luma and of interleaved chroma on the device, and the bytes from row to row of each.
-
-    ``depth``: 8 for NV12, 10 for P010, whose codes are in the upper bits of 16.
-    """
-
-    luma: int
-    chroma: int
-    luma_pitch: int
-    chroma_pitch: int
-    width: int
-    height: int
-    depth: int
 
 
 def packed_surface(address: int, size: Size, depth: int) -> Surface:
@@ -41,6 +25,21 @@ def packed_surface(address: int, size: Size, depth: int) -> Surface:
     width, height = size
     pitch = width if depth == 8 else 2 * width
     return Surface(address, address + pitch * height, pitch, pitch, width, height, depth)
+
+
+def encoder_surface(address: int, size: Size, depth: int, owner: object) -> Surface:
+    """As NVENC takes one: chroma right below luma, rows as far apart as a multiple of what every encoder wants."""
+    (width, height), pitch = size, _pitch(size, depth)
+    return Surface(address, address + pitch * height, pitch, pitch, width, height, depth, owner)
+
+
+def surface_bytes(size: Size, depth: int) -> int:
+    """What such a surface of ``(width, height)`` takes."""
+    return _pitch(size, depth) * size[1] * 3 // 2
+
+
+def _pitch(size: Size, depth: int) -> int:
+    return aligned(size[0] if depth == 8 else 2 * size[0])
 
 
 class SurfaceParameters(Parameters):
