@@ -35,7 +35,7 @@ def test_every_step_and_the_table(tmp_path: Path) -> None:
     steps = dict(line.split(": ", 1) for line in (tmp_path / "report" / "steps.txt").read_text().splitlines())
     assert done.returncode == 0, done.stdout
     # Without a device there is no nvidia-smi and, here, no sanitizer; PyTorch may be missing too.
-    needed = {"doctor", "kernels-own", "kernels-turing", "kernels-ptx", "times", "film", "table"}
+    needed = {"doctor", "kernels-own", "kernels-turing", "kernels-ptx", "times", "film", "surfaces", "table"}
     assert all(steps[name].startswith("passed") for name in needed), steps
     text = (tmp_path / "report" / "table.md").read_text()
     for model in ("diinn-edge", "diinn-nano"):

@@ -1,6 +1,6 @@
 """What ``on_gpu.sh`` measures: times of kernels and frames, PyTorch's beside them, a film, and the table of it all.
 
-    python tests/gpu/measure.py times|pytorch|film|once [--small] -o FILE.json
+    python tests/gpu/measure.py times|pytorch|film|surfaces|once [--small] -o FILE.json
     python tests/gpu/measure.py table FOLDER -o table.md
 
 Milliseconds are medians by CUDA events, one frame after the other. ``once`` runs every kernel of both shipped networks
@@ -10,6 +10,7 @@ on a small picture, for ``compute-sanitizer``.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import statistics
 import tempfile
@@ -177,6 +178,45 @@ def film(extent: Extent) -> dict[str, Any]:
     return {"rows": rows}
 
 
+def surfaces(extent: Extent) -> dict[str, Any]:
+    """A film by the GPU's video decoder, its encoder and both, in the GPU's memory and by way of the host: the same?"""
+    from edge_sr.errors import EdgeSRError
+    from edge_sr.upscale.run.request import Request
+    from edge_sr.upscale.upscale import upscale
+
+    common: dict[str, Any] = {"scale": Fraction(2), "model": "diinn-nano", "backend": "cuda"}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        source = make_film(Path(folder) / "film.mp4", Making(size=extent.film, frames=extent.frames))
+        for hwaccel, codec in (("cuda", "x264"), ("none", "hevc_nvenc"), ("cuda", "hevc_nvenc")):
+            row: dict[str, Any] = {"hwaccel": hwaccel, "codec": codec}
+            try:
+                for stays in (True, False):
+                    CudaRunner.takes_surfaces = stays
+                    target = Path(folder) / f"{hwaccel}-{codec}-{stays}.mp4"
+                    request = Request(str(source), target, hwaccel=hwaccel, codec=codec, **common)
+                    row[f"surfaces {stays}"] = upscale(request).mapping()["fps"]
+                    row.setdefault("pictures", set()).add(pictures_hash(target))
+            except EdgeSRError as error:
+                row["left_out"] = str(error)
+            row["same"] = len(row.pop("pictures", ())) < 2
+            rows.append(row)
+    assert all(row["same"] for row in rows), rows
+    return {"rows": rows}
+
+
+def pictures_hash(path: Path) -> str:
+    """Of every plane that decodes."""
+    import av
+
+    digest = hashlib.sha256()
+    with av.open(str(path)) as film:
+        for frame in film.decode(video=0):
+            for plane in frame.planes:
+                digest.update(bytes(plane))
+    return digest.hexdigest()
+
+
 def table(folder: Path) -> str:
     """The README's table, of whatever steps came through."""
     name = next(iter(_lines(folder / "device.log")[1:]), "no device was named").split(",")[0]
@@ -186,6 +226,7 @@ def table(folder: Path) -> str:
             "| network | from | fp16 | int8 | PyTorch compiled | PyTorch eager |\n|---|---|---|---|---|---|\n",
             *_rows(_read(folder / "times.json"), _read(folder / "pytorch.json")),
             *_films(_read(folder / "film.json")),
+            *_surfaces(_read(folder / "surfaces.json")),
             "\nSteps: " + "; ".join(_lines(folder / "steps.txt")) + "\n",
         ]
     )
@@ -210,6 +251,18 @@ def _films(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"\n{row['film']}: a film at {row['fps']:.1f} frames a second, end to end.\n"
 
 
+def _surfaces(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        ways = f"--hwaccel {row['hwaccel']}, {row['codec']}"
+        if "left_out" in row:
+            yield f"\n{ways}: left out, {row['left_out']}\n"
+        else:
+            rates = row["surfaces True"], row["surfaces False"]
+            yield "\n{}: {:.1f} frames a second on the GPU alone, {:.1f} by way of the host.\n".format(
+                ways, *rates
+            )
+
+
 def _read(path: Path) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
@@ -224,7 +277,7 @@ def _lines(path: Path) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    steps = {"times": times, "pytorch": pytorch, "film": film, "once": once}
+    steps = {"times": times, "pytorch": pytorch, "film": film, "surfaces": surfaces, "once": once}
     parser.add_argument("what", choices=[*steps, "table"])
     parser.add_argument("folder", nargs="?", type=Path, default=Path())
     parser.add_argument("--small", action="store_true", help="sizes for the emulated GPU")

@@ -38,6 +38,7 @@ done
 step times 60 "$PYTHON" tests/gpu/measure.py times $SMALL -o "$REPORT/times.json"
 step pytorch 75 "$PYTHON" tests/gpu/measure.py pytorch $SMALL -o "$REPORT/pytorch.json"
 step film 40 "$PYTHON" tests/gpu/measure.py film $SMALL -o "$REPORT/film.json"
+step surfaces 60 "$PYTHON" tests/gpu/measure.py surfaces $SMALL -o "$REPORT/surfaces.json"
 for model in diinn-edge diinn-nano; do
     size=1280x720
     [ -n "$SMALL" ] && size=48x32
