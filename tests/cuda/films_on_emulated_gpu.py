@@ -17,6 +17,7 @@ import pytest
 from support.cuda.ffmpeg import Copied, copied, nvdec
 from support.films import Making, make_film
 
+from edge_sr.errors import MediaError
 from edge_sr.upscale.pipeline import Target, run_film
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.surfaces import keep_on_gpu
@@ -218,6 +219,20 @@ def segment_of(path: str, up: Upscaler, folder: Path, *, surfaces: bool) -> byte
     segment = writer.finish()
     assert segment is not None
     return segment.path.read_bytes()
+
+
+def test_a_gpu_without_a_video_decoder(tmp_path: Path) -> None:
+    """FFmpeg opens the GPU, whose NVDEC is missing here, as in a container that is given computing alone."""
+    path = str(make_film(tmp_path / "film.mkv", SMALL))
+    with pytest.raises(MediaError, match="holds no frame that can be decoded by the GPU: use --hwaccel none"):
+        Film(path, hwaccel="cuda")
+    read = []
+    for hwaccel in ("none", "auto"):
+        with Film(path, hwaccel=hwaccel) as film:
+            assert film.decoded_by_gpu is (hwaccel == "auto")
+            assert not film.decoded_by_gpu or not film.keep_on_gpu()
+            read.append([(timed.pts, read_codes(timed.frame).tobytes()) for timed in film.frames()])
+    assert read[0] == read[1] and len(read[0]) == SMALL.frames
 
 
 def test_a_context_that_ffmpeg_does_not_take(tmp_path: Path, up: Upscaler) -> None:

@@ -71,7 +71,7 @@ class Film(AbstractContextManager["Film"]):
         try:
             self._begin_reading()
             if self._first is None:
-                raise MediaError(f"{name} holds no frame that can be decoded" + self._excerpt_hint())
+                raise MediaError(f"{name} holds no frame that can be decoded" + self._hint())
             self.info = self._describe(self._first[1])
         except BaseException:
             self._container.close()
@@ -113,9 +113,8 @@ class Film(AbstractContextManager["Film"]):
     @property
     def decoded_by_gpu(self) -> bool:
         """Whether a GPU decodes it and its frames need no deinterlacing, as far as headers and first frame tell."""
-        return bool(
-            not self._given and self._stream.codec_context.is_hwaccel and not self._decoder.deinterlaces
-        )
+        by_gpu = not self._given and self._stream.codec_context.is_hwaccel
+        return bool(by_gpu and not self._decoder.deinterlaces)
 
     def keep_on_gpu(self) -> bool:
         """Has all frames stay in the memory of the GPU that decodes them, before any is read; False if they do not."""
@@ -279,8 +278,9 @@ class Film(AbstractContextManager["Film"]):
         if text not in self.warnings:
             self.warnings.append(text)
 
-    def _excerpt_hint(self) -> str:
-        return "" if self.excerpt.is_whole else " between --start and the end of --duration"
+    def _hint(self) -> str:
+        by_gpu = " by the GPU: use --hwaccel none" if self._hwaccel == "cuda" else ""
+        return by_gpu if self.excerpt.is_whole else f" between --start and the end of --duration{by_gpu}"
 
     def _describe(self, frame: av.VideoFrame) -> FilmInfo:
         info = describe(
