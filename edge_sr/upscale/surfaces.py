@@ -7,6 +7,7 @@ from typing import Protocol
 
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.upright import yuv_colours
+from edge_sr.video.frames.orientation import UPRIGHT
 from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.surfaces.read import tells_surfaces
 from edge_sr.video.surfaces.write import why_not
@@ -21,7 +22,8 @@ class SurfaceNetwork(Protocol):
 
 def keep_on_gpu(film: Film, network: SurfaceNetwork, to_yuv: object) -> None:
     """Leaves what the GPU decodes where it is, if the network takes it there; before a frame is read."""
-    if not network.takes_surfaces or not film.decoded_by_gpu or yuv_colours(film.info, to_yuv) is None:
+    stays_yuv = yuv_colours(film.info, to_yuv) is not None and film.info.orientation == UPRIGHT
+    if not network.takes_surfaces or not film.decoded_by_gpu or not stays_yuv:
         return
     if not tells_surfaces():
         warnings.warn(

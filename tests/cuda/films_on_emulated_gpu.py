@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import itertools
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
-from support.cuda.ffmpeg import Copied, copied, nvdec
+from support.cuda.ffmpeg import Copied, copied, nvdec, packets
 from support.films import Making, make_film
 
+from edge_sr.backends.cuda.runner import CudaRunner
+from edge_sr.backends.cuda.video.surfaces import surface_bytes
 from edge_sr.errors import MediaError
 from edge_sr.upscale.pipeline import Target, run_film
 from edge_sr.upscale.run.request import Request
@@ -188,14 +190,6 @@ def test_the_command_makes_the_same_film(tmp_path: Path) -> None:
     assert made[0][1].up - made[1][1].up == picture
 
 
-def packets(path: Path) -> list[Any]:
-    with av.open(str(path)) as film:
-        return [
-            (packet.stream_index, packet.pts, packet.dts, packet.duration, bytes(packet))
-            for packet in film.demux()
-        ]
-
-
 def test_an_encoder_that_refuses_the_first_surface(tmp_path: Path, up: Upscaler) -> None:
     """x264 takes none, so it stands for an NVENC that does not; the segment is the same, and one line tells."""
     path, segments = str(make_film(tmp_path / "film.mkv", SMALL)), []
@@ -252,6 +246,42 @@ def test_a_context_that_ffmpeg_does_not_take(tmp_path: Path, up: Upscaler) -> No
             driver.cuDevicePrimaryCtxSetFlags(0, 4)
             write.why_not.cache_clear()
     assert written.on_gpu == [False] * SMALL.frames
+
+
+@pytest.mark.usefixtures("nvdec")
+def test_in_strips(tmp_path: Path, up: Upscaler) -> None:
+    """As where a frame's features do not fit."""
+    path, made, runner = str(make_film(tmp_path / "film.mkv", SMALL)), [], up._runners["uint8"]
+    assert isinstance(runner, CudaRunner)
+
+    def anew(most_pixels: int | None) -> None:
+        with runner._device.driver.entered():
+            runner._close_sessions()
+        runner._most_pixels = most_pixels
+
+    anew(SIZE[0] * 14)
+    for stays in (False, True):
+        with Film(path) as film:
+            made.append(upscaled(film, up, EIGHT, stays=(stays, stays))[0])
+    assert all(len(session.strips) > 1 for session in runner._sessions.values())
+    anew(None)
+    assert made[1].same_as(made[0]) and all(made[1].on_gpu)
+
+
+def test_without_room_for_a_surface_the_result_goes_to_the_host(
+    tmp_path: Path, up: Upscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every second one asks for more than there is."""
+    path, asked = str(make_film(tmp_path / "film.mkv", SMALL)), itertools.count()
+    with Film(path) as film:
+        reference, _ = upscaled(film, up, EIGHT, stays=(False, False))
+    monkeypatch.setattr(
+        "edge_sr.backends.cuda.runner.surface_bytes",
+        lambda *about: surface_bytes(*about) << 30 * (next(asked) % 2),
+    )
+    with Film(path) as film:
+        written, _ = upscaled(film, up, EIGHT, stays=(False, True))
+    assert written.on_gpu == [True, False, True, False, True] and written.same_as(reference)
 
 
 def test_memory_of_surfaces_is_given_back(tmp_path: Path, up: Upscaler) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
@@ -65,6 +66,15 @@ class Uploader:
 def as_nvdec_stores(frame: av.VideoFrame) -> av.VideoFrame:
     """NV12 or P010 of the same codes."""
     return frame.reformat(format="p010le" if frame.format.components[0].bits > 8 else "nv12", threads=1)
+
+
+def packets(path: Path) -> list[Any]:
+    """Of all tracks, with their times."""
+    with av.open(str(path)) as film:
+        return [
+            (packet.stream_index, packet.pts, packet.dts, packet.duration, bytes(packet))
+            for packet in film.demux()
+        ]
 
 
 @pytest.fixture
