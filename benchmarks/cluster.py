@@ -236,9 +236,11 @@ def plot(found: list[dict[str, float]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 3.5))
-    axes.plot([one["workers"] for one in found], [one["efficiency"] for one in found], marker="o")
+    workers = [one["workers"] for one in found]
+    axes.plot(workers, [one["efficiency"] for one in found], marker="o")
     axes.set(xlabel="workers (simulated)", ylabel="efficiency", ylim=(0, 1.05))
     axes.set_xscale("log", base=2)
+    axes.set_xticks(workers, [str(number) for number in workers])
     axes.axhline(0.9, linestyle=":", color="grey")
     figure.tight_layout()
     figure.savefig(path)
