@@ -11,7 +11,7 @@ from edge_sr.errors import OptionError
 from edge_sr.sizes import Size, output_size
 from edge_sr.video.frames.pixels import even_neighbours
 from edge_sr.video.live.address import Address
-from edge_sr.video.live.sinks import Outlet
+from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sources import SourcePlan
 from edge_sr.web.place import Place
 

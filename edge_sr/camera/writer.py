@@ -17,7 +17,8 @@ from edge_sr.camera.reader import FIRST_PAUSE, LONGEST_PAUSE, Say
 from edge_sr.errors import UnreachableError
 from edge_sr.sizes import Size
 from edge_sr.video.live.arrival import Sound
-from edge_sr.video.live.sinks import Outlet, Sink, SoundPlan, StreamSink
+from edge_sr.video.live.outlets import Outlet
+from edge_sr.video.live.sinks import Sink, SoundPlan, StreamSink
 
 # Silence of so many frames' time is a gap, and filled with the last frame.
 GAP_FRAMES = 5

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from edge_sr.camera.request import LiveReport
-    from edge_sr.video.live.sinks import Outlet
+    from edge_sr.video.live.outlets import Outlet
 
 
 EXAMPLES = (
@@ -189,7 +189,7 @@ def _check_companions(output: str | None, codec: str | None, fps: str | None, mi
 
 def _outlet(output: str, codec: str | None, overwrite: bool) -> Outlet:
     from edge_sr.video.live.address import parse_address
-    from edge_sr.video.live.sinks import plan_outlet
+    from edge_sr.video.live.outlets import plan_outlet
 
     return plan_outlet(parse_address(output), codec, overwrite)
 

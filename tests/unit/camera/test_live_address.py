@@ -12,7 +12,7 @@ from edge_sr.masking import masked
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.gstreamer import pipeline_text
-from edge_sr.video.live.sinks import plan_outlet
+from edge_sr.video.live.outlets import plan_outlet
 
 SECRETS = [
     "rtsp://user:sesame@192.0.2.1/cam",

@@ -14,7 +14,8 @@ from edge_sr.camera.pictures import FrameMaker
 from edge_sr.errors import MissingError
 from edge_sr.video.encode.codecs import CODECS
 from edge_sr.video.live.address import parse_address
-from edge_sr.video.live.sinks import StreamSink, plan_outlet
+from edge_sr.video.live.outlets import plan_outlet
+from edge_sr.video.live.sinks import StreamSink
 
 SIZE, RATE = (64, 48), Fraction(25)
 SOFTWARE = [codec.name for codec in CODECS.values() if not codec.is_hardware]

@@ -16,7 +16,7 @@ from edge_sr.camera.reader import Thinner
 from edge_sr.camera.request import CameraRequest, Fit, fit
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.video.live.address import parse_address
-from edge_sr.video.live.sinks import plan_outlet
+from edge_sr.video.live.outlets import plan_outlet
 
 
 def test_the_newest_frame_wins_and_drops_are_counted() -> None:

@@ -23,7 +23,7 @@ from edge_sr.video.encode.segment_encoder import EncodeSettings, SegmentEncoder,
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.live.address import parse_address
-from edge_sr.video.live.sinks import plan_outlet
+from edge_sr.video.live.outlets import plan_outlet
 from edge_sr.video.timed import Timed
 
 JETSON = ["h264_nvv4l2", "hevc_nvv4l2"]

@@ -20,7 +20,7 @@ from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb
 from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.frames.siting import CENTER, LEFT, SITINGS, TOPLEFT, Marker, stated_siting
 from edge_sr.video.live.address import parse_address
-from edge_sr.video.live.sinks import plan_outlet
+from edge_sr.video.live.outlets import plan_outlet
 
 SIZE = (32, 24)
 SLOPE = 4

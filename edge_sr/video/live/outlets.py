@@ -1,0 +1,103 @@
+"""Where live video goes, by its URI: fragmented files, streams, a pipe, a loopback device; and how each is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
+from edge_sr.video.encode.codecs import Codec, find_codec
+from edge_sr.video.frames.siting import CENTER, LEFT
+from edge_sr.video.live.address import Address
+
+# File extension -> muxer and its options; each leaves a playable file wherever it is cut.
+_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+FILES: dict[str, tuple[str, dict[str, str]]] = {
+    ".mp4": ("mp4", _FRAGMENTS),
+    ".m4v": ("mp4", _FRAGMENTS),
+    ".mov": ("mov", _FRAGMENTS),
+    ".mkv": ("matroska", {"cluster_time_limit": "1000"}),
+    ".webm": ("webm", {"cluster_time_limit": "1000"}),
+    ".ts": ("mpegts", {}),
+}
+STREAMS: dict[str, tuple[str, dict[str, str]]] = {
+    "udp": ("mpegts", {}),
+    "srt": ("mpegts", {}),
+    "tcp": ("mpegts", {}),
+    "rtsp": ("rtsp", {"rtsp_transport": "tcp"}),
+    "rtsps": ("rtsp", {"rtsp_transport": "tcp"}),
+    "rtmp": ("flv", {}),
+    "rtmps": ("flv", {}),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Outlet:
+    """Where and how to write: ``muxer`` with its options; no ``codec`` means raw frames."""
+
+    address: Address
+    muxer: str
+    options: dict[str, str]
+    codec: Codec | None
+
+    @property
+    def takes_sound(self) -> bool:
+        return self.codec is not None
+
+    @property
+    def siting(self) -> str:
+        """Where chroma is taken to lie: FFmpeg's y4m says that it is in the centre, all else says nothing."""
+        return CENTER if self.muxer == "yuv4mpegpipe" else LEFT
+
+    @property
+    def can_reopen(self) -> bool:
+        """A stream may be tried again; a file or pipe that fails has failed."""
+        return self.address.is_network
+
+
+def plan_outlet(address: Address, codec: str | None, overwrite: bool) -> Outlet:
+    """How that address is written.
+
+    Raises ``OptionError`` for one that cannot be, ``OutputExistsError``, ``OutputFolderError`` or
+    ``UnknownNameError`` for the codec.
+    """
+    if address.kind == "pipe":
+        _refuse_codec(codec, "a pipe takes raw frames (y4m)")
+        return Outlet(address, "yuv4mpegpipe", {}, None)
+    if address.kind == "device":
+        _refuse_codec(codec, "a loopback device takes raw frames")
+        return Outlet(address, "video4linux2", {}, None)
+    if address.kind == "file":
+        return _file(address, codec, overwrite)
+    if address.kind not in STREAMS:
+        raise OptionError(
+            f"{address.shown} cannot be written: use a file, -, /dev/videoN or {', '.join(STREAMS)}"
+        )
+    muxer, options = STREAMS[address.kind]
+    container = "mp4" if muxer == "flv" else "mkv"
+    return Outlet(address, muxer, options, _live_codec(codec or "x264", container))
+
+
+def _refuse_codec(codec: str | None, reason: str) -> None:
+    if codec is not None:
+        raise OptionError(f"{reason}: leave --codec out")
+
+
+def _file(address: Address, codec: str | None, overwrite: bool) -> Outlet:
+    path = Path(address.target)
+    if path.suffix.lower() not in FILES:
+        raise OptionError(f"a live file is one of {', '.join(FILES)}, found {path.name}")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path} exists: add --overwrite to replace it")
+    if not path.parent.is_dir():
+        raise OutputFolderError(f"no folder {path.parent}: make it first")
+    muxer, options = FILES[path.suffix.lower()]
+    container = {"matroska": "mkv", "mpegts": "mkv"}.get(muxer, muxer)
+    return Outlet(address, muxer, options, _live_codec(codec, container))
+
+
+def _live_codec(name: str | None, container: str) -> Codec:
+    codec = find_codec(name, container)
+    if codec.element:
+        raise OptionError(f"--codec {codec.name} is for films, not for live video: use another")
+    return codec
