@@ -12,8 +12,8 @@ from edge_sr.errors import OptionError
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
-from edge_sr.upscale.places import check_free, check_place
 from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.places import check_free, check_place
 from edge_sr.upscale.run.report import Failure, Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale

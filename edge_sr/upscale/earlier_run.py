@@ -10,8 +10,8 @@ from typing import Any
 from edge_sr.errors import OutputExistsError
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import RunNetwork
-from edge_sr.upscale.places import check_free
 from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.places import check_free
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.version import __version__

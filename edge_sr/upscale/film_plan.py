@@ -12,7 +12,7 @@ from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Box, Size, output_region
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
-from edge_sr.upscale.places import check_free, check_place
+from edge_sr.upscale.run.places import check_free, check_place
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, fitting_siting, frame_bytes

@@ -125,9 +125,7 @@ def run_film(
     upscaled: Relay[Timed[Frame]] = Relay(WAITING)
     flow = Flow()
     wanted = range(first, END if last is None else last)
-    yuv = yuv_colours(film.info, to_yuv) if network.takes_yuv else None
-    to_surface = yuv is not None and stays_on_gpu(network, to_yuv)
-    read = UprightReader(film.info, target.size if target.box is None else None, yuv, to_surface=to_surface)
+    read = _reader(film.info, network, to_yuv, target)
     began = time.perf_counter()
     stages = [
         stage(
@@ -160,6 +158,14 @@ def run_film(
     flow.seconds = time.perf_counter() - began
     log.debug("%s", _pace(decoded, upscaled, flow.seconds))
     return flow
+
+
+def _reader(
+    info: FilmInfo, network: FrameNetwork, to_yuv: Callable[[Frame], Any], target: Target
+) -> UprightReader:
+    yuv = yuv_colours(info, to_yuv) if network.takes_yuv else None
+    to_surface = yuv is not None and stays_on_gpu(network, to_yuv)
+    return UprightReader(info, target.size if target.box is None else None, yuv, to_surface=to_surface)
 
 
 def _pace(decoded: Relay[Any], upscaled: Relay[Any], seconds: float) -> str:

@@ -14,8 +14,8 @@ from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Region, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.layers import Layers
-from edge_sr.upscale.places import check_free, check_place
 from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.places import check_free, check_place
 from edge_sr.upscale.run.report import Report, finished, report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscaler import PartTimes, Upscaler

@@ -11,7 +11,7 @@ import pytest
 
 from edge_sr.errors import InputNotFoundError, UnreachableError
 from edge_sr.masking import disclose, masked, remember, starred
-from edge_sr.upscale.places import beside_input
+from edge_sr.upscale.run.places import beside_input
 
 ADDRESSES = [
     "rtsp://user:sesame@192.0.2.1/cam",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from edge_sr.errors import EdgeSRError, InputNotFoundError, OptionError
-from edge_sr.upscale.places import name_of_input
+from edge_sr.upscale.run.places import name_of_input
 from edge_sr.video.image.recognise import is_picture_name, is_still
 from edge_sr.video.opening import is_url, open_input, picture_stream
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_sr.errors import InputError, MissingError, OptionError, OutputExistsError
 from edge_sr.upscale.batch.listing import BatchInput
-from edge_sr.upscale.places import check_folder
+from edge_sr.upscale.run.places import check_folder
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.containers import film_suffix
 from edge_sr.video.film.film import Excerpt

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from edge_sr.errors import EdgeSRError, InterruptedRun, OptionError
 from edge_sr.files.drafts import drafting
-from edge_sr.upscale.places import check_free, check_place
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.places import check_free, check_place
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent, Watcher
