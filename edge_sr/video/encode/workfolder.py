@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import OptionError, OutputExistsError
+from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError, ResourceError
 from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
 from edge_sr.files.drafts import drafting, remove_dead_drafts
 from edge_sr.files.durable import to_disk
@@ -91,17 +91,17 @@ class WorkFolder:
         plain: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **state}))
         with writing(str(self.path)):
             self._enter()
-        if resume and self.exists:
-            self._compare(plain)
-            self._sweep()
-            return
-        if self.exists and not overwrite:
-            raise OutputExistsError(
-                f"{self.path} holds an unfinished run: "
-                "add --resume to go on with it, --overwrite to begin again"
-            )
-        self._empty()
-        write_whole(self.path / STATE, json.dumps(plain, indent=2).encode(), **_private(self.path / STATE))
+            if resume and self.exists:
+                self._compare(plain)
+                self._sweep()
+                return
+            if self.exists and not overwrite:
+                raise OutputExistsError(
+                    f"{self.path} holds an unfinished run: "
+                    "add --resume to go on with it, --overwrite to begin again"
+                )
+            self._empty()
+            self._write(STATE, json.dumps(plain, indent=2))
 
     def segments(self) -> list[Segment]:
         """Those from the first on without a gap: what plays so far."""
@@ -114,7 +114,7 @@ class WorkFolder:
     def open_to_cluster(self) -> str:
         """Puts a new token into the folder and returns it: a node that finds it there sees the same folder."""
         token = secrets.token_hex(16)
-        write_whole(self.path / CLUSTER, token.encode(), **_private(self.path / CLUSTER))
+        self._write(CLUSTER, token)
         return token
 
     def adopt(self, draft: Path, number: int, first_pts: int, end_pts: int) -> None:
@@ -150,8 +150,7 @@ class WorkFolder:
         while path.name not in ours and os.path.lexists(path):
             number += 1
             path = wanted.with_name(fitting_name(wanted.stem, f"-{number}{wanted.suffix}"))
-        names = json.dumps(sorted({*ours, path.name})).encode()
-        write_whole(self.path / BESIDE, names, **_private(self.path / BESIDE))
+        self._write(BESIDE, json.dumps(sorted({*ours, path.name})))
         return path
 
     def remove(self) -> None:
@@ -190,6 +189,14 @@ class WorkFolder:
             os.close(self._lock)
             self._lock = None
 
+    def _write(self, name: str, text: str) -> None:
+        """A file of the folder, which was there when the run began: ``ResourceError`` where it no longer is."""
+        path = self.path / name
+        try:
+            write_whole(path, text.encode(), draft=path.with_name(f"{name}.new"), mode=0o600)
+        except OutputFolderError as error:
+            raise ResourceError(str(error)) from error
+
     def _beside(self) -> list[str]:
         """The files beside the output that this run made."""
         if not _is_file(self.path / BESIDE):
@@ -212,7 +219,7 @@ class WorkFolder:
             self.path.mkdir(mode=0o700)
         if not self._is_ours():
             # A kill just after it was made leaves it empty.
-            if self.path.is_symlink() or not self.path.is_dir() or any(self.path.iterdir()):
+            if not stat.S_ISDIR(os.lstat(self.path).st_mode) or any(self.path.iterdir()):
                 raise OptionError(
                     f"{self.path} is in the way and no work folder of edge-sr: move it, or choose another -o"
                 )
@@ -264,10 +271,6 @@ class WorkFolder:
 def _is_file(path: Path) -> bool:
     """A file itself, not what a link leads to."""
     return not path.is_symlink() and path.is_file()
-
-
-def _private(path: Path) -> dict[str, Any]:
-    return {"draft": path.with_name(path.name + ".new"), "mode": 0o600}
 
 
 def _differences(earlier: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,25 @@ def test_two_runs_at_once_are_refused(output: Path) -> None:
     with pytest.raises(OutputExistsError, match="another run"):
         WorkFolder(output).open(STATE, resume=True, overwrite=False)
     first.close()
+
+
+@pytest.mark.parametrize("step", ["_is_ours", "_take_lock", "_empty", "_write", "_sweep"])
+def test_a_folder_that_goes_meanwhile_is_told_as_gone(
+    output: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there when the run began, so that nobody gave a wrong place."""
+    resume = step == "_sweep"
+    if resume:
+        start(output)
+    own = getattr(WorkFolder, step)
+
+    def vanish(work: WorkFolder, *given: str) -> object:
+        shutil.rmtree(work.path)
+        return own(work, *given)
+
+    monkeypatch.setattr(WorkFolder, step, vanish)
+    with pytest.raises(ResourceError, match="cannot be written"):
+        WorkFolder(output).open(STATE, resume=resume, overwrite=False)
 
 
 def test_a_damaged_state_is_refused(output: Path) -> None:
