@@ -42,7 +42,7 @@ class Encoding:
     @property
     def takes_surfaces(self) -> bool:
         """Whether it encodes frames where they lie in a GPU's memory."""
-        return "nvenc" in self.codec.name
+        return self.codec.is_hardware and not self.codec.element
 
 
 def plan_encoding(

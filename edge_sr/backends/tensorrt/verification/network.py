@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from edge_sr.backends.tensorrt.verification.verified import (
     built_in_picture,
     flattened,
     trial,
+    verifying_first,
 )
 from edge_sr.bundle import Bundle
 from edge_sr.engines.store.identity import Shape
@@ -42,28 +42,14 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[Result]:
         """As ``TensorRTNetwork.stream``."""
-
-        def verified() -> Iterator[Frame]:
-            for number, frame in enumerate(frames):
-                # All the others have its shape.
-                if number == 0:
-                    self._verify_at((1, *frame.shape))
-                yield frame
-
-        return self._inner.stream(verified())
+        return self._inner.stream(verifying_first(frames, self._verify_at))
 
     def _verify_at(self, image: Shape) -> None:
-        """Windows grow smaller where memory is short, also while they are tried: then the smaller ones are, too."""
-        if self._trying:
-            return
-        if image not in self._seen:
-            self._open_for(image)
-            self._seen.add(image)
-        while (shapes := _text(window := self._inner.window_for(image))) not in self._seen:
-            self._open_for(image)
-            with self._while_trying():
-                self._verify(shapes, partial(self._try_engine, window))
-            self._seen.add(shapes)
+        self._verify_all(
+            image,
+            lambda: _text(self._inner.window_for(image)),
+            lambda: self._try_engine(self._inner.window_for(image)),
+        )
 
     def _try_engine(self, window: Shape) -> VerificationRun:
         """A whole window on the device, and on the CPU its first and its last corner."""

@@ -22,6 +22,7 @@ from edge_sr.backends.tensorrt.verification.verified import (
     built_in_picture,
     flattened,
     trial,
+    verifying_first,
 )
 from edge_sr.engines.store.identity import Shape
 from edge_sr.grid import SamplingGrid
@@ -51,28 +52,11 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
 
     def stream(self, frames: Iterable[Frame], plan: Plan) -> Iterator[Result]:
         """As ``TensorRTRunner.stream``."""
-
-        def verified() -> Iterator[Frame]:
-            for number, frame in enumerate(frames):
-                # All the others have its shape.
-                if number == 0:
-                    self._verify_at((1, *frame.shape), plan.grid)
-                yield frame
-
-        return self._inner.stream(verified(), plan)
+        verified = verifying_first(frames, lambda image: self._verify_at(image, plan.grid))
+        return self._inner.stream(verified, plan)
 
     def _verify_at(self, image: Shape, grid: SamplingGrid) -> None:
-        """Tiles grow smaller where memory is short, also while they are tried: then the smaller ones are, too."""
-        if self._trying:
-            return
-        if image not in self._seen:
-            self._open_for(image)
-            self._seen.add(image)
-        while (shapes := self._shapes(image, grid)) not in self._seen:
-            self._open_for(image)
-            with self._while_trying():
-                self._verify(shapes, lambda: self._try_engines(image, grid))
-            self._seen.add(shapes)
+        self._verify_all(image, lambda: self._shapes(image, grid), lambda: self._try_engines(image, grid))
 
     def _shapes(self, image: Shape, grid: SamplingGrid) -> str:
         height, width = self._inner.tile_of(image, grid)

@@ -9,12 +9,11 @@ kept beside the engines.
 from __future__ import annotations
 
 import abc
-import contextlib
 import dataclasses
 import math
 import time
 import warnings
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -27,7 +26,7 @@ from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.errors import EdgeSRError, EngineError
 from edge_sr.kinds import Role, SampleType
 from edge_sr.machine.gpu import Gpu
-from edge_sr.tensors import Image, reference_card
+from edge_sr.tensors import Frame, Image, reference_card
 
 LEAST_DB = 50.0
 INT8_MARGIN_DB = 0.5
@@ -82,6 +81,14 @@ def trial(
     return VerificationRun(result, on_cpu(), milliseconds, shapes())
 
 
+def verifying_first(frames: Iterable[Frame], verify: Callable[[Shape], None]) -> Iterator[Frame]:
+    """The frames, once engines are verified at the first one's shape, which all the others have."""
+    for number, frame in enumerate(frames):
+        if number == 0:
+            verify((1, *frame.shape))
+        yield frame
+
+
 class Verified(Generic[Inner], abc.ABC):
     """Verifies engines before they compute in new shapes; what it wraps computes the pictures.
 
@@ -107,14 +114,26 @@ class Verified(Generic[Inner], abc.ABC):
             require_passed(file)
         return given
 
-    @contextlib.contextmanager
-    def _while_trying(self) -> Iterator[None]:
-        """Shapes that change meanwhile are verified afterwards."""
-        self._trying = True
-        try:
-            yield
-        finally:
-            self._trying = False
+    def _verify_all(
+        self, image: Shape, shapes: Callable[[], str], attempt: Callable[[], VerificationRun]
+    ) -> None:
+        """Verify what pictures of this shape are computed in, as ``shapes`` names it.
+
+        It grows smaller where memory is short, also while it is tried: then the smaller ones are verified, too.
+        """
+        if self._trying:
+            return
+        if image not in self._seen:
+            self._open_for(image)
+            self._seen.add(image)
+        while (current := shapes()) not in self._seen:
+            self._open_for(image)
+            self._trying = True
+            try:
+                self._verify(current, attempt)
+            finally:
+                self._trying = False
+            self._seen.add(current)
 
     def _verify(self, shapes: str, attempt: Callable[[], VerificationRun]) -> None:
         """Try the engines in use in ``shapes``, unless this device and driver have."""
