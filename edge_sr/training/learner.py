@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from edge_sr.errors import CheckpointError
 from edge_sr.training import loss
 from edge_sr.training.branches import fused, values_of
+from edge_sr.training.native_loss import native_loss
 from edge_sr.training.optimisers import optimisers_for
 from edge_sr.training.spec import ScheduleSpec
 from edge_sr.training.tasks.task import Compile, Predict, TrainingTask
@@ -38,8 +39,11 @@ class Learner:
         exact: bool = False,
         teacher: Predict | None = None,
     ) -> None:
-        self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = fused(self.network).to(memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
+        self.network = network.to(device)
+        self._native = native_loss(network, spec) if device.type == "cpu" and not exact else None
+        if self._native is None:
+            self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = fused(self.network).requires_grad_(False)
         self._averaged = [name for name, _ in self.average.named_parameters()]
         self._spec, self.device = spec, device
         self._optimisers = optimisers_for(self.network, spec)
@@ -62,13 +66,16 @@ class Learner:
         return value.detach()
 
     def _loss(self, batch: Any, fraction: float) -> Tensor:
+        absolute = fraction < self._spec.psnr_from
+        if self._native is not None:
+            return self._native(batch, absolute=absolute)
         low = batch.low.permute(0, 3, 1, 2).float() / 255
         target = batch.target.float() / 255
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
             target = self._softened(target, low, batch)
             picture = self._predict(low, batch)
             shaken, noise = self._shaken(low, batch) if self._spec.steadiness else (None, low)
-        criterion = loss.l1 if fraction < self._spec.psnr_from else loss.psnr
+        criterion = loss.l1 if absolute else loss.psnr
         weights = torch.as_tensor(batch.weights, device=self.device)
         value = criterion(picture.float(), target, self._spec.luma_share, weights)
         if shaken is None:

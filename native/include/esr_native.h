@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define ESR_ABI_VERSION 3
+#define ESR_ABI_VERSION 4
 
 enum esr_status {
     ESR_OK = 0,
@@ -120,6 +120,37 @@ ESR_API int32_t esr_encode(esr_encoder *encoder, const esr_encode_request *reque
 ESR_API double esr_peak(const char *kernel, int32_t int8, int32_t threads, double seconds);
 /* The kernel's sin(pi x) and cos(pi x) of n arguments, for tests of their accuracy. */
 ESR_API int32_t esr_sines(const char *kernel, const float *x, float *sine, float *cosine, int32_t n);
+
+/* A DIINN in training: a residual encoder of 16 or 32 channels, a decoder of mode 3 with a bilinear base, its layers at most 32
+ * wide. Batches have `batch` patches of patch x patch LR pixels with `samples` HR samples in each. */
+typedef struct {
+    int32_t channels, blocks, layers;
+    const int32_t *widths;
+    int32_t batch, patch, samples, threads;
+} esr_training_form;
+
+/* low: batch x patch x patch x 3; offsets: batch x patch x patch x samples x 2, y and x in half LR pixels; target: the same less
+ * the last axis x 3; weights: batch x patch x patch. absolute: L1, else the logarithm of each patch's squared error plus floor. */
+typedef struct {
+    const uint8_t *low;
+    const float *offsets;
+    const uint8_t *target;
+    const float *weights;
+    float ratio;
+    float luma_share;
+    float floor;
+    int32_t absolute;
+} esr_training_batch;
+
+typedef struct esr_trainer esr_trainer;
+
+/* ESR_UNKNOWN_KERNEL where the processor has no tiles of bfloat16. */
+ESR_API int32_t esr_trainer_create(const esr_training_form *form, esr_trainer **trainer);
+ESR_API void esr_trainer_destroy(esr_trainer *trainer);
+/* The loss of a batch, and its gradients. values and gradients: for each 3 x 3 convolution of the encoder (head, two a block,
+ * tail), modulation layer, synthesis layer and the last layer its weight and then its bias, float32 in PyTorch's order. */
+ESR_API int32_t esr_train(esr_trainer *trainer, const esr_training_batch *batch, const float *const *values,
+                          float *const *gradients, double *loss);
 
 #ifdef __cplusplus
 }

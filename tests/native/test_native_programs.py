@@ -60,6 +60,7 @@ def build_checked(folder: Path, target: str) -> Path:
     [
         ("compare_kernels", ["portable: largest difference 0.00e+00", "all kernels agree"]),
         ("compare_encoders", ["portable: largest difference 0.00e+00, INT8 0.00e+00", "all encoders agree"]),
+        ("train_patches", []),
     ],
 )
 def test_kernels_agree_under_sanitizers(checked: Path, target: str, expected: list[str]) -> None:

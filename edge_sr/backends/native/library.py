@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import MemoryLimitError, MissingError, ShapeError, UnknownNameError
 
-ABI_VERSION = 3
+ABI_VERSION = 4
 BUILD_HINT = "install a C++17 compiler and reinstall edge-sr, or see docs/concepts/native.md"
 
 Array = NDArray[Any]
@@ -82,6 +82,32 @@ class EncoderNetwork(ctypes.Structure):
     ]
 
 
+class TrainingForm(ctypes.Structure):
+    _fields_ = [
+        ("channels", ctypes.c_int32),
+        ("blocks", ctypes.c_int32),
+        ("layers", ctypes.c_int32),
+        ("widths", ctypes.c_void_p),
+        ("batch", ctypes.c_int32),
+        ("patch", ctypes.c_int32),
+        ("samples", ctypes.c_int32),
+        ("threads", ctypes.c_int32),
+    ]
+
+
+class TrainingBatch(ctypes.Structure):
+    _fields_ = [
+        ("low", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("target", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
+        ("ratio", ctypes.c_float),
+        ("luma_share", ctypes.c_float),
+        ("floor", ctypes.c_float),
+        ("absolute", ctypes.c_int32),
+    ]
+
+
 class EncodeRequest(ctypes.Structure):
     _fields_ = [
         ("image", ctypes.c_void_p),
@@ -133,6 +159,10 @@ def _declare(library: ctypes.CDLL) -> None:
     library.esr_encode.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     library.esr_peak.restype = ctypes.c_double
     library.esr_peak.argtypes = [ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32, ctypes.c_double]
+    library.esr_trainer_create.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    library.esr_trainer_destroy.restype = None
+    library.esr_trainer_destroy.argtypes = [ctypes.c_void_p]
+    library.esr_train.argtypes = [ctypes.c_void_p] * 5
     library.esr_sines.argtypes = [ctypes.c_char_p, *[ctypes.c_void_p] * 3, ctypes.c_int32]
 
 
