@@ -21,13 +21,14 @@ struct Content {
 };
 
 ESR_INLINE Real modulated(Real content, Real share, Real half_turns) {
-    return Vector::mul(Vector::at_least(Vector::add(content, share), Vector::broadcast(0.0f)), sine(half_turns));
+    return Vector::mul(Vector::at_least(Vector::add(content, share), Vector::broadcast(0.0f)), Words::sine(half_turns));
 }
 
 // Turns a group's sums into q. Sums hold S synthesis rows and, when Modulated, S modulation rows; the last group of a
-// layer may have fewer channels, `present`, and its other rows become zero.
-template <bool Modulated, bool Near, int S, int R, int N>
-ESR_INLINE void finish_group(const Block<N> &block, int map, int first, int present, const Sums<R, N> &sums, Word *out) {
+// layer may have fewer channels, `present`, and its other rows become zero. biased(row, sum): with what sums do not start from.
+template <bool Modulated, bool Near, int S, int R, int N, class Biased>
+ESR_INLINE void finish_group(const Block<N> &block, int map, int first, int present, const Sums<R, N> &sums, const Biased &biased,
+                             Word *out) {
     const Content<Near, N> content(block, map);
 #pragma GCC unroll 8
     for (int r = 0; r < S; r += 2)
@@ -38,8 +39,9 @@ ESR_INLINE void finish_group(const Block<N> &block, int map, int first, int pres
             for (int i = 0; i < 2; ++i) {
                 const Real zero = Vector::broadcast(0.0f);
                 const Real k = r + i < present ? content(r + i, n) : zero;
-                q[i] = Modulated ? modulated(k, sums[Modulated ? S + r + i : 0][n], sums[r + i][n])
-                                 : Vector::mul(k, sine(sums[r + i][n]));
+                const Real half_turns = biased(r + i, sums[r + i][n]);
+                q[i] = Modulated ? modulated(k, sums[Modulated ? S + r + i : 0][n], half_turns)
+                                 : Vector::mul(k, Words::sine(half_turns));
             }
             block.store_pair(out, first + r, n, q[0], q[1]);
         }

@@ -57,7 +57,7 @@ void column_table(const FirstLayer &first, const float *offset_x, int vectors, f
         const Real offset = Vector::load(offset_x + v * kLanes);
         for (int c = 0; c < first.width; ++c, table += 2 * kLanes) {
             const Real x = Vector::mul(offset, Vector::broadcast(first.column_weight[c]));
-            Vector::store(table, sine(x));
+            Vector::store(table, full_sine(x));
             Vector::store(table + kLanes, cosine(x));
         }
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "decoder/kernel.h"
+#include "decoder/sine.h"
 
 namespace {
 
@@ -13,6 +14,7 @@ struct FloatWords {
     static F load(const esr::Word *p) { return Vector::load(reinterpret_cast<const float *>(p)); }
     static F broadcast(const esr::Word *p) { return Vector::broadcast(*reinterpret_cast<const float *>(p)); }
     static F accumulate(F sum, F weight, F value) { return Vector::fma(weight, value, sum); }
+    static F sine(F half_turns) { return full_sine(half_turns); }
     // Channel c (even) and its neighbour of one vector; `stride` words lie between channels.
     static void store_pair(esr::Word *out, int c, std::ptrdiff_t stride, F even, F odd) {
         float *p = reinterpret_cast<float *>(out + c * stride);

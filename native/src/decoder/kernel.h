@@ -19,6 +19,9 @@ struct FirstLayer {
     const float *column_weight;  // what offset_x is multiplied by
 };
 
+// Output rows that a kernel of tiles takes through a layer together; scratch is for so many.
+constexpr int kRowsTogether = 2;
+
 struct Layer {
     int width;
     int steps;  // words of input a pixel: channels, or pairs of them
@@ -33,7 +36,7 @@ struct Network {
     FirstLayer first;
     int layers;  // those after the first
     const Layer *layer;
-    int scratch_half;  // words of one of the two activation buffers
+    int scratch_half;  // words of one of a row's two activation buffers
     int last_steps;
     const Word *last_weights;  // [step][3]
     float last_bias[3];

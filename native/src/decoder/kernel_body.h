@@ -10,29 +10,38 @@
 
 namespace {
 
+using esr::kRowsTogether;
 using esr::Network;
 using esr::Request;
 using esr::WorkItem;
 
-template <int N>
+// The same layer of several rows, one after another: tiles are not read while their values are still on the way to the cache.
+template <int N, int kRows>
 void run_block(const Network &network, const Request &request, int row, int vector, Word *scratch) {
-    const Block<N> block(request, row, vector);
-    Word *in = scratch;
-    Word *out = scratch + network.scratch_half;
-    run_first_layer(block, network.first, in);
-    for (int i = 0; i < network.layers; ++i) {
-        run_layer(block, network.layer[i], in, out);
-        Word *finished = out;
-        out = in;
-        in = finished;
+    Word *in[kRows], *out[kRows];
+    for (int r = 0; r < kRows; ++r) {
+        in[r] = scratch + 2 * r * network.scratch_half;
+        out[r] = in[r] + network.scratch_half;
+        run_first_layer(Block<N>(request, row + r, vector), network.first, in[r]);
     }
-    write_pixels(block, network, in);
+    for (int i = 0; i < network.layers; ++i)
+        for (int r = 0; r < kRows; ++r) {
+            run_layer(Block<N>(request, row + r, vector), network.layer[i], in[r], out[r]);
+            Word *finished = out[r];
+            out[r] = in[r];
+            in[r] = finished;
+        }
+    for (int r = 0; r < kRows; ++r) write_pixels(Block<N>(request, row + r, vector), network, in[r]);
 }
 
 // All output rows over one LR row follow each other while its content terms are in the cache.
 template <int N>
 void run_rows(const Network &network, const Request &request, const WorkItem &item, int vector, Word *scratch) {
-    for (int row = item.row_begin; row < item.row_end; ++row) run_block<N>(network, request, row, vector, scratch);
+    int row = item.row_begin;
+    if constexpr (kTiled)
+        for (; item.row_end - row >= kRowsTogether; row += kRowsTogether)
+            run_block<N, kRowsTogether>(network, request, row, vector, scratch);
+    for (; row < item.row_end; ++row) run_block<N, 1>(network, request, row, vector, scratch);
 }
 
 void run(const Network &network, const Request &request, const WorkItem &item, Word *scratch) {
@@ -44,7 +53,7 @@ void run(const Network &network, const Request &request, const WorkItem &item, W
 
 void sines(const float *x, float *sine_out, float *cosine_out, std::ptrdiff_t n) {
     for (std::ptrdiff_t i = 0; i < n; i += kLanes) {
-        Vector::store(sine_out + i, sine(Vector::load(x + i)));
+        Vector::store(sine_out + i, full_sine(Vector::load(x + i)));
         Vector::store(cosine_out + i, cosine(Vector::load(x + i)));
     }
 }

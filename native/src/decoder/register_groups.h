@@ -8,6 +8,11 @@ namespace {
 
 constexpr bool kTiled = false;
 
+// Sums have started from the biases.
+struct Started {
+    ESR_INLINE Real operator()(int, Real sum) const { return sum; }
+};
+
 // A group of S channels: one synthesis row each, then, when Modulated, one modulation row each.
 template <bool Modulated, bool Near, int S, int N>
 ESR_INLINE void run_group(const Block<N> &block, const Layer &layer, int group, const Word *in, Word *out) {
@@ -21,9 +26,9 @@ ESR_INLINE void run_group(const Block<N> &block, const Layer &layer, int group, 
     multiply<R, N>(layer.weights + std::ptrdiff_t(group) * layer.steps * R, in, layer.steps, sums);
     // Two copies, so that whole groups run without a test in each channel.
     if (present == S)
-        finish_group<Modulated, Near, S, R, N>(block, map, first, S, sums, out);
+        finish_group<Modulated, Near, S, R, N>(block, map, first, S, sums, Started(), out);
     else
-        finish_group<Modulated, Near, S, R, N>(block, map, first, present, sums, out);
+        finish_group<Modulated, Near, S, R, N>(block, map, first, present, sums, Started(), out);
 }
 
 template <bool Modulated, bool Near, int S, int N>

@@ -18,7 +18,7 @@ inline Real odd_polynomial(Real r) {
     return Vector::mul(p, r);
 }
 
-inline Real sine(Real t) {
+inline Real full_sine(Real t) {
     const Real rounder = Vector::broadcast(kRounder);
     const Real shifted = Vector::add(t, rounder);
     return Vector::flip(odd_polynomial(Vector::sub(t, Vector::sub(shifted, rounder))), shifted);

@@ -36,8 +36,9 @@ struct Vector {
     static F gather(const float *p, I index) { return _mm512_i32gather_ps(index, p, 4); }
 
     static F pick(const esr::Bf16 *p, I index) {
-        const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p));
-        return _mm512_permutexvar_ps(index, widen(_mm512_cvtepu16_epi32(halves)));
+        // Each half goes to the upper part of its lane, where it is the float32 itself.
+        const __m512i halves = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+        return _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaau, _mm512_slli_epi32(index, 16), halves));
     }
     static F gather(const esr::Bf16 *p, I index) {
         std::int32_t place[lanes], halves[lanes];
