@@ -49,11 +49,17 @@ ESR_INLINE Real intensity(const Block<N> &block, bool base, Real y, int colour, 
     return Vector::at_most(Vector::at_least(v, Vector::broadcast(0.0f)), Vector::broadcast(1.0f));
 }
 
+template <class Any = Vector>
 ESR_INLINE void write_bytes(std::uint8_t *out, const Real (&rgb)[kColours], int pixels) {
-    std::uint32_t packed[kLanes];
     const Real full = Vector::broadcast(255.0f);
-    Vector::store_rgb(packed, Vector::mul(rgb[0], full), Vector::mul(rgb[1], full), Vector::mul(rgb[2], full));
-    for (int i = 0; i < pixels; ++i) std::memcpy(out + i * kColours, packed + i, kColours);
+    const Real r = Vector::mul(rgb[0], full), g = Vector::mul(rgb[1], full), b = Vector::mul(rgb[2], full);
+    if constexpr (Any::packs_pixels) {
+        Any::store_pixels(out, r, g, b, pixels);
+    } else {
+        std::uint32_t packed[kLanes];
+        Any::store_rgb(packed, r, g, b);
+        for (int i = 0; i < pixels; ++i) std::memcpy(out + i * kColours, packed + i, kColours);
+    }
 }
 
 ESR_INLINE void write_floats(float *out, const Real (&rgb)[kColours], int pixels) {

@@ -24,11 +24,12 @@ ESR_INLINE void run_group(const Block<N> &block, const Layer &layer, int group, 
     Sums<R, N> sums;
     start_from<R, N>(layer.bias + first, S, sums);
     multiply<R, N>(layer.weights + std::ptrdiff_t(group) * layer.steps * R, in, layer.steps, sums);
+    const auto nothing = [](auto) {};
     // Two copies, so that whole groups run without a test in each channel.
     if (present == S)
-        finish_group<Modulated, Near, S, R, N>(block, map, first, S, sums, Started(), out);
+        finish_group<Modulated, Near, S, R, N>(block, map, first, S, sums, Started(), nothing, out);
     else
-        finish_group<Modulated, Near, S, R, N>(block, map, first, present, sums, Started(), out);
+        finish_group<Modulated, Near, S, R, N>(block, map, first, present, sums, Started(), nothing, out);
 }
 
 template <bool Modulated, bool Near, int S, int N>

@@ -42,6 +42,7 @@ struct Vector {
         const uint32x4_t sign = vshlq_n_u32(vreinterpretq_u32_f32(t), 31);
         return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(v), sign));
     }
+    static constexpr bool packs_pixels = false;
     static void store_rgb(std::uint32_t *p, F r, F g, F b) {
         const uint32x4_t green = vshlq_n_u32(vcvtnq_u32_f32(g), 8);
         const uint32x4_t blue = vshlq_n_u32(vcvtnq_u32_f32(b), 16);

@@ -36,6 +36,7 @@ struct Vector {
     static F flip(F v, F t) {
         return each(v, t, [](float x, float y) { return from_bits(bits(x) ^ (bits(y) << 31)); });
     }
+    static constexpr bool packs_pixels = false;
     static void store_rgb(std::uint32_t *p, F r, F g, F b) {
         for (int i = 0; i < lanes; ++i) p[i] = byte(r.lane[i]) | byte(g.lane[i]) << 8 | byte(b.lane[i]) << 16;
     }

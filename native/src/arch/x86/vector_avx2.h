@@ -33,6 +33,7 @@ struct Vector {
     static F flip(F v, F t) {
         return _mm256_xor_ps(v, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 31)));
     }
+    static constexpr bool packs_pixels = false;
     static void store_rgb(std::uint32_t *p, F r, F g, F b) {
         const I green = _mm256_slli_epi32(_mm256_cvtps_epi32(g), 8);
         const I blue = _mm256_slli_epi32(_mm256_cvtps_epi32(b), 16);

@@ -52,10 +52,16 @@ struct Vector {
         const I sign = _mm512_slli_epi32(_mm512_castps_si512(t), 31);
         return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(v), sign));
     }
-    static void store_rgb(std::uint32_t *p, F r, F g, F b) {
+    static constexpr bool packs_pixels = true;
+    // The first `pixels` of sixteen, three bytes each.
+    static void store_pixels(std::uint8_t *p, F r, F g, F b, int pixels) {
         const I green = _mm512_slli_epi32(_mm512_cvtps_epi32(g), 8);
         const I blue = _mm512_slli_epi32(_mm512_cvtps_epi32(b), 16);
-        _mm512_storeu_si512(p, _mm512_or_si512(_mm512_or_si512(_mm512_cvtps_epi32(r), green), blue));
+        const I words = _mm512_or_si512(_mm512_or_si512(_mm512_cvtps_epi32(r), green), blue);
+        const I threes = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+        const I joined = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
+        const I bytes = _mm512_permutexvar_epi32(joined, _mm512_shuffle_epi8(words, threes));
+        _mm512_mask_storeu_epi8(p, (1ull << (3 * pixels)) - 1, bytes);
     }
 
     static F from_integers(const float *p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
