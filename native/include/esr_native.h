@@ -72,7 +72,8 @@ ESR_API int32_t esr_decode(const esr_decoder *decoder, const esr_request *reques
 
 /* One 3 x 3 convolution, zero padding of one pixel. In float32: weight, outputs x inputs x 3 x 3, and bias. In INT8, where
  * levels is set: levels of the same shape, their scale by output, biases in int32 of scale input_scale * level_scale,
- * and the scale and zero point of its uint8 input. */
+ * and the scale and zero point of its uint8 input. input_range, in float32: how far from zero most of its input lies, 0 where
+ * nobody knows; input and weights may then be rounded to 16 bits, by kernels that multiply in INT8 and are faster so. */
 typedef struct {
     int32_t inputs, outputs;
     const float *weight;
@@ -83,6 +84,7 @@ typedef struct {
     float input_scale;
     int32_t input_zero;
     int32_t relu; /* content convolutions only */
+    float input_range;
 } esr_convolution;
 
 /* A small residual encoder: head; `blocks` times y += conv2(relu(conv1(y))); f = head + tail(y); `contents` convolutions of

@@ -8,6 +8,8 @@ RandomEncoder::RandomEncoder(const EncoderShape &shape, unsigned seed) : random_
     for (std::size_t i = 0; i < shape.contents.size(); ++i) {
         const int outputs = shape.contents[i];
         convolutions_.push_back(shape.int8 && i > 0 ? levels(c, outputs, false) : floats(c, outputs));
+        // Some of what kernels of INT8 compute in 16 bits lies beyond the stated range.
+        if (shape.int8 && i == 0) convolutions_.back().input_range = 3.0f;
         convolutions_.back().relu = i == 0;
         maps_ += outputs;
     }

@@ -44,7 +44,8 @@ class _Packed:
         if one.levels is None:
             weight = self._keep(one.weight, np.float32, one.shape)
             bias = self._keep(one.bias, np.float32, (outputs,))
-            return EncoderConvolution(inputs, outputs, weight, bias, None, None, None, 0.0, 0, one.relu)
+            fixed = (None, None, None, 0.0, 0)
+            return EncoderConvolution(inputs, outputs, weight, bias, *fixed, one.relu, one.input_range)
         levels = one.levels
         return EncoderConvolution(
             inputs,
@@ -57,6 +58,7 @@ class _Packed:
             levels.input_scale,
             levels.input_zero,
             one.relu,
+            0.0,
         )
 
     def _keep(self, array: Array | None, dtype: Any, shape: tuple[int, ...]) -> int | None:

@@ -70,6 +70,7 @@ class EncoderConvolution(ctypes.Structure):
         ("input_scale", ctypes.c_float),
         ("input_zero", ctypes.c_int32),
         ("relu", ctypes.c_int32),
+        ("input_range", ctypes.c_float),
     ]
 
 

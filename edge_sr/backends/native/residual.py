@@ -12,6 +12,7 @@ from edge_sr.backends.native.onnx_file import Node, OnnxGraph, read_graph
 from edge_sr.errors import BundleError
 
 MAX_CHANNELS = 64  # the library's kernels
+LEVELS = 255
 ROUNDING = ("QuantizeLinear", "DequantizeLinear")
 
 Array = NDArray[Any]
@@ -30,13 +31,17 @@ class Levels:
 
 @dataclasses.dataclass(frozen=True)
 class Convolution:
-    """3 x 3: ``shape`` = (outputs, inputs, 3, 3); in float32 ``weight`` and ``bias``, or ``levels``."""
+    """3 x 3: ``shape`` = (outputs, inputs, 3, 3); in float32 ``weight`` and ``bias``, or ``levels``.
+
+    ``input_range``, in float32: how far from zero most of its input lies, 0 where the graph does not say.
+    """
 
     shape: tuple[int, ...]
     weight: Array | None
     bias: Array | None
     levels: Levels | None
     relu: bool
+    input_range: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +74,22 @@ def read_encoder(path: Path, blocks: int) -> ResidualEncoder | None:
     nodes = [node for node in graph.nodes if node.operator == "Conv"]
     if len(nodes) < 3 + 2 * blocks or not _has_form(graph, nodes, blocks):
         return None
-    encoder = ResidualEncoder(blocks, tuple(_convolution(graph, node) for node in nodes))
+    encoder = ResidualEncoder(blocks, _ranged([_convolution(graph, node) for node in nodes], blocks))
     return encoder if encoder.channels <= MAX_CHANNELS else None
+
+
+def _ranged(convolutions: list[Convolution], blocks: int) -> tuple[Convolution, ...]:
+    """With the range of the residual stream where a convolution reads it in float32.
+
+    It is the widest that those have which read the stream in INT8.
+    """
+    readers = [*range(1, 2 * blocks + 1, 2), *range(2 * blocks + 1, len(convolutions))]
+    levels = [convolutions[index].levels for index in readers]
+    widest = max((LEVELS * one.input_scale for one in levels if one is not None), default=0.0)
+    return tuple(
+        dataclasses.replace(one, input_range=widest) if index in readers and one.levels is None else one
+        for index, one in enumerate(convolutions)
+    )
 
 
 def _has_form(graph: OnnxGraph, nodes: list[Node], blocks: int) -> bool:

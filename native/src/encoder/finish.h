@@ -47,6 +47,18 @@ struct Int8Row {
     }
 };
 
+struct Int16Row {
+    template <int V, class Any = Vector>
+    static ESR_INLINE void store(void *out, std::ptrdiff_t at, const Real (&v)[V], const Target &t) {
+        if constexpr (Any::int16) {
+            const Real factor = Vector::broadcast(t.to_levels);
+#pragma GCC unroll 8
+            for (int j = 0; j < V; ++j)
+                Any::store_words(static_cast<std::int16_t *>(out) + at + j * kLanes, Vector::mul(v[j], factor));
+        }
+    }
+};
+
 struct Bf16Row {
     template <int V, class Any = Vector>
     static ESR_INLINE void store(void *out, std::ptrdiff_t at, const Real (&v)[V], const Target &) {
@@ -96,6 +108,7 @@ FinishPixels finish_into(const Convolution &c) {
     if (c.maps) return finish_block<Int8, kFinish, FloatRow, V>;
     switch (c.output) {
         case Format::Int8: return finish_block<Int8, kFinish, Int8Row, V>;
+        case Format::Int16: return finish_block<Int8, kFinish, Int16Row, V>;
         case Format::Bf16: return finish_block<Int8, kFinish, Bf16Row, V>;
         case Format::Winograd:
             // The residual stream is the line that is transformed.

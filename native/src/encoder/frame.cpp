@@ -19,7 +19,9 @@ std::size_t pitch_of(std::size_t bytes) {
     return pitch % kPage ? pitch : pitch + kLine;
 }
 
-std::size_t value_bytes(Format format) { return format == Format::Int8 ? 1 : format == Format::Bf16 ? 2 : 4; }
+std::size_t value_bytes(Format format) {
+    return format == Format::Int8 ? 1 : format == Format::Bf16 || format == Format::Int16 ? 2 : 4;
+}
 
 // Words of a plane: a whole block of pixels more than there are, an odd number of cache lines.
 int plane_words(int width) { return int(round_up(width + kRoom, kLineWords)) | kLineWords; }

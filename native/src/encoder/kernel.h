@@ -19,6 +19,7 @@ enum class Format : int {
     Winograd,  // float32, transformed: [point of 6][tile of 4 pixels][channel]
     Bf16,
     Int8,  // levels with a zero point: uint8, or int8 where a kernel's products want both sides signed
+    Int16,  // levels around zero, of what an INT8 network leaves in floating point
     Bf16Planes, Int8Planes,  // [word of a pixel's 64 bytes][pixel]: what the content layers of some kernels read
     Nothing,  // the residual stream is all that is written
 };
@@ -90,6 +91,7 @@ struct EncoderKernel {
     bool int8;
     bool signed_levels;     // levels - 128, as int8
     WeightOrder int8_order;
+    bool int16;             // multiplies 16 bits faster than floating point
     bool bf16_maps;         // writes maps in bfloat16 when asked
     bool planes;            // content layers read planes
     int cache;              // bytes that rows in work may take of the second-level cache

@@ -1,6 +1,6 @@
 // An encoder's kernel, written once for every processor with vectors: the including source has defined Vector, kSums
-// (vectors of sums that fit into registers), kWinogradSums (the same for Winograd's, or 0), Int8Operand and
-// WideOperand (the operand of convolutions that are neither in INT8 nor Winograd's).
+// (vectors of sums that fit into registers), kWinogradSums (the same for Winograd's, or 0), Int8Operand, where the vectors
+// have int16 Int16Operand, and WideOperand (the operand of convolutions that are neither in INT8 nor Winograd's).
 #pragma once
 
 #include "encoder/convert.h"
@@ -9,6 +9,8 @@
 #include "encoder/winograd.h"
 
 namespace {
+
+struct Int16Operand;
 
 // After a row's last group: padding, transformation or planes.
 ESR_INLINE void end_row(const Convolution &c, const Strip &s, int row) {
@@ -20,6 +22,8 @@ ESR_INLINE void end_row(const Convolution &c, const Strip &s, int row) {
 template <int kChannels, int V>
 ESR_INLINE void run_group(const Convolution &c, const Strip &s, int row, int channel) {
     if (c.input == Format::Int8) return direct_group<Int8Operand, kChannels, V>(c, s, row, channel);
+    if constexpr (Vector::int16)
+        if (c.input == Format::Int16) return direct_group<Int16Operand, kChannels, V>(c, s, row, channel);
     if constexpr (kWinogradSums > 0)
         winograd_group<kChannels, V>(c, s, row, channel);
     else
@@ -69,7 +73,8 @@ constexpr esr::EncoderKernel make_encoder(const char *name, bool (*supported)(),
     return {name,          kWinogradSums > 0 ? Format::Winograd : wide,
             wide,          {kWideWord, 0, 0},
             int8,          signed_levels,
-            {kLevels, 0, 0}, Vector::bf16, false,
+            {kLevels, 0, 0}, int8 && Vector::int16 && wide == Format::Float,
+            Vector::bf16, false,
             1 << 20,
             kWinogradSums * kLanes / kGroup, supported,
             nullptr,       nullptr,

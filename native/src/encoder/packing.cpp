@@ -1,6 +1,7 @@
 #include "encoder/packing.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -11,6 +12,9 @@ namespace {
 
 constexpr int kColours = 3, kMaxChannels = 64, kMaxBlocks = 64, kMaxContents = 16, kMaxMaps = 4096;
 constexpr int kLanes = 16, kSignedOffset = 128;
+// Where a stated range lies among words, with room for four times as much; and of a sum, less what rounded weights may add.
+constexpr float kWordRange = 8191.0f;
+constexpr double kLargestWord = 32767, kLargestSum = 2.1e9;
 constexpr float kImageFactor = 2.0f / 255.0f;  // images enter as levels around their middle
 
 int padded(int channels) {
@@ -24,7 +28,7 @@ int convolutions(const esr_encoder_network &network) { return 2 + 2 * network.bl
 
 bool valid_convolution(const esr_convolution &c, int inputs, int outputs, bool int8) {
     if (c.inputs != inputs || (outputs ? c.outputs != outputs : c.outputs < 1 || c.outputs > kMaxMaps)) return false;
-    if (!c.levels) return c.weight && c.bias;
+    if (!c.levels) return c.weight && c.bias && std::isfinite(c.input_range) && c.input_range >= 0.0f;
     return int8 && c.level_scale && c.bias_levels && c.input_scale > 0.0f && c.input_zero >= 0 && c.input_zero <= 255;
 }
 
@@ -56,6 +60,7 @@ PackedEncoder::PackedEncoder(const esr_encoder_network &network, const EncoderKe
 }
 
 Reading PackedEncoder::reading(const esr_convolution &source) const {
+    if (!source.levels && kernel_.int16 && source.input_range > 0.0f) return {Format::Int16, source.input_range / kWordRange, 0};
     if (!source.levels) return {kernel_.format, 0.0f, 0};
     return {Format::Int8, source.input_scale, source.input_zero - (kernel_.signed_levels ? kSignedOffset : 0)};
 }
@@ -82,6 +87,8 @@ Layer PackedEncoder::packed(const esr_convolution &source, const Reading &input,
     c.out_channels = maps ? padded_maps(source.outputs) : channels_;
     if (source.levels)
         pack_levels(source, input, c);
+    else if (input.format == Format::Int16)
+        pack_words(source, input, c);
     else
         pack_floats(source, c, kernel_.order, head ? kImageFactor : 1.0f);
     return layer;
@@ -93,6 +100,31 @@ void PackedEncoder::pack_floats(const esr_convolution &source, Convolution &c, c
     std::copy_n(source.bias, source.outputs, floats_.back().data());
     c.weights = weights_.back().data();
     c.bias = floats_.back().data();
+}
+
+// Weights as fine as no sum can leave 32 bits, whatever the words of the input.
+void PackedEncoder::pack_words(const esr_convolution &source, const Reading &input, Convolution &c) {
+    Buffer<float> scale(std::size_t(c.out_channels)), sums(std::size_t(c.out_channels));
+    integers_.emplace_back(std::size_t(c.out_channels));
+    const std::size_t each = std::size_t(source.inputs) * kTaps * kTaps;
+    for (int i = 0; i < source.outputs; ++i) {
+        double total = 0, largest = 0;
+        for (std::size_t j = 0; j < each; ++j) {
+            const double weight = std::fabs(double(source.weight[i * each + j]));
+            total += weight;
+            largest = std::max(largest, weight);
+        }
+        const double bias = source.bias[i] / double(input.scale);
+        const double finest = std::max((total * (kLargestWord + 1) + std::fabs(bias)) / kLargestSum, largest / kLargestWord);
+        scale[std::size_t(i)] = float(std::max(finest, 1e-30));
+        sums[std::size_t(i)] = scale[std::size_t(i)] * input.scale;
+        integers_.back()[std::size_t(i)] = std::int32_t(std::lrint(bias / scale[std::size_t(i)]));
+    }
+    weights_.push_back(arrange_words(source, c, {2, 0, 0}, scale.data()));
+    floats_.push_back(std::move(sums));
+    c.weights = weights_.back().data();
+    c.start = integers_.back().data();
+    c.scale = floats_.back().data();
 }
 
 // Sums start from the bias in levels, less what the zero point adds to every product.

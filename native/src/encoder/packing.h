@@ -18,7 +18,7 @@ enum class Plane { None, Head, Stream };
 // What a convolution wants to read.
 struct Reading {
     Format format;
-    float scale;  // Int8
+    float scale;  // Int8 and Int16
     int zero;     // Int8, as the kernel stores levels
 
     bool operator==(const Reading &other) const {
@@ -51,6 +51,7 @@ private:
     Reading content_reading(const esr_convolution &source) const;
     Layer packed(const esr_convolution &source, const Reading &input, bool maps = false);
     void pack_floats(const esr_convolution &source, Convolution &c, const WeightOrder &order, float factor);
+    void pack_words(const esr_convolution &source, const Reading &input, Convolution &c);
     void pack_levels(const esr_convolution &source, const Reading &input, Convolution &c);
     void add(Layer layer, const Reading &output);
     void add_image(const esr_encoder_network &network);

@@ -11,7 +11,9 @@ using esr::kGroup;
 using esr::kSpare;
 using esr::kTaps;
 
-ESR_INLINE int value_bytes(Format format) { return format == Format::Int8 ? 1 : format == Format::Bf16 ? 2 : 4; }
+ESR_INLINE int value_bytes(Format format) {
+    return format == Format::Int8 ? 1 : format == Format::Bf16 || format == Format::Int16 ? 2 : 4;
+}
 
 ESR_INLINE char *pixel(void *row, Format format, std::ptrdiff_t value) {
     return static_cast<char *>(row) + value * value_bytes(format);

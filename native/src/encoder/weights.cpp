@@ -1,5 +1,6 @@
 #include "encoder/weights.h"
 
+#include <cmath>
 #include <cstring>
 
 namespace esr {
@@ -77,6 +78,13 @@ Buffer<char> arrange_floats(const esr_convolution &source, const Convolution &sh
     const auto get = [&](int output, int outer, int k) { return factor * float_weight(source, shape, output, outer, k); };
     if (shape.input != Format::Bf16 && shape.input != Format::Bf16Planes) return arrange<float>(shape, order, get);
     return arrange<std::uint16_t>(shape, order, [&](int output, int outer, int k) { return bf16_bits(get(output, outer, k)); });
+}
+
+Buffer<char> arrange_words(const esr_convolution &source, const Convolution &shape, const WeightOrder &order, const float *scale) {
+    return arrange<std::int16_t>(shape, order, [&](int output, int outer, int k) {
+        if (output >= source.outputs) return std::int16_t(0);
+        return std::int16_t(std::lrint(float_weight(source, shape, output, outer, k) / scale[output]));
+    });
 }
 
 Buffer<char> arrange_levels(const esr_convolution &source, const Convolution &shape, const WeightOrder &order) {

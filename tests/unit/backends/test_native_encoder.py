@@ -31,6 +31,8 @@ from edge_sr.upscaler import Upscaler
 pytestmark = pytest.mark.skipif(not library.available(), reason=f"no native library: {library.why_not()}")
 KERNELS = library.encoder_kernels()
 EXACT = [name for name in KERNELS if name not in BF16_KERNELS]
+# What an INT8 network leaves in floating point they multiply in 16 bits.
+WORDS = [name for name in KERNELS if name in {"avx512-vnni", "avx2-vnni"}]
 WITH_INT8 = [name for name in KERNELS if name in {*INT8_KERNELS, *BF16_KERNELS, "portable"}]
 
 
@@ -84,7 +86,7 @@ def test_int8_equals_the_graph_but_for_ties(bundle: Bundle, kernel: str) -> None
     expected = contract(bundle, image, "int8-cpu")
     with NativeEncoder(residual(bundle, "int8-cpu"), np.uint8, 2, kernel) as encoder:
         error = encoder.encode(image) - expected
-    allowed = 8e-2 if kernel in BF16_KERNELS else 3e-2  # a level more or less spreads
+    allowed = 8e-2 if kernel in {*BF16_KERNELS, *WORDS} else 3e-2  # a level more or less spreads
     assert np.sqrt((error**2).mean()) < allowed
 
 
@@ -228,3 +230,41 @@ def test_maps_of_a_part_have_the_bits_of_the_whole(nano: Bundle, kernel: str, st
         assert np.array_equal(
             encoder.encode(image[:, :, :130])[..., : 130 - reach], whole[..., : 130 - reach]
         )
+
+
+@pytest.mark.parametrize("kernel", WORDS)
+def test_what_int8_leaves_in_floating_point_keeps_its_worth_in_16_bits(bundle: Bundle, kernel: str) -> None:
+    """Of the residual stream's readers; others have no range, and stay in float32."""
+    image = reference_card(61, 33)[None]
+    encoder = residual(bundle, "int8-cpu")
+    floats = [index for index, one in enumerate(encoder.convolutions) if one.levels is None]
+    assert [index for index in floats if encoder.convolutions[index].input_range > 0] == [
+        index for index in floats if index % 2 or index >= 2 + 2 * encoder.blocks
+    ]
+    plain = tuple(dataclasses.replace(one, input_range=0.0) for one in encoder.convolutions)
+    with NativeEncoder(encoder, np.uint8, 2, kernel) as native:
+        words = native.encode(image).copy()
+    with NativeEncoder(ResidualEncoder(encoder.blocks, plain), np.uint8, 2, kernel) as native:
+        error = words - native.encode(image)
+    assert 0 < np.sqrt((error**2).mean()) < 8e-2  # a level more or less spreads
+
+
+@pytest.mark.parametrize("kernel", WORDS)
+def test_words_beyond_all_ranges_are_cut_and_never_wrap(nano: Bundle, kernel: str) -> None:
+    """Weights a thousand times as large: sums of 32 bits still have room for whatever 16 bits hold."""
+    encoder = residual(nano, "int8-cpu")
+    first = 1
+    assert encoder.convolutions[first].input_range > 0
+    loud = tuple(
+        dataclasses.replace(one, weight=1000 * one.weight, bias=1000 * one.bias)
+        if one.weight is not None and one.bias is not None and index <= first
+        else one
+        for index, one in enumerate(encoder.convolutions)
+    )
+    image = reference_card(40, 24)[None]
+    found = []
+    for one in (kernel, WORDS[0]):
+        with NativeEncoder(ResidualEncoder(encoder.blocks, loud), np.uint8, 2, one) as native:
+            found.append(native.encode(image).copy())
+    assert np.isfinite(found[0]).all()
+    assert np.array_equal(found[0], found[1])

@@ -14,6 +14,7 @@ struct Vector {
     static constexpr int lanes = 4;
     static constexpr bool registers = true;  // whether F is a register
     static constexpr bool bf16 = false;
+    static constexpr bool int16 = false;
 
     static F load(const float *p) { return vld1q_f32(p); }
     static void store(float *p, F v) { vst1q_f32(p, v); }

@@ -11,6 +11,7 @@ struct Vector {
     static constexpr int lanes = 4;
     static constexpr bool registers = false;  // whether F is a register
     static constexpr bool bf16 = false;
+    static constexpr bool int16 = false;
     struct F {
         float lane[lanes];
     };

@@ -111,7 +111,7 @@ constexpr esr::PeakLoop kPeak = {turn_tiles<kInt8>, 4 * 2.0 * kTileSide * kTileS
 namespace esr {
 extern const EncoderKernel kEncoderAmx;
 const EncoderKernel kEncoderAmx = {"amx", Format::Bf16, Format::Bf16, {2, 32, kTileSide},
-                                   true,  false,        {4, 64, kTileSide}, true, true,
+                                   true,  false,        {4, 64, kTileSide}, false, true, true,
                                    2000 << 10, 0, has_amx,      begin_tiles, end_tiles,
                                    convolve, convert_to_planes, kPeak<false>, kPeak<true>};
 }  // namespace esr

@@ -1,4 +1,4 @@
-// Fours of levels: uint8 activations by int8 weights, summed in int32 (AVX-VNNI).
+// Fours of levels, uint8 activations by int8 weights, and pairs of 16 bits, summed in int32 (AVX-VNNI).
 #pragma once
 
 #include "encoder/products.h"
@@ -19,6 +19,14 @@ struct Int8Operand {
     }
     static ESR_INLINE Sum start(const Convolution &c, int channel) { return Vector::load_index(c.start + channel); }
     static ESR_INLINE void store(float *p, Sum sum) { _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), sum); }
+};
+
+struct Int16Operand : Int8Operand {
+    static constexpr int word = 2;
+
+    static ESR_INLINE void accumulate(Sum &sum, Value value, Value weight) {
+        asm("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum) : "x"(value), "x"(weight));
+    }
 };
 
 }  // namespace

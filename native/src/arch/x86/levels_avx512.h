@@ -1,4 +1,4 @@
-// Fours of levels: uint8 activations by int8 weights, summed in int32 (AVX512-VNNI).
+// Fours of levels, uint8 activations by int8 weights, and pairs of 16 bits, summed in int32 (AVX512-VNNI).
 #pragma once
 
 #include "encoder/products.h"
@@ -20,6 +20,14 @@ struct Int8Operand {
     }
     static ESR_INLINE Sum start(const Convolution &c, int channel) { return _mm512_loadu_si512(c.start + channel); }
     static ESR_INLINE void store(float *p, Sum sum) { _mm512_storeu_si512(p, sum); }
+};
+
+struct Int16Operand : Int8Operand {
+    static constexpr int word = 2;
+
+    static ESR_INLINE void accumulate(Sum &sum, Value value, Value weight) {
+        asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(value), "v"(weight));
+    }
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ struct Vector {
     static constexpr int lanes = 8;
     static constexpr bool registers = true;  // whether F is a register
     static constexpr bool bf16 = false;
+    static constexpr bool int16 = true;  // multiplies pairs of them, see levels_avx2.h
 
     static F load(const float *p) { return _mm256_loadu_ps(p); }
     static void store(float *p, F v) { _mm256_storeu_ps(p, v); }
@@ -46,6 +47,11 @@ struct Vector {
         const I level = _mm256_cvtps_epi32(v);
         const __m128i pairs = _mm_packs_epi32(_mm256_castsi256_si128(level), _mm256_extracti128_si256(level, 1));
         _mm_storel_epi64(reinterpret_cast<__m128i *>(p), _mm_packus_epi16(pairs, pairs));
+    }
+    static void store_words(std::int16_t *p, F v) {
+        const I level = _mm256_cvtps_epi32(v);
+        const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(level), _mm256_extracti128_si256(level, 1));
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(p), words);
     }
     static void store_value(float *p, F v) { store(p, v); }
     static void store_one(float *p, float v) { *p = v; }

@@ -19,6 +19,7 @@ struct Vector {
 #else
     static constexpr bool bf16 = false;
 #endif
+    static constexpr bool int16 = true;  // multiplies pairs of them, see levels_avx512.h
 
     static F load(const float *p) { return _mm512_loadu_ps(p); }
     static void store(float *p, F v) { _mm512_storeu_ps(p, v); }
@@ -68,6 +69,9 @@ struct Vector {
     static void store_levels(std::uint8_t *p, F v) {
         const I level = _mm512_max_epi32(_mm512_cvtps_epi32(v), _mm512_setzero_si512());
         _mm_storeu_si128(reinterpret_cast<__m128i *>(p), _mm512_cvtusepi32_epi8(level));
+    }
+    static void store_words(std::int16_t *p, F v) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(v)));
     }
     static void store_value(float *p, F v) { store(p, v); }
     static void store_one(float *p, float v) { *p = v; }
