@@ -21,8 +21,8 @@ from edge_sr.machine.description import available_cores, cpu_name
 from edge_sr.spec import ModelSpec
 from edge_sr.training import learner
 from edge_sr.training.data.batches import Batch
-from edge_sr.training.native_loss import native_loss
 from edge_sr.training.spec import ScheduleSpec, training_spec
+from edge_sr.training.tasks.native_loss import native_loss
 from edge_sr.training.tasks.task import DiinnTask
 
 SPECS = tuple(Path("export/models", f"diinn-{size}.toml") for size in ("nano", "edge"))

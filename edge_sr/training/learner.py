@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from edge_sr.errors import CheckpointError
 from edge_sr.training import loss
 from edge_sr.training.branches import fused, values_of
-from edge_sr.training.native_loss import native_loss
 from edge_sr.training.optimisers import optimisers_for
 from edge_sr.training.spec import ScheduleSpec
+from edge_sr.training.tasks.native_loss import native_loss
 from edge_sr.training.tasks.task import Compile, Predict, TrainingTask
 
 Tensors = dict[str, Tensor]

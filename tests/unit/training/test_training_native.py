@@ -17,8 +17,8 @@ from edge_sr.training import loss
 from edge_sr.training.branches import open_up
 from edge_sr.training.data.batches import Batch
 from edge_sr.training.learner import Learner
-from edge_sr.training.native_loss import NativeLoss, native_loss
 from edge_sr.training.spec import BRANCHES, ScheduleSpec
+from edge_sr.training.tasks.native_loss import NativeLoss, native_loss
 from edge_sr.training.tasks.sampled import SampledDiinn
 from edge_sr.training.tasks.task import DiinnTask
 

@@ -111,20 +111,31 @@ private:
         }
     }
 
+    // The last layer's weights, and what its gradients gather meanwhile.
+    struct LastLayer {
+        Real weights[kColours][kVectors], added[kColours][kVectors];
+        Colours bias, total = _mm_setzero_ps();
+
+        explicit LastLayer(const DecoderWeights &w) : bias(_mm_loadu_ps(w.last_bias)) {
+            for (int c = 0; c < kColours; ++c)
+                for (int v = 0; v < kVectors; ++v) {
+                    weights[c][v] = Vector::load(&w.last[c * kWidth + v * kSide]);
+                    added[c][v] = _mm512_setzero_ps();
+                }
+        }
+        void add_to(DecoderGradients &gradients) const {
+            for (int c = 0; c < kColours; ++c)
+                for (int v = 0; v < kVectors; ++v) SampleDecoder::add_to(&gradients.last[c * kWidth + v * kSide], added[c][v]);
+            _mm_storeu_ps(gradients.last_bias.data(), _mm_add_ps(_mm_loadu_ps(gradients.last_bias.data()), total));
+        }
+    };
+
     // The last layer, the loss, and what comes back to its inputs.
     float errors(DecoderWeights &w, const SampleBlock &block, const PictureSide &side, const Criterion &criterion,
                  DecoderGradients &gradients) {
         alignas(64) float sums[kSide * kSide];
         const Bf16 *inputs = &outputs_[at(layers_ - 1, 0)];
-        const Colours bias = _mm_loadu_ps(w.last_bias), half = _mm_set1_ps(0.5f);
-        const Colours colours = _mm_castsi128_ps(_mm_setr_epi32(-1, -1, -1, 0));
-        Real weights[kColours][kVectors], added[kColours][kVectors];
-        for (int c = 0; c < kColours; ++c)
-            for (int v = 0; v < kVectors; ++v) {
-                weights[c][v] = Vector::load(&w.last[c * kWidth + v * kSide]);
-                added[c][v] = _mm512_setzero_ps();
-            }
-        Colours total = _mm_setzero_ps();
+        LastLayer last(w);
         float loss = 0;
         for (int s0 = 0; s0 < kSamples; s0 += kSide) {
             _tile_zero(0);
@@ -133,33 +144,39 @@ private:
             _tile_dpbf16ps(0, 4, 6);
             _tile_stored(0, sums, kTileRow);
             for (int s = s0; s < s0 + kSide; ++s) {
-                const float *pixel = side.image + std::ptrdiff_t(block.pixel[s]) * 4;
-                const Colours base = base_at(pixel, side.pitch, block.y[s], block.x[s]);
-                const Colours made = _mm_add_ps(_mm_add_ps(_mm_loadu_ps(sums + (s - s0) * kSide), bias), base);
-                const Colours error = _mm_sub_ps(_mm_fmadd_ps(made, half, half), _mm_load_ps(block.target[s]));
-                const Counted counted =
-                    count_error(_mm_and_ps(error, colours), s < block.count ? block.weight[s] : 0.0f, criterion);
+                const Colours made = _mm_add_ps(_mm_loadu_ps(sums + (s - s0) * kSide), last.bias);
+                const Counted counted = count_error(error_of(block, side, s, made), s < block.count ? block.weight[s] : 0.0f, criterion);
                 loss += counted.loss;
-                total = _mm_add_ps(total, counted.gradient);
-                alignas(16) float gradient[4];
-                _mm_store_ps(gradient, counted.gradient);
-                for (int v = 0; v < kVectors; ++v) {
-                    const __m256i halves = _mm256_load_si256(reinterpret_cast<const __m256i *>(inputs + s * kWidth + v * kSide));
-                    const Real q = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-                    Real sum = _mm512_setzero_ps();
-                    for (int c = 0; c < kColours; ++c) {
-                        const Real g = Vector::broadcast(gradient[c]);
-                        sum = Vector::fma(weights[c][v], g, sum);
-                        added[c][v] = Vector::fma(q, g, added[c][v]);
-                    }
-                    Vector::store(&back_[s * kWidth + v * kSide], sum);
-                }
+                go_back(last, inputs + s * kWidth, counted.gradient, &back_[s * kWidth]);
             }
         }
-        for (int c = 0; c < kColours; ++c)
-            for (int v = 0; v < kVectors; ++v) add_to(&gradients.last[c * kWidth + v * kSide], added[c][v]);
-        _mm_storeu_ps(gradients.last_bias.data(), _mm_add_ps(_mm_loadu_ps(gradients.last_bias.data()), total));
+        last.add_to(gradients);
         return loss;
+    }
+
+    // In [0, 1], of what the network adds to the base in [-1, 1].
+    static ESR_INLINE Colours error_of(const SampleBlock &block, const PictureSide &side, int s, Colours made) {
+        const Colours colours = _mm_castsi128_ps(_mm_setr_epi32(-1, -1, -1, 0)), half = _mm_set1_ps(0.5f);
+        const float *pixel = side.image + std::ptrdiff_t(block.pixel[s]) * 4;
+        const Colours all = _mm_add_ps(made, base_at(pixel, side.pitch, block.y[s], block.x[s]));
+        return _mm_and_ps(_mm_sub_ps(_mm_fmadd_ps(all, half, half), _mm_load_ps(block.target[s])), colours);
+    }
+
+    static ESR_INLINE void go_back(LastLayer &last, const Bf16 *inputs, Colours gradient, float *back) {
+        alignas(16) float by_colour[4];
+        _mm_store_ps(by_colour, gradient);
+        last.total = _mm_add_ps(last.total, gradient);
+        for (int v = 0; v < kVectors; ++v) {
+            const __m256i halves = _mm256_load_si256(reinterpret_cast<const __m256i *>(inputs + v * kSide));
+            const Real q = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+            Real sum = _mm512_setzero_ps();
+            for (int c = 0; c < kColours; ++c) {
+                const Real g = Vector::broadcast(by_colour[c]);
+                sum = Vector::fma(last.weights[c][v], g, sum);
+                last.added[c][v] = Vector::fma(q, g, last.added[c][v]);
+            }
+            Vector::store(back + v * kSide, sum);
+        }
     }
 
     static ESR_INLINE void add_to(float *sum, Real value) { Vector::store(sum, Vector::add(Vector::load(sum), value)); }
