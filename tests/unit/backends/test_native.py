@@ -191,6 +191,12 @@ def test_sines(kernel: str) -> None:
 
 
 @needs_library
+def test_the_library_stays_below_a_megabyte_and_a_half() -> None:
+    """It lies in every wheel; a rare path that is put in place everywhere soon doubles it."""
+    assert native.library_path().stat().st_size < 1_500_000
+
+
+@needs_library
 def test_not_a_number_becomes_black() -> None:
     case = random_case(12, dtype=np.uint8)
     case.maps[...] = np.nan

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "common/bf16.h"
+#include "common/inline.h"
 
 namespace {
 
@@ -41,7 +42,8 @@ struct Vector {
         const __m512i halves = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
         return _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaau, _mm512_slli_epi32(index, 16), halves));
     }
-    static F gather(const esr::Bf16 *p, I index) {
+    // Rare, and long where it stands in place.
+    static ESR_NOINLINE F gather(const esr::Bf16 *p, I index) {
         std::int32_t place[lanes], halves[lanes];
         _mm512_storeu_si512(place, index);
         for (int i = 0; i < lanes; ++i) halves[i] = p[place[i]].bits;
