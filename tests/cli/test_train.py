@@ -126,10 +126,12 @@ def test_a_run_writes_weights_curve_and_one_json_object(spec: Path, images: Path
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("channels", [8, 16], ids=["by-torch", "natively"])
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
-    spec: Path, images: Path, tmp_path: Path
+    spec: Path, images: Path, tmp_path: Path, channels: int
 ) -> None:
-    spec.write_text(spec.read_text().replace("steps = 24", "steps = 400").replace("every = 8", "every = 400"))
+    text = spec.read_text().replace("channels = 8", f"channels = {channels}")
+    spec.write_text(text.replace("steps = 24", "steps = 400").replace("every = 8", "every = 400"))
     whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
     assert train(spec, images, whole).returncode == 0
     running = subprocess.Popen(
