@@ -83,6 +83,19 @@ class EncoderNetwork(ctypes.Structure):
     ]
 
 
+class EncodeRequest(ctypes.Structure):
+    _fields_ = [
+        ("image", ctypes.c_void_p),
+        ("height", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("maps", ctypes.c_void_p),
+        ("float_pictures", ctypes.c_int32),
+        ("bf16_maps", ctypes.c_int32),
+        ("threads", ctypes.c_int32),
+        ("depth", ctypes.c_int32),
+    ]
+
+
 class TrainingForm(ctypes.Structure):
     _fields_ = [
         ("channels", ctypes.c_int32),
@@ -106,19 +119,6 @@ class TrainingBatch(ctypes.Structure):
         ("luma_share", ctypes.c_float),
         ("floor", ctypes.c_float),
         ("absolute", ctypes.c_int32),
-    ]
-
-
-class EncodeRequest(ctypes.Structure):
-    _fields_ = [
-        ("image", ctypes.c_void_p),
-        ("height", ctypes.c_int32),
-        ("width", ctypes.c_int32),
-        ("maps", ctypes.c_void_p),
-        ("float_pictures", ctypes.c_int32),
-        ("bf16_maps", ctypes.c_int32),
-        ("threads", ctypes.c_int32),
-        ("depth", ctypes.c_int32),
     ]
 
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "decoder/kernel.h"
+#include "decoder/sine.h"
 
 namespace {
 
@@ -22,7 +23,7 @@ struct PairWords {
     // sin(pi t), off by less than 7e-6, which bfloat16 does not tell from exact. On [-1, 1], a whole turn, it is t (1 - t^2)
     // times a polynomial, so that no sign has to be put back.
     static __m512 sine(__m512 t) {
-        const __m512 rounder = _mm512_set1_ps(12582912.0f);
+        const __m512 rounder = _mm512_set1_ps(kRounder);
         const __m512 turns = _mm512_sub_ps(_mm512_fmadd_ps(t, _mm512_set1_ps(0.5f), rounder), rounder);
         const __m512 r = _mm512_fmadd_ps(turns, _mm512_set1_ps(-2.0f), t), z = _mm512_mul_ps(r, r);
         __m512 p = _mm512_fmadd_ps(z, _mm512_set1_ps(-0.06368978321552277f), _mm512_set1_ps(0.5174912214279175f));

@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr int kTileBytes = 1024, kTileRow = 64, kTileSide = 16;
+constexpr int kTileBytes = 1024, kTileSide = 16;
 constexpr int kBlockValues = 4 * kTileSide * kTileSide;
 
 // Intrinsics take tiles by literal number only.
@@ -28,13 +28,6 @@ constexpr int kBlockValues = 4 * kTileSide * kTileSide;
         else                                      \
             _tile_dpbf16ps(sum, left, right);     \
     } while (0)
-
-ESR_INLINE void zero_sums() {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-}
 
 // Two tiles of 16 rows by two of 16 columns.
 ESR_INLINE void store_square(float *sums) {

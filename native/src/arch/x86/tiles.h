@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "common/inline.h"
+
 namespace {
 
 struct __attribute__((packed)) TileConfiguration {
@@ -19,5 +21,15 @@ alignas(64) const TileConfiguration kTiles{
 
 void begin_tiles() { _tile_loadconfig(&kTiles); }
 void end_tiles() { _tile_release(); }
+
+constexpr int kTileRow = 64;  // bytes
+
+// The tiles that products are summed in, where there are four of them.
+ESR_INLINE void zero_sums() {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+}
 
 }  // namespace

@@ -110,7 +110,7 @@ private:
             const Real y = grid.kept(i, Vector::add(sum, Vector::load(bias + v * kSide)));
             Vector::store(head + at, y);
             Vector::store(stream + at, y);
-            store_halves(out + at, y);
+            Vector::store_value(out + at, y);
         });
     }
 
@@ -120,7 +120,7 @@ private:
         const Real zero = _mm512_setzero_ps();
         convolve(c.taps(), in, form_.channels, g_, [=](int i, int v, Real sum) {
             const Real y = Vector::at_least(Vector::add(sum, Vector::load(bias + v * kSide)), zero);
-            store_halves(out + grid.at(i, v), grid.kept(i, y));
+            Vector::store_value(out + grid.at(i, v), grid.kept(i, y));
         });
     }
 
@@ -133,7 +133,7 @@ private:
             const Real y = grid.kept(i, Vector::add(sum, Vector::load(bias + v * kSide)));
             const Real all = Vector::add(Vector::load(stream + at), y);
             Vector::store(stream + at, all);
-            store_halves(out + at, all);
+            Vector::store_value(out + at, all);
         });
     }
 
@@ -144,7 +144,7 @@ private:
         convolve(c.taps(), inputs_.back().data(), form_.channels, g_, [=](int i, int v, Real sum) {
             const std::ptrdiff_t at = grid.at(i, v);
             const Real y = Vector::add(sum, Vector::load(bias + v * kSide));
-            store_halves(out + at, grid.kept(i, Vector::add(y, Vector::load(head + at))));
+            Vector::store_value(out + at, grid.kept(i, Vector::add(y, Vector::load(head + at))));
         });
     }
 
@@ -183,7 +183,7 @@ private:
     void backward(NetworkWeights &w, float factor, NetworkGradients &gradients) {
         const int row = form_.maps(), channels = form_.channels;
         for (std::size_t i = 0; i < map_back_.size(); i += kSide)
-            store_halves(&map_back_[i], Vector::mul(Vector::load(&map_gradients_[i]), Vector::broadcast(factor)));
+            Vector::store_value(&map_back_[i], Vector::mul(Vector::load(&map_gradients_[i]), Vector::broadcast(factor)));
         add_convolution(features_.data(), map_back_.data(), row, gradients.content, gradients.content_bias);
         backward_content(w.content);
         const int tail = int(w.body.size()) - 1;
@@ -191,7 +191,7 @@ private:
         backward_stream<false>(w.body[tail]);
         for (int block = form_.blocks - 1; block >= 0; --block) backward_block(w, block, gradients);
         for (std::size_t i = 0; i < values(); i += kSide)
-            store_halves(&back_[i], Vector::add(Vector::load(&stream_[i]), Vector::load(&head_[i])));
+            Vector::store_value(&back_[i], Vector::add(Vector::load(&stream_[i]), Vector::load(&head_[i])));
         add_head(gradients);
     }
 
@@ -210,7 +210,7 @@ private:
         convolve(c.taps_back(), map_back_.data(), form_.maps(), g_, [=](int i, int v, Real sum) {
             const std::ptrdiff_t at = grid.at(i, v);
             Vector::store(head + at, grid.kept(i, sum));
-            store_halves(out + at, grid.kept(i, sum));
+            Vector::store_value(out + at, grid.kept(i, sum));
         });
     }
 
@@ -220,7 +220,7 @@ private:
         convolve(c.taps_back(), back_.data(), form_.channels, g_, [=](int i, int v, Real sum) {
             const std::ptrdiff_t at = grid.at(i, v);
             const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(hidden + at));
-            store_halves(out + at, _mm512_maskz_mov_ps(_mm256_test_epi16_mask(halves, halves), sum));
+            Vector::store_value(out + at, _mm512_maskz_mov_ps(_mm256_test_epi16_mask(halves, halves), sum));
         });
     }
 
@@ -234,7 +234,7 @@ private:
             const std::ptrdiff_t at = grid.at(i, v);
             const Real y = grid.kept(i, sum), all = kAdds ? Vector::add(Vector::load(stream + at), y) : y;
             Vector::store(stream + at, all);
-            store_halves(out + at, all);
+            Vector::store_value(out + at, all);
         });
     }
 

@@ -12,14 +12,7 @@ using esr::Bf16;
 using Real = Vector::F;
 
 // A tile: 16 rows of 32 values to the left, 16 pairs of rows of 16 columns to the right, 16 x 16 sums.
-constexpr int kSide = 16, kDepth = 32, kTileValues = 512, kTileSums = 256, kTileRow = 64;
-
-ESR_INLINE void zero_sums() {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-}
+constexpr int kSide = 16, kDepth = 32, kTileValues = 512, kTileSums = 256;
 
 ESR_INLINE void load_sums(const float *a, const float *b, const float *c, const float *d) {
     _tile_loadd(0, a, kTileRow);
@@ -66,13 +59,5 @@ ESR_INLINE void multiply_row(const Bf16 *row, std::ptrdiff_t pitch, const Bf16 *
     _tile_loadd(7, columns + 3 * kTileValues, kTileRow);
     _tile_dpbf16ps(3, 4, 7);
 }
-
-ESR_INLINE Bf16 half_of(float value) {
-    Bf16 half;
-    Vector::store_one(&half, value);
-    return half;
-}
-
-ESR_INLINE void store_halves(Bf16 *out, Real v) { Vector::store_value(out, v); }
 
 }  // namespace
