@@ -13,4 +13,7 @@ def open_device(name: str) -> torch.device:
         raise OptionError(f"--device must be cpu or cuda, found {name!r}")
     if name == "cuda" and not torch.cuda.is_available():
         raise DeviceError("PyTorch finds no CUDA device here; train with --device cpu")
+    # Batches have one shape, so that it pays to try the ways of a convolution once; sums are in float32 all the same.
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = False
     return torch.device(name)

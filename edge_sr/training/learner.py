@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import shutil
 from typing import Any
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 from edge_sr.errors import CheckpointError
 from edge_sr.training import loss
 from edge_sr.training.branches import fused, values_of
-from edge_sr.training.optimisers import optimisers_for
+from edge_sr.training.captured import CapturedStep
+from edge_sr.training.data.batches import Batch
+from edge_sr.training.optimisers import optimisers_for, restore_optimiser, set_rate
 from edge_sr.training.spec import ScheduleSpec
 from edge_sr.training.tasks.native_loss import native_loss
 from edge_sr.training.tasks.task import Compile, Predict, TrainingTask
@@ -47,31 +50,45 @@ class Learner:
         self._averaged = [name for name, _ in self.average.named_parameters()]
         self._spec, self.device = spec, device
         self._optimisers = optimisers_for(self.network, spec)
-        self._rates = [optimiser.param_groups[0]["lr"] for optimiser in self._optimisers]
+        self._rates = [float(optimiser.param_groups[0]["lr"]) for optimiser in self._optimisers]
         self._predict = task.predictor(self.network, compiler(device) if compiled else _as_is)
         self._half = half_precision(device) and not exact
         self._teacher = teacher
+        self._captured: dict[bool, CapturedStep] = {}
+        # A teacher draws its turns anew for every batch.
+        if device.type == "cuda" and teacher is None:
+            for absolute in (False, True):
+                self._captured[absolute] = CapturedStep(functools.partial(self._learn, absolute=absolute))
 
     def step(self, batch: Any, number: int, fraction: float) -> Tensor:
         """Step ``number`` (from 0), at ``fraction`` of the run; returns the loss, not yet awaited."""
         share = rate_at(self._spec, number, fraction) / self._spec.rate
-        value = self._loss(batch, fraction)
+        for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
+            set_rate(optimiser, rate * share)
+        absolute = fraction < self._spec.psnr_from
+        if self._captured and isinstance(batch, Batch):
+            value = self._captured[absolute](batch)
+        else:
+            value = self._learn(batch, absolute=absolute)
+        self._follow(number)
+        return value
+
+    def _learn(self, batch: Any, *, absolute: bool) -> Tensor:
+        value = self._loss(batch, absolute)
         self.network.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._spec.clip)
-        for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
-            optimiser.param_groups[0]["lr"] = rate * share
+        for optimiser in self._optimisers:
             optimiser.step()
-        self._follow(number)
         return value.detach()
 
-    def _loss(self, batch: Any, fraction: float) -> Tensor:
-        absolute = fraction < self._spec.psnr_from
+    def _loss(self, batch: Any, absolute: bool) -> Tensor:
         if self._native is not None:
             return self._native(batch, absolute=absolute)
         low = batch.low.permute(0, 3, 1, 2).float() / 255
         target = batch.target.float() / 255
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+        # A weight that was cast for a step must not be kept for the next: a replayed one would not see it change.
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half, cache_enabled=False):
             target = self._softened(target, low, batch)
             picture = self._predict(low, batch)
             shaken, noise = self._shaken(low, batch) if self._spec.steadiness else (None, low)
@@ -117,7 +134,7 @@ class Learner:
             self.network.load_state_dict(network)
             self.average.load_state_dict(ema)
             for optimiser, state in zip(self._optimisers, optimisers, strict=True):
-                optimiser.load_state_dict(state)
+                restore_optimiser(optimiser, state)
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(f"the run's tensors do not fit its network: {error}") from error
 

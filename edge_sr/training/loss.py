@@ -35,4 +35,5 @@ def noise_gain(picture: Tensor, shaken: Tensor, noise: Tensor) -> Tensor:
 
 
 def _luma(error: Tensor) -> Tensor:
-    return sum((weight * error[..., index] for index, weight in enumerate(LUMA)), torch.zeros(()).to(error))
+    red, green, blue = error.unbind(-1)
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue

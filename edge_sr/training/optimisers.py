@@ -30,14 +30,40 @@ def optimisers_for(network: nn.Module, spec: ScheduleSpec) -> list[torch.optim.O
     kernels = [one for one in parameters if spec.kernel_rate and _is_hidden(one)]
     chosen = {id(kernel) for kernel in kernels}
     rest = [one for one in parameters if id(one) not in chosen]
-    adam = torch.optim.Adam(rest, spec.rate, betas=(0.9, 0.99), fused=True)
-    return [adam, Muon(kernels, spec.kernel_rate)] if kernels else [adam]
+    adam = torch.optim.Adam(
+        rest, _rate(spec.rate, rest), betas=(0.9, 0.99), fused=True, capturable=rest[0].is_cuda
+    )
+    return [adam, Muon(kernels, _rate(spec.kernel_rate, kernels))] if kernels else [adam]
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """From the next step on; one that is replayed as a CUDA graph reads it from where it lies."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take up a saved ``state``, which may be of a run on another device."""
+    own = [(group["lr"], group.get("capturable")) for group in optimiser.param_groups]
+    optimiser.load_state_dict(state)
+    for group, (rate, capturable) in zip(optimiser.param_groups, own, strict=True):
+        group["lr"] = rate
+        if capturable is not None:
+            group["capturable"] = capturable
+
+
+def _rate(value: float, parameters: Sequence[Tensor]) -> float | Tensor:
+    """On a GPU beside the parameters."""
+    return torch.tensor(value, device=parameters[0].device) if parameters[0].is_cuda else value
 
 
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised, for kernels ``out x ...``; the same kernels always in one order."""
 
-    def __init__(self, kernels: Sequence[Tensor], lr: float) -> None:
+    def __init__(self, kernels: Sequence[Tensor], lr: float | Tensor) -> None:
         super().__init__(kernels, {"lr": lr})
 
     @torch.no_grad()
@@ -46,16 +72,15 @@ class Muon(torch.optim.Optimizer):
             for kernels in _alike(group["params"]):
                 self._move(kernels, group["lr"])
 
-    def _move(self, kernels: list[Tensor], rate: float) -> None:
+    def _move(self, kernels: list[Tensor], rate: float | Tensor) -> None:
         """Kernels of one shape, all at once: alone each is too small to keep a core busy."""
         gradients = [kernel.grad for kernel in kernels if kernel.grad is not None]
         momenta = [self._momentum(kernel) for kernel in kernels]
         torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
         ahead = torch.stack(torch._foreach_lerp(gradients, momenta, MOMENTUM)).flatten(2)
         rows, columns = ahead.shape[1:]
-        moves = orthogonalised(ahead) * max(1.0, rows / columns) ** 0.5
-        for kernel, move in zip(kernels, moves, strict=True):
-            kernel.sub_(move.reshape(kernel.shape), alpha=rate)
+        moves = orthogonalised(ahead) * (max(1.0, rows / columns) ** 0.5 * rate)
+        torch._foreach_sub_(kernels, [move.reshape(kernels[0].shape) for move in moves])
 
     def _momentum(self, kernel: Tensor) -> Tensor:
         state = self.state[kernel]

@@ -20,6 +20,7 @@ from edge_sr.spec import ModelSpec
 from edge_sr.training.branches import open_up
 from edge_sr.training.data import crops as packed
 from edge_sr.training.data.batches import BatchSource
+from edge_sr.training.data.device_scales import DeviceScales
 from edge_sr.training.data.scale_store import SUFFIX as SCALES
 from edge_sr.training.data.scale_store import ScaleStore
 from edge_sr.training.data.shrinking import shrinker
@@ -35,7 +36,8 @@ from edge_sr.training.validation import Validation
 if TYPE_CHECKING:
     from edge_sr.training.quantisation.qat import RoundedTraining
 
-LOSS_EVERY = 20
+# Seldom: a GPU is waited for each time.
+LOSS_EVERY = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,11 +147,11 @@ class TrainingRun:
     def _batches(self, crops: packed.Crops, device: torch.device) -> BatchSource:
         schedule, seed = self._training.schedule, self._training.seed
         scales, shares = self._task.scales(schedule, self._training.data.scale_count, seed)
-        store = ScaleStore(self._checkpoint.with_suffix(SCALES), crops.train, self._training)
         self._say(f"shrinking the crops for {len(scales)} scales")
+        store = self._scale_set(crops, device)
         scaled = [store.scaled(scale) for scale in scales]
         return BatchSource(
-            crops.train,
+            store.crops,
             crops.weights(),
             scaled,
             shares,
@@ -158,6 +160,11 @@ class TrainingRun:
             device=device,
             enlarged=store.enlarged,
         )
+
+    def _scale_set(self, crops: packed.Crops, device: torch.device) -> DeviceScales | ScaleStore:
+        if device.type == "cuda" and self._training.data.degradation == "none":
+            return DeviceScales(crops.train, device)
+        return ScaleStore(self._checkpoint.with_suffix(SCALES), crops.train, self._training)
 
     def _train(self) -> None:
         saved = time.monotonic()

@@ -26,7 +26,7 @@ MIRRORED_ROWS, MIRRORED_COLUMNS, TRANSPOSED = 1, 2, 4
 @dataclasses.dataclass(frozen=True)
 class Batch:
     """``low`` uint8 ``n x p x p x 3``; ``offsets`` float32 ``n x p x p x k x 2`` (y, x, in half LR pixels);
-    ``target`` uint8 ``n x p x p x k x 3``; ``ratio``: the cell ratio that all share.
+    ``target`` uint8 ``n x p x p x k x 3``; ``ratio`` float32 ``1``: the cell ratio that all share.
 
     ``weights`` float32 ``n x p x p x 1``, 1 on average: every LR pixel has as many samples, but not as many HR
     pixels to stand for. At x1.5 those with two a side are the ones with a pixel midway between two of LR's.
@@ -36,7 +36,7 @@ class Batch:
     offsets: Tensor
     target: Tensor
     weights: Tensor
-    ratio: float
+    ratio: Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +60,7 @@ class PictureBatch:
 
 
 def _enlarged(scaled: ScaledCrops) -> Pixels:
+    assert not isinstance(scaled.low, Tensor)
     return bicubic_stack(scaled.low, (scaled.high, scaled.high))
 
 
@@ -71,7 +72,7 @@ class BatchSource:
 
     def __init__(
         self,
-        crops: Pixels,
+        crops: Pixels | Tensor,
         weights: NDArray[np.float64],
         scales: list[ScaledCrops],
         shares: NDArray[np.float64],
@@ -79,7 +80,7 @@ class BatchSource:
         seed: int,
         *,
         device: torch.device | None = None,
-        enlarged: Callable[[ScaledCrops], Pixels] = _enlarged,
+        enlarged: Callable[[ScaledCrops], Pixels | Tensor] = _enlarged,
     ) -> None:
         """``enlarged``: where LR crops at the size of their HR crops come from, for ``draw_pictures``."""
         smallest = min(scaled.side for scaled in scales)
@@ -119,7 +120,7 @@ class BatchSource:
         offsets = torch.stack((tables.offsets[ys], tables.offsets[xs]), -1)
         counts = (tables.counts[rows][:, :, None] * tables.counts[columns][:, None]).float()
         weights = (counts / counts.mean((1, 2), keepdim=True)).unsqueeze(3)
-        return Batch(low, offsets, target, weights, scaled.ratio)
+        return Batch(low, offsets, target, weights, tables.ratio)
 
     def draw_grid(self, halo: int, margin: int = 0) -> GridBatch:
         """One window for the whole batch, for all its pictures share a grid; its target is less by ``halo``.
@@ -150,8 +151,9 @@ class BatchSource:
             low, picked(self._crops, chosen, way, scaled.high, (rows[:, :, None], columns[:, None]))
         )
 
-    def _placed(self, array: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+    def _placed(self, array: NDArray[Any] | Tensor) -> Tensor:
+        held = array if isinstance(array, Tensor) else torch.from_numpy(np.ascontiguousarray(array))
+        return held.to(self._device)
 
     def _chosen(self) -> tuple[_Tables, Tensor]:
         """A scale, and the crops that are seen at it."""
@@ -182,10 +184,11 @@ class _Tables:
     starts: Tensor
     counts: Tensor
     offsets: Tensor
+    ratio: Tensor
 
 
-def _arrays(scaled: ScaledCrops) -> tuple[NDArray[Any], ...]:
-    return scaled.low, scaled.starts, scaled.counts, scaled.offsets
+def _arrays(scaled: ScaledCrops) -> tuple[NDArray[Any] | Tensor, ...]:
+    return scaled.low, scaled.starts, scaled.counts, scaled.offsets, np.array([scaled.ratio], np.float32)
 
 
 def picked(stack: Tensor, chosen: Tensor, way: Tensor, side: int, places: tuple[Tensor, Tensor]) -> Tensor:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import InputError, InputNotFoundError
+from edge_sr.training.data.cutting import Cuttings, cuttings
 from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
-from edge_sr.training.data.pictures import Picture, Pixels, Warn, find_pictures, read_pictures, shrunk
+from edge_sr.training.data.pictures import Picture, Pixels, Warn, find_pictures
 from edge_sr.training.spec import DataSpec
 
 SUFFIX = ".crops"
@@ -60,14 +59,12 @@ def cut(pictures: list[Picture], spec: DataSpec, cache: Path, warn: Warn) -> Non
     kept: list[Pixels] = []
     apart = _kept_apart(pictures, spec.validation)
     with TileFile(cache.parent, spec.crop) as tiles:
-        for picture, pixels in read_pictures(pictures, warn):
-            if min(pixels.shape[:2]) < spec.crop:
-                warn(f"skipped {picture.path}: smaller than a crop of {spec.crop} pixels")
-            elif picture in apart:
-                kept.append(_middle(pixels, spec.crop))
-            else:
-                for shrink in spec.shrinks:
-                    tiles.extend(_tiles(shrunk(pixels, shrink), spec.crop))
+        for one in cuttings(pictures, apart, spec):
+            if one.complaint:
+                warn(one.complaint)
+            if one.middle is not None:
+                kept.append(one.middle)
+            tiles.extend(one)
         if not tiles.hardness or not kept:
             raise InputNotFoundError(
                 f"expected at least two readable pictures of {spec.crop}x{spec.crop} pixels or more, "
@@ -90,9 +87,9 @@ class TileFile:
     def __exit__(self, *_error: object) -> None:
         self._file.close()
 
-    def extend(self, tiles: Iterable[Pixels]) -> None:
-        for tile in tiles:
-            self.hardness.append(detail(tile))
+    def extend(self, cut: Cuttings) -> None:
+        self.hardness.extend(cut.details)
+        for tile in cut.tiles:
             self._file.write(tile.tobytes())
 
     def all(self) -> Pixels:
@@ -108,27 +105,6 @@ def _kept_apart(pictures: list[Picture], validation: int) -> set[Picture]:
     return marked or {pictures[index * len(pictures) // wanted] for index in range(wanted)}
 
 
-def _middle(pixels: Pixels, side: int) -> Pixels:
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return pixels[top : top + side, left : left + side].copy()
-
-
-def _tiles(pixels: Pixels, side: int) -> Iterable[Pixels]:
-    for top in _starts(pixels.shape[0], side):
-        for left in _starts(pixels.shape[1], side):
-            yield pixels[top : top + side, left : left + side].copy()
-
-
-def _starts(length: int, side: int) -> list[int]:
-    """Where crops begin along an axis, from edge to edge: as many as each show a quarter that no other shows."""
-    if length < side:
-        return []
-    steps = math.ceil((length - side) / side - 0.25)
-    return (
-        [index * (length - side) // steps for index in range(steps + 1)] if steps else [(length - side) // 2]
-    )
-
-
 def _pack(tiles: TileFile, kept: list[Pixels], spec: DataSpec, cache: Path) -> None:
     room = max(1, spec.cache_mb * 2**20 // (3 * spec.crop**2) - len(kept))
     hardness = np.array(tiles.hardness, np.float32)
@@ -138,14 +114,6 @@ def _pack(tiles: TileFile, kept: list[Pixels], spec: DataSpec, cache: Path) -> N
     train = Stack(every.dtype, (len(best), *every.shape[1:]), (every[index] for index in best))
     stacks = {"train": train, "validation": Stack.of(np.stack(kept)), "hardness": Stack.of(hardness[best])}
     write_arrays(cache, stacks, KIND)
-
-
-def detail(pixels: Pixels) -> float:
-    """Mean absolute second difference of green, in levels: what a shrunk picture loses."""
-    green = pixels[..., 1].astype(np.float32)
-    across = np.abs(green[:, 2:] - 2 * green[:, 1:-1] + green[:, :-2]).mean()
-    down = np.abs(green[2:] - 2 * green[1:-1] + green[:-2]).mean()
-    return float(across + down) / 2
 
 
 def load(path: Path) -> Crops:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError
 from edge_sr.resample import resize
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
 VALIDATION = "validation"
 
 Pixels = NDArray[np.uint8]
@@ -73,15 +73,6 @@ def _row(listing: Path, number: int, line: str) -> Picture:
             f"{VALIDATION}, found {line!r}"
         )
     return Picture(listing.parent / name, shrink, bool(rest[1:]))
-
-
-def read_pictures(pictures: list[Picture], warn: Warn) -> Iterator[tuple[Picture, Pixels]]:
-    """Each readable picture as uint8 ``H x W x 3``; the others are named through ``warn`` and left out."""
-    for picture in pictures:
-        try:
-            yield picture, read_picture(picture)
-        except MediaError as error:
-            warn(f"skipped {error}")
 
 
 def read_picture(picture: Picture) -> Pixels:

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from edge_sr import grid
 from edge_sr.quality import pair_sizes
@@ -28,14 +29,15 @@ Shrink = Callable[[Pixels, tuple[int, int]], Pixels]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ScaledCrops:
-    """All crops at one scale: ``low`` uint8 ``n x h x h x 3``, of the first ``high`` HR pixels of each axis.
+    """All crops at one scale: ``low`` uint8 ``n x h x h x 3``, of the first ``high`` HR pixels of each axis; a
+    tensor where it lies on a GPU.
 
     LR index ``r`` is nearest for the HR indices ``starts[r]`` up to ``starts[r + 1]``; ``offsets`` are those
     of every HR index, in half LR pixels.
     """
 
     scale: Fraction
-    low: Pixels
+    low: Pixels | Tensor
     high: int
     starts: NDArray[np.int64]
     offsets: NDArray[np.float32]
@@ -97,7 +99,7 @@ def scale_crops(crops: Pixels, scale: Fraction, shrink: Shrink = bicubic_stack) 
     return placed_crops(scale, shrink(crops[:, :high, :high], (low, low)), high)
 
 
-def placed_crops(scale: Fraction, low: Pixels, high: int) -> ScaledCrops:
+def placed_crops(scale: Fraction, low: Pixels | Tensor, high: int) -> ScaledCrops:
     """Crops that are shrunk already, ``low`` ``n x h x h x 3``, from their first ``high`` pixels."""
     side = low.shape[1]
     starts = np.array([grid.first_output(side, high, row) for row in range(side + 1)], np.int64)

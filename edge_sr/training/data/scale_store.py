@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from edge_sr.errors import OutputExistsError
 from edge_sr.files.atomic import write_whole
@@ -38,7 +39,7 @@ class ScaleStore:
     """
 
     def __init__(self, folder: Path, crops: Pixels, spec: TrainingSpec) -> None:
-        self._folder, self._crops, self._shrink = folder, crops, shrinker(spec)
+        self._folder, self.crops, self._shrink = folder, crops, shrinker(spec)
         made_from = json.dumps(_made_from(crops, spec), indent=2) + "\n"
         index = folder / INDEX
         if index.is_file() and index.read_text(encoding="utf-8") == made_from:
@@ -54,14 +55,15 @@ class ScaleStore:
 
     def scaled(self, scale: Fraction) -> ScaledCrops:
         """All crops at ``scale``, shrunk as the evaluation does and degraded as the spec says."""
-        side = self._crops.shape[1]
+        side = self.crops.shape[1]
         sizes = pair_sizes((side, side), scale)
         low, high = sizes.low[0], sizes.high[0]
-        shrunk = self._stack(f"low-{_named(scale)}", self._crops[:, :high, :high], low, self._shrink)
+        shrunk = self._stack(f"low-{_named(scale)}", self.crops[:, :high, :high], low, self._shrink)
         return placed_crops(scale, shrunk, high)
 
     def enlarged(self, scaled: ScaledCrops) -> Pixels:
         """Its LR crops by bicubic at the size of its HR crops."""
+        assert not isinstance(scaled.low, Tensor)
         return self._stack(f"enlarged-{_named(scaled.scale)}", scaled.low, scaled.high, bicubic_stack)
 
     def _stack(self, name: str, crops: Pixels, side: int, resized: Shrink) -> Pixels:

@@ -44,7 +44,11 @@ class NativeLoss:
         gradients = [torch.empty_like(value) for value in kept]
         arrays = [array.contiguous() for array in (batch.low, batch.offsets, batch.target, batch.weights)]
         call = TrainingBatch(
-            *(array.data_ptr() for array in arrays), batch.ratio, self._luma_share, FLOOR, int(absolute)
+            *(array.data_ptr() for array in arrays),
+            batch.ratio.item(),
+            self._luma_share,
+            FLOOR,
+            int(absolute),
         )
         loss = ctypes.c_double()
         status = loaded().esr_train(

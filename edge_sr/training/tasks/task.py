@@ -81,7 +81,7 @@ class DiinnTask:
         forward = compiled(SampledDiinn(network))
 
         def predict(low: Tensor, batch: Batch) -> Tensor:
-            samples: Tensor = forward(low, batch.offsets, torch.tensor([batch.ratio], device=low.device))
+            samples: Tensor = forward(low, batch.offsets, batch.ratio)
             return samples
 
         return predict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
+torch = pytest.importorskip("torch")
 
 from edge_sr.errors import (
     ConfigError,
@@ -26,8 +28,10 @@ from edge_sr.files.config import load_toml
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training.data import crops as packed
+from edge_sr.training.data import cutting
+from edge_sr.training.data.device_scales import DeviceScales
 from edge_sr.training.data.pictures import find_pictures, read_picture
-from edge_sr.training.data.scale_set import scale_crops
+from edge_sr.training.data.scale_set import bicubic_stack, scale_crops
 from edge_sr.training.data.scale_store import ScaleStore
 from edge_sr.training.limit import Limit
 from edge_sr.training.spec import DataSpec, ScheduleSpec, training_spec
@@ -290,3 +294,36 @@ def test_the_shipped_specs_read_whole(path: Path) -> None:
     spec = load_toml(path, ModelSpec)
     assert spec.name == path.stem
     assert training_spec(spec).data.listing == "files.tsv"
+
+
+def test_processes_cut_what_one_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(5):
+        write(tmp_path, f"{index}.png", (150 + 10 * index, 140), index)
+    write(tmp_path, "small.png", (20, 20))
+    spec = dataclasses.replace(SMALL, shrinks=(1.0, 1.5))
+    pictures = find_pictures([tmp_path], "")
+    apart = {pictures[2]}
+    alone = list(cutting.cuttings(pictures, apart, spec))
+    monkeypatch.setattr(cutting, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(cutting, "available_cores", lambda: 2)
+    together = list(cutting.cuttings(pictures, apart, spec))
+    assert [len(one.tiles) for one in alone] == [10, 10, 0, 10, 10, 0]
+    assert "smaller than a crop" in alone[5].complaint
+    for one, other in zip(alone, together, strict=True):
+        assert (one.details, one.complaint) == (other.details, other.complaint)
+        np.testing.assert_array_equal(one.tiles, other.tiles)
+        np.testing.assert_array_equal(one.middle, other.middle)
+
+
+@pytest.mark.parametrize("scale", [Fraction(3, 2), Fraction(2), Fraction(127, 100), Fraction(4)])
+def test_a_scale_set_made_on_the_device_is_the_one_made_by_numpy(scale: Fraction) -> None:
+    crops = np.random.default_rng(5).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    expected = scale_crops(crops, scale)
+    made = DeviceScales(crops, torch.device("cpu"))
+    found = made.scaled(scale)
+    off = np.abs(found.low.numpy().astype(int) - expected.low)
+    # Sums in another order may fall on the other side of a half.
+    assert off.max() <= 1 and off.mean() < 1e-3
+    assert (found.high, found.ratio) == (expected.high, expected.ratio)
+    enlarged = bicubic_stack(found.low.numpy(), (found.high, found.high))
+    assert np.abs(made.enlarged(found).numpy().astype(int) - enlarged).max() <= 1

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.torch
 def batch() -> Batch:
     offsets = 2 * torch.rand(2, 6, 6, 3, 2, generator=torch.Generator().manual_seed(4)) - 1
     blank = torch.zeros(2, 6, 6, 3, 3, dtype=torch.uint8)
-    return Batch(blank[..., 0, :], offsets, blank, torch.ones(2, 6, 6, 1), 0.25)
+    return Batch(blank[..., 0, :], offsets, blank, torch.ones(2, 6, 6, 1), torch.tensor([0.25]))
 
 
 def base(low: torch.Tensor, some: Batch) -> torch.Tensor:
@@ -31,7 +31,7 @@ def base(low: torch.Tensor, some: Batch) -> torch.Tensor:
     torch.nn.init.zeros_(network.decoder.last_layer.weight)
     torch.nn.init.zeros_(network.decoder.last_layer.bias)
     with torch.no_grad():
-        return SampledDiinn(network)(low, some.offsets, torch.tensor([some.ratio]))
+        return SampledDiinn(network)(low, some.offsets, some.ratio)
 
 
 @pytest.mark.parametrize("way", range(WAYS))

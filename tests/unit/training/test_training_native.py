@@ -63,7 +63,7 @@ def batch_of(form: tuple[Any, ...], seed: int = 3) -> Batch:
         generator.integers(0, 256, (n, p, p, k, 3), np.uint8),
         weights,
     )
-    return Batch(*map(torch.from_numpy, arrays), ratio=0.3)
+    return Batch(*map(torch.from_numpy, arrays), ratio=torch.tensor([0.3]))
 
 
 def native(made: Diinn, spec: ScheduleSpec) -> NativeLoss:
@@ -82,7 +82,7 @@ def gradients(made: Diinn, value: torch.Tensor) -> torch.Tensor:
 def by_torch(made: Diinn, batch: Batch, spec: ScheduleSpec, absolute: bool, rounded: bool) -> torch.Tensor:
     with torch.autocast("cpu", torch.bfloat16, enabled=rounded):
         low = batch.low.permute(0, 3, 1, 2).float() / 255
-        picture = SampledDiinn(made)(low, batch.offsets, torch.tensor([batch.ratio]))
+        picture = SampledDiinn(made)(low, batch.offsets, batch.ratio)
     criterion = loss.l1 if absolute else loss.psnr
     return criterion(picture.float(), batch.target.float() / 255, spec.luma_share, batch.weights)
 

@@ -91,6 +91,29 @@ def test_a_run_that_was_cut_off_goes_on_by_the_same_command(folder: Path) -> Non
     assert described["decoder"]["widths"] == [8]
 
 
+def test_packed_pictures_are_a_folder_to_train_on(folder: Path) -> None:
+    (folder / "in" / "files.tsv").write_text(
+        "0.png\t1\tvalidation\n1.png\t1\n2.png\t1.5\n3.png\t3\nno.png\t1\n"
+    )
+    spec = folder / "small.toml"
+    spec.write_text(SPEC.replace("validation = 1", 'validation = 1\nlisting = "files.tsv"'))
+    (folder / "run" / "small.crops").unlink()
+    packed = folder / "run" / "pictures"
+    done = script("pack_pictures.py", spec, folder / "in", "-o", packed)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("skipped") == 2
+    assert (
+        packed.joinpath("files.tsv").read_text()
+        == "00000.webp\t1\tvalidation\n00001.avif\t1\n00002.avif\t1\n"
+    )
+    kept, first = (Image.open(folder / "in" / "0.png"), Image.open(packed / "00000.webp"))
+    assert np.array_equal(kept, first)
+    assert Image.open(packed / "00002.avif").size == (128, 128)
+    assert script("pack_pictures.py", spec, folder / "in", "-o", packed).returncode == 1
+    trained = script("on_gpu.sh", spec, folder / "run", 0.01, "cpu")
+    assert trained.returncode == 0, trained.stderr
+
+
 def test_a_call_without_minutes_says_how_it_is_called(folder: Path) -> None:
     done = script("on_gpu.sh", folder / "small.toml", folder / "run")
     assert done.returncode == 2
