@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import lzma
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +167,22 @@ def test_images_of_other_sources_are_not_used(package: Path, monkeypatch: pytest
 def test_a_gpu_that_is_too_old_is_refused() -> None:
     with pytest.raises(MissingError, match=r"7\.5 or later, found 7\.2"):
         images.find_image(SHIPPED_FORMS[0], (7, 2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not run: how libraries are found is Linux's here")
+def test_what_a_wheel_of_nvrtc_keeps_beside_it_is_found(tmp_path: Path, library: Any) -> None:
+    """CUDA 13's wheel names no folder to look in."""
+    installed = nvrtc._installed()
+    if not installed:
+        pytest.skip("not installed: nvidia-cuda-nvrtc-cu12")
+    for path in installed[0].parent.glob("libnvrtc*.so.*"):
+        shutil.copy(path, tmp_path)
+    code = (
+        "from pathlib import Path\n"
+        "from edge_sr.backends.cuda.compiler import nvrtc\n"
+        f"nvrtc._installed = lambda: sorted(Path({str(tmp_path)!r}).glob('libnvrtc.so*'))\n"
+        "nvrtc.load_nvrtc()\n"
+        "print(Path('/proc/self/maps').read_text())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"{tmp_path}/libnvrtc-builtins" in done.stdout

@@ -17,14 +17,23 @@ SYSTEM_LIBRARIES = ("libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so")
 
 def load_nvrtc() -> ctypes.CDLL:
     """The library of the installed wheel, else the system's; ``MissingError`` without either."""
-    for path in (*_installed(), *SYSTEM_LIBRARIES):
+    candidates: list[Path | str] = [*_installed(), *SYSTEM_LIBRARIES]
+    for path in candidates:
         try:
-            return ctypes.CDLL(str(path))
+            library = ctypes.CDLL(str(path))
         except OSError:
             continue
+        _load_builtins(path)
+        return library
     raise MissingError(
         "kernels for this GPU have to be compiled, and NVRTC is not installed here: pip install 'edge-sr[cuda]'"
     )
+
+
+def _load_builtins(path: Path | str) -> None:
+    """What NVRTC opens by its name alone when it compiles: CUDA 13's wheel does not say that it lies beside it."""
+    for beside in path.parent.glob("libnvrtc-builtins.so.*") if isinstance(path, Path) else ():
+        ctypes.CDLL(str(beside))
 
 
 def _installed() -> list[Path]:
