@@ -11,7 +11,6 @@ other, with the listing that the spec names.
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import functools
 import io
 import sys
@@ -22,9 +21,9 @@ sys.path.insert(0, str(HERE.parent))
 
 from edge_sr.errors import EdgeSRError, MediaError, OutputExistsError  # noqa: E402
 from edge_sr.files.config import load_toml  # noqa: E402
-from edge_sr.machine.description import available_cores  # noqa: E402
 from edge_sr.spec import ModelSpec  # noqa: E402
 from edge_sr.training.data.pictures import VALIDATION, Picture, find_pictures, read_picture  # noqa: E402
+from edge_sr.training.data.processes import picture_processes  # noqa: E402
 from edge_sr.training.spec import training_spec  # noqa: E402
 
 LISTING = "files.tsv"
@@ -39,7 +38,7 @@ def pack(spec: Path, folders: list[Path], output: Path, quality: int) -> int:
     output.mkdir(parents=True)
     coded = functools.partial(encoded, least=data.crop, quality=quality)
     rows, total = [], 0
-    with concurrent.futures.ProcessPoolExecutor(available_cores()) as pool:
+    with picture_processes() as pool:
         for index, (picture, content) in enumerate(zip(pictures, pool.map(coded, pictures), strict=True)):
             if content:
                 name = f"{index:05}{'.webp' if picture.validation else '.avif'}"

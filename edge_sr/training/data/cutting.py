@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import dataclasses
 import math
-import multiprocessing
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 
 import numpy as np
 
 from edge_sr.errors import MediaError
 from edge_sr.machine.description import available_cores
 from edge_sr.training.data.pictures import Picture, Pixels, read_picture, shrunk
+from edge_sr.training.data.processes import picture_processes
 from edge_sr.training.spec import DataSpec
 
 # With fewer pictures a process would take longer to start than it saves.
@@ -37,10 +37,8 @@ def cuttings(pictures: list[Picture], apart: set[Picture], spec: DataSpec) -> It
     if cores == 1 or len(pictures) < WORTH_PROCESSES:
         yield from (_cut(*one) for one in asked)
         return
-    # Not forked: threads of the libraries that are loaded by now would be missing in the copies.
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(cores, mp_context=context) as pool:
-        pending: collections.deque[concurrent.futures.Future[Cuttings]] = collections.deque()
+    with picture_processes() as pool:
+        pending: collections.deque[Future[Cuttings]] = collections.deque()
         for one in asked:
             pending.append(pool.submit(_cut, *one))
             # What waits to be written is held in memory.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from edge_sr.files.config import load_toml
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training.data import crops as packed
-from edge_sr.training.data import cutting
+from edge_sr.training.data import cutting, processes
 from edge_sr.training.data.device_scales import DeviceScales
 from edge_sr.training.data.pictures import find_pictures, read_picture
 from edge_sr.training.data.scale_set import bicubic_stack, scale_crops
@@ -313,6 +314,15 @@ def test_processes_cut_what_one_would(tmp_path: Path, monkeypatch: pytest.Monkey
         assert (one.details, one.complaint) == (other.details, other.complaint)
         np.testing.assert_array_equal(one.tiles, other.tiles)
         np.testing.assert_array_equal(one.middle, other.middle)
+
+
+def test_each_process_that_cuts_keeps_to_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with processes.picture_processes() as pool:
+        assert list(pool.map(os.environ.get, processes.THREADS)) == ["1"] * 3
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "MKL_NUM_THREADS" not in os.environ
 
 
 @pytest.mark.parametrize("scale", [Fraction(3, 2), Fraction(2), Fraction(127, 100), Fraction(4)])

@@ -1,0 +1,30 @@
+"""Processes for work on pictures, one a core and each on one thread."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+from edge_sr.machine.description import available_cores
+
+# What the libraries under numpy read when they are loaded.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@contextlib.contextmanager
+def picture_processes() -> Iterator[ProcessPoolExecutor]:
+    """The pool; with as many threads as cores in each process they would wait for one another."""
+    # Not forked: threads of the libraries that are loaded by now would be missing in the copies.
+    context = multiprocessing.get_context("spawn")
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        with ProcessPoolExecutor(available_cores(), mp_context=context) as pool:
+            yield pool
+    finally:
+        for name in THREADS:
+            del os.environ[name]
+        os.environ.update({name: value for name, value in before.items() if value is not None})
