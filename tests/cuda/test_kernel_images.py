@@ -170,7 +170,7 @@ def test_a_gpu_that_is_too_old_is_refused() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="not run: how libraries are found is Linux's here")
-def test_what_a_wheel_of_nvrtc_keeps_beside_it_is_found(tmp_path: Path, library: Any) -> None:
+def test_what_a_wheel_of_nvrtc_keeps_beside_it_is_found(tmp_path: Path) -> None:
     """CUDA 13's wheel names no folder to look in."""
     installed = nvrtc._installed()
     if not installed:

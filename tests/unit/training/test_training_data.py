@@ -320,7 +320,7 @@ def test_each_process_that_cuts_keeps_to_one_thread(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     with processes.picture_processes() as pool:
-        assert list(pool.map(os.environ.get, processes.THREADS)) == ["1"] * 3
+        assert list(pool.map(os.getenv, processes.THREADS)) == ["1"] * 3
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert "MKL_NUM_THREADS" not in os.environ
 
