@@ -21,3 +21,5 @@ StoredPrecision = Literal["fp32", "bf16", "fp16", "int8", "int8-cpu"]
 
 SampleType = Literal["uint8", "float"]
 """What pictures are made of at a graph's ends: 8-bit levels, or float32 in [0, 1] for deeper video."""
+
+GPU_BACKENDS = ("cuda", "tensorrt", "tensorrt-rtx")

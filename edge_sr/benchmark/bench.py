@@ -16,6 +16,7 @@ from edge_sr.backends.registry import BACKENDS
 from edge_sr.benchmark.cost import bundle_cost
 from edge_sr.bundle import Bundle
 from edge_sr.errors import EdgeSRError
+from edge_sr.kinds import GPU_BACKENDS
 from edge_sr.machine.memory import forget_peak_rss, peak_rss_mb
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscaler import Upscaler
@@ -45,7 +46,8 @@ class Speed:
     """Medians over ``frames`` frames; ``gflop_per_frame`` counts the products of the exported form.
 
     ``peak_gflops`` is the machine's in this precision; ``encoder_share`` and ``decoder_share`` are the parts of it that
-    each reaches. What surrounds INT8, the decoder too, is held against bfloat16's peak where there is one.
+    each reaches. What surrounds INT8, the decoder too, is held against bfloat16's peak where there is one. On a GPU all
+    three are ``None``: the peak is the processor's.
     """
 
     model: str
@@ -60,9 +62,9 @@ class Speed:
     fps: float
     gflop_per_frame: float
     gflops: float
-    peak_gflops: float
-    encoder_share: float
-    decoder_share: float
+    peak_gflops: float | None
+    encoder_share: float | None
+    decoder_share: float | None
     peak_rss_mb: float | None
     placement: str | None = None
 
@@ -93,7 +95,10 @@ def run(setting: Setting, peaks: Peaks) -> Speed:
         fps = 1000 / median(total for _, _, total in times)
         encoder_ms, decoder_ms = (median(part) for part in list(zip(*times, strict=True))[:2])
         parts = _gflop(setting)
-        peak, around = (peaks.get(name, peaks["fp32"]) for name in _computed_in(upscaler.precision))
+        on_gpu = upscaler.backend in GPU_BACKENDS
+        peak, around = (
+            None if on_gpu else peaks.get(name, peaks["fp32"]) for name in _computed_in(upscaler.precision)
+        )
         return Speed(
             model=setting.bundle.name,
             backend=upscaler.backend,
@@ -127,7 +132,9 @@ def _computed_in(precision: str) -> tuple[str, str]:
     return precision, "bf16" if precision == "int8" else precision
 
 
-def _share(gflop: float, milliseconds: float, peak: float) -> float:
+def _share(gflop: float, milliseconds: float, peak: float | None) -> float | None:
+    if peak is None:
+        return None
     return 1000 * gflop / milliseconds / peak if milliseconds > 0 else 0.0
 
 
@@ -189,10 +196,8 @@ def noise(size: Size) -> NDArray[np.uint8]:
 
 
 def _line(speed: Speed) -> str:
-    # The peak is the processor's: of a GPU it says nothing.
-    on_gpu = speed.backend.startswith("tensorrt")
     encoder, decoder = (
-        "" if on_gpu else f"{share:.0%}" for share in (speed.encoder_share, speed.decoder_share)
+        "" if share is None else f"{share:.0%}" for share in (speed.encoder_share, speed.decoder_share)
     )
     return (
         f"{speed.backend:<14}{speed.precision:<10}{speed.encoder_ms:>11.1f}{encoder:>9}{speed.decoder_ms:>11.1f}"

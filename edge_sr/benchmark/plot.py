@@ -37,12 +37,14 @@ Roofline = tuple[str, list[Part], Roof]
 
 
 def _shown(found: Sequence[Speed]) -> list[Speed]:
-    """The fastest of each precision: each has a peak of its own."""
+    """The fastest of each precision, for each has a peak of its own; none on a GPU: the peak is the processor's."""
+    found = [speed for speed in found if speed.peak_gflops is not None]
     precisions = dict.fromkeys(speed.precision for speed in found)
     return [max((s for s in found if s.precision == name), key=lambda s: s.fps) for name in precisions]
 
 
 def _roofline(speed: Speed, setting: Setting, bandwidth: float) -> Roofline:
+    assert speed.peak_gflops is not None
     times = speed.encoder_ms, speed.decoder_ms
     parts = frame_parts(setting.bundle, setting.input_size, setting.output_size, *times)
     return f"roofline of {speed.backend} {speed.precision}", parts, Roof(speed.peak_gflops, bandwidth)
@@ -51,7 +53,9 @@ def _roofline(speed: Speed, setting: Setting, bandwidth: float) -> Roofline:
 def _drawn(times: tuple[str, list[Bar]], rooflines: list[Roofline], form: str) -> bytes:
     rows, count = times[1], len(rooflines)
     figure = require("matplotlib.figure", "edge-sr bench --plot").Figure((8, 1 + 4 * count + 0.4 * len(rows)))
-    upper, *lower = figure.subplots(1 + count, height_ratios=(1 + 0.4 * len(rows), *[4] * count))
+    upper, *lower = figure.subplots(
+        1 + count, squeeze=False, height_ratios=(1 + 0.4 * len(rows), *[4] * count)
+    )[:, 0]
     _draw_bars(upper, *times)
     for axes, roofline in zip(lower, rooflines, strict=True):
         _draw_roofline(axes, *roofline)

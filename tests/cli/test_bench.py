@@ -47,6 +47,18 @@ def test_all_runs_every_backend_that_works(bench: Command, tmp_path: Path) -> No
     ) == 2 * len(ran)
 
 
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_of_a_gpu_the_processors_peak_says_nothing(
+    bench: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    monkeypatch.setattr(work, "GPU_BACKENDS", ("onnxruntime",))
+    words = (*SMALL, "--backend", "onnxruntime", "--precision", "fp32")
+    found = bench(*words, "--plot", tmp_path / f"bench.{form}", "--json").json
+    assert not {"peak_gflops", "encoder_share", "decoder_share"} & set(found)
+    assert (tmp_path / f"bench.{form}").stat().st_size > 0
+    assert "%" not in bench(*words).out.splitlines()[2]
+
+
 def test_table(bench: Command) -> None:
     lines = bench(*SMALL, "--backend", "onnxruntime", "--precision", "fp32").out.splitlines()
     assert lines[0].startswith("diinn-nano, 24x16 to 60x40: ")

@@ -25,10 +25,9 @@ from edge_sr.farm.nodes.trial import (
     make_offer,
     make_trial,
 )
-from edge_sr.kinds import Precision, Scheme
+from edge_sr.kinds import GPU_BACKENDS, Precision, Scheme
 from edge_sr.video.encode.segment_encoder import EncodeSettings
 
-GPU_BACKENDS = ("cuda", "tensorrt", "tensorrt-rtx")
 # More cores than this do not make one piece much faster.
 MOST_THREADS = 8
 
