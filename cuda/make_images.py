@@ -36,7 +36,8 @@ Registers a thread, as the assembler of NVRTC {version} gives them out for each 
 **Spilled: {spilled} bytes** in all of them: nothing that is chosen keeps registers in memory. `sm_86` serves 8.9 too,
 `sm_100` 10.3, `sm_120` 12.1. The images of all forms and targets, PTX for others included, are {size} compressed.
 
-Compiled, not run: no GPU was at hand. Made by `python cuda/make_images.py --report docs/reports/kernels.md` of sources
+Whether they are right, and how fast: [another report](gpu.md).
+Made by `python cuda/make_images.py --report docs/reports/kernels.md` of sources
 `{digest}`; a test fails when the sources are others.
 """
 
