@@ -11,7 +11,6 @@ CUDA graph and kernel by kernel. Needs the extra `train`.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +56,7 @@ def timed(some: learner.Learner, batch: Batch) -> float:
 def gpu_report(path: Path, steps: int) -> Iterator[str]:
     spec = load_toml(path, ModelSpec)
     training, task, device = training_spec(spec), DiinnTask(spec), open_device("cuda")
-    batch = _placed(noise(training.schedule), device)
+    batch = Batch(*(tensor.to(device) for tensor in noise(training.schedule).tensors()))
     for compiled in (False, True):
         some = learner.Learner(task.network(), task, training.schedule, device, compiled=compiled)
         for graph in (True, False):
@@ -74,10 +73,6 @@ def gpu_report(path: Path, steps: int) -> Iterator[str]:
             took = 1e3 * (time.perf_counter() - ready) / steps
             name = f"{'compiled' if compiled else 'as it is'}, {'one graph' if graph else 'kernel by kernel'}"
             yield f"{spec.name}, {_size(training.schedule)}, {name}: {took:.2f} ms, after {ready - begun:.0f} s"
-
-
-def _placed(batch: Batch, device: torch.device) -> Batch:
-    return Batch(*(getattr(batch, field.name).to(device) for field in dataclasses.fields(batch)))
 
 
 def _size(schedule: ScheduleSpec) -> str:

@@ -4,9 +4,10 @@
 #     python export/pack_pictures.py SPEC PICTURES -o FOLDER/pictures            before, where the pictures are
 #     export/on_gpu.sh SPEC FOLDER MINUTES [DEVICE]                              there; again to go on
 #
-# In their place FOLDER may hold packed crops (pack_crops.py), FOLDER/NAME.crops. NAME is the spec's. FOLDER then holds the weights, their curve and the run's state, each written whole once a
-# minute: a run that is cut off goes on by the same command. DEVICE is cuda, or cpu to try it out. The pace is said
-# after ten seconds, so that a bad setting is seen at once.
+# In their place FOLDER may hold packed crops (pack_crops.py), FOLDER/NAME.crops. NAME is the spec's. FOLDER then
+# holds the weights, their curve and the run's state, each written whole once a minute: a run that is cut off goes on
+# by the same command. DEVICE is cuda, or cpu to try it out. The pace is said after ten seconds, so that a bad setting
+# is seen at once.
 set -euo pipefail
 
 if [ $# -lt 3 ] || [ $# -gt 4 ]; then sed -n '4,10s/^# \{0,1\}//p' "$0" >&2; exit 2; fi

@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 from edge_sr.errors import EdgeSRError, MediaError, OutputExistsError  # noqa: E402
 from edge_sr.files.config import load_toml  # noqa: E402
 from edge_sr.spec import ModelSpec  # noqa: E402
-from edge_sr.training.data.pictures import VALIDATION, Picture, find_pictures, read_picture  # noqa: E402
+from edge_sr.training.data.pictures import VALIDATION, Picture, find_pictures, read_for_crops  # noqa: E402
 from edge_sr.training.data.processes import picture_processes  # noqa: E402
 from edge_sr.training.spec import training_spec  # noqa: E402
 
@@ -54,12 +54,9 @@ def encoded(picture: Picture, least: int, quality: int) -> bytes:
     from PIL import Image
 
     try:
-        pixels = read_picture(picture)
+        pixels = read_for_crops(picture, least)
     except MediaError as error:
         print(f"skipped {error}", file=sys.stderr)
-        return b""
-    if min(pixels.shape[:2]) < least:
-        print(f"skipped {picture.path}: smaller than a crop of {least} pixels", file=sys.stderr)
         return b""
     buffer = io.BytesIO()
     if picture.validation:

@@ -5,7 +5,6 @@ A small network's step takes a GPU less time than Python takes to launch it.
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable
 
@@ -38,7 +37,7 @@ class CapturedStep:
         if self._taken == WARM + 1:
             self._record(batch)
         else:
-            for kept, given in zip(_tensors(self._batch), _tensors(batch), strict=True):
+            for kept, given in zip(self._batch.tensors(), batch.tensors(), strict=True):
                 kept.copy_(given)
         self._graph.replay()
         return self._value.clone()
@@ -54,11 +53,7 @@ class CapturedStep:
         return value
 
     def _record(self, batch: Batch) -> None:
-        self._batch = Batch(*(tensor.clone() for tensor in _tensors(batch)))
+        self._batch = Batch(*(tensor.clone() for tensor in batch.tensors()))
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph, stream=self._stream):
             self._value = self._step(self._batch)
-
-
-def _tensors(batch: Batch) -> list[Tensor]:
-    return [getattr(batch, field.name) for field in dataclasses.fields(batch)]

@@ -38,6 +38,10 @@ class Batch:
     weights: Tensor
     ratio: Tensor
 
+    def tensors(self) -> list[Tensor]:
+        """All of them, in the order of the constructor."""
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
 
 @dataclasses.dataclass(frozen=True)
 class GridBatch:

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_sr.errors import MediaError
 from edge_sr.machine.description import available_cores
-from edge_sr.training.data.pictures import Picture, Pixels, read_picture, shrunk
+from edge_sr.training.data.pictures import Picture, Pixels, read_for_crops, shrunk
 from edge_sr.training.data.processes import picture_processes
 from edge_sr.training.spec import DataSpec
 
@@ -50,11 +50,9 @@ def cuttings(pictures: list[Picture], apart: set[Picture], spec: DataSpec) -> It
 
 def _cut(picture: Picture, apart: bool, spec: DataSpec) -> Cuttings:
     try:
-        pixels = read_picture(picture)
+        pixels = read_for_crops(picture, spec.crop)
     except MediaError as error:
         return Cuttings(complaint=f"skipped {error}")
-    if min(pixels.shape[:2]) < spec.crop:
-        return Cuttings(complaint=f"skipped {picture.path}: smaller than a crop of {spec.crop} pixels")
     if apart:
         return Cuttings(middle=_middle(pixels, spec.crop))
     tiles = [tile for shrink in spec.shrinks for tile in _tiles(shrunk(pixels, shrink), spec.crop)]

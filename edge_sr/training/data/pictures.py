@@ -80,6 +80,14 @@ def read_picture(picture: Picture) -> Pixels:
     return shrunk(_decode(picture.path), picture.shrink)
 
 
+def read_for_crops(picture: Picture, side: int) -> Pixels:
+    """As ``read_picture``; ``MediaError`` too for a picture that gives no crop of ``side`` pixels."""
+    pixels = read_picture(picture)
+    if min(pixels.shape[:2]) < side:
+        raise MediaError(f"{picture.path}: smaller than a crop of {side} pixels")
+    return pixels
+
+
 def shrunk(pixels: Pixels, factor: float) -> Pixels:
     """``pixels`` with sides ``factor`` times smaller, rounded down, by antialiased Lanczos."""
     if factor == 1:

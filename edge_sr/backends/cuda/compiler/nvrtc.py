@@ -23,16 +23,17 @@ def load_nvrtc() -> ctypes.CDLL:
             library = ctypes.CDLL(str(path))
         except OSError:
             continue
-        _load_builtins(path)
+        if isinstance(path, Path):
+            _load_builtins(path.parent)
         return library
     raise MissingError(
         "kernels for this GPU have to be compiled, and NVRTC is not installed here: pip install 'edge-sr[cuda]'"
     )
 
 
-def _load_builtins(path: Path | str) -> None:
+def _load_builtins(folder: Path) -> None:
     """What NVRTC opens by its name alone when it compiles: CUDA 13's wheel does not say that it lies beside it."""
-    for beside in path.parent.glob("libnvrtc-builtins.so.*") if isinstance(path, Path) else ():
+    for beside in folder.glob("libnvrtc-builtins.so.*"):
         ctypes.CDLL(str(beside))
 
 
