@@ -24,7 +24,7 @@ from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.rounding import rounding_twin
 from edge_sr.export.split.diinn import SplitDecoder, SplitEncoder
 from edge_sr.export.split.diinn_form import diinn_form
-from edge_sr.spec import DecoderSpec
+from edge_sr.spec import DecoderSpec, EncoderSpec
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
@@ -79,6 +79,20 @@ def test_the_runtime_equals_the_reference(name: str, narrow_bundles: Callable[[s
             difference = np.abs(up(picture, size=size).astype(int) - np.round(expected * 255))
             assert difference.max() <= 1
             assert np.mean(difference > 0) < 1e-3
+
+
+def test_a_block_that_does_nothing_yet_keeps_its_tensors(tmp_path: Path) -> None:
+    network = random_network(EncoderSpec("residual", 16, 2), DecoderSpec(3, False, (16, 16), True))
+    with torch.no_grad():
+        for tensor in network.encoder.body[1].conv2.parameters():
+            tensor.zero_()
+    bundle = export_bundle(network, IDENTITY, tmp_path / "bundle")
+    for precision in ("fp32", "fp16"):
+        graph = onnx.load(bundle.path / bundle.find("encoder", precision, "uint8").file).graph
+        assert all(len(node.input) == 3 for node in graph.node if node.op_type == "Conv")
+    picture = reference_card(31, 26)
+    with Upscaler(bundle, backend="native") as up, Upscaler(bundle, backend="onnxruntime") as other:
+        assert np.abs(up(picture, scale=2).astype(int) - other(picture, scale=2)).max() <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
