@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from edge_sr.errors import CheckpointError, ConfigError, InterruptedRun, OutputE
 from edge_sr.files.config import to_mapping
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn
+from edge_sr.quality import pair_sizes
 from edge_sr.spec import ModelSpec
 from edge_sr.training.branches import open_up
 from edge_sr.training.data import crops as packed
@@ -147,6 +149,7 @@ class TrainingRun:
     def _batches(self, crops: packed.Crops, device: torch.device) -> BatchSource:
         schedule, seed = self._training.schedule, self._training.seed
         scales, shares = self._task.scales(schedule, self._training.data.scale_count, seed)
+        _check_patch(schedule.patch, crops.side, max(scales))
         self._say(f"shrinking the crops for {len(scales)} scales")
         store = self._scale_set(crops, device)
         scaled = [store.scaled(scale) for scale in scales]
@@ -236,6 +239,16 @@ def starting_tensors(path: Path, spec: ModelSpec) -> dict[str, Any]:
     if dataclasses.replace(found.spec, name=spec.name, parameters=0) != spec.network():
         raise CheckpointError(f"{path} holds another network than the spec's: {found.spec}")
     return found.tensors
+
+
+def _check_patch(patch: int, crop: int, scale: Fraction) -> None:
+    """Raises ``ConfigError`` where crops shrunk by the largest scale are smaller than a patch."""
+    smallest = pair_sizes((crop, crop), scale).low[0]
+    if smallest < patch:
+        raise ConfigError(
+            f"schedule.patch is {patch}, but the crops have only {smallest} LR pixels a side at x{float(scale):g}; "
+            f"raise data.crop or lower schedule.patch or far_scale"
+        )
 
 
 def _stopwatch(before: float) -> Iterator[float]:

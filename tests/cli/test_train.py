@@ -164,6 +164,15 @@ def test_a_resumed_run_of_another_spec_is_refused(spec: Path, images: Path, tmp_
     assert "another spec" in done.stderr
 
 
+def test_a_patch_larger_than_the_smallest_crops_is_refused_before_they_are_made(
+    spec: Path, images: Path, tmp_path: Path
+) -> None:
+    spec.write_text(spec.read_text().replace("patch = 10", "patch = 60"))
+    done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "1")
+    assert done.returncode == 4
+    assert "schedule.patch is 60" in done.stderr and "shrinking" not in done.stderr
+
+
 def test_bad_pictures_are_named_and_left_out(spec: Path, images: Path, tmp_path: Path) -> None:
     (images / "broken.png").write_bytes(b"no picture")
     Image.new("RGB", (20, 20)).save(images / "small.png")

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_sr.errors import ConfigError
 from edge_sr.grid import SamplingGrid, sampling_grid
 from edge_sr.sizes import Box
 from edge_sr.training.data.pictures import Pixels
@@ -87,12 +86,6 @@ class BatchSource:
         enlarged: Callable[[ScaledCrops], Pixels | Tensor] = _enlarged,
     ) -> None:
         """``enlarged``: where LR crops at the size of their HR crops come from, for ``draw_pictures``."""
-        smallest = min(scaled.side for scaled in scales)
-        if smallest < spec.patch:
-            raise ConfigError(
-                f"schedule.patch is {spec.patch}, but the crops have only {smallest} LR pixels a side at the "
-                f"largest scale; raise data.crop or lower schedule.patch or far_scale"
-            )
         self._device = device or torch.device("cpu")
         self._spec, self._shares = spec, shares
         self._crops = self._placed(crops)
