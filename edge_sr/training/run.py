@@ -84,16 +84,17 @@ class TrainingRun:
         if self._int8 is not None:
             self._int8.check_start(self._start())
         state = load_state(self._checkpoint, self._conditions()) if resume else None
-        crops = self._crops(sources)
-        self._source = self._batches(crops, device)
-        shrink = shrinker(self._training, salt=1)
-        self._validation = Validation(crops.validation, shrink, self._task.enlarged)
+        # Before the crops, which take minutes: a start or a teacher of another network is refused at once.
         torch.manual_seed(self._training.seed)
         network = self._task.network()
         start = self._start()
         if start is not None and state is None:
             network.load_state_dict(starting_tensors(start, self._spec))
         self._learner = self._new_learner(network, device)
+        crops = self._crops(sources)
+        self._source = self._batches(crops, device)
+        shrink = shrinker(self._training, salt=1)
+        self._validation = Validation(crops.validation, shrink, self._task.enlarged)
         if state is not None:
             self._restore(state)
 

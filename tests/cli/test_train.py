@@ -215,7 +215,18 @@ def test_distilling_from_nothing_is_refused(spec: Path, images: Path, tmp_path: 
     spec.write_text(spec.read_text().replace("psnr_from", "distil_share = 0.5\npsnr_from"))
     done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "1")
     assert done.returncode == 4
-    assert "training.teacher" in done.stderr
+    assert "training.teacher" in done.stderr and "crops" not in done.stderr
+
+
+def test_a_start_of_another_network_is_refused_before_the_crops_are_made(
+    spec: Path, images: Path, tmp_path: Path
+) -> None:
+    assert train(spec, images, tmp_path / "first.safetensors", "--steps", "1").returncode == 0
+    text = spec.read_text().replace("blocks = 1", "blocks = 2")
+    spec.write_text(text.replace("[training]", '[training]\nstart = "first.safetensors"'))
+    done = train(spec, images, tmp_path / "second.safetensors", "--steps", "1")
+    assert done.returncode == 4
+    assert "another network" in done.stderr and "crops" not in done.stderr
 
 
 @pytest.mark.parametrize("content", [[], ["notes.txt"]])
