@@ -145,10 +145,12 @@ def unrest(frames: list[Picture]) -> float:
 
 
 def flicker(still: Picture, coding: Coding, quality: int, enlargers: dict[str, Enlarge]) -> dict[str, float]:
+    """How many times larger each makes the changes; nothing where the codec kept none of the noise."""
     film = coded(with_noise([still] * STILL_FRAMES, STILL_NOISE), coding.codec, quality).frames
-    return {
-        by: unrest([enlarge(frame) for frame in film]) / unrest(film) for by, enlarge in enlargers.items()
-    }
+    change = unrest(film)
+    if not change:
+        return {}
+    return {by: unrest([enlarge(frame) for frame in film]) / change for by, enlarge in enlargers.items()}
 
 
 def clips(folder: Path) -> Iterator[tuple[str, list[Picture]]]:
@@ -214,6 +216,8 @@ def summary(found: dict[str, Any], bundles: list[str]) -> Iterator[str]:
         ]
         yield f"{coding} {quality}: {last} {'; '.join(parts)}"
     for by, ratios in found["flicker"].items():
+        if not ratios:
+            continue
         yield f"flicker {by}: {min(ratios):.2f} to {max(ratios):.2f} times the decoded film's"
 
 
