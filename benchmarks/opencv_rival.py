@@ -74,14 +74,15 @@ def main() -> None:
     scale, upsample = opencv_network(arguments.network)
     frame = noise(parse_size(arguments.input_size, "--input-size"))
     with ExitStack() as stack:
+        # By the name that was given: two versions of a bundle call themselves the same.
         ours = [
-            stack.enter_context(Upscaler(bundle, backend=backend, precision=precision))
+            (bundle, stack.enter_context(Upscaler(bundle, backend=backend, precision=precision)))
             for bundle in arguments.bundle
             for backend, _, precision in (way.partition("/") for way in arguments.way)
         ]
-        calls = [partial(upscaler, frame, scale=scale) for upscaler in ours]
+        calls = [partial(upscaler, frame, scale=scale) for _, upscaler in ours]
         theirs, *times = in_turns(partial(upsample, frame), *calls)
-        names = [f"{one.model} on {one.backend} {one.precision}" for one in ours]
+        names = [f"{bundle} on {one.backend} {one.precision}" for bundle, one in ours]
     found = {
         "machine": describe(),
         "input_size": arguments.input_size,

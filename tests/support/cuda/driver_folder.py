@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edge_sr.backends.cuda.network.form import DecoderForm
-from support.cuda.emulator import CUDA, SHIPPED, compile_library, emulator_folder, kernels_library
+from edge_sr.backends.cuda.compiler.images import SHIPPED_FORMS
+from support.cuda.emulator import CUDA, compile_library, emulator_folder, kernels_library
 
 
 def emulated_driver() -> Path:
@@ -16,8 +16,7 @@ def emulated_driver() -> Path:
     if not library.exists():
         sources = sorted((CUDA / "emulator" / "driver").glob("*.cpp"))
         compile_library(library, sources, "-Wl,-soname,libcuda.so.1", "-pthread")
-    # The forms of the shipped networks, and of nano's decoder behind a TensorRT encoder.
-    for form in (*SHIPPED, DecoderForm((32, 28, 16), 3, True, joined=True)):
+    for form in SHIPPED_FORMS:
         kernels_library(form)
     return folder
 

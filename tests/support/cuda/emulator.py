@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_sr.backends.cuda.kernels import Kernel, Launch
-from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm, Form, Int8Form, SurfaceForm
+from edge_sr.backends.cuda.network.form import Form
 
 CUDA = Path(__file__).parents[3] / "cuda"
 # The kernels say what is fused; the host's compiler may not add to it.
@@ -34,15 +34,6 @@ FLAGS = (
 )
 # By this name the kernels' libraries find the emulator, wherever they lie.
 SONAME = "-Wl,-soname,libemulator.so"
-SHIPPED: tuple[Form, ...] = (
-    EncoderForm(16),
-    EncoderForm(32),
-    Int8Form(16),
-    Int8Form(32),
-    DecoderForm((32, 32, 32), 3, True),
-    DecoderForm((32, 28, 16), 3, True),
-    SurfaceForm(),
-)
 
 
 def need_compiler() -> str:

@@ -27,7 +27,7 @@ SHIPPED_FORMS: tuple[Form, ...] = (
     Int8Form(16),
     Int8Form(32),
     DecoderForm((32, 32, 32), 3, True),
-    DecoderForm((32, 28, 16), 3, True),
+    DecoderForm((32, 16, 16), 3, True),
     SurfaceForm(),
 )
 # Cubins run from their own minor version on, so 8.6 serves 8.9, 10.0 serves 10.3 and 12.0 serves 12.1. Thor (11.0 in
