@@ -11,8 +11,8 @@ from edge_sr.video.film.film import FilmInfo
 
 FOR_COMPRESSED_VIDEO = "diinn-edge-video"
 # Each on its codec's own scale, as ``FilmInfo.quantiser`` has it.
-COMPRESSED_QP = {"h264": 20.0, "mpeg2video": 6.0, "vp9": 50.0}
-COMPRESSED_BITS_PER_PIXEL = {"av1": 0.08, "hevc": 0.2, "mjpeg": 3.0}
+COMPRESSED_QP = {"h264": 19.0, "mpeg2video": 4.0, "vp9": 31.0}
+COMPRESSED_BITS_PER_PIXEL = {"av1": 0.2, "hevc": 0.3, "mjpeg": 3.0}
 COMPRESSED, LIGHTLY, UNKNOWN = "compressed video", "lightly compressed video", "compression unknown"
 TITLES = {
     "h264": "H.264",
