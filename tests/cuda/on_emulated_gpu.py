@@ -172,7 +172,7 @@ class EncoderStandIn:
 def test_tensorrts_encoder_with_this_decoder(cpu: Upscaler, picture: Any, tmp_path: Path) -> None:
     config, driver = RunnerConfig(open_bundle("diinn-nano"), "fp16"), open_driver()
     form = joined_form(config.bundle)
-    assert form is not None and form.channels == 80
+    assert form is not None and form.channels == 64
     encoder = EncoderStandIn(config, driver, form.channels)
 
     class Engines(KernelPairEngines):
