@@ -120,16 +120,16 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _restore_biases(model: onnx.ModelProto, module: nn.Module) -> None:
-    """A bias that is all zeros, as in a residual block that does nothing yet, is left out of the graph.
+    """Put back biases that are all zeros, as in a residual block that does nothing yet: the exporter leaves them out.
 
     What runs a bundle looks for the tensors of every layer by name.
     """
-    zeros = {name for name, values in module.state_dict().items() if not values.any()}
+    zeros = {name: values for name, values in module.state_dict().items() if not values.any()}
     for node in model.graph.node:
         bias = f"{node.input[1].removesuffix('.weight')}.bias" if node.op_type == "Conv" else ""
         if bias in zeros and len(node.input) == 2:
             node.input.append(bias)
-            model.graph.initializer.append(numpy_helper.from_array(module.state_dict()[bias].numpy(), bias))
+            model.graph.initializer.append(numpy_helper.from_array(zeros[bias].numpy(), bias))
 
 
 def _strip_notes(model: onnx.ModelProto) -> None:

@@ -48,6 +48,7 @@ def test_the_quantiser_of_h264_tells_its_quality(tmp_path: Path, crf: int) -> No
         ("libvpx-vp9", {"crf": "50", "b": "0"}, FOR_COMPRESSED_VIDEO),
         ("libvpx-vp9", {"crf": "15", "b": "0"}, "diinn-edge"),
         ("mpeg2video", {"qmin": "8", "qmax": "8"}, FOR_COMPRESSED_VIDEO),
+        ("mpeg2video", {"qmin": "2", "qmax": "2"}, FOR_COMPRESSED_VIDEO),
         ("mpeg2video", {"qmin": "1", "qmax": "1"}, "diinn-edge"),
     ],
 )
