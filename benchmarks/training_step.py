@@ -4,8 +4,8 @@
     python benchmarks/training_step.py --device cuda export/gpu/diinn-nano.toml ...
 
 A step is the loss, its gradients, the optimisers and the average; drawing batches is left out. On a CPU the native
-library and PyTorch take turns: it must have tiles of bfloat16 (AMX). On a GPU: PyTorch as it is and compiled, each as a
-CUDA graph and kernel by kernel. Needs the extra `train`.
+library and PyTorch take turns, where it has products of bfloat16 (AMX or AVX512-BF16). On a GPU: PyTorch as it is and
+compiled, each as a CUDA graph and kernel by kernel. Needs the extra `train`.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ typedef struct {
 
 typedef struct esr_trainer esr_trainer;
 
-/* ESR_UNKNOWN_KERNEL where the processor has no tiles of bfloat16. */
+/* ESR_UNKNOWN_KERNEL where the processor has no products of bfloat16. */
 ESR_API int32_t esr_trainer_create(const esr_training_form *form, esr_trainer **trainer);
 ESR_API void esr_trainer_destroy(esr_trainer *trainer);
 /* The loss of a batch, and its gradients. values and gradients: for each 3 x 3 convolution of the encoder (head, two a block,

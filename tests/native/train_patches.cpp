@@ -130,7 +130,7 @@ int main() {
     const esr_training_form form{16, 0, 1, width, 1, 4, 1, 1};
     esr_trainer *trainer = nullptr;
     if (esr_trainer_create(&form, &trainer) == ESR_UNKNOWN_KERNEL) {
-        std::puts("no tiles of bfloat16 here");
+        std::puts("no products of bfloat16 here");
         return 0;
     }
     esr_trainer_destroy(trainer);

@@ -1,7 +1,7 @@
-"""A step's loss and gradients by the native library, where the processor has tiles of bfloat16 (AMX).
+"""A step's loss and gradients by the native library, on processors with AMX or AVX512-BF16.
 
 The same arithmetic as ``edge_sr.training.tasks.sampled`` under autocast: products of bfloat16, sums in float32. A whole
-step is one call, which takes half of PyTorch's time or less (``benchmarks/training_step.py``).
+step is one call, which takes half to nine tenths of PyTorch's time (``benchmarks/training_step.py``).
 """
 
 from __future__ import annotations

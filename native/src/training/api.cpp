@@ -17,6 +17,19 @@ bool valid(const esr_training_form &f) {
     return f.batch > 0 && f.patch > 0 && f.patch <= 512 && f.samples > 0 && f.samples <= 64 && f.threads > 0;
 }
 
+using MakeStep = esr::training::Step *(*)(const Form &, const esr_training_form &);
+
+// The fastest step of this processor; null where it has none.
+MakeStep chosen_step() {
+#if defined(ESR_AMX)
+    if (esr::has_amx()) return esr::training::make_amx_step;
+#endif
+#if defined(ESR_AVX512_BF16)
+    if (esr::has_avx512_bf16()) return esr::training::make_avx512_bf16_step;
+#endif
+    return nullptr;
+}
+
 bool valid(const esr_training_batch &b) { return b.low && b.offsets && b.target && b.weights; }
 
 }  // namespace
@@ -27,16 +40,13 @@ struct esr_trainer {
 
 int32_t esr_trainer_create(const esr_training_form *form, esr_trainer **trainer) {
     if (!trainer || !form || !valid(*form)) return ESR_BAD_NETWORK;
-#if defined(ESR_AMX)
-    if (!esr::has_amx()) return ESR_UNKNOWN_KERNEL;
+    const MakeStep make = chosen_step();
+    if (!make) return ESR_UNKNOWN_KERNEL;
     return esr::guarded([&] {
         const Form made{form->channels, form->blocks, form->layers, {form->widths, form->widths + form->layers}};
-        *trainer = new esr_trainer{std::unique_ptr<esr::training::Step>(esr::training::make_amx_step(made, *form))};
+        *trainer = new esr_trainer{std::unique_ptr<esr::training::Step>(make(made, *form))};
         return int(ESR_OK);
     });
-#else
-    return ESR_UNKNOWN_KERNEL;
-#endif
 }
 
 void esr_trainer_destroy(esr_trainer *trainer) { delete trainer; }

@@ -11,5 +11,6 @@ struct Step {
 };
 
 Step *make_amx_step(const Form &form, const esr_training_form &asked);
+Step *make_avx512_bf16_step(const Form &form, const esr_training_form &asked);
 
 }  // namespace esr::training

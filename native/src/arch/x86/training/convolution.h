@@ -6,13 +6,6 @@
 
 namespace {
 
-// What a convolution is computed from: packed weights and the steps along the patch that its chunks take.
-struct Taps {
-    const Bf16 *weights;
-    const std::ptrdiff_t *offsets;
-    int chunks, tiles;
-};
-
 // Two blocks of sums by turns: what follows the products of one is done while the next one's run.
 class Sums {
 public:
@@ -30,11 +23,11 @@ ESR_INLINE void share(int step, int steps, int count, const Work &work) {
     for (int i = step * count / steps; i < (step + 1) * count / steps; ++i) work(i);
 }
 
-// 32 pixels by 32 outputs. finish(pixel, vector, sums) for every pixel of the patch's run and every 16 outputs; `in` is
-// the run's pixel 0.
+// 32 pixels by 32 outputs at a time. finish(pixel, vector, sums) for every pixel of the patch's run and every 16 outputs;
+// `in` is the run's pixel 0.
 template <class Finish>
 void convolve_wide(const Taps &taps, const Bf16 *in, int channels, const Geometry &g, const Finish &finish) {
-    constexpr int pixels = 2 * kSide, row = 2 * kSide, pitch = 2 * kTileRow;
+    constexpr int pixels = 2 * kSide, row = 2 * kSide;
     Sums sums;
     int last_pixel = -1, last_tile = 0;
     const auto follow = [&](int p) {
@@ -44,19 +37,9 @@ void convolve_wide(const Taps &taps, const Bf16 *in, int channels, const Geometr
     };
     for (int i = g.first; i < g.first + g.count; i += pixels)
         for (int tile = 0; tile < taps.tiles; tile += 2) {
-            float *out = sums.next();
-            const Bf16 *at = in + std::ptrdiff_t(i) * channels;
-            const Bf16 *weights = taps.weights + tile * kTileValues;
-            zero_sums();
-            for (int chunk = 0; chunk < taps.chunks; ++chunk, weights += taps.tiles * kTileValues) {
-                const Bf16 *values = at + taps.offsets[chunk];
-                multiply_square(values, values + kSide * channels, 2 * channels, weights, weights + kTileValues, kTileRow);
+            convolve_square(taps, tile, in + std::ptrdiff_t(i) * channels, channels, sums.next(), [&](int chunk) {
                 if (last_pixel >= 0) share(chunk, taps.chunks, pixels, follow);
-            }
-            _tile_stored(0, out, pitch);
-            _tile_stored(1, out + kSide, pitch);
-            _tile_stored(2, out + kSide * row, pitch);
-            _tile_stored(3, out + kSide * row + kSide, pitch);
+            });
             last_pixel = i;
             last_tile = tile;
         }
@@ -72,20 +55,9 @@ void convolve_narrow(const Taps &taps, const Bf16 *in, int channels, const Geome
     int last_pixel = -1;
     const auto follow = [&](int p) { finish(last_pixel + p, 0, Vector::load(sums.before() + p * kSide)); };
     for (int i = g.first; i < g.first + g.count; i += pixels) {
-        float *out = sums.next();
-        const Bf16 *at = in + std::ptrdiff_t(i) * channels;
-        zero_sums();
-        for (int chunk = 0; chunk < taps.chunks; ++chunk) {
-            const Bf16 *values = at + taps.offsets[chunk];
-            const Bf16 *const rows[4] = {values, values + kSide * channels, values + 2 * kSide * channels,
-                                         values + 3 * kSide * channels};
-            multiply_column(rows, 2 * channels, taps.weights + chunk * kTileValues, kTileRow);
+        convolve_column(taps, in + std::ptrdiff_t(i) * channels, channels, sums.next(), [&](int chunk) {
             if (last_pixel >= 0) share(chunk, taps.chunks, pixels, follow);
-        }
-        _tile_stored(0, out, kTileRow);
-        _tile_stored(1, out + kTileSums, kTileRow);
-        _tile_stored(2, out + 2 * kTileSums, kTileRow);
-        _tile_stored(3, out + 3 * kTileSums, kTileRow);
+        });
         last_pixel = i;
     }
     sums.next();
@@ -103,34 +75,20 @@ void convolve(const Taps &taps, const Bf16 *in, int channels, const Geometry &g,
 // Adds a convolution's weight gradients: for unit u of 16 planes, for each 16 outputs, 16 x 16 sums one after another.
 // Over the pixels from `begin` to `end` of the run. rows[u]: a unit's first plane at the run's first pixel, each plane `stride`
 // values after the one before; pairs: what comes back to the outputs.
-inline void add_products(const Bf16 *const *rows, int units, std::ptrdiff_t stride, const Bf16 *pairs, int outputs, int begin,
-                         int end, float *sums) {
+inline void add_gradients(const Bf16 *const *rows, int units, std::ptrdiff_t stride, const Bf16 *pairs, int outputs, int begin,
+                          int end, float *sums) {
     const int columns = outputs / kSide, step = columns % 2 ? 4 : 2;
-    const std::ptrdiff_t pitch = 2 * stride, pair = 4 * outputs;
     for (int u = 0; u < units; u += step)
         for (int c = 0; c < columns; c += 4 / step) {
+            PixelProducts p{{}, pairs + std::ptrdiff_t(begin) * outputs + 2 * c * kSide, stride, outputs, {}, step == 2};
             // Units that would be beyond the last repeat it and are not stored.
-            const Bf16 *left[4];
-            float *out[4];
             const int last = units - 1;
             for (int j = 0; j < 4; ++j) {
                 const int unit = step == 4 ? u + j : u + j / 2, column = step == 4 ? c : c + j % 2;
-                left[j] = rows[unit < last ? unit : last];
-                out[j] = unit <= last ? sums + (unit * columns + column) * kTileSums : nullptr;
+                p.planes[j] = rows[unit < last ? unit : last] + begin;
+                p.sums[j] = unit <= last ? sums + (unit * columns + column) * kTileSums : nullptr;
             }
-            load_sums(out[0], out[1] ? out[1] : out[0], out[2] ? out[2] : out[0], out[3] ? out[3] : out[0]);
-            for (int i = begin; i < end; i += kDepth) {
-                const Bf16 *right = pairs + std::ptrdiff_t(i) * outputs + 2 * c * kSide;
-                const Bf16 *const at[4] = {left[0] + i, left[1] + i, left[2] + i, left[3] + i};
-                if (step == 4)
-                    multiply_column(at, pitch, right, pair);
-                else
-                    multiply_square(at[0], at[2], pitch, right, right + 2 * kSide, pair);
-            }
-            _tile_stored(0, out[0], kTileRow);
-            if (out[1]) _tile_stored(1, out[1], kTileRow);
-            if (out[2]) _tile_stored(2, out[2], kTileRow);
-            if (out[3]) _tile_stored(3, out[3], kTileRow);
+            add_products(p, end - begin);
         }
 }
 

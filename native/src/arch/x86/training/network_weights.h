@@ -6,19 +6,36 @@
 
 namespace {
 
+// The steps along the patch that the chunks of a convolution of `channels` take.
+struct Steps {
+    Steps(int channels, const Geometry &g) {
+        const Chunks chunks(channels);
+        for (int chunk = 0; chunk < chunks.count(); ++chunk) {
+            offsets.push_back(chunks.offset(chunk, g));
+            pairs.push_back(chunks.pairs(chunk));
+        }
+    }
+    Taps taps(const Bf16 *weights, int outputs) const {
+        return {weights, offsets.data(), pairs.data(), int(offsets.size()), outputs / kSide};
+    }
+
+    std::vector<std::ptrdiff_t> offsets;
+    std::vector<int> pairs;
+};
+
 // One 3 x 3 convolution: packed both ways, with the steps that its chunks take.
 struct TrainedConvolution {
     TrainedConvolution(int inputs_, int outputs_, const Geometry &g)
         : inputs(inputs_), outputs(outputs_), forward(packed_size(inputs_, outputs_)), backward(packed_size(outputs_, inputs_)),
-          bias(outputs_), ahead(offsets(inputs_, g)), behind(offsets(outputs_, g)) {}
+          bias(outputs_), ahead(inputs_, g), behind(outputs_, g) {}
 
     int inputs, outputs;
     esr::Buffer<Bf16> forward, backward;
     esr::Buffer<float> bias;
-    std::vector<std::ptrdiff_t> ahead, behind;
+    Steps ahead, behind;
 
-    Taps taps() const { return {forward.data(), ahead.data(), int(ahead.size()), outputs / kSide}; }
-    Taps taps_back() const { return {backward.data(), behind.data(), int(behind.size()), inputs / kSide}; }
+    Taps taps() const { return ahead.taps(forward.data(), outputs); }
+    Taps taps_back() const { return behind.taps(backward.data(), inputs); }
     std::size_t gradient_size() const { return std::size_t(kTaps) * inputs * outputs; }
 
     // value(output, input, tap)
@@ -27,14 +44,6 @@ struct TrainedConvolution {
         pack_convolution(forward.data(), inputs, outputs, value);
         pack_convolution(backward.data(), outputs, inputs,
                          [&](int output, int input, int tap) { return value(input, output, kTaps - 1 - tap); });
-    }
-
-private:
-    static std::vector<std::ptrdiff_t> offsets(int channels, const Geometry &g) {
-        const Chunks chunks(channels);
-        std::vector<std::ptrdiff_t> all;
-        for (int chunk = 0; chunk < chunks.count(); ++chunk) all.push_back(chunks.offset(chunk, g));
-        return all;
     }
 };
 
@@ -47,8 +56,9 @@ struct TrainedHead {
     esr::Buffer<Bf16> forward;
     esr::Buffer<float> bias;
     std::ptrdiff_t ahead = 0;
+    int pairs = (kTaps * kColours + 1) / 2;
 
-    Taps taps() const { return {forward.data(), &ahead, 1, outputs / kSide}; }
+    Taps taps() const { return {forward.data(), &ahead, &pairs, 1, outputs / kSide}; }
 
     void pack(const float *weight, const float *b) {
         for (int n = 0; n < outputs; ++n) bias[n] = b[n];

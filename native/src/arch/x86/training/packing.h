@@ -35,6 +35,8 @@ struct Chunks {
         if (inputs == kSide) return std::ptrdiff_t((chunk / 2 - 1) * g.pitch + (chunk % 2 ? 1 : -1)) * kSide;
         return std::ptrdiff_t(g.tap(chunk / parts)) * inputs + chunk % parts * kDepth;
     }
+    // Pairs of values that have weights.
+    int pairs(int chunk) const { return inputs == kSide && chunk % 2 ? kSide / 2 : kDepth / 2; }
     int tap(int chunk, int k) const {
         if (inputs != kSide) return chunk / parts;
         const int column = chunk % 2 * 2 + k / kSide;

@@ -248,7 +248,7 @@ private:
             rows[unit] = &planes_[std::size_t(unit % halves) * kSide * g_.total] + g_.first + g_.tap(unit / halves);
         // As many pixels at a time as stay in the first cache for all taps.
         for (int i = 0; i < g_.count; i += kStrip)
-            add_products(rows, kTaps * halves, g_.total, pairs_.data(), outputs, i, std::min(g_.count, i + kStrip), weight.data());
+            add_gradients(rows, kTaps * halves, g_.total, pairs_.data(), outputs, i, std::min(g_.count, i + kStrip), weight.data());
     }
 
     void add_head(NetworkGradients &gradients) {
@@ -256,7 +256,7 @@ private:
         to_planes(columns_.data(), kDepth, g_.total / kDepth * kDepth, planes_.data(), g_.total);
         to_pairs(back_.data() + std::size_t(g_.first) * channels, channels, g_.count, pairs_.data(), gradients.head_bias.data());
         const Bf16 *rows[2] = {&planes_[g_.first], &planes_[std::size_t(kSide) * g_.total + g_.first]};
-        add_products(rows, 2, g_.total, pairs_.data(), channels, 0, g_.count, gradients.head.data());
+        add_gradients(rows, 2, g_.total, pairs_.data(), channels, 0, g_.count, gradients.head.data());
     }
 
     const Form &form_;

@@ -88,15 +88,9 @@ private:
 
     void next(DecoderWeights &w, const SampleBlock &block, const PictureSide &side, int layer) {
         alignas(64) float sums[kSide * kBoth];
-        constexpr int pitch = kBoth * sizeof(float);
         const float *bias = w.bias.data() + layer * kWidth;
         for (int s0 = 0; s0 < kSamples; s0 += kSide) {
-            zero_sums();
-            multiply_row(&outputs_[at(layer - 1, s0)], kTileRow, w.forward_of(layer));
-            _tile_stored(0, sums, pitch);
-            _tile_stored(1, sums + kSide, pitch);
-            _tile_stored(2, sums + 2 * kSide, pitch);
-            _tile_stored(3, sums + 3 * kSide, pitch);
+            multiply_row(&outputs_[at(layer - 1, s0)], w.forward_of(layer), sums);
             for (int s = s0; s < s0 + kSide; ++s) {
                 const float *map = side.maps + std::ptrdiff_t(block.pixel[s]) * side.row + layer * kWidth;
                 const float *sum = sums + (s - s0) * kBoth;
@@ -138,11 +132,7 @@ private:
         LastLayer last(w);
         float loss = 0;
         for (int s0 = 0; s0 < kSamples; s0 += kSide) {
-            _tile_zero(0);
-            _tile_loadd(4, inputs + s0 * kWidth, kTileRow);
-            _tile_loadd(6, w.last_tile.data(), kTileRow);
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_stored(0, sums, kTileRow);
+            multiply_tile(inputs + s0 * kWidth, w.last_tile.data(), sums);
             for (int s = s0; s < s0 + kSide; ++s) {
                 const Colours made = _mm_add_ps(_mm_loadu_ps(sums + (s - s0) * kSide), last.bias);
                 const Counted counted = count_error(error_of(block, side, s, made), s < block.count ? block.weight[s] : 0.0f, criterion);
@@ -216,24 +206,15 @@ private:
         to_planes(both_.data(), kBoth, kSamples, planes_.data(), kSamples);
         const Bf16 *rows[kBoth / kSide];
         for (int unit = 0; unit < kBoth / kSide; ++unit) rows[unit] = &planes_[unit * kSide * kSamples];
-        add_products(rows, kBoth / kSide, kSamples, pairs_.data(), kWidth, 0, kSamples, gradients.products_of(layer));
+        add_gradients(rows, kBoth / kSide, kSamples, pairs_.data(), kWidth, 0, kSamples, gradients.products_of(layer));
     }
 
     void back(DecoderWeights &w, int layer) {
-        constexpr int pitch = kWidth * sizeof(float);
-        const Bf16 *weights = w.backward_of(layer);
-        for (int s = 0; s < kSamples; s += 2 * kSide) {
-            zero_sums();
-            for (int chunk = 0; chunk < 2; ++chunk) {
-                const Bf16 *values = &both_[s * kBoth + chunk * kWidth], *tile = weights + chunk * 2 * kTileValues;
-                multiply_square(values, values + kSide * kBoth, 2 * kBoth, tile, tile + kTileValues, kTileRow);
-            }
-            float *out = &back_[s * kWidth];
-            _tile_stored(0, out, pitch);
-            _tile_stored(1, out + kSide, pitch);
-            _tile_stored(2, out + kSide * kWidth, pitch);
-            _tile_stored(3, out + kSide * kWidth + kSide, pitch);
-        }
+        static constexpr std::ptrdiff_t offsets[] = {0, kWidth};
+        static constexpr int pairs[] = {kWidth / 2, kWidth / 2};
+        const Taps taps{w.backward_of(layer), offsets, pairs, 2, kVectors};
+        for (int s = 0; s < kSamples; s += 2 * kSide)
+            convolve_square(taps, 0, &both_[s * kBoth], kBoth, &back_[s * kWidth], [](int) {});
     }
 
     void split_first(const SampleBlock &block, const PictureSide &side, DecoderGradients &gradients) {
