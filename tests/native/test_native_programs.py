@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_sr.backends.native.library import encoder_kernels
+
 NATIVE = Path(__file__).parents[2] / "native"
 AARCH64 = ("aarch64-linux-gnu-g++", "qemu-aarch64")
 
@@ -85,6 +87,32 @@ def test_neon_agrees_emulated(tmp_path: Path) -> None:
     # A processor of Armv8.0, without dot products.
     oldest = run(AARCH64[1], "-cpu", "cortex-a72", program)
     assert "neon: " in oldest and "neon-dot: " not in oldest and "all encoders agree" in oldest
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("checked")
+def test_tiles_agree_emulated(checked: Path, tmp_path: Path) -> None:
+    need("cmake", "c++")
+    if "avx512-bf16" not in encoder_kernels():
+        pytest.skip("tiles are emulated by a processor with AVX512-BF16 alone")
+
+    def emulated(target: str) -> str:
+        return run(str(build(tmp_path, target, "-DESR_EMULATED_TILES=ON")))
+
+    encoders, decoder = emulated("compare_encoders"), emulated("compare_kernels")
+    assert "amx: " in encoders and "all encoders agree" in encoders
+    assert "amx: " in decoder and "all kernels agree" in decoder
+    found, wanted = (losses_and_gradients(text) for text in (emulated("train_patches"), by_this(checked)))
+    assert len(found) == len(wanted) > 0
+    assert found == pytest.approx(wanted, rel=1e-3)
+
+
+def by_this(checked: Path) -> str:
+    return run(str(build_checked(checked, "train_patches")))
+
+
+def losses_and_gradients(output: str) -> list[float]:
+    return [float(number) for number in re.findall(r"(?:loss|gradient) (\S+)", output)]
 
 
 @pytest.mark.slow

@@ -109,6 +109,7 @@ bool agrees(const PatchForm &form, int absolute) {
         difference += (double(value) - kept[i]) * (double(value) - kept[i]);
         ++i;
     });
+    std::printf("loss %.6g gradient %.6g\n", first, std::sqrt(size));
     return std::isfinite(first) && size > 0 && std::fabs(first - second) < 1e-6 && difference <= 1e-10 * size;
 }
 

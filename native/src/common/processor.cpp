@@ -36,7 +36,7 @@ unsigned saved_registers() {
 constexpr unsigned kSavesYmm = 0x6, kSavesZmm = 0xe6;
 #endif
 
-#if defined(ESR_CPUID) && defined(__linux__)
+#if defined(ESR_CPUID) && defined(__linux__) && !defined(ESR_EMULATED_TILES)
 constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
 
 bool ask_for_tiles() {
@@ -71,7 +71,9 @@ bool has_avx512_vnni() { return false; }
 bool has_avx512_bf16() { return false; }
 #endif
 
-#if defined(ESR_CPUID) && defined(__linux__)
+#if defined(ESR_EMULATED_TILES)
+bool has_amx() { return has_avx512_bf16() && has_avx512_vnni(); }
+#elif defined(ESR_CPUID) && defined(__linux__)
 bool has_amx() {
     static const bool granted = ask_for_tiles();
     return granted;
