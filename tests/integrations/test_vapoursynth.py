@@ -12,6 +12,7 @@ import pytest
 vs = pytest.importorskip("vapoursynth")
 
 from edge_sr import Upscaler
+from edge_sr.backends.native.kernels import encoder_kernel
 from edge_sr.bundle.stored import shipped_folder
 from edge_sr.errors import OptionError
 from edge_sr.tensors import reference_card
@@ -131,6 +132,18 @@ def test_rgb_is_what_the_library_gives(pixels: str, network: Upscaler) -> None:
         expected = np.rint(expected * np.float32(top))
     clip = clip_of(getattr(vs, pixels), [planes])
     found = core.edgesr.Upscale(clip, scale=2.7, model="diinn-nano", precision="fp32")
+    assert np.array_equal(np.stack(pixels_of(found.get_frame(0)), axis=-1), expected)
+
+
+@native
+@pytest.mark.parametrize("model", ["diinn-nano", "diinn-edge"])
+def test_int8_is_the_librarys_too(model: str) -> None:
+    if encoder_kernel("int8") is None:
+        pytest.skip("this processor has no INT8 products")
+    planes = planes_of(8, "444")
+    with Upscaler(model, backend="native", precision="int8") as upscaler:
+        expected = upscaler(np.stack(planes, axis=-1), scale="2.7")
+    found = core.edgesr.Upscale(clip_of(vs.RGB24, [planes]), scale=2.7, model=model, precision="int8")
     assert np.array_equal(np.stack(pixels_of(found.get_frame(0)), axis=-1), expected)
 
 

@@ -1,5 +1,7 @@
 #include "residual.h"
 
+#include <algorithm>
+
 namespace edgesr {
 namespace {
 
@@ -95,6 +97,21 @@ ResidualEncoder::Convolution ResidualEncoder::read(const OnnxGraph &graph, const
     return one;
 }
 
+/* The residual stream: a block's first convolution, the tail and the contents; the head reads the picture. */
+bool ResidualEncoder::reads_stream(std::size_t convolution) const {
+    return convolution > 0 && (convolution % 2 == 1 || convolution > 2 * std::size_t(blocks_));
+}
+
+/* What reads the stream in float32 takes the widest range of those that read it in INT8. */
+void ResidualEncoder::take_ranges() {
+    constexpr double levels = 255;
+    double widest = 0;
+    for (std::size_t at = 0; at < convolutions_.size(); ++at)
+        if (reads_stream(at)) widest = std::max(widest, levels * double(convolutions_[at].input_scale));
+    for (std::size_t at = 0; at < convolutions_.size(); ++at)
+        if (reads_stream(at) && convolutions_[at].levels.empty()) convolutions_[at].input_range = float(widest);
+}
+
 ResidualEncoder::ResidualEncoder(const OnnxGraph &graph, int blocks) : blocks_(blocks) {
     std::vector<const OnnxNode *> nodes;
     for (const OnnxNode &node : graph.nodes)
@@ -102,12 +119,13 @@ ResidualEncoder::ResidualEncoder(const OnnxGraph &graph, int blocks) : blocks_(b
     if (blocks < 0 || nodes.size() < 3 + 2 * std::size_t(blocks)) other_form();
     check_form(graph, nodes, blocks);
     for (const OnnxNode *node : nodes) convolutions_.push_back(read(graph, *node));
+    take_ranges();
     for (const Convolution &one : convolutions_) {
         const bool in_levels = !one.levels.empty();
         table_.push_back({one.inputs, one.outputs, in_levels ? nullptr : one.weight.data(),
                           in_levels ? nullptr : one.bias.data(), in_levels ? one.levels.data() : nullptr,
                           in_levels ? one.level_scale.data() : nullptr, in_levels ? one.bias_levels.data() : nullptr,
-                          one.input_scale, one.input_zero, one.relu});
+                          one.input_scale, one.input_zero, one.relu, one.input_range});
     }
     for (std::size_t at = 2 + 2 * std::size_t(blocks); at < convolutions_.size(); ++at)
         maps_ += convolutions_[at].outputs;

@@ -24,11 +24,13 @@ private:
         std::vector<float> weight, bias, level_scale;
         std::vector<std::int8_t> levels;
         std::vector<std::int32_t> bias_levels;
-        float input_scale = 0;
+        float input_scale = 0, input_range = 0;
         int input_zero = 0;
     };
 
     static Convolution read(const OnnxGraph &graph, const OnnxNode &node);
+    bool reads_stream(std::size_t convolution) const;
+    void take_ranges();
 
     std::vector<Convolution> convolutions_;
     std::vector<esr_convolution> table_;
