@@ -31,6 +31,6 @@ if [ "${1:-}" = --fast ]; then
     exec "$PWD/.venv-fast/bin/pytest" -n "${WORKERS:-2}" --dist loadgroup -m "not slow and not full" tests/unit "$@"
 fi
 
-set_up .venv-test "dev,export,cuda,farm,openvino,report,tensorrt-rtx,webrtc"
+set_up .venv-test "dev,export,cuda,farm,heif,openvino,report,tensorrt-rtx,webrtc"
 check "$PWD/.venv-test/bin" "linux win32 darwin"
 exec "$PWD/.venv-test/bin/pytest" -n "${WORKERS:-2}" --dist loadgroup "$@"

@@ -41,6 +41,8 @@ def network(*impairment: str) -> Iterator[str]:
             configure("tc", "qdisc", "add", "dev", name, "root", *impairment)
         yield name
     finally:
+        # A namespace takes its end of the cable along only some time after it is gone.
+        subprocess.run(["ip", "link", "del", name], check=False, capture_output=True)
         configure("ip", "netns", "del", name)
 
 
