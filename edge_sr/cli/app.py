@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from edge_sr.cli.options import closing
-from edge_sr.cli.terminal.interrupts import INTERRUPTED
+from edge_sr.cli.terminal.interrupts import INTERRUPTED, repeat_swallowed
 from edge_sr.cli.terminal.streams import enduring_streams
 from edge_sr.errors import EdgeSRError, UnknownNameError, as_ours
 from edge_sr.machine.process_title import hide_secrets
@@ -116,6 +116,7 @@ def edge_sr(
 def main() -> None:
     """Run the command line; never returns. Usage errors end it with 2, Ctrl-C with 130."""
     debug = _take_debug(sys.argv)
+    repeat_swallowed()
     warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
     try:
         with enduring_streams(), _secrets_hidden():

@@ -140,3 +140,17 @@ def test_ctrl_c_at_the_very_beginning_ends_without_a_traceback(place: str) -> No
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr in ("", "edge-sr: interrupted before anything was begun\n")
+
+
+def test_ctrl_c_that_foreign_code_swallows_comes_again() -> None:
+    code = (
+        "import sys, time\nfrom edge_sr.cli import app\n"
+        "class Swallowing:\n    def __del__(self):\n        raise KeyboardInterrupt\n"
+        "def swallowed(*_, **__):\n    Swallowing()\n    time.sleep(30)\n"
+        "app.hide_secrets = swallowed\nsys.argv = ['edge-sr', 'models']\napp.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "edge-sr: interrupted before anything was begun\n"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -14,6 +16,35 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 AFTER_THIS_FRAME = "stopping after this frame; once more to stop at once"
+# Seconds until a Ctrl-C that was swallowed comes again, longer than it takes to be back where it can be raised.
+AGAIN_AFTER = 0.02
+
+
+def repeat_swallowed() -> None:
+    """Let a Ctrl-C come again that met code which cannot raise it.
+
+    C code that calls Python back, such as pydantic's while it makes a validator, and ``__del__`` only print what is
+    raised in them: the command would go on, below a traceback.
+    """
+    others = sys.unraisablehook
+
+    def look(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            timer = threading.Timer(AGAIN_AFTER, _interrupt_main)
+            timer.daemon = True
+            timer.start()
+        else:
+            others(lost)
+
+    sys.unraisablehook = look
+
+
+def _interrupt_main() -> None:
+    if sys.platform == "win32":
+        _thread.interrupt_main()
+    else:
+        # A signal of its own, or what the main thread waits in would not end.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 @contextlib.contextmanager
