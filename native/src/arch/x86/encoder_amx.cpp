@@ -99,7 +99,7 @@ void convolve(const Convolution &c, const Strip &s) {
 
 template <bool kInt8>
 void turn_tiles(long turns) {
-    for (; turns > 0; --turns) multiply_registers<kInt8>();
+    for (; turns > 0; --turns) multiply_registers<kInt8 ? Product::UnsignedLeft : Product::Bf16>();
 }
 
 // Two tiles of values by two of weights.

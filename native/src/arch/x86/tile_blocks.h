@@ -4,39 +4,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "arch/x86/tiles.h"
+#include "arch/x86/tile_products.h"
 #include "encoder/rows.h"
 
 namespace {
 
-constexpr int kTileBytes = 1024, kTileSide = 16;
-constexpr int kBlockValues = 4 * kTileSide * kTileSide;
-
-// Intrinsics take tiles by literal number only.
-#define ESR_TILE_PRODUCT(sum, left, right)        \
-    do {                                          \
-        if constexpr (kInt8)                      \
-            _tile_dpbusd(sum, left, right);       \
-        else                                      \
-            _tile_dpbf16ps(sum, left, right);     \
-    } while (0)
-// The same with signed values to the left.
-#define ESR_TILE_PRODUCT_LEFT(sum, left, right)   \
-    do {                                          \
-        if constexpr (kInt8)                      \
-            _tile_dpbsud(sum, left, right);       \
-        else                                      \
-            _tile_dpbf16ps(sum, left, right);     \
-    } while (0)
-
-// Two tiles of 16 rows by two of 16 columns.
-ESR_INLINE void store_square(float *sums) {
-    constexpr int pitch = 2 * kTileRow;
-    _tile_stored(0, sums, pitch);
-    _tile_stored(1, sums + kTileSide, pitch);
-    _tile_stored(2, sums + 2 * kTileSide * kTileSide, pitch);
-    _tile_stored(3, sums + 2 * kTileSide * kTileSide + kTileSide, pitch);
-}
+constexpr int kTileBytes = 1024, kBlockValues = 4 * kTileSide * kTileSide;
 
 // What is multiplied for one block: rows of activations, and weights in the order in which they are needed.
 struct BlockInput {
@@ -79,42 +52,16 @@ struct PixelForm {
     }
     template <int kStep>
     static ESR_INLINE void multiply(const BlockInput &in) {
+        constexpr Product product = kInt8 ? Product::UnsignedLeft : Product::Bf16;
         const char *values = in.row[kStep / kChunks] + kStep % kChunks * kTileRow;
-        if constexpr (kWide)
-            multiply_square(values, in.stride, in.weights + kStep * 2 * kTileBytes);
-        else
-            multiply_column(values, in.stride, in.weights + kStep * kTileBytes);
-    }
-
-private:
-    static ESR_INLINE void multiply_square(const char *values, std::ptrdiff_t stride, const char *weights) {
-        _tile_loadd(4, values, stride);
-        _tile_loadd(6, weights, kTileRow);
-        ESR_TILE_PRODUCT(0, 4, 6);
-        _tile_loadd(7, weights + kTileBytes, kTileRow);
-        ESR_TILE_PRODUCT(1, 4, 7);
-        _tile_loadd(5, values + kTileSide * stride, stride);
-        ESR_TILE_PRODUCT(2, 5, 6);
-        ESR_TILE_PRODUCT(3, 5, 7);
-    }
-    static ESR_INLINE void multiply_column(const char *values, std::ptrdiff_t stride, const char *weights) {
-        const std::ptrdiff_t next = kTileSide * stride;
-        _tile_loadd(6, weights, kTileRow);
-        _tile_loadd(4, values, stride);
-        ESR_TILE_PRODUCT(0, 4, 6);
-        _tile_loadd(5, values + next, stride);
-        ESR_TILE_PRODUCT(1, 5, 6);
-        _tile_loadd(4, values + 2 * next, stride);
-        ESR_TILE_PRODUCT(2, 4, 6);
-        _tile_loadd(5, values + 3 * next, stride);
-        ESR_TILE_PRODUCT(3, 5, 6);
-    }
-    static ESR_INLINE void store_column(float *sums) {
-        constexpr int each = kTileSide * kTileSide;
-        _tile_stored(0, sums, kTileRow);
-        _tile_stored(1, sums + each, kTileRow);
-        _tile_stored(2, sums + 2 * each, kTileRow);
-        _tile_stored(3, sums + 3 * each, kTileRow);
+        const std::ptrdiff_t next = kTileSide * in.stride;
+        if constexpr (kWide) {
+            const char *weights = in.weights + kStep * 2 * kTileBytes;
+            multiply_square<product>(values, values + next, in.stride, weights, weights + kTileBytes, kTileRow);
+        } else {
+            const void *const rows[4] = {values, values + next, values + 2 * next, values + 3 * next};
+            multiply_column<product>(rows, in.stride, in.weights + kStep * kTileBytes, kTileRow);
+        }
     }
 };
 
@@ -135,41 +82,14 @@ struct MapForm {
     template <int kStep>
     static ESR_INLINE void multiply(const BlockInput &in) {
         constexpr int begin = kStep % chunks * kTileRow, tap = begin / kPixelBytes, part = begin % kPixelBytes / kTileRow;
+        constexpr Product product = kInt8 ? Product::SignedLeft : Product::Bf16;
         const char *values = in.row[kStep / chunks] + part * kTileSide * in.stride + tap * 4;
-        if constexpr (kWide)
-            multiply_square(values, in.stride, in.weights + kStep * 2 * kTileBytes);
-        else
-            multiply_row(values, in.stride, in.weights + kStep * kTileBytes);
-    }
-
-private:
-    static ESR_INLINE void multiply_square(const char *values, std::ptrdiff_t stride, const char *weights) {
-        _tile_loadd(4, weights, kTileRow);
-        _tile_loadd(6, values, stride);
-        ESR_TILE_PRODUCT_LEFT(0, 4, 6);
-        _tile_loadd(7, values + kTileRow, stride);
-        ESR_TILE_PRODUCT_LEFT(1, 4, 7);
-        _tile_loadd(5, weights + kTileBytes, kTileRow);
-        ESR_TILE_PRODUCT_LEFT(2, 5, 6);
-        ESR_TILE_PRODUCT_LEFT(3, 5, 7);
-    }
-    static ESR_INLINE void multiply_row(const char *values, std::ptrdiff_t stride, const char *weights) {
-        _tile_loadd(4, weights, kTileRow);
-        _tile_loadd(6, values, stride);
-        ESR_TILE_PRODUCT_LEFT(0, 4, 6);
-        _tile_loadd(7, values + kTileRow, stride);
-        ESR_TILE_PRODUCT_LEFT(1, 4, 7);
-        _tile_loadd(6, values + 2 * kTileRow, stride);
-        ESR_TILE_PRODUCT_LEFT(2, 4, 6);
-        _tile_loadd(7, values + 3 * kTileRow, stride);
-        ESR_TILE_PRODUCT_LEFT(3, 4, 7);
-    }
-    static ESR_INLINE void store_row(float *sums) {
-        constexpr int pitch = 4 * kTileRow;
-        _tile_stored(0, sums, pitch);
-        _tile_stored(1, sums + kTileSide, pitch);
-        _tile_stored(2, sums + 2 * kTileSide, pitch);
-        _tile_stored(3, sums + 3 * kTileSide, pitch);
+        if constexpr (kWide) {
+            const char *weights = in.weights + kStep * 2 * kTileBytes;
+            multiply_square<product>(weights, weights + kTileBytes, kTileRow, values, values + kTileRow, in.stride);
+        } else {
+            multiply_row<product>(in.weights + kStep * kTileBytes, kTileRow, values, kTileRow, in.stride);
+        }
     }
 };
 
@@ -177,17 +97,5 @@ template <bool kInt8, int kChunks, bool kWide>
 using PixelBlock = TileBlock<PixelForm<kInt8, kChunks, kWide>>;
 template <bool kInt8, int kPixelBytes, bool kWide>
 using MapBlock = TileBlock<MapForm<kInt8, kPixelBytes, kWide>>;
-
-// The products of a step alone.
-template <bool kInt8>
-ESR_INLINE void multiply_registers() {
-    ESR_TILE_PRODUCT(0, 4, 6);
-    ESR_TILE_PRODUCT(1, 4, 7);
-    ESR_TILE_PRODUCT(2, 5, 6);
-    ESR_TILE_PRODUCT(3, 5, 7);
-}
-
-#undef ESR_TILE_PRODUCT
-#undef ESR_TILE_PRODUCT_LEFT
 
 }  // namespace
