@@ -17,6 +17,8 @@ bool valid(const esr_training_form &f) {
     return f.batch > 0 && f.patch > 0 && f.patch <= 512 && f.samples > 0 && f.samples <= 64 && f.threads > 0;
 }
 
+bool valid(const esr_training_batch &b) { return b.low && b.offsets && b.target && b.weights; }
+
 using MakeStep = esr::training::Step *(*)(const Form &, const esr_training_form &);
 
 // The fastest step of this processor; null where it has none.
@@ -29,8 +31,6 @@ MakeStep chosen_step() {
 #endif
     return nullptr;
 }
-
-bool valid(const esr_training_batch &b) { return b.low && b.offsets && b.target && b.weights; }
 
 }  // namespace
 
