@@ -119,10 +119,11 @@ def _auto(bundle: Bundle) -> Answer:
 def _openvino() -> Answer:
     if find_spec("openvino") is None:
         return _missing("openvino")
-    openvino = importlib.import_module("openvino")
+    from edge_sr.backends.openvino.core import process_core
+
     return (
         "ready",
-        f"{package_version('openvino')}, devices {', '.join(openvino.Core().available_devices)}",
+        f"{package_version('openvino')}, devices {', '.join(process_core().available_devices)}",
         "",
     )
 

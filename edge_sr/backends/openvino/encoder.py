@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.lending import Lender
+from edge_sr.backends.openvino.core import process_core
 from edge_sr.errors import BundleError, LifetimeError, MemoryLimitError
 from edge_sr.kinds import Precision
 from edge_sr.machine.memory import ran_out
@@ -28,10 +29,10 @@ _OPENED_IN: set[int] = set()
 def has_bf16() -> bool:
     """Whether OpenVINO is installed and computes in bfloat16 on this processor."""
     try:
-        openvino = require("openvino", "a bfloat16 encoder")
+        core = process_core()
     except ImportError:
         return False
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _check_process() -> None:
@@ -80,7 +81,7 @@ class OpenVinoEncoder:
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
-            self._request = self._compiled(self._openvino.Core(), graph, options)
+            self._request = self._compiled(graph, options)
         except RuntimeError as error:
             raise refused(graph, error) from error
         element = self._request.model_outputs[0].element_type
@@ -96,7 +97,8 @@ class OpenVinoEncoder:
             raise refused(self._graph, error) from error
         return maps
 
-    def _compiled(self, core: Any, graph: Path, options: dict[str, Any]) -> Any:
+    def _compiled(self, graph: Path, options: dict[str, Any]) -> Any:
+        core = process_core()
         model = core.read_model(graph)
         self._probes = [self._reshaped(model, side).outputs[0].shape for side in PROBES]
         model = self._reshaped(model, -1)

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.base import CpuRunner, RunnerConfig
+from edge_sr.backends.openvino.core import process_core
 from edge_sr.backends.openvino.encoder import HINTS, OpenVinoEncoder, has_bf16, refused
 from edge_sr.backends.sampling import TileSampler
 from edge_sr.backends.tiles import decoder_strips
 from edge_sr.bundle import Bundle
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Precision
-from edge_sr.machine.optional import require
 from edge_sr.tensors import Image
 
 # A tile runs on all threads at once, so it holds more than one core's cache would like.
@@ -85,8 +85,7 @@ class _Decoder:
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
-            openvino = require("openvino", "the OpenVINO backend")
-            self._compiled = openvino.Core().compile_model(path, "CPU", options)
+            self._compiled = process_core().compile_model(path, "CPU", options)
             self._request = self._compiled.create_infer_request()
         except RuntimeError as error:
             raise refused(path, error) from error

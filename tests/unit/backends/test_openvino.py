@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -55,6 +57,32 @@ def test_a_child_of_a_process_that_opened_it_is_told_so(nano: Bundle) -> None:
                 os._exit(0 if "forked" in str(error) else 1)
             os._exit(2)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# Opened and closed in the order in which `auto` measures, then a signal.
+SIGNALLED = """
+import os, signal, sys
+import numpy as np
+from edge_sr.backends.openvino.encoder import has_bf16
+from edge_sr.upscaler import Upscaler
+
+has_bf16()
+frame = np.zeros((8, 8, 3), np.uint8)
+opened = [Upscaler(sys.argv[1], backend="openvino", precision="fp32", threads=1) for _ in range(3)]
+for upscaler in opened:
+    upscaler(frame, scale=2)
+while opened:
+    opened.pop(0).close()
+signal.signal(signal.SIGINT, lambda number, frame: print("heard"))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals here")
+def test_a_signal_is_heard_when_networks_have_come_and_gone(nano: Bundle) -> None:
+    command = [sys.executable, "-c", SIGNALLED, str(nano.path)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "heard\n"), ended.stderr
 
 
 def test_absence_names_the_extra(nano: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
