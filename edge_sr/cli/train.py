@@ -89,6 +89,7 @@ def _run(
     steps: int | None,
     qat: str | None,
 ) -> Outcome:
+    from edge_sr.files.claims import claimed
     from edge_sr.files.config import load_toml
     from edge_sr.machine.optional import require
     from edge_sr.spec import ModelSpec
@@ -101,8 +102,9 @@ def _run(
     from edge_sr.training.run import TrainingRun
 
     run = TrainingRun(model, spec.parent, output, limit, _say, _rounding(qat))
-    run.prepare(images, open_device(device), resume)
-    return run.run()
+    with claimed(output):
+        run.prepare(images, open_device(device), resume)
+        return run.run()
 
 
 def _rounding(bundle: str | None) -> RoundedTraining | None:

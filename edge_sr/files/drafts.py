@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.files.durable import to_disk
-from edge_sr.files.posix import is_own, is_own_folder, lock_handle
+from edge_sr.files.posix import is_open_at, is_own, is_own_folder, lock_handle
 
 _NAME = re.compile(r"\.edge-sr-([0-9a-f]{16})([0-9a-f]{16})(\..*)?", re.DOTALL)
 # The draft of a folder is locked by a file beside it, which names the folder that it becomes.
@@ -119,7 +119,7 @@ def _locked_draft(path: Path, mode: int) -> tuple[Path, int | None]:
         draft = path.with_name(f".edge-sr-{token}{_seal(token)}{path.suffix}")
         handle = os.open(draft, _FLAGS | os.O_CREAT | os.O_EXCL, mode)
         lock = _try_lock(handle)
-        if lock is _Lock.OURS and _is_open_at(draft, handle):
+        if lock is _Lock.OURS and is_open_at(draft, handle):
             return draft, handle
         os.close(handle)
         if lock is _Lock.UNKNOWN:
@@ -134,19 +134,12 @@ def _remove_if_dead(path: Path) -> None:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode) or not is_own(facts):
             return
-        if _try_lock(handle) is _Lock.OURS and _is_open_at(path, handle):
+        if _try_lock(handle) is _Lock.OURS and is_open_at(path, handle):
             if path.suffix == _FOLDER:
                 _remove_folders(path)
             path.unlink()
     finally:
         os.close(handle)
-
-
-def _is_open_at(path: Path, handle: int) -> bool:
-    try:
-        return os.path.samestat(os.lstat(path), os.fstat(handle))
-    except FileNotFoundError:
-        return False
 
 
 def _remove_folders(lock: Path) -> None:

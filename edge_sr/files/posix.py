@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from pathlib import Path
 
 
 def lock_handle(handle: int, *, wait: bool = False) -> bool | None:
@@ -21,6 +22,14 @@ def lock_handle(handle: int, *, wait: bool = False) -> bool | None:
     except BlockingIOError:
         return False
     return True
+
+
+def is_open_at(path: Path, handle: int) -> bool:
+    """Whether an open file still lies at ``path``: it may have been removed or replaced since it was opened."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(handle))
+    except FileNotFoundError:
+        return False
 
 
 def has_owners() -> bool:

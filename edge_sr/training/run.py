@@ -80,7 +80,6 @@ class TrainingRun:
             raise OutputExistsError(
                 f"{self._checkpoint} has a run already; go on with --resume or name another"
             )
-        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         if self._int8 is not None:
             self._int8.check_start(self._start())
         state = load_state(self._checkpoint, self._conditions()) if resume else None

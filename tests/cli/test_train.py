@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_sr.files.claims import claimed
 from edge_sr.tensors import reference_card
 
 torch = pytest.importorskip("torch")
@@ -123,6 +124,19 @@ def test_a_run_writes_weights_curve_and_one_json_object(spec: Path, images: Path
     again = train(spec, images, output)
     assert again.returncode == 2
     assert "--resume" in again.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file locks here")
+def test_an_output_has_one_run_at_a_time(spec: Path, images: Path, tmp_path: Path) -> None:
+    output = tmp_path / "new" / "tiny.safetensors"
+    with claimed(output):
+        second = train(spec, images, output)
+        assert (second.returncode, second.stdout) == (2, "")
+        assert second.stderr.startswith(f"edge-sr: another run is writing {output}: wait")
+    # What a killed run leaves is a file that nobody holds.
+    output.with_suffix(".lock").touch()
+    assert train(spec, images, output, "--steps", "1").returncode == 0
+    assert not output.with_suffix(".lock").exists()
 
 
 @pytest.mark.slow

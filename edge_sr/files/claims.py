@@ -1,0 +1,53 @@
+"""An output that one run writes at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_sr.errors import OutputExistsError
+from edge_sr.files.posix import NO_FOLLOWING, is_open_at, lock_handle
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Keeps other runs from ``path`` until the block ends, by a lock on ``NAME.lock`` beside it.
+
+    The lock dies with its process, so a file that a killed run left hinders nobody. Where there are no locks nothing
+    guards against two runs. The folder is made where it is missing. Raises ``OutputExistsError`` where another run
+    has the output.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".lock")
+    handle = _locked(beside, path)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            # While it is held: who opened it meanwhile looks whether it is still there.
+            beside.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _locked(beside: Path, path: Path) -> int | None:
+    """The handle that locks it, None where there are no locks."""
+    while True:
+        handle = os.open(beside, os.O_RDWR | os.O_CREAT | NO_FOLLOWING, 0o600)
+        taken = _try_lock(handle)
+        if taken and is_open_at(beside, handle):
+            return handle
+        os.close(handle)
+        if taken is None:
+            beside.unlink(missing_ok=True)
+            return None
+        if taken is False:
+            raise OutputExistsError(f"another run is writing {path}: wait for it to end, or name another")
+
+
+def _try_lock(handle: int) -> bool | None:
+    try:
+        return lock_handle(handle)
+    except OSError:  # a file system without locks
+        return None
