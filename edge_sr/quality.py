@@ -56,6 +56,12 @@ def pair_sizes(size: tuple[int, int], scale: Fraction) -> PairSizes:
     return PairSizes(low, (math.floor(low[0] * scale + half), math.floor(low[1] * scale + half)))
 
 
+def pair_sides(side: int, scale: Fraction) -> tuple[int, int]:
+    """Sides of a square's low-resolution picture and of the square that it is held against."""
+    sizes = pair_sizes((side, side), scale)
+    return sizes.low[0], sizes.high[0]
+
+
 def compare(picture: Array, original: Array, scale: Fraction, weights: Float = LUMA) -> Quality:
     """All measures of ``picture`` against ``original`` (same shape); raises ``ShapeError`` otherwise.
 

@@ -17,7 +17,7 @@ from edge_sr.errors import CheckpointError, ConfigError, InterruptedRun, OutputE
 from edge_sr.files.config import to_mapping
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn
-from edge_sr.quality import pair_sizes
+from edge_sr.quality import pair_sides
 from edge_sr.spec import ModelSpec
 from edge_sr.training.branches import open_up
 from edge_sr.training.data import crops as packed
@@ -243,7 +243,7 @@ def starting_tensors(path: Path, spec: ModelSpec) -> dict[str, Any]:
 
 def _check_patch(patch: int, crop: int, scale: Fraction) -> None:
     """Raises ``ConfigError`` where crops shrunk by the largest scale are smaller than a patch."""
-    smallest = pair_sizes((crop, crop), scale).low[0]
+    smallest, _ = pair_sides(crop, scale)
     if smallest < patch:
         raise ConfigError(
             f"schedule.patch is {patch}, but the crops have only {smallest} LR pixels a side at x{float(scale):g}; "

@@ -7,7 +7,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from edge_sr.quality import pair_sizes
+from edge_sr.quality import pair_sides
 from edge_sr.resample import weight_matrix
 from edge_sr.training.data.pictures import Pixels
 from edge_sr.training.data.scale_set import ScaledCrops, placed_crops
@@ -24,9 +24,7 @@ class DeviceScales:
 
     def scaled(self, scale: Fraction) -> ScaledCrops:
         """All crops at ``scale``, as ``edge_sr.quality`` shrinks but for the order that floats are summed in."""
-        side = self.crops.shape[1]
-        sizes = pair_sizes((side, side), scale)
-        low, high = sizes.low[0], sizes.high[0]
+        low, high = pair_sides(self.crops.shape[1], scale)
         return placed_crops(scale, resized(self.crops[:, :high, :high], low), high)
 
     def enlarged(self, scaled: ScaledCrops) -> Tensor:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edge_sr import grid
-from edge_sr.quality import pair_sizes
+from edge_sr.quality import pair_sides
 from edge_sr.resample import resize
 from edge_sr.training.data.pictures import Pixels
 from edge_sr.training.spec import ScheduleSpec
@@ -93,9 +93,7 @@ def _spread(generator: np.random.Generator, low: float, high: float, count: int)
 
 def scale_crops(crops: Pixels, scale: Fraction, shrink: Shrink = bicubic_stack) -> ScaledCrops:
     """Shrink every crop (uint8 ``n x side x side x 3``) by ``scale`` as the evaluation does."""
-    side = crops.shape[1]
-    sizes = pair_sizes((side, side), scale)
-    low, high = sizes.low[0], sizes.high[0]
+    low, high = pair_sides(crops.shape[1], scale)
     return placed_crops(scale, shrink(crops[:, :high, :high], (low, low)), high)
 
 

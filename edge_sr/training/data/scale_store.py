@@ -18,7 +18,7 @@ from torch import Tensor
 from edge_sr.errors import OutputExistsError
 from edge_sr.files.atomic import write_whole
 from edge_sr.files.drafts import remove_dead_drafts
-from edge_sr.quality import pair_sizes
+from edge_sr.quality import pair_sides
 from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
 from edge_sr.training.data.pictures import Pixels
 from edge_sr.training.data.scale_set import ScaledCrops, Shrink, bicubic_stack, placed_crops
@@ -55,9 +55,7 @@ class ScaleStore:
 
     def scaled(self, scale: Fraction) -> ScaledCrops:
         """All crops at ``scale``, shrunk as the evaluation does and degraded as the spec says."""
-        side = self.crops.shape[1]
-        sizes = pair_sizes((side, side), scale)
-        low, high = sizes.low[0], sizes.high[0]
+        low, high = pair_sides(self.crops.shape[1], scale)
         shrunk = self._stack(f"low-{_named(scale)}", self.crops[:, :high, :high], low, self._shrink)
         return placed_crops(scale, shrunk, high)
 
