@@ -27,9 +27,9 @@ class Device:
 
     @property
     def taken_bytes(self) -> int:
-        """Device memory taken since it was opened, by whomever."""
+        """Device memory taken since it was opened, by whomever; 0 where others gave up more meanwhile."""
         with self.driver.entered():
-            return self.free_at_start - self.driver.memory()[0]
+            return max(0, self.free_at_start - self.driver.memory()[0])
 
     def settle(self) -> None:
         """Wait for all that was enqueued, whoever gave it up."""
