@@ -78,6 +78,7 @@ os.kill(os.getpid(), signal.SIGINT)
 """
 
 
+@needs_openvino
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals here")
 def test_a_signal_is_heard_when_networks_have_come_and_gone(nano: Bundle) -> None:
     command = [sys.executable, "-c", SIGNALLED, str(nano.path)]
