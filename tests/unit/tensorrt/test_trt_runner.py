@@ -118,6 +118,15 @@ def test_maps_that_nobody_holds_are_used_again(nano: Bundle, image: Any) -> None
     driver.close()
 
 
+def test_what_others_give_up_is_not_taken_for_less_than_nothing(nano: Bundle, image: Any) -> None:
+    driver = FakeDriver()
+    with runner_for(nano, driver) as runner:
+        runner.decode(runner.encode(image), image, grid_for(nano))
+        driver.memory_limit += 2 * driver.used()
+        assert runner.device_bytes == 0
+    driver.close()
+
+
 def test_a_film_allocates_before_its_fourth_frame_and_never_again(nano: Bundle) -> None:
     driver, grid = FakeDriver(), grid_for(nano)
     image = reference_card(*SIZE)[None]
