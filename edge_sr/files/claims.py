@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.errors import OutputExistsError
-from edge_sr.files.posix import NO_FOLLOWING, is_open_at, lock_handle
+from edge_sr.files.posix import NO_FOLLOWING, is_open_at, try_lock
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def _locked(beside: Path, path: Path) -> int | None:
     """The handle that locks it, None where there are no locks."""
     while True:
         handle = os.open(beside, os.O_RDWR | os.O_CREAT | NO_FOLLOWING, 0o600)
-        taken = _try_lock(handle)
+        taken = try_lock(handle)
         if taken and is_open_at(beside, handle):
             return handle
         os.close(handle)
@@ -44,10 +44,3 @@ def _locked(beside: Path, path: Path) -> int | None:
             return None
         if taken is False:
             raise OutputExistsError(f"another run is writing {path}: wait for it to end, or name another")
-
-
-def _try_lock(handle: int) -> bool | None:
-    try:
-        return lock_handle(handle)
-    except OSError:  # a file system without locks
-        return None

@@ -9,7 +9,6 @@ file system has no locks, drafts of killed runs stay: nothing tells them from th
 from __future__ import annotations
 
 import contextlib
-import enum
 import hashlib
 import os
 import platform
@@ -21,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.files.durable import to_disk
-from edge_sr.files.posix import is_open_at, is_own, is_own_folder, lock_handle
+from edge_sr.files.posix import is_open_at, is_own, is_own_folder, try_lock
 
 _NAME = re.compile(r"\.edge-sr-([0-9a-f]{16})([0-9a-f]{16})(\..*)?", re.DOTALL)
 # The draft of a folder is locked by a file beside it, which names the folder that it becomes.
@@ -96,33 +95,17 @@ def _is_sealed(name: str) -> bool:
     return found is not None and found[2] == _seal(found[1])
 
 
-class _Lock(enum.Enum):
-    OURS = "ours"
-    TAKEN = "taken"
-    UNKNOWN = "unknown"
-
-
-_LOCKS = {True: _Lock.OURS, False: _Lock.TAKEN, None: _Lock.UNKNOWN}
-
-
-def _try_lock(handle: int) -> _Lock:
-    try:
-        return _LOCKS[lock_handle(handle)]
-    except OSError:  # a file system without locks
-        return _Lock.UNKNOWN
-
-
 def _locked_draft(path: Path, mode: int) -> tuple[Path, int | None]:
     """A new file and the handle that locks it, None where there are no locks."""
     while True:
         token = secrets.token_hex(8)
         draft = path.with_name(f".edge-sr-{token}{_seal(token)}{path.suffix}")
         handle = os.open(draft, _FLAGS | os.O_CREAT | os.O_EXCL, mode)
-        lock = _try_lock(handle)
-        if lock is _Lock.OURS and is_open_at(draft, handle):
+        taken = try_lock(handle)
+        if taken and is_open_at(draft, handle):
             return draft, handle
         os.close(handle)
-        if lock is _Lock.UNKNOWN:
+        if taken is None:
             return draft, None
         # Another run took it for a dead one's in the moment before it was locked.
         draft.unlink(missing_ok=True)
@@ -134,7 +117,7 @@ def _remove_if_dead(path: Path) -> None:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode) or not is_own(facts):
             return
-        if _try_lock(handle) is _Lock.OURS and is_open_at(path, handle):
+        if try_lock(handle) and is_open_at(path, handle):
             if path.suffix == _FOLDER:
                 _remove_folders(path)
             path.unlink()

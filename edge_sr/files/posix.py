@@ -24,6 +24,14 @@ def lock_handle(handle: int, *, wait: bool = False) -> bool | None:
     return True
 
 
+def try_lock(handle: int) -> bool | None:
+    """As ``lock_handle`` without waiting, and None where the file system has no locks either."""
+    try:
+        return lock_handle(handle)
+    except OSError:
+        return None
+
+
 def is_open_at(path: Path, handle: int) -> bool:
     """Whether an open file still lies at ``path``: it may have been removed or replaced since it was opened."""
     try:
