@@ -98,7 +98,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     a, b, c = QUINTIC
     for _ in range(ITERATIONS):
         gram = wide @ wide.transpose(1, 2)
-        wide = a * wide + (b * gram + c * gram @ gram) @ wide
+        wide = torch.baddbmm(wide, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), wide, beta=a)
     return wide.transpose(1, 2) if tall else wide
 
 
