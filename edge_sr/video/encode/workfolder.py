@@ -16,7 +16,7 @@ from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError, Re
 from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
 from edge_sr.files.drafts import drafting, remove_dead_drafts
 from edge_sr.files.durable import to_disk
-from edge_sr.files.posix import NO_FOLLOWING, is_own_folder, lock_handle
+from edge_sr.files.posix import NO_FOLLOWING, is_own_folder, try_lock
 from edge_sr.video.encode.segments import (
     SEGMENT_NAME,
     Segment,
@@ -257,11 +257,8 @@ class WorkFolder:
         if (self.path / LOCK).is_symlink():
             raise OptionError(f"{self.path / LOCK} is a link, expected a file of edge-sr: remove it")
         self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | NO_FOLLOWING, 0o600)
-        try:
-            taken = lock_handle(self._lock)
-        except OSError:  # a file system without locks
-            taken = False
-        # On a system without locks nothing guards against two runs at once.
+        # Without locks nothing guards against two runs at once.
+        taken = try_lock(self._lock)
         if not taken:
             self.close()
         if taken is False:

@@ -100,6 +100,21 @@ def test_two_runs_at_once_are_refused(output: Path) -> None:
     first.close()
 
 
+def test_a_file_system_without_locks_takes_a_film(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError("no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    start(output, "000000_0_99.mp4")
+    again = WorkFolder(output)
+    again.open(STATE, resume=True, overwrite=False)
+    assert len(again.segments()) == 1
+    again.remove()
+    assert not again.path.exists()
+
+
 @pytest.mark.parametrize("step", ["_is_ours", "_take_lock", "_empty", "_write", "_sweep"])
 def test_a_folder_that_goes_meanwhile_is_told_as_gone(
     output: Path, step: str, monkeypatch: pytest.MonkeyPatch
