@@ -15,19 +15,16 @@ from edge_sr.files.posix import lock_handle
 def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock file ``path``; ``waiting`` is called once when another process holds it.
 
-    Raises ``OutputFolderError`` where no such file can be made.
+    Raises ``OutputFolderError`` where no such file can be made or locked.
     """
-    try:
+    with _lockable(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise OutputFolderError(
-            f"the engine cache cannot be locked ({path}: {error.strerror}): set EDGE_SR_CACHE to another folder"
-        ) from error
     try:
-        if not _try(handle):
-            if waiting is not None:
-                waiting()
-            _try(handle, wait=True)
+        with _lockable(path):
+            if not _try(handle):
+                if waiting is not None:
+                    waiting()
+                _try(handle, wait=True)
         yield
     finally:
         os.close(handle)
@@ -43,6 +40,16 @@ def is_held(path: Path) -> bool:
         return not _try(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _lockable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputFolderError(
+            f"the engine cache cannot be locked ({path}: {error.strerror}): set EDGE_SR_CACHE to another folder"
+        ) from error
 
 
 def _try(handle: int, *, wait: bool = False) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from edge_sr.engines.store.folder import open_folder
 from edge_sr.engines.store.locks import exclusive
-from edge_sr.errors import MissingError, OutputExistsError
+from edge_sr.errors import MissingError, OutputExistsError, OutputFolderError
 from edge_sr.files import posix
 from edge_sr.machine.memory import peak_rss_mb
 from edge_sr.video.encode.workfolder import WorkFolder
@@ -67,6 +68,20 @@ def test_with_locks_two_runs_do_not_share_one(tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError, match="another run"):
         second.open({"input": "film"}, resume=True, overwrite=False)
     first.close()
+
+
+@on_posix
+def test_engines_are_refused_where_the_file_system_has_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OutputFolderError, match="EDGE_SR_CACHE"), exclusive(tmp_path / "lock"):
+        pass
 
 
 @on_windows
