@@ -20,6 +20,7 @@ from edge_sr.errors import InterruptedRun, ResourceError
 from edge_sr.farm.films import maker as making
 from edge_sr.farm.films.job import FilmJob
 from edge_sr.farm.films.maker import ClusterMaker, ClusterMakers
+from edge_sr.farm.films.queue import PieceQueue
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.upscale.batch.batch import plan_batch, run_batch
 from edge_sr.upscale.run.controls import Controls
@@ -107,6 +108,21 @@ def test_alpha_goes_along(run: Run, tmp_path: Path) -> None:
     assert packets(tmp_path / "one.mkv", "video") == packets(tmp_path / "many.mkv", "video")
     with av.open(str(tmp_path / "many.mkv")) as container:
         assert container.streams.video[0].format.name == "yuva444p10le"
+
+
+def test_a_task_at_its_end_is_not_cancelled(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray aborts the driver where a task is cancelled that ends in the same moment."""
+    import ray
+
+    cancelled: list[object] = []
+    cancel = ray.cancel
+    monkeypatch.setattr(ray, "cancel", lambda task, **how: (cancelled.append(task), cancel(task, **how)))
+    # Copies of slow tasks are cancelled in mid-work.
+    monkeypatch.setattr(PieceQueue, "copy_of_straggler", lambda *_: None)
+    run(make_film(tmp_path / "film.mkv", Making(frames=18)), tmp_path / "many.mkv")
+    assert not cancelled
 
 
 def test_killed_workers_cost_nothing_but_time(run: Run, tmp_path: Path) -> None:
