@@ -20,11 +20,10 @@ def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
     with _lockable(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        with _lockable(path):
-            if not _try(handle):
-                if waiting is not None:
-                    waiting()
-                _try(handle, wait=True)
+        if not _try(path, handle):
+            if waiting is not None:
+                waiting()
+            _try(path, handle, wait=True)
         yield
     finally:
         os.close(handle)
@@ -37,7 +36,7 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _try(handle)
+        return not _try(path, handle)
     finally:
         os.close(handle)
 
@@ -52,8 +51,9 @@ def _lockable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _try(handle: int, *, wait: bool = False) -> bool:
-    taken = lock_handle(handle, wait=wait)
+def _try(path: Path, handle: int, *, wait: bool = False) -> bool:
+    with _lockable(path):
+        taken = lock_handle(handle, wait=wait)
     if taken is None:
         raise MissingError("engines are built and kept on Linux only: there are no file locks here")
     return taken
