@@ -190,15 +190,17 @@ class Dispatcher:
 
     def _cancel_one(self, task: Any, queue: PieceQueue, intake: Intake) -> None:
         queue.ended(self._end(task, intake))
-        with contextlib.suppress(Exception):
-            self._ray.cancel(task, force=False)
+        self._cancel(task)
 
     def _cancel_all(self, intake: Intake) -> None:
         for task in list(self._tasks):
             # One that has told of all its pieces ends by itself; Ray aborts this process if it is cancelled meanwhile.
             if self._end(task, intake).pieces:
-                with contextlib.suppress(Exception):
-                    self._ray.cancel(task, force=False)
+                self._cancel(task)
+
+    def _cancel(self, task: Any) -> None:
+        with contextlib.suppress(Exception):
+            self._ray.cancel(task, force=False)
 
 
 def _reason(error: Exception) -> str:
