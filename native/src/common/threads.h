@@ -7,7 +7,8 @@
 namespace esr {
 
 // work(i) for i = 0 ... count - 1, each on a thread of its own, the first on the caller's, all with denormal numbers
-// flushed to zero. A machine that gives no more threads has fewer calls: work must not wait for one that has not begun.
+// flushed to zero. For what the machine gives no more threads, the caller's follows: work must not wait for one that has not begun.
+// Nor may it throw, as others would wait for what it leaves undone: what it needs of memory is allocated before.
 void run_on_threads(int count, const std::function<void(int)> &work);
 
 }  // namespace esr

@@ -33,26 +33,26 @@ void Encoder::encode(const esr_encode_request &request) {
     const int layers = int(network_.layers().size()), workers = workers_of(request);
     const int depth = request.depth ? std::min(request.depth, layers) : depth_of(*frame, std::size_t(kernel_.cache), layers, request.height, workers);
     Schedule schedule(layers, request.height, workers, depth);
-    run_on_threads(workers, [&](int worker) { work(request, *frame, schedule, worker); });
+    std::vector<int> next(std::size_t(workers) * std::size_t(layers));
+    run_on_threads(workers, [&](int worker) { work(request, *frame, schedule, worker, next.data() + worker * layers); });
     give_back(std::move(frame));
 }
 
-void Encoder::work(const esr_encode_request &request, Frame &frame, Schedule &schedule, int worker) const {
+void Encoder::work(const esr_encode_request &request, Frame &frame, Schedule &schedule, int worker, int *next) const {
     if (kernel_.begin) kernel_.begin();
     for (int task = schedule.take(); task >= 0; task = schedule.take()) {
-        run(request, frame, schedule[task], worker);
+        run(request, frame, schedule[task], worker, next);
         schedule.finish(task);
     }
     if (kernel_.end) kernel_.end();
 }
 
-void Encoder::run(const esr_encode_request &request, Frame &frame, const Task &task, int worker) const {
-    std::vector<int> next;
-    for (int layer = task.first; layer < task.end; ++layer) next.push_back(task.from(layer));
+void Encoder::run(const esr_encode_request &request, Frame &frame, const Task &task, int worker, int *next) const {
+    for (int layer = task.first; layer < task.end; ++layer) next[layer] = task.from(layer);
     for (int front = task.top + kMaxStrip, left = 1; left > 0; front += kMaxStrip) {
         left = 0;
         for (int index = task.first; index < task.end; ++index) {
-            int &row = next[std::size_t(index - task.first)];
+            int &row = next[index];
             const int until = std::min(task.to(index), front - (index - task.first));
             const Layer &layer = network_.layers()[std::size_t(index)];
             if (until > row) make(request, layer, frame.strip(layer, index, row, until - row, worker));

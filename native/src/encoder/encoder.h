@@ -23,8 +23,8 @@ public:
 private:
     std::unique_ptr<Frame> borrow(const esr_encode_request &request);
     void give_back(std::unique_ptr<Frame> frame);
-    void work(const esr_encode_request &request, Frame &frame, Schedule &schedule, int worker) const;
-    void run(const esr_encode_request &request, Frame &frame, const Task &task, int worker) const;
+    void work(const esr_encode_request &request, Frame &frame, Schedule &schedule, int worker, int *next) const;
+    void run(const esr_encode_request &request, Frame &frame, const Task &task, int worker, int *next) const;
     void make(const esr_encode_request &request, const Layer &layer, const Strip &strip) const;
 
     const EncoderKernel &kernel_;
