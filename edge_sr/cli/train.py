@@ -137,7 +137,8 @@ def _report(outcome: Outcome) -> dict[str, object]:
     from edge_sr.training.data.scale_set import WHOLE_SCALES
 
     scales = dict(zip((f"x{scale}" for scale in WHOLE_SCALES), outcome.psnr, strict=True))
-    plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(outcome).items()}
+    facts = {key: value for key, value in asdict(outcome).items() if value is not None}
+    plain = {key: str(value) if isinstance(value, Path) else value for key, value in facts.items()}
     return {**plain, "psnr": scales}
 
 

@@ -21,8 +21,9 @@ def line(record: Record, steps_a_second: float, remaining_seconds: float) -> str
     figures = ", ".join(
         f"x{scale} {value:.3f}" for scale, value in zip(WHOLE_SCALES, record.psnr, strict=True)
     )
+    loss = "" if record.loss is None else f"loss {record.loss:.5f}, "
     return (
-        f"step {record.step}: loss {record.loss:.5f}, validation {figures} dB (luma), "
+        f"step {record.step}: {loss}validation {figures} dB (luma), "
         f"{steps_a_second:.1f} steps/s, {clock(remaining_seconds)} left"
     )
 
@@ -66,8 +67,8 @@ def draw_curve(history: list[Record], path: Path) -> None:
         above.plot(steps, gain, label=f"x{scale}, from {history[0].psnr[index]:.2f} dB")
     above.set_ylabel("validation, luma PSNR, gain in dB")
     above.legend()
-    # The first record is taken before any step, and the loss changes its kind when the criterion does.
-    below.plot(steps[1:], [record.loss for record in history[1:]])
+    losses = [(record.step, record.loss) for record in history if record.loss is not None]
+    below.plot([step for step, _ in losses], [loss for _, loss in losses])
     below.set_ylabel("training loss")
     below.set_xlabel("step")
     buffer = io.BytesIO()

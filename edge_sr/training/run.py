@@ -28,9 +28,10 @@ from edge_sr.training.data.scale_store import ScaleStore
 from edge_sr.training.data.shrinking import shrinker
 from edge_sr.training.learner import Learner, compiler
 from edge_sr.training.limit import Limit
+from edge_sr.training.outputs import curve_path, description_path, resume_path, table_path
 from edge_sr.training.progress import Pace, Say, draw_curve, line
 from edge_sr.training.spec import training_spec
-from edge_sr.training.state import Record, RunState, load_state, resume_path, save_state, save_weights
+from edge_sr.training.state import Record, RunState, load_state, save_state, save_weights
 from edge_sr.training.tasks.ensemble import Ensemble
 from edge_sr.training.tasks.task import Predict, task_for
 from edge_sr.training.validation import Validation
@@ -44,13 +45,18 @@ LOSS_EVERY = 50
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a run came to; ``psnr`` is luma dB on the validation crops at x2, x3, x4."""
+    """What a run came to; ``psnr`` is luma dB on the validation crops at x2, x3, x4.
+
+    ``loss``: of training since the last validation but one, None where the run was too short for one to be looked at.
+    ``scale_table``: of a run against the INT8 rounding.
+    """
 
     checkpoint: Path
     curve: Path
+    scale_table: Path | None
     steps: int
     seconds: float
-    loss: float
+    loss: float | None
     psnr: tuple[float, ...]
 
 
@@ -76,10 +82,8 @@ class TrainingRun:
 
     def prepare(self, sources: list[Path], device: torch.device, resume: bool) -> None:
         """Read the pictures, make the scale set and the network, and take up an earlier run's state."""
-        if not resume and (self._checkpoint.exists() or resume_path(self._checkpoint).exists()):
-            raise OutputExistsError(
-                f"{self._checkpoint} has a run already; go on with --resume or name another"
-            )
+        if not resume:
+            _require_unused(self._checkpoint)
         if self._int8 is not None:
             self._int8.check_start(self._start())
         state = load_state(self._checkpoint, self._conditions()) if resume else None
@@ -192,7 +196,7 @@ class TrainingRun:
 
     def _validate(self) -> None:
         figures = self._validation.measure(self._learner.average, self._learner.device)
-        loss = sum(self._losses) / len(self._losses) if self._losses else 0.0
+        loss = sum(self._losses) / len(self._losses) if self._losses else None
         self._losses = []
         self._history.append(Record(self._step, self._seconds, loss, figures))
         pace = self._step / self._seconds if self._seconds else 0.0
@@ -202,12 +206,13 @@ class TrainingRun:
         if self._history[-1].step != self._step:
             self._validate()
         self._save()
-        curve = self._checkpoint.with_suffix(".png")
+        curve = curve_path(self._checkpoint)
         draw_curve(self._history, curve)
-        if self._int8 is not None:
-            self._say(f"scale table: {self._int8.write_table(self._checkpoint)}")
+        table = None if self._int8 is None else self._int8.write_table(self._checkpoint)
+        if table is not None:
+            self._say(f"scale table: {table}")
         last = self._history[-1]
-        return Outcome(self._checkpoint, curve, self._step, self._seconds, last.loss, last.psnr)
+        return Outcome(self._checkpoint, curve, table, self._step, self._seconds, last.loss, last.psnr)
 
     def _save(self) -> None:
         history = [dataclasses.asdict(record) for record in self._history]
@@ -231,6 +236,15 @@ class TrainingRun:
         self._step, self._seconds, self._losses = state.step, state.seconds, state.losses
         self._history = [Record(**record) for record in state.history]
         self._say(f"resumed at step {self._step}")
+
+
+def _require_unused(checkpoint: Path) -> None:
+    """``OutputExistsError`` where a file that a run writes lies there already."""
+    if checkpoint.exists() or resume_path(checkpoint).exists():
+        raise OutputExistsError(f"{checkpoint} has a run already; go on with --resume or name another")
+    for path in (description_path(checkpoint), curve_path(checkpoint), table_path(checkpoint)):
+        if path.exists():
+            raise OutputExistsError(f"{path} exists, and a run would write it; name another checkpoint")
 
 
 def starting_tensors(path: Path, spec: ModelSpec) -> dict[str, Any]:

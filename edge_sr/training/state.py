@@ -17,17 +17,21 @@ from edge_sr.files.atomic import write_whole
 from edge_sr.files.config import to_mapping
 from edge_sr.machine.optional import require
 from edge_sr.spec import NetworkSpec, PublishedSpec
+from edge_sr.training.outputs import description_path, resume_path
 
 Tensors = dict[str, Tensor]
 
 
 @dataclasses.dataclass
 class Record:
-    """One validation: step, seconds of training so far, training loss since the last, dB at x2, x3, x4."""
+    """One validation: step, seconds of training so far, training loss since the last, dB at x2, x3, x4.
+
+    The loss is None where it was not looked at meanwhile.
+    """
 
     step: int
     seconds: float
-    loss: float
+    loss: float | None
     psnr: tuple[float, ...]
 
     @property
@@ -49,11 +53,6 @@ class RunState:
     torch_rng: Tensor
     losses: list[float]
     history: list[dict[str, Any]]
-
-
-def resume_path(checkpoint: Path) -> Path:
-    """Where the run behind ``checkpoint`` keeps its state."""
-    return checkpoint.with_suffix(".resume.pt")
 
 
 def save_state(state: RunState, checkpoint: Path) -> None:
@@ -84,7 +83,7 @@ def save_weights(spec: NetworkSpec | PublishedSpec, tensors: Tensors, checkpoint
     described = dataclasses.replace(spec, parameters=sum(tensor.numel() for tensor in plain.values()))
     write_whole(checkpoint, safetensors.save(plain))
     text = json.dumps(_without_zeros(to_mapping(described)), indent=2) + "\n"
-    write_whole(checkpoint.with_suffix(".json"), text.encode())
+    write_whole(description_path(checkpoint), text.encode())
 
 
 def _without_zeros(mapping: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_sr.files.claims import claimed
+from edge_sr.files.claims import claimed, lock_path
 from edge_sr.tensors import reference_card
 
 torch = pytest.importorskip("torch")
@@ -134,9 +134,25 @@ def test_an_output_has_one_run_at_a_time(spec: Path, images: Path, tmp_path: Pat
         assert (second.returncode, second.stdout) == (2, "")
         assert second.stderr.startswith(f"edge-sr: another run is writing {output}: wait")
     # What a killed run leaves is a file that nobody holds.
-    output.with_suffix(".lock").touch()
+    lock_path(output).touch()
     assert train(spec, images, output, "--steps", "1").returncode == 0
-    assert not output.with_suffix(".lock").exists()
+    assert not lock_path(output).exists()
+
+
+@pytest.mark.parametrize("suffix", [".json", ".png", ".scales.json"])
+def test_what_lies_where_a_run_writes_is_left_and_the_run_refused(
+    spec: Path, images: Path, tmp_path: Path, suffix: str
+) -> None:
+    theirs, lock = tmp_path / f"package{suffix}", tmp_path / "package.lock"
+    for path in (theirs, lock):
+        path.write_text("precious")
+    done = train(spec, images, tmp_path / "package.safetensors", "--steps", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(theirs) in done.stderr
+    assert theirs.read_text() == lock.read_text() == "precious"
+    theirs.unlink()
+    assert train(spec, images, tmp_path / "package.safetensors", "--steps", "1").returncode == 0
+    assert lock.read_text() == "precious"
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ from edge_sr.export.checkpoint import export_checkpoint
 from edge_sr.files.atomic import write_whole
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn
+from edge_sr.training.outputs import table_path
 from edge_sr.training.quantisation.rounding import RoundedConvolution, Rounding
 from edge_sr.training.tasks.sampled import content_moves
 
@@ -83,7 +84,7 @@ class RoundedTraining:
         fresh = dataclasses.replace(
             self._table, encoder_sha256=hashes[0], decoder_sha256=hashes[1], weights={}, placements={}
         )
-        path = checkpoint.with_suffix(".scales.json")
+        path = table_path(checkpoint)
         write_whole(path, table_text(fresh).encode())
         return path
 
