@@ -10,6 +10,7 @@ from edge_sr.errors import MemoryLimitError
 
 # What the interpreter, the libraries and a small network take.
 BASE_BYTES = 400 << 20
+CGROUP = Path("/sys/fs/cgroup")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 OUT_OF_MEMORY = ("alloc", "out of memory", "not enough memory", "resource temporarily unavailable")
 
@@ -66,11 +67,25 @@ def _system() -> int | None:
 
 
 def _container() -> int | None:
-    folder = Path("/sys/fs/cgroup")
-    try:
-        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
-            return None
-        return max(0, int(limit) - int((folder / "memory.current").read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        return None
+    """What a container's limit leaves: page cache that the system would give up counts as free, as elsewhere."""
+    for folder, limit, used, inactive in (
+        (CGROUP, "memory.max", "memory.current", "inactive_file"),
+        (CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            allowed = (folder / limit).read_text(encoding="ascii").strip()
+            if allowed == "max":
+                return None
+            taken = int((folder / used).read_text(encoding="ascii"))
+            return max(0, int(allowed) - max(0, taken - _counter(folder / "memory.stat", inactive)))
+    return None
+
+
+def _counter(statistics: Path, name: str) -> int:
+    """One number of a control group's ``memory.stat``; 0 where it is not said."""
+    with contextlib.suppress(OSError):
+        for line in statistics.read_text(encoding="ascii").splitlines():
+            found, _, amount = line.partition(" ")
+            if found == name:
+                return int(amount)
+    return 0
