@@ -78,7 +78,7 @@ def _film(request: Request, controls: Controls) -> Outline:
     with Film(request.input, request.excerpt, protocols=request.protocols, tone_map=request.tonemap) as film:
         plan, info = plan_film(request, film, controls.watcher.say), film.info
         lost = (*plan.muxing.tracks.dropped, *film.lost)
-    model, reason = (request.model, "(as asked for)") if request.model else suited_model(info)
+    model, reason = (request.model, "as asked for") if request.model else suited_model(info)
     settled = dataclasses.replace(request, model=model)
     with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
         sample = Path(folder) / f"sample{plan.output.suffix}"
@@ -106,7 +106,7 @@ def _middle(excerpt: Excerpt, info: FilmInfo) -> Excerpt:
 
 
 def _kept(request: Request, plan: FilmPlan) -> tuple[str, ...]:
-    with open_input(request.input) as source:
+    with open_input(request.input, protocols=request.protocols) as source:
         return tuple(track_name(source.streams[index]) for index in plan.muxing.tracks.kept)
 
 
@@ -116,7 +116,7 @@ def _picture(request: Request, path: Path, controls: Controls) -> Outline:
     check_place(request.input, output)
     if not request.overwrite:
         check_free(output)
-    reason = "(as asked for)" if request.model else "(the default for images)"
+    reason = "as asked for" if request.model else "the default for images"
     return Outline(
         **_facts(request, output, report, reason),
         frames=1,

@@ -31,7 +31,7 @@ def suited_model(info: FilmInfo) -> tuple[str, str]:
     model = FOR_COMPRESSED_VIDEO if compressed else DEFAULT_MODEL
     other = DEFAULT_MODEL if compressed else FOR_COMPRESSED_VIDEO
     title = TITLES.get(info.codec, info.codec)
-    return model, f"({kind}: {title}{found}); override with --model {other}"
+    return model, f"{kind}: {title}{found}; override with --model {other}"
 
 
 def _compression(info: FilmInfo) -> tuple[str, str]:

@@ -221,5 +221,5 @@ def _with_model(request: Request, film: Film, watcher: Watcher) -> Request:
     if request.model is not None:
         return request
     model, why = suited_model(film.info)
-    watcher.say(f"model: {model} {why}")
+    watcher.say(f"model: {model} ({why})")
     return dataclasses.replace(request, model=model)

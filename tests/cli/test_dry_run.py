@@ -68,6 +68,28 @@ def test_the_text_names_model_tracks_and_cost(upscale: Command, tmp_path: Path) 
         assert part in answer.out
 
 
+def test_a_list_that_may_leave_its_folder_is_told_of_as_it_is_upscaled(
+    upscale: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "lists"
+    for made in (folder, tmp_path / "elsewhere"):
+        made.mkdir()
+    make_film(tmp_path / "elsewhere" / "part.ts", Making(size=(32, 24), frames=25))
+    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{tmp_path / 'elsewhere' / 'part.ts'}\n#EXT-X-ENDLIST\n"
+    (folder / "film.m3u8").write_text(text)
+    make_film(folder / "plain.mkv", Making(size=(32, 24), frames=6))
+    words = ["--scale", "2", "--allow-protocols", "file", *FAST]
+    one = upscale(folder / "film.m3u8", "-o", "film.mkv", "--dry-run", "--json", *words)
+    assert one.code == 0, one.err
+    assert one.json["frames"] == 25 and one.json["model_reason"] == "as asked for"
+    both = upscale(folder, "-o", "out", *words)
+    assert (both.code, len(list(Path("out").iterdir()))) == (0, 2)
+    without = upscale(folder, "-o", "less", *words[:2], *FAST)
+    assert without.code == 0 and [path.name for path in Path("less").iterdir()] == ["plain.mkv"]
+    assert "film.m3u8 names other files or addresses: left out" in without.err
+    assert "--allow-protocols" in without.err
+
+
 def test_pictures_and_folders(upscale: Command, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()

@@ -34,7 +34,7 @@ def preview(outline: Outline) -> str:
     before, after = ("x".join(map(str, size)) for size in (outline.input_size, outline.output_size))
     lines = [
         f"would upscale {outline.input}, {before}, to {outline.output}, {after}",
-        f"model: {outline.model} {outline.model_reason}",
+        f"model: {outline.model} ({outline.model_reason})",
         f"backend: {outline.backend} in {outline.precision}, encoder on {outline.encoder_backend}",
     ]
     if outline.codec is not None:

@@ -73,9 +73,7 @@ def plan_batch(request: Request, inputs: Sequence[str], controls: Controls) -> l
     folder beside that. Everything that can be refused before the work is refused here.
     """
     say = controls.watcher.say
-    sources = gather(
-        read_lists(inputs), lambda folder: output_folder(request, folder), request.recursive, say
-    )
+    sources = gather(read_lists(inputs), request, lambda folder: output_folder(request, folder), say)
     jobs = plan_jobs(request, sources)
     if all(job.source.is_picture for job in jobs):
         refuse_film_options(request)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from edge_sr.errors import EdgeSRError, InputNotFoundError, OptionError
 from edge_sr.upscale.run.places import name_of_input
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.image.recognise import is_picture_name, is_still
 from edge_sr.video.opening import is_url, open_input, picture_stream
+from edge_sr.video.protocols import names_others
 
 # Names by which a folder's films are known even where their content is damaged.
 FILM_SUFFIXES = frozenset(
@@ -22,6 +24,8 @@ FILM_SUFFIXES = frozenset(
 UNFINISHED = frozenset({".crdownload", ".download", ".tmp", ".temp", ".partial", ".aria2", ".part"})
 # Demuxers of FFmpeg that take any text, or anything of the right name, for pictures of letters.
 TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+
+LEFT_OUT_LIST = "names other files or addresses: left out; if you trust it, add --allow-protocols file,http or what it names"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,18 +65,19 @@ def _lines(name: str) -> list[str]:
 
 
 def gather(
-    inputs: Sequence[str], output_for: Callable[[Path], Path], recursive: bool, say: Callable[[str], None]
+    inputs: Sequence[str], request: Request, output_for: Callable[[Path], Path], say: Callable[[str], None]
 ) -> list[BatchInput]:
     """Every film and picture that ``inputs`` names, in order; what is left out is said.
 
-    ``output_for`` gives the output folder of an input folder, whose own files are no input.
+    ``request`` says how deep a folder is looked into, and which protocols its lists may use. ``output_for`` gives the
+    output folder of an input folder, whose own files are no input.
     """
     several = len(inputs) > 1
     found: dict[str, BatchInput] = {}
     for name in inputs:
         if name == "-":
             raise OptionError("standard input (-) is an input of its own: give it alone")
-        for source in _sources(name, several, output_for, recursive, say):
+        for source in _sources(name, several, request, output_for, say):
             key = source.name if is_url(source.name) else os.path.realpath(source.name)
             if key in found:
                 say(f"note: {source.name} is given twice: upscaled once")
@@ -83,8 +88,8 @@ def gather(
 def _sources(
     name: str,
     several: bool,
+    request: Request,
     output_for: Callable[[Path], Path],
-    recursive: bool,
     say: Callable[[str], None],
 ) -> Iterator[BatchInput]:
     path = Path(name)
@@ -92,24 +97,29 @@ def _sources(
         yield BatchInput(name, Path(name_of_input(name)), not is_url(name) and is_still(path))
         return
     begin = Path(path.resolve().name) if several else Path()
-    for file, is_picture in folder_files(path, output_for(path), recursive, say):
+    for file, is_picture in folder_files(path, request, output_for(path), say):
         yield BatchInput(str(file), begin / file.relative_to(path), is_picture, path)
 
 
 def folder_files(
-    folder: Path, output: Path, recursive: bool, say: Callable[[str], None]
+    folder: Path, request: Request, output: Path, say: Callable[[str], None]
 ) -> list[tuple[Path, bool]]:
     """The folder's films and pictures in order, told by content, with whether each is a picture.
 
     Raises ``InputNotFoundError`` where there is none.
     """
-    files = sorted(files_of(folder, output, recursive))
-    kinds = [(path, kind) for path in files if (kind := picture_or_film(path)) is not None]
+    files = sorted(files_of(folder, output, request.recursive))
+    told = {path: picture_or_film(path, request.protocols) for path in files}
+    kinds = [(path, kind) for path, kind in told.items() if kind is not None]
     if not kinds:
-        deeper = "" if recursive else "; --recursive looks into its sub-folders"
+        deeper = "" if request.recursive else "; --recursive looks into its sub-folders"
         raise InputNotFoundError(f"the folder {folder} holds no film or picture{deeper}")
-    if len(kinds) < len(files):
-        say(f"note: {len(files) - len(kinds)} files in {folder} are no films or pictures: left out")
+    others = [path for path, kind in told.items() if kind is None]
+    lists = [path for path in others if names_others(path)]
+    for path in lists:
+        say(f"note: {path} {LEFT_OUT_LIST}")
+    if len(others) > len(lists):
+        say(f"note: {len(others) - len(lists)} files in {folder} are no films or pictures: left out")
     return kinds
 
 
@@ -127,14 +137,17 @@ def _counts(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() not in UNFINISHED
 
 
-def picture_or_film(path: Path) -> bool | None:
-    """True for a picture, False for a film, None for anything else; what a damaged file is, its name says."""
+def picture_or_film(path: Path, protocols: Collection[str]) -> bool | None:
+    """True for a picture, False for a film, None for anything else; what a damaged file is, its name says.
+
+    A list of other files is a film where ``protocols`` let it open them.
+    """
     if is_still(path) or (is_picture_name(path) and path.stat().st_size == 0):
         return True
     if path.suffix.lower() in FILM_SUFFIXES:
         return False
     try:
-        with open_input(str(path)) as container:
+        with open_input(str(path), protocols=protocols) as container:
             picture_stream(path.name, container)
             return None if container.format.name in TEXT_DEMUXERS else False
     except EdgeSRError:

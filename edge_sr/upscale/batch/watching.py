@@ -11,11 +11,12 @@ from typing import NoReturn
 from edge_sr.errors import EdgeSRError, InterruptedRun, OptionError
 from edge_sr.machine.open_files import is_open_for_writing
 from edge_sr.upscale.batch.batch import InputOutcome, RunningBatch, Told
-from edge_sr.upscale.batch.listing import BatchInput, files_of, picture_or_film
+from edge_sr.upscale.batch.listing import LEFT_OUT_LIST, BatchInput, files_of, picture_or_film
 from edge_sr.upscale.batch.targets import check_output, output_folder, plan_jobs
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.workfolder import WorkFolder
+from edge_sr.video.protocols import names_others
 
 # A file counts as finished when it has not changed for so long and nobody here writes it (seconds), looked at so often.
 SETTLED, EVERY = 3.0, 1.0
@@ -122,9 +123,10 @@ class _Watch:
 
     def _take(self, folder: Path, path: Path) -> None:
         """Upscales a finished file, unless it is neither film nor picture, or its result is there."""
-        kind = picture_or_film(path)
+        kind = picture_or_film(path, self._request.protocols)
         if kind is None:
-            self._controls.watcher.say(f"note: {path} is no film or picture: left out")
+            why = LEFT_OUT_LIST if names_others(path) else "is no film or picture: left out"
+            self._controls.watcher.say(f"note: {path} {why}")
             return
         place = Path(folder.resolve().name) if len(self._folders) > 1 else Path()
         source = BatchInput(str(path), place / path.relative_to(folder), kind, folder)

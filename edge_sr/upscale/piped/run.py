@@ -85,7 +85,7 @@ def _model(request: Request, film: Film, say: Callable[[str], None]) -> str:
     if request.model is not None:
         return request.model
     model, why = suited_model(film.info)
-    say(f"model: {model} {why}")
+    say(f"model: {model} ({why})")
     return model
 
 

@@ -76,7 +76,7 @@ def test_a_codec_that_was_not_measured_goes_to_the_default(tmp_path: Path) -> No
     with Film(str(film(tmp_path / "film.mkv", "mpeg4"))) as opened:
         model, why = suited_model(opened.info)
     assert model == "diinn-edge"
-    assert why == "(compression unknown: mpeg4); override with --model diinn-edge-video"
+    assert why == "compression unknown: mpeg4; override with --model diinn-edge-video"
 
 
 def test_both_networks_are_shipped() -> None:
@@ -98,6 +98,6 @@ def test_upscale_takes_it_and_says_so(tmp_path: Path) -> None:
     assert report.model == FOR_COMPRESSED_VIDEO
     assert any(
         text.startswith("model: diinn-edge-video (compressed video: H.264, mean QP ")
-        and text.endswith("; override with --model diinn-edge")
+        and text.endswith("; override with --model diinn-edge)")
         for text in said
     )
