@@ -126,12 +126,14 @@ def main() -> None:
     except EdgeSRError as error:
         _end(str(error), error.exit_code, debug)
     except KeyboardInterrupt:
-        _end("interrupted before anything was begun", INTERRUPTED, debug)
+        _end("interrupted; to go on, run the same command again", INTERRUPTED, debug)
 
 
 def _run(debug: bool) -> None:
     try:
         code = app(prog_name="edge-sr", standalone_mode=False)
+        if code == INTERRUPTED:  # Typer makes this of a KeyboardInterrupt, and says nothing
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except typer.Abort as error:
         raise KeyboardInterrupt from error
