@@ -29,6 +29,8 @@ class Backend:
     picture. ``lowers``: precisions that it computes here from a bundle's fp32 graphs, by itself; ``refuses``: those
     that it does not run even from graphs of their own. ``scheme``: the INT8 graphs that suit it best. ``computes``: all
     the precisions of a backend that takes weights, whatever graphs a bundle has, but for INT8, whose scales it needs.
+    ``decodes_in_bf16``: the decoder of a pair in bfloat16 or INT8 is computed in bfloat16 where the processor knows it,
+    not in float32.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Backend:
     refuses: tuple[Precision, ...] = ()
     scheme: Scheme = "int8-cpu"
     computes: tuple[Precision, ...] = ()
+    decodes_in_bf16: bool = False
 
     def open(self, config: RunnerConfig) -> Runner:
         """A runner for the bundle, whatever its kind; raises what the library's own opening raises."""
@@ -189,7 +192,14 @@ def _nothing_missing() -> str | None:
 
 
 BACKENDS: dict[str, Backend] = {
-    "native": Backend("native", _open_native, _native_unavailable, _native_takes, _native_lowers),
+    "native": Backend(
+        "native",
+        _open_native,
+        _native_unavailable,
+        _native_takes,
+        _native_lowers,
+        decodes_in_bf16=True,
+    ),
     "onnxruntime": Backend(
         "onnxruntime", _open_onnxruntime, _nothing_missing, _anything, tuple, _open_onnxruntime_network
     ),

@@ -45,9 +45,9 @@ class Setting:
 class Speed:
     """Medians over ``frames`` frames; ``gflop_per_frame`` counts the products of the exported form.
 
-    ``peak_gflops`` is the machine's in this precision; ``encoder_share`` and ``decoder_share`` are the parts of it that
-    each reaches. What surrounds INT8, the decoder too, is held against bfloat16's peak where there is one. On a GPU all
-    three are ``None``: the peak is the processor's.
+    ``peak_gflops`` is the machine's in this precision; ``encoder_share`` is the part of it that the encoder reaches,
+    ``decoder_share`` the decoder's of the peak in what its backend computes it in. On a GPU all three are ``None``:
+    the peak is the processor's.
     """
 
     model: str
@@ -97,7 +97,8 @@ def run(setting: Setting, peaks: Peaks) -> Speed:
         parts = _gflop(setting)
         on_gpu = upscaler.backend in GPU_BACKENDS
         peak, around = (
-            None if on_gpu else peaks.get(name, peaks["fp32"]) for name in _computed_in(upscaler.precision)
+            None if on_gpu else peaks.get(name, peaks["fp32"])
+            for name in _computed_in(upscaler.precision, upscaler.backend)
         )
         return Speed(
             model=setting.bundle.name,
@@ -127,9 +128,10 @@ def _gflop(setting: Setting) -> tuple[float, float]:
     return 2e-9 * cost.encoder * w * h, 2e-9 * cost.decoder * wide * high
 
 
-def _computed_in(precision: str) -> tuple[str, str]:
-    """What the encoder's products are in, and the decoder's."""
-    return precision, "bf16" if precision == "int8" else precision
+def _computed_in(precision: str, decoder: str) -> tuple[str, str]:
+    """What the encoder's products are in, and those of the decoder on backend ``decoder``."""
+    lowered = precision in ("bf16", "int8") and BACKENDS[decoder].decodes_in_bf16
+    return precision, "bf16" if lowered else "fp32"
 
 
 def _share(gflop: float, milliseconds: float, peak: float | None) -> float | None:

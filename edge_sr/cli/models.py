@@ -38,7 +38,8 @@ def _entry(bundle: Bundle) -> dict[str, Any]:
         "name": bundle.name,
         "version": bundle.description.version,
         "parameters": bundle.description.parameters,
-        "precisions": list(bundle.stored),
+        "precisions": list(bundle.precisions),
+        "placements": list(bundle.schemes),
         "path": str(bundle.path),
         "default_for": list(bundle.description.default_for),
     }

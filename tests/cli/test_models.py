@@ -22,7 +22,17 @@ def test_json_names_every_shipped_model_the_default_first(models: Command) -> No
     assert [entry["name"] for entry in found] == [bundle.name for bundle in shipped_bundles()]
     assert found[0]["name"] == "diinn-edge"
     for entry in found:
-        assert set(entry) == {"name", "version", "parameters", "precisions", "path", "default_for"}
+        assert set(entry) == {
+            "name",
+            "version",
+            "parameters",
+            "precisions",
+            "placements",
+            "path",
+            "default_for",
+        }
+        assert set(entry["precisions"]) <= {"fp32", "fp16", "int8"}
+        assert set(entry["placements"]) == {"int8", "int8-cpu"}
         assert (Path(entry["path"]) / "bundle.json").is_file()
         assert "fp32" in entry["precisions"] and entry["parameters"] > 0
 
