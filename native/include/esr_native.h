@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define ESR_ABI_VERSION 4
+#define ESR_ABI_VERSION 5
 
 enum esr_status {
     ESR_OK = 0,
@@ -120,6 +120,9 @@ ESR_API int32_t esr_encode(esr_encoder *encoder, const esr_encode_request *reque
 /* Operations in a second, in 10^9, of the encoder kernel's own multiply-adds (counted as two) on registers alone: the INT8
  * ones, or those of its other convolutions. 0 where the kernel or its products do not exist here. */
 ESR_API double esr_peak(const char *kernel, int32_t int8, int32_t threads, double seconds);
+/* Whether AVX512-BF16's dot products multiply faster here than float32 does: a fact of the processor's make, not a measurement, so
+ * that every process of a machine answers alike. */
+ESR_API int32_t esr_fast_bf16_dots(void);
 /* The kernel's sin(pi x) and cos(pi x) of n arguments, for tests of their accuracy. */
 ESR_API int32_t esr_sines(const char *kernel, const float *x, float *sine, float *cosine, int32_t n);
 

@@ -2,24 +2,21 @@
 
 A kernel that rounds more is taken only where it is faster than the next more exact one: INT8 dot products
 everywhere, tiles in bfloat16 (AMX) wherever they exist, ``vdpbf16ps`` only where it multiplies faster than float32
-does, which a loop of it shows (Intel issues it every other cycle, AMD every cycle).
+does (Intel issues it every other cycle, AMD every cycle). What is taken follows from the processor alone: a film that
+is resumed, or shared out over processes, has the same bits throughout.
 """
 
 from __future__ import annotations
 
-import functools
-
-from edge_sr.backends.native.library import encoder_kernels, kernels, peak
+from edge_sr.backends.native.library import encoder_kernels, fast_bf16_dots, kernels, peak
 
 TILES, BF16_DOT = "amx", "avx512-bf16"
 # Kernels that round products' inputs to bfloat16; all others are exact to float32.
 BF16_KERNELS = frozenset({TILES, BF16_DOT})
 INT8_KERNELS = ("avx512-vnni", "avx2-vnni", "neon-dot")
-# Winograd's transform halves float32's products and its sums then cost again: bfloat16 has to beat that.
-WORTH = 1.4
 # Columns beyond its own two neighbours that a Winograd convolution's last bits depend on: it works on tiles of four.
 WINOGRAD_COLUMNS = 3
-PEAK_SECONDS = 0.02
+PEAK_SECONDS = 0.1
 
 
 def lowered(precision: str) -> bool:
@@ -59,15 +56,10 @@ def peak_gflops(precision: str, threads: int) -> dict[str, float]:
     if name is None or not encoder_kernels():
         return {}
     kernel = encoder_kernels()[0] if name == "auto" else name
-    return {kernel: peak(kernel, precision.startswith("int8"), threads, 5 * PEAK_SECONDS)}
+    return {kernel: peak(kernel, precision.startswith("int8"), threads, PEAK_SECONDS)}
 
 
-@functools.cache
 def _bf16_kernel() -> str | None:
     if TILES in encoder_kernels():
         return TILES
-    if BF16_DOT not in encoder_kernels():
-        return None
-    exact = encoder_kernels()[0]
-    pays = peak(BF16_DOT, False, 1, PEAK_SECONDS) > WORTH * peak(exact, False, 1, PEAK_SECONDS)
-    return BF16_DOT if pays else None
+    return BF16_DOT if BF16_DOT in encoder_kernels() and fast_bf16_dots() else None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import MemoryLimitError, MissingError, ShapeError, UnknownNameError
 
-ABI_VERSION = 4
+ABI_VERSION = 5
 BUILD_HINT = "install a C++17 compiler and reinstall edge-sr, or see docs/concepts/native.md"
 
 Array = NDArray[Any]
@@ -200,6 +200,11 @@ def encoder_kernels() -> list[str]:
 def peak(kernel: str, int8: bool, threads: int, seconds: float) -> float:
     """Operations a second, in 10^9, of an encoder kernel's own multiply-adds on registers; 0 for one not here."""
     return float(loaded().esr_peak(kernel.encode(), int(int8), threads, seconds))
+
+
+def fast_bf16_dots() -> bool:
+    """Whether AVX512-BF16's dot products multiply faster here than float32 does, by the processor's make."""
+    return bool(loaded().esr_fast_bf16_dots())
 
 
 def sines(kernel: str, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,5 +1,7 @@
 #include "common/processor.h"
 
+#include <cstring>
+
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #include <cpuid.h>
 #define ESR_CPUID 1
@@ -23,6 +25,13 @@ unsigned features(unsigned leaf, unsigned subleaf, Word word) {
 }
 bool bit(unsigned word, int place) { return (word >> place & 1u) != 0; }
 bool bits(unsigned word, unsigned mask) { return (word & mask) == mask; }
+
+bool made_by(const char (&maker)[13]) {
+    unsigned found[4] = {0, 0, 0, 0};
+    if (!__get_cpuid(0, &found[0], &found[1], &found[2], &found[3])) return false;
+    const unsigned letters[3] = {found[ebx], found[edx], found[ecx]};
+    return std::memcmp(letters, maker, sizeof letters) == 0;
+}
 
 // Which registers the operating system saves; zero where it does not say. Not the compiler's builtin, which some
 // libraries that go with compilers answer with no to everything.
@@ -63,12 +72,14 @@ bool has_avx512() {
 }
 bool has_avx512_vnni() { return has_avx512() && bit(features(7, 0, ecx), 11); }
 bool has_avx512_bf16() { return has_avx512() && bit(features(7, 1, eax), 5); }
+bool has_fast_avx512_bf16() { return has_avx512_bf16() && (made_by("AuthenticAMD") || made_by("HygonGenuine")); }
 #else
 bool has_avx2() { return false; }
 bool has_avx2_vnni() { return false; }
 bool has_avx512() { return false; }
 bool has_avx512_vnni() { return false; }
 bool has_avx512_bf16() { return false; }
+bool has_fast_avx512_bf16() { return false; }
 #endif
 
 #if defined(ESR_EMULATED_TILES)

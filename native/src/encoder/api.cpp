@@ -1,4 +1,5 @@
 #include "common/guarded.h"
+#include "common/processor.h"
 #include "encoder/encoder.h"
 #include "encoder/kernels.h"
 
@@ -29,6 +30,8 @@ int32_t esr_encode(esr_encoder *encoder, const esr_encode_request *request) {
         return int(ESR_OK);
     });
 }
+
+int32_t esr_fast_bf16_dots(void) { return esr::has_fast_avx512_bf16(); }
 
 double esr_peak(const char *kernel, int32_t int8, int32_t threads, double seconds) {
     const esr::EncoderKernel *chosen = kernel ? esr::find_encoder_kernel(kernel) : nullptr;

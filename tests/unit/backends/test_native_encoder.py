@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_sr.backends.native import library
+from edge_sr.backends.native import kernels, library
 from edge_sr.backends.native.encoder import NativeEncoder
 from edge_sr.backends.native.kernels import (
     BF16_KERNELS,
@@ -189,6 +189,17 @@ def test_precisions_have_kernels_and_peaks() -> None:
             assert kernel in KERNELS
             assert gflops > 0 or kernel == "portable"
     assert library.peak("no such kernel", False, 1, 0.001) == 0
+
+
+def test_the_choice_of_kernels_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a loaded machine computed one film, or the rest of a resumed one, with other kernels and other bits."""
+    chosen = [(decoder_kernel(name), encoder_kernel(name)) for name in ("fp32", "bf16", "int8")]
+
+    def no_clock(*_: object) -> float:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(kernels, "peak", no_clock)
+    assert [(decoder_kernel(name), encoder_kernel(name)) for name in ("fp32", "bf16", "int8")] == chosen
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
