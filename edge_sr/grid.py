@@ -7,7 +7,6 @@ native decoder take their coordinates from here.
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +33,6 @@ def first_output(length: int, output_length: int, row: int) -> int:
     """The first output index whose nearest LR index is at least ``row``; ``output_length`` when there is none."""
     # (2i + 1) * length >= 2 * output_length * row, solved for the smallest i.
     return min(output_length, max(0, -((length - 2 * output_length * row) // (2 * length))))
-
-
-def phase_count(length: int, output_length: int) -> int:
-    """How many different offsets an axis has: ``p`` for a scale of ``p/q`` in lowest terms."""
-    return output_length // math.gcd(length, output_length)
 
 
 def cell_ratio(input_size: Size, output_size: Size) -> float:

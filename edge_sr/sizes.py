@@ -157,7 +157,7 @@ def size_text(size: Size) -> str:
 
 def parse_size(text: str, what: str = "a size") -> Size:
     """``"640x360"`` as ``(width, height)``; ``OptionError`` for anything else."""
-    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text, re.ASCII)
     if match is None:
         raise OptionError(f"{what} is WIDTHxHEIGHT in pixels, for instance 1280x720; found {text!r}")
     return int(match[1]), int(match[2])

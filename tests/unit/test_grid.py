@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_sr.errors import OptionError
-from edge_sr.grid import cell_ratio, first_output, nearest, offsets, phase_count, sampling_grid
+from edge_sr.grid import cell_ratio, first_output, nearest, offsets, sampling_grid
 from edge_sr.sizes import Box, output_region, output_size, parse_scale
 
 RATIOS = [Fraction(7 + i, 7) for i in range(50)]
@@ -57,9 +57,9 @@ def test_first_output_is_where_the_nearest_row_is_reached(before: int, growth: i
 
 
 @given(st.integers(1, 400), st.fractions(1, 8, max_denominator=12))
-def test_offsets_repeat_after_the_phase_count(before: int, scale: Fraction) -> None:
+def test_offsets_repeat_after_as_many_as_the_scale_has_phases(before: int, scale: Fraction) -> None:
     after, _ = output_size(before, before, scale=scale)
-    count = phase_count(before, after)
+    count = after // math.gcd(before, after)
     distance = offsets(before, after)
     assert np.array_equal(distance[count:], distance[:-count])
 

@@ -10,7 +10,6 @@ from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, 
 from edge_sr.engines.interface.protocols import (
     Builder,
     IBuilderConfig,
-    ILayer,
     INetworkDefinition,
     ITensor,
     OnnxParser,
@@ -20,15 +19,6 @@ from edge_sr.engines.store.identity import BuildSettings, Profile, Shape, Tensor
 from edge_sr.errors import EngineError, OptionError
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class NetworkLayer:
-    name: str
-    kind: str
-    input_shapes: tuple[Shape, ...]
-    output_shapes: tuple[Shape, ...]
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -74,10 +64,6 @@ class ParsedGraph:
     @property
     def outputs(self) -> tuple[Tensor, ...]:
         return tuple(_tensor(self._network.get_output(i)) for i in range(self._network.num_outputs))
-
-    @property
-    def layers(self) -> tuple[NetworkLayer, ...]:
-        return tuple(_layer(self._network.get_layer(i)) for i in range(self._network.num_layers))
 
     @property
     def dla_cores(self) -> int:
@@ -156,14 +142,6 @@ def _first_error(parser: OnnxParser) -> str:
 
 def _tensor(tensor: ITensor) -> Tensor:
     return Tensor(tensor.name, tuple(tensor.shape), tensor.dtype.name.lower())
-
-
-def _layer(layer: ILayer) -> NetworkLayer:
-    inputs = [t for i in range(layer.num_inputs) if (t := layer.get_input(i)) is not None]
-    outputs = [t for i in range(layer.num_outputs) if (t := layer.get_output(i)) is not None]
-    dtype = outputs[0].dtype.name.lower() if outputs else ""
-    shapes = tuple(tuple(t.shape) for t in inputs), tuple(tuple(t.shape) for t in outputs)
-    return NetworkLayer(layer.name, layer.type.name, *shapes, dtype)
 
 
 def _set_compute_capabilities(library: Library, config: IBuilderConfig, wanted: Sequence[str]) -> None:

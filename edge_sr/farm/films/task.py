@@ -83,7 +83,6 @@ class _Making:
         self._stop = threading.Event()
         self._times: list[PartTimes] = []
         self._reported = 0.0
-        self._counted = 0
         self._shared = _is_shared(job)
 
     def events(self) -> Iterator[Event]:

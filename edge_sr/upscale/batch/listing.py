@@ -25,7 +25,9 @@ UNFINISHED = frozenset({".crdownload", ".download", ".tmp", ".temp", ".partial",
 # Demuxers of FFmpeg that take any text, or anything of the right name, for pictures of letters.
 TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 
-LEFT_OUT_LIST = "names other files or addresses: left out; if you trust it, add --allow-protocols file,http or what it names"
+LEFT_OUT_LIST = (
+    "names other files or addresses: left out; if you trust it, add --allow-protocols and what it names"
+)
 
 
 @dataclasses.dataclass(frozen=True)

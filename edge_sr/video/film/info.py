@@ -76,7 +76,6 @@ class FilmInfo:
     codec: str
     bits_per_pixel: float
     quantiser: float | None
-    coded_size: tuple[int, int]
     size: tuple[int, int]
     time_base: Fraction
     rate: Fraction
@@ -121,7 +120,6 @@ def describe(
         codec=stream.codec_context.codec.canonical_name,
         bits_per_pixel=_bits_per_pixel(container, stream, frame, rate),
         quantiser=_quantiser(frame, stream.codec_context.codec.canonical_name),
-        coded_size=(frame.width, frame.height),
         size=orientation.displayed(frame.width, frame.height),
         time_base=Fraction(frame.time_base or stream.time_base or Fraction(1, 1000)),
         rate=rate,

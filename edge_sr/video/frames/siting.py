@@ -21,7 +21,6 @@ LEFT, CENTER, TOPLEFT = SITINGS[:3]
 _NEAREST, _BICUBIC, _STRICT = 0x10, 0x4, 0x800
 # A ramp of so many codes a sample, looked at where a shift of half a luma pixel is a fourth of that.
 _SIDE, _STEP, _PLACE = 16, 16, 8
-_ACROSS = {0: "left", 1: "center"}
 _DOWN = {0: "top", 1: "", 2: "bottom"}
 
 

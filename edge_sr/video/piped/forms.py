@@ -12,7 +12,7 @@ from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.pixels import PixelLayout, layout_of
 from edge_sr.video.frames.siting import CENTER, LEFT, TOPLEFT, unsaid_siting
 
-Y4M, RAW = "y4m", "rawvideo"
+RAW = "rawvideo"
 MAGIC = b"YUV4MPEG2"
 # Packed RGB as programs hold it; all other raw formats are planar YUV or grey.
 RGB_FORMATS = {"rgb24": 8, "bgr24": 8, "rgb48le": 16}
