@@ -169,8 +169,11 @@ class Upscaler:
             return decoded(runner, encoded, self._plan(runner, encoded.size, whole_size, box))
 
     def encode(self, frame: Frame) -> Encoded:
-        """The frame's maps, for ``decode`` to use as often as wanted; with ``tta`` the frame alone."""
-        alone = Encoded(frame, None)
+        """The frame's maps, for ``decode`` to use as often as wanted; with ``tta`` the frame alone.
+
+        What it gives has a copy of the frame: yours may change meanwhile.
+        """
+        alone = Encoded(checked_frame(frame).copy(), None)
         frame, size = alone.frame, alone.size
         with self._taking_turn():
             if self.tta:

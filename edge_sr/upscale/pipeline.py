@@ -128,12 +128,7 @@ def run_film(
     read = _reader(film.info, network, to_yuv, target)
     began = time.perf_counter()
     stages = [
-        stage(
-            "decode",
-            lambda: _decode(film, read, wanted, decoded, stop, flow),
-            decoded,
-            upscaled,
-        ),
+        stage("decode", lambda: _decode(film, read, wanted, decoded, stop, flow), decoded, upscaled),
         stage("encode", lambda: _encode(upscaled, to_yuv, writer, flow), decoded, upscaled),
     ]
     try:

@@ -139,7 +139,8 @@ def _contiguous(name: str, array: Array, dtype: Any, shape: tuple[int | None, ..
     if not fits or array.dtype != dtype or not array.size:
         found = f"{array.dtype} {array.shape}"
         raise ShapeError(
-            f"expected {name} as {np.dtype(dtype)} {shape}, found {found}: check the graph contract"
+            f"expected {name} as {np.dtype(dtype)} {shape}, found {found}: "
+            + ("decode by the Upscaler that encoded" if name == "maps" else "check the graph contract")
         )
     return np.ascontiguousarray(array)
 

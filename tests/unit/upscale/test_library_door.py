@@ -87,3 +87,11 @@ def test_an_array_of_frames_is_a_row_of_frames(up: Upscaler) -> None:
 def test_maps_of_another_frame_are_refused(up: Upscaler) -> None:
     with pytest.raises(OptionError, match="maps are those"):
         Encoded(np.zeros((9, 9, 3), np.uint8), up.encode(FRAME).maps)
+
+
+def test_what_is_encoded_stays_as_it_was_whatever_becomes_of_the_callers_array(up: Upscaler) -> None:
+    buffer = FRAME.copy()
+    expected = up(buffer, scale=2)
+    encoded = up.encode(buffer)
+    buffer[:] = 0
+    assert np.array_equal(up.decode(encoded, scale=2), expected)
