@@ -93,5 +93,5 @@ def test_what_is_encoded_stays_as_it_was_whatever_becomes_of_the_callers_array(u
     buffer = FRAME.copy()
     expected = up(buffer, scale=2)
     encoded = up.encode(buffer)
-    buffer[:] = 0
+    buffer[:] = 255
     assert np.array_equal(up.decode(encoded, scale=2), expected)
