@@ -37,12 +37,13 @@ class Outgoing:
     """Where a film streams to: ``sink`` takes the bytes.
 
     ``check`` is told the sizes of the input and of the whole output, and raises for what is too large; frames of
-    more than ``most_pixels`` are not even decoded. ``begin`` is told plan and network before the first frame.
+    more than ``most_pixels`` are not even decoded. ``begin`` is told plan, network and a name for each part that is
+    lost, before the first byte, in another thread.
     """
 
     sink: ByteSink
     check: Callable[[Size, Size], None]
-    begin: Callable[[FilmPlan, Upscaler], None]
+    begin: Callable[[FilmPlan, Upscaler, tuple[str, ...]], None]
     most_pixels: int | None = None
 
 
@@ -66,8 +67,7 @@ def stream_film(request: Request, outgoing: Outgoing, controls: Controls) -> Rep
         plan = _streamed(plan_film(request, film, controls.watcher.say), request, film)
         settled = dataclasses.replace(request, model=request.model or suited_model(film.info)[0])
         with controls.networks.opened(settled, controls.watcher) as network:
-            outgoing.begin(plan, network)
-            done = _StreamRun(film, plan, network, outgoing.sink, controls).run()
+            done = _StreamRun(film, plan, network, outgoing, controls).run()
     if request.strict and (done.warnings or done.dropped or done.bad_frames):
         raise MediaError(f"strict, and the film is damaged: {'; '.join([*done.warnings, *done.dropped])}")
     return done
@@ -83,10 +83,10 @@ class _StreamRun:
     """One film on its way, with all that it needs at hand."""
 
     def __init__(
-        self, film: Film, plan: FilmPlan, network: Upscaler, sink: ByteSink, controls: Controls
+        self, film: Film, plan: FilmPlan, network: Upscaler, outgoing: Outgoing, controls: Controls
     ) -> None:
         self._film, self._plan, self._network = film, plan, network
-        self._sink, self._controls = sink, controls
+        self._outgoing, self._controls = outgoing, controls
         self._finished: Relay[Segment] = Relay(WAITING_SEGMENTS)
         self._muxed = Muxed()
 
@@ -133,11 +133,15 @@ class _StreamRun:
 
     def _mux(self) -> None:
         try:
-            self._muxed = mux_stream(iter(self._finished), self._plan.muxing, self._sink)
+            plan, sink = self._plan.muxing, self._outgoing.sink
+            self._muxed = mux_stream(iter(self._finished), plan, sink, self._begin)
         except Aborted:
             pass
         except BaseException as error:
             self._finished.abort(error)
+
+    def _begin(self, lost: list[str]) -> None:
+        self._outgoing.begin(self._plan, self._network, (*self._plan.muxing.tracks.dropped, *lost))
 
     def _report(self, flow: Flow, seconds: float) -> Report:
         plan, film = self._plan, self._film

@@ -120,6 +120,18 @@ def rising(packets: Iterator[Any]) -> Iterator[Any]:
         yield packet
 
 
+def on_stream(packets: Iterator[Any], stream: Any) -> Iterator[Any]:
+    for packet in packets:
+        packet.stream = stream
+        yield packet
+
+
+def decoding_time(packet: Any) -> Fraction:
+    """In seconds; the presentation time where there is none."""
+    ticks = packet.pts if packet.dts is None else packet.dts
+    return Fraction((ticks or 0) * packet.time_base)
+
+
 def moved_chapters(chapters: list[Any], packets: FilmPackets, window: Window) -> list[Any]:
     """The chapters within the window, moved and cut to it."""
     moved = []

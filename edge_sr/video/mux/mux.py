@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,13 @@ from edge_sr.video.film.tracks import (
 from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
+from edge_sr.video.mux.adts import HeaderRemover, is_undescribed_aac
 from edge_sr.video.mux.copying import (
     PacketConverter,
     Window,
+    decoding_time,
     moved_chapters,
+    on_stream,
     other_packets,
     rising,
     window_of,
@@ -220,9 +223,7 @@ class MuxRun:
                 output.add_attachment(*cover_name(stream), data)
             return
         if way is not Way.ENCODE:
-            self._twins[stream.index] = copy_stream(output, stream)
-            if self._plan.container.name in ("mp4", "mov") and stream.type == "audio" and closes_gaps(stream):
-                self._converters[stream.index] = GapFiller(stream)
+            self._add_copied(output, stream)
             return
         codec = encoding_for(self._plan.container, stream.type)
         if stream.type == "audio":
@@ -235,16 +236,26 @@ class MuxRun:
         carry_over(stream, twin)
         self._twins[stream.index] = twin
 
+    def _add_copied(self, output: Any, stream: Any) -> None:
+        twin = self._twins[stream.index] = copy_stream(output, stream)
+        if is_undescribed_aac(stream):
+            remover = HeaderRemover(self._plan.source, stream.index, self._plan.protocols)
+            if remover.config:
+                twin.codec_context.extradata = remover.config
+                self._converters[stream.index] = remover
+        elif self._plan.container.name in ("mp4", "mov") and stream.type == "audio" and closes_gaps(stream):
+            self._converters[stream.index] = GapFiller(stream)
+
     def _write(self, output: Any, packets: FilmPackets, video: Any, window: Window) -> None:
         """Picture and other tracks merged by time, so that the muxer never holds much back."""
         import av
 
         is_mp4 = self._plan.container.name in ("mp4", "mov")
-        pictures = _on_stream(spliced_packets(self._pieces, self._plan.time_base, adds_up=is_mp4), video)
+        pictures = on_stream(spliced_packets(self._pieces, self._plan.time_base, adds_up=is_mp4), video)
         others = other_packets(packets, self._twins, self._converters, window)
         output.start_encoding()
         others = rising(others) if is_mp4 else others
-        for packet in heapq.merge(pictures, others, key=_decoding_time):
+        for packet in heapq.merge(pictures, others, key=decoding_time):
             try:
                 output.mux(packet)
             except av.error.FFmpegError as error:
@@ -281,17 +292,6 @@ def cover_data(plan: MuxPlan, index: int) -> bytes:
             if packet.size:
                 return bytes(packet)
     return b""
-
-
-def _on_stream(packets: Iterator[Any], stream: Any) -> Iterator[Any]:
-    for packet in packets:
-        packet.stream = stream
-        yield packet
-
-
-def _decoding_time(packet: Any) -> Fraction:
-    ticks = packet.pts if packet.dts is None else packet.dts
-    return Fraction((ticks or 0) * packet.time_base)
 
 
 def _lost(plan: MuxPlan, target: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from edge_sr.errors import EdgeSRError
@@ -47,39 +47,42 @@ def streamable(plan: MuxPlan) -> MuxPlan:
     )
 
 
-def mux_stream(segments: Iterator[Segment], plan: MuxPlan, sink: ByteSink) -> Muxed:
+def mux_stream(
+    segments: Iterator[Segment], plan: MuxPlan, sink: ByteSink, begin: Callable[[list[str]], None]
+) -> Muxed:
     """Writes the film to ``sink`` as its segments come; each one's file goes when it has been read.
 
-    Tracks that do not go together are found out with the first segment and left out. Raises what ``sink`` raises,
-    or ``ResourceError``.
+    Tracks that do not go together are found out with the first segment and left out. ``begin`` is told a name for each
+    part that is lost, before the first byte. Raises what ``sink`` and ``begin`` raise, or ``ResourceError``.
     """
     first = next(segments, None)
     if first is None:
         return Muxed()
-    fitting = _fitting(first, plan)
+    fitting, trial = _fitting(first, plan)
     muxed = Muxed(_names(plan, set(plan.tracks.kept) - set(fitting.tracks.kept)))
+    begin([*muxed.lost, *trial.lost])
     pieces = Pieces(first, _used(itertools.chain([first], segments)), reorder_delay(first))
     with writing("the stream"):
         MuxRun(pieces, fitting, functools.partial(_open_stream, sink, plan.container), None, muxed).run()
     return muxed
 
 
-def _fitting(first: Segment, plan: MuxPlan) -> MuxPlan:
-    """The plan with the tracks that the muxer takes, tried on the film's first segment."""
+def _fitting(first: Segment, plan: MuxPlan) -> tuple[MuxPlan, Muxed]:
+    """The plan with the tracks that the muxer takes, tried on the film's first segment, and what that came to."""
     import av
 
     pieces = Pieces.of([first])
     until = first.end_pts * plan.time_base
     open_trial = functools.partial(_open_stream, Nowhere(), plan.container)
     for tracks in fewer_and_fewer(plan.tracks, dict(enumerate(_all_names(plan)))):
-        fewer = dataclasses.replace(plan, tracks=tracks)
+        fewer, muxed = dataclasses.replace(plan, tracks=tracks), Muxed()
         try:
-            MuxRun(pieces, fewer, open_trial, until, Muxed()).run()
-            return fewer
+            MuxRun(pieces, fewer, open_trial, until, muxed).run()
+            return fewer, muxed
         except (av.error.FFmpegError, ValueError, TypeError, RuntimeError) as error:
             if isinstance(error, EdgeSRError) or not tracks.ways:
                 raise
-    return plan
+    return plan, Muxed()
 
 
 def _all_names(plan: MuxPlan) -> list[str]:

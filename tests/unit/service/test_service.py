@@ -19,7 +19,7 @@ aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("prometheus_client")
 
 from PIL import Image
-from support.films import Making, make_film, moving_picture
+from support.films import Making, make_film, moving_picture, packets
 from support.service import QUICK, run, served, until
 
 from edge_sr.integrations.service.settings import ServiceLimits
@@ -98,6 +98,44 @@ def test_a_film_streams_back_as_it_is_made(container: str, tmp_path: Path) -> No
         ours, theirs = frames_of(found), frames_of(wanted)
         assert len(ours) == len(theirs) == 75
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+    run(work)
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_the_sound_of_a_transport_stream_comes_along(container: str, tmp_path: Path) -> None:
+    source = make_film(tmp_path / "film.ts", Making(frames=50, audio=("eng",)))
+    wanted = expected(source, tmp_path / f"wanted.{container}")
+
+    async def work() -> None:
+        async with served() as there:
+            status, headers, found = await there.upscale(source.read_bytes(), scale="2.5", format=container)
+        assert (status, "Edge-SR-Dropped" in headers) == (200, False)
+        (tmp_path / f"found.{container}").write_bytes(found)
+
+    run(work)
+    ours, theirs = packets(tmp_path / f"found.{container}", "audio"), packets(wanted, "audio")
+    assert len(ours) == 1 and len(ours[0]) > 30 and ours == theirs
+
+
+def test_sound_that_a_stream_cannot_hold_is_named_before_it_begins(tmp_path: Path) -> None:
+    """AAC that nothing describes: a Matroska file could hold it, a stream of Matroska cannot."""
+    whole = make_film(tmp_path / "film.mp4", Making(frames=50, audio=("eng",)))
+    source = tmp_path / "film.nut"
+    with av.open(str(whole)) as film, av.open(str(source), "w") as bare:
+        twins = [bare.add_stream_from_template(stream, opaque=True) for stream in film.streams]
+        twins[1].codec_context.extradata = None
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = twins[packet.stream_index]
+                bare.mux(packet)
+
+    async def work() -> None:
+        async with served() as there:
+            status, headers, found = await there.upscale(source.read_bytes(), scale=2, format="mkv")
+        assert (status, headers["Edge-SR-Dropped"]) == (200, "audio track 1 (aac)")
+        with av.open(io.BytesIO(found)) as film:
+            assert [stream.type for stream in film.streams] == ["video"]
 
     run(work)
 

@@ -101,8 +101,8 @@ class Workshop:
         """Upscales the upload into ``sink`` as it is made; ``begin`` is told of it before the first byte."""
         suffix = _suffix(job.asked, FILM_FORMATS, "a picture", _own_film_suffix(job.upload))
 
-        def planned(plan: FilmPlan, network: Upscaler) -> None:
-            begin(Answer(suffix, plan.written, _made_by(network), plan.muxing.tracks.dropped))
+        def planned(plan: FilmPlan, network: Upscaler, lost: tuple[str, ...]) -> None:
+            begin(Answer(suffix, plan.written, _made_by(network), lost))
 
         outgoing = Outgoing(sink, self.check_pixels, planned, self._settings.limits.pixels)
         return stream_film(self._request(job, suffix), outgoing, self._controls(job))
