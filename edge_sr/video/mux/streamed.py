@@ -12,12 +12,14 @@ from edge_sr.errors import EdgeSRError
 from edge_sr.video.encode.containers import Container
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces, reorder_delay
+from edge_sr.video.film.packets import is_cover
 from edge_sr.video.film.tracks import TrackPlan, Way, fewer_and_fewer, track_name
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
 from edge_sr.video.opening import open_input, writing
 
 # Each fragment begins with a keyframe, and stands where the stream is cut; its header waits for the first, for only
 # then is it known where the tracks begin.
+# FFmpeg's muxer gives a cover a track of its own then, which holds nothing and has no codec.
 FRAGMENTS = "+frag_keyframe+delay_moov+default_base_moof"
 
 
@@ -35,16 +37,16 @@ class Nowhere:
 
 
 def streamable(plan: MuxPlan) -> MuxPlan:
-    """The plan without what only a file can hold: tracks that FFmpeg's tee muxer would have to write."""
-    unfit = [index for index, way in plan.tracks.ways if way is Way.TEE]
-    if not unfit:
-        return plan
+    """The plan without what only a file can hold: tracks that FFmpeg's tee muxer would have to write, MP4's covers."""
     with open_input(plan.source, protocols=plan.protocols) as source:
-        names = tuple(track_name(source.streams[index]) for index in unfit)
+        unfit = {
+            index: track_name(source.streams[index])
+            for index, way in plan.tracks.ways
+            if way is Way.TEE or (way is Way.COPY and is_cover(source.streams[index]))
+        }
     ways = tuple((index, way) for index, way in plan.tracks.ways if index not in unfit)
-    return dataclasses.replace(
-        plan, tracks=TrackPlan(ways, (*plan.tracks.dropped, *names), plan.tracks.changed)
-    )
+    dropped = (*plan.tracks.dropped, *unfit.values())
+    return dataclasses.replace(plan, tracks=TrackPlan(ways, dropped, plan.tracks.changed))
 
 
 def mux_stream(

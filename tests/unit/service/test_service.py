@@ -140,6 +140,27 @@ def test_sound_that_a_stream_cannot_hold_is_named_before_it_begins(tmp_path: Pat
     run(work)
 
 
+@pytest.mark.parametrize(("container", "kept"), [("mkv", True), ("mp4", False)])
+def test_a_cover_that_fragments_cannot_hold_is_named(container: str, kept: bool, tmp_path: Path) -> None:
+    """FFmpeg would write an empty track without a codec beside it."""
+    cover = io.BytesIO()
+    Image.fromarray(GROUND).save(cover, "JPEG")
+    making = Making(attachments=(("cover.jpg", "image/jpeg", cover.getvalue()),))
+    source = make_film(tmp_path / "film.mkv", making)
+
+    async def work() -> None:
+        async with served() as there:
+            status, headers, found = await there.upscale(source.read_bytes(), scale=2, format=container)
+        assert (status, headers.get("Edge-SR-Dropped")) == (
+            200,
+            None if kept else "video track 1 (mjpeg, cover.jpg)",
+        )
+        with av.open(io.BytesIO(found)) as film:
+            assert len(film.streams) == 1 + kept
+
+    run(work)
+
+
 def blocked(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, list[Any]]:
     """Has every picture wait for the event, or its job's end; the jobs that did."""
     gate, jobs, real = threading.Event(), [], Workshop.picture
