@@ -39,7 +39,15 @@ class Complaints(logging.Handler):
         if not self._bucket.take():
             self.untold += 1
             return
-        reason = "" if error is None else f" ({type(error).__name__}: {error})"
+        reason = "" if error is None else f" ({_told(error)})"
         before = f"; {self.untold} more like it before" if self.untold else ""
         self.untold = 0
         self._say(" ".join(f"{self._server}: {what}{reason}{before}".split()))
+
+
+def _told(error: BaseException) -> str:
+    """The error in words, but aiohttp's own by name and status alone: they quote the request, token and all."""
+    kind = type(error)
+    if kind.__module__.partition(".")[0] == "aiohttp":
+        return f"{kind.__name__}, status {getattr(error, 'code', 'unknown')}"
+    return f"{kind.__name__}: {error}"

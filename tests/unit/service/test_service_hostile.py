@@ -223,6 +223,30 @@ def test_beyond_this_machine_a_token_is_needed() -> None:
     run(work)
 
 
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        ("/models", "Authorization: Bearer SECRET\x01"),
+        ("/models?SECRET\x01", "A: b"),
+        ("/models?SECRET" + "x" * 9000, "A: b"),
+        ("/models", "Authorization: Bearer SECRET" + "x" * 9000),
+        ("//[SECRET", "A: b"),
+    ],
+    ids=["a header", "a query", "a long query", "a long header", "an address"],
+)
+def test_what_is_malformed_is_told_without_its_words(line: str, header: str) -> None:
+    async def work() -> None:
+        async with served() as there:
+            reader, writer = await asyncio.open_connection("127.0.0.1", there.service.port)
+            writer.write(f"GET {line} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n".encode())
+            assert b" 40" in await reader.readline()
+            writer.close()
+            await goes_on(there)
+            assert not any("SECRET" in said for said in there.said), there.said
+
+    run(work)
+
+
 def test_other_hosts_and_pages_are_refused() -> None:
     async def work() -> None:
         async with served() as there:
