@@ -7,6 +7,7 @@ import dataclasses
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import aiohttp
 
 from edge_sr.integrations.service.server import Service
 from edge_sr.integrations.service.settings import ServiceLimits, Settings
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.upscale import upscale
 from edge_sr.web.place import Place
 
 QUICK = "diinn-nano"
@@ -67,6 +70,13 @@ async def served(
         finally:
             stop.set()
             await asyncio.wait_for(running, 60)
+
+
+def expected(source: Path, output: Path, **more: Any) -> Path:
+    """What ``edge-sr upscale`` writes."""
+    network = {"model": QUICK, "backend": "onnxruntime", "precision": "fp32", "threads": 1}
+    upscale(Request(str(source), output, scale=Fraction("2.5"), **network, **more))
+    return output
 
 
 async def until(condition: Callable[[], object]) -> None:

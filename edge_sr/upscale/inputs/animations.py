@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge_sr.errors import MediaError
@@ -30,10 +30,13 @@ def is_animated_webp(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def as_film(request: Request, controls: Controls) -> Iterator[Request]:
+def as_film(
+    request: Request, controls: Controls, check: Callable[[int], None] = lambda size: None
+) -> Iterator[Request]:
     """The request with a film beside the output in place of the animation; it goes at the end.
 
-    Raises ``MediaError`` for an animation that does not decode, ``DiskFullError`` when the film does not fit.
+    ``check`` is told of the film's bytes as it grows, and raises when they are too many. Raises ``MediaError`` for an
+    animation that does not decode, ``DiskFullError`` when the film does not fit.
     """
     source = Path(request.input)
     beside = (request.output or source).with_suffix(".mkv")
@@ -41,7 +44,7 @@ def as_film(request: Request, controls: Controls) -> Iterator[Request]:
         with writing(str(beside)):
             film = stack.enter_context(drafting(beside, 0o600))
             with open_picture(source) as image:
-                write_film(image, film, source, controls.stop)
+                write_film(image, film, source, controls.stop, check)
         # The same animation is the same input, whenever it was decoded.
         os.utime(film, ns=(0, 0))
         yield dataclasses.replace(request, input=str(film), stem=request.stem or source.stem)

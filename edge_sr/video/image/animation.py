@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ MILLISECOND = Fraction(1, 1000)
 LEAST_MILLISECONDS = 10
 
 
-def write_film(image: Any, film: Path, source: Path, stop: threading.Event) -> None:
+def write_film(
+    image: Any, film: Path, source: Path, stop: threading.Event, check: Callable[[int], None]
+) -> None:
     """The frames of Pillow's ``image``, which is ``source``, as a lossless film with their times, alpha included.
 
-    Raises ``MediaError`` for a frame that does not decode, ``InterruptedRun`` once ``stop`` was set.
+    ``check`` is told after each frame how many bytes they take, and raises when these are too many. Raises
+    ``MediaError`` for a frame that does not decode, ``InterruptedRun`` once ``stop`` was set.
     """
     import av
 
@@ -29,7 +33,7 @@ def write_film(image: Any, film: Path, source: Path, stop: threading.Event) -> N
         stream: Any = file.add_stream("ffv1", rate=1000, options={"flags": "bitexact"})
         stream.width, stream.height, stream.pix_fmt = image.width, image.height, "bgra"
         stream.time_base = stream.codec_context.time_base = MILLISECOND
-        time = 0
+        time = taken = 0
         for index in range(pictures_in(image)):
             if stop.is_set():
                 raise InterruptedRun("stopped while reading the input: nothing was made yet")
@@ -40,7 +44,9 @@ def write_film(image: Any, film: Path, source: Path, stop: threading.Event) -> N
             frame.pts, frame.time_base = time, MILLISECOND
             for packet in stream.encode(frame):
                 packet.duration = lasts
+                taken += packet.size
                 file.mux(packet)
+            check(taken)
             time += lasts
         file.mux(stream.encode(None))
 

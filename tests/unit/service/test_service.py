@@ -1,4 +1,4 @@
-"""The service: the same results as ``upscale``, films as they are made, turns, limits, and clients that go."""
+"""The service: the same pictures as ``upscale``, turns, limits, and clients that go."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import contextlib
 import io
 import json
 import threading
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
@@ -19,13 +17,11 @@ aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("prometheus_client")
 
 from PIL import Image
-from support.films import Making, make_film, moving_picture, packets
-from support.service import QUICK, run, served, until
+from support.films import Making, make_film, moving_picture
+from support.service import QUICK, expected, run, served, until
 
 from edge_sr.integrations.service.settings import ServiceLimits
 from edge_sr.integrations.service.work.jobs import Workshop
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 
 GROUND = moving_picture((48, 32), 7)
 PICTURES = {
@@ -34,13 +30,6 @@ PICTURES = {
     "alpha.png": np.dstack([GROUND, np.full((32, 48), 99, np.uint8)]),
     "deep.png": GROUND[..., 0].astype(np.uint16) * 257,
 }
-
-
-def expected(source: Path, output: Path, **more: Any) -> Path:
-    """What ``edge-sr upscale`` writes."""
-    network = {"model": QUICK, "backend": "onnxruntime", "precision": "fp32", "threads": 1}
-    upscale(Request(str(source), output, scale=Fraction("2.5"), **network, **more))
-    return output
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -58,105 +47,6 @@ def test_a_picture_comes_back_as_upscale_writes_it(name: str, tmp_path: Path) ->
             status, headers, found = await there.upscale(source.read_bytes(), size="96x70", format="webp")
             assert (status, headers["Content-Type"]) == (200, "image/webp")
             assert Image.open(io.BytesIO(found)).size == (96, 70)
-
-    run(work)
-
-
-def frames_of(data: bytes | Path) -> list[Any]:
-    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data)) as container:
-        return [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
-
-
-@pytest.mark.parametrize("container", ["mkv", "mp4"])
-def test_a_film_streams_back_as_it_is_made(container: str, tmp_path: Path) -> None:
-    """It comes in pieces while it is still under way, and equals the file that upscale writes."""
-    making = Making(
-        frames=75,
-        audio=("eng", "deu"),
-        subtitles=(("words", 0, 900), ("more", 2000, 2900)),
-        metadata={"title": "A film"},
-    )
-    source = make_film(tmp_path / "film.mkv", making)
-    wanted = expected(source, tmp_path / f"wanted.{container}", segment_frames=25)
-
-    async def work() -> None:
-        async with served() as there:
-            query = {"scale": "2.5", "format": container}
-            async with there.session.post("/upscale", params=query, data=source.read_bytes()) as answer:
-                assert answer.status == 200
-                first = await answer.content.readany()
-                assert (await there.get("/healthz"))["working"] == 1
-                found = first + await answer.read()
-        with av.open(io.BytesIO(found)) as film, av.open(str(wanted)) as file:
-            assert [stream.type for stream in film.streams if stream.type != "data"] == [
-                stream.type for stream in file.streams if stream.type != "data"
-            ]
-            assert [s.codec_context.name for s in film.streams.audio] == [
-                s.codec_context.name for s in file.streams.audio
-            ]
-            assert film.metadata["title"] == "A film"
-        ours, theirs = frames_of(found), frames_of(wanted)
-        assert len(ours) == len(theirs) == 75
-        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
-
-    run(work)
-
-
-@pytest.mark.parametrize("container", ["mkv", "mp4"])
-def test_the_sound_of_a_transport_stream_comes_along(container: str, tmp_path: Path) -> None:
-    source = make_film(tmp_path / "film.ts", Making(frames=50, audio=("eng",)))
-    wanted = expected(source, tmp_path / f"wanted.{container}")
-
-    async def work() -> None:
-        async with served() as there:
-            status, headers, found = await there.upscale(source.read_bytes(), scale="2.5", format=container)
-        assert (status, "Edge-SR-Dropped" in headers) == (200, False)
-        (tmp_path / f"found.{container}").write_bytes(found)
-
-    run(work)
-    ours, theirs = packets(tmp_path / f"found.{container}", "audio"), packets(wanted, "audio")
-    assert len(ours) == 1 and len(ours[0]) > 30 and ours == theirs
-
-
-def test_sound_that_a_stream_cannot_hold_is_named_before_it_begins(tmp_path: Path) -> None:
-    """AAC that nothing describes: a Matroska file could hold it, a stream of Matroska cannot."""
-    whole = make_film(tmp_path / "film.mp4", Making(frames=50, audio=("eng",)))
-    source = tmp_path / "film.nut"
-    with av.open(str(whole)) as film, av.open(str(source), "w") as bare:
-        twins = [bare.add_stream_from_template(stream, opaque=True) for stream in film.streams]
-        twins[1].codec_context.extradata = None
-        for packet in film.demux():
-            if packet.size:
-                packet.stream = twins[packet.stream_index]
-                bare.mux(packet)
-
-    async def work() -> None:
-        async with served() as there:
-            status, headers, found = await there.upscale(source.read_bytes(), scale=2, format="mkv")
-        assert (status, headers["Edge-SR-Dropped"]) == (200, "audio track 1 (aac)")
-        with av.open(io.BytesIO(found)) as film:
-            assert [stream.type for stream in film.streams] == ["video"]
-
-    run(work)
-
-
-@pytest.mark.parametrize(("container", "kept"), [("mkv", True), ("mp4", False)])
-def test_a_cover_that_fragments_cannot_hold_is_named(container: str, kept: bool, tmp_path: Path) -> None:
-    """FFmpeg would write an empty track without a codec beside it."""
-    cover = io.BytesIO()
-    Image.fromarray(GROUND).save(cover, "JPEG")
-    making = Making(attachments=(("cover.jpg", "image/jpeg", cover.getvalue()),))
-    source = make_film(tmp_path / "film.mkv", making)
-
-    async def work() -> None:
-        async with served() as there:
-            status, headers, found = await there.upscale(source.read_bytes(), scale=2, format=container)
-        assert (status, headers.get("Edge-SR-Dropped")) == (
-            200,
-            None if kept else "video track 1 (mjpeg, cover.jpg)",
-        )
-        with av.open(io.BytesIO(found)) as film:
-            assert len(film.streams) == 1 + kept
 
     run(work)
 
@@ -213,19 +103,6 @@ def test_work_ends_when_its_client_goes(monkeypatch: pytest.MonkeyPatch) -> None
             assert jobs[0].stop.is_set() and len(jobs) == 1
             assert there.left == []
             assert sum("client went" in line for line in there.said) == 2
-
-    run(work)
-
-
-def test_a_film_ends_when_its_client_goes(tmp_path: Path) -> None:
-    source = make_film(tmp_path / "film.mkv", Making(frames=750)).read_bytes()
-
-    async def work() -> None:
-        async with served() as there:
-            async with there.session.post("/upscale", params={"scale": 3}, data=source) as answer:
-                await answer.content.readany()
-            await until(lambda: there.inside == 0)
-            assert there.left == []
 
     run(work)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge_sr.integrations.service.work.admission import Kind
 from edge_sr.integrations.service.work.pool import NetworkPool
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.film_plan import FilmPlan
+from edge_sr.upscale.inputs.animations import as_film, is_animated_webp
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
@@ -105,7 +107,27 @@ class Workshop:
             begin(Answer(suffix, plan.written, _made_by(network), lost))
 
         outgoing = Outgoing(sink, self.check_pixels, planned, self._settings.limits.pixels)
-        return stream_film(self._request(job, suffix), outgoing, self._controls(job))
+        controls = self._controls(job)
+        with self._playable(self._request(job, suffix), controls) as request:
+            return stream_film(request, outgoing, controls)
+
+    @contextmanager
+    def _playable(self, request: Request, controls: Controls) -> Iterator[Request]:
+        """The request as FFmpeg can read its film, and no larger on disk than an upload may be."""
+        path = Path(request.input)
+        if not is_animated_webp(path):
+            yield request
+            return
+        self._check_picture(path)
+        with as_film(request, controls, self._check_bytes) as film:
+            yield film
+
+    def _check_bytes(self, size: int) -> None:
+        most = self._settings.limits.body_bytes
+        if size > most:
+            raise Refusal(
+                413, f"the frames of the animation take more than {most} bytes, the most that is taken"
+            )
 
     def warm(self, say: Callable[[str], None]) -> None:
         """Opens the default network, so that what is missing shows at once; says how it runs."""
