@@ -23,7 +23,7 @@ from edge_sr.files.durable import to_disk
 from edge_sr.files.posix import is_open_at, is_own, is_own_folder, try_lock
 
 _NAME = re.compile(r"\.edge-sr-([0-9a-f]{16})([0-9a-f]{16})(\..*)?", re.DOTALL)
-# The draft of a folder is locked by a file beside it, which names the folder that it becomes.
+# The draft of a folder is locked by a file beside it, which names the folder that it becomes, if any.
 _FOLDER, _REPLACED = ".folder", ".replaced"
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 # The folders that this process has looked through: name, device and inode, as an inode is another folder's in time.
@@ -52,18 +52,34 @@ def drafting_folder(target: Path) -> Iterator[Path]:
 
     A folder that was there before is kept until the new one is in its place. Raises ``OSError`` where none can be made.
     """
-    with drafting(target.with_name(target.name + _FOLDER)) as lock:
-        lock.write_bytes(os.fsencode(target.name))
-        draft = lock.with_suffix("")
-        draft.mkdir()
+    with _locked_folder(target.parent, target.name, 0o777) as draft:
+        yield draft
+        for path in draft.rglob("*"):
+            to_disk(path)
+        _take_place(draft, target, draft.with_suffix(_REPLACED))
+        to_disk(target.parent)
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Yields an empty folder in ``parent``, hidden and for this user alone, which goes when the block ends.
+
+    Raises ``OSError`` where none can be made.
+    """
+    with _locked_folder(parent, "", 0o700) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _locked_folder(parent: Path, becomes: str, mode: int) -> Iterator[Path]:
+    with drafting(parent / f"any{_FOLDER}") as lock:
+        lock.write_bytes(os.fsencode(becomes))
+        folder = lock.with_suffix("")
+        folder.mkdir(mode)
         try:
-            yield draft
-            for path in draft.rglob("*"):
-                to_disk(path)
-            _take_place(draft, target, lock.with_suffix(_REPLACED))
-            to_disk(target.parent)
+            yield folder
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_dead_drafts(folder: Path) -> None:

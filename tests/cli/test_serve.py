@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -93,6 +94,27 @@ def test_a_service_with_a_token_from_its_start_to_its_end(tmp_path: Path) -> Non
     everything = "".join(said) + rest
     assert "stopping" in everything and "1 under way" in everything
     assert TOKEN not in everything and "Traceback" not in everything
+
+
+def test_uploads_of_a_killed_service_go_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with serving("127.0.0.1:0") as (process, address, _):
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as client:
+            head = "POST /upscale?scale=2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
+            client.sendall(head.encode() + b"private")
+            while not any(tmp_path.rglob("upload.body")):
+                time.sleep(0.05)
+            process.kill()
+            process.wait()
+    assert any(tmp_path.rglob("upload.body"))
+    with serving("127.0.0.1:0") as (process, _, _):
+        assert not any(tmp_path.rglob("upload.body"))
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    assert not list(tmp_path.glob(".edge-sr-*"))
 
 
 def refused(*words: str, token: str | None = None) -> tuple[int, str]:

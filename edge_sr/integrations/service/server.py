@@ -15,6 +15,7 @@ from typing import Any
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.bundle import Bundle, open_bundle, shipped_bundles
 from edge_sr.errors import as_ours
+from edge_sr.files.drafts import scratch_folder
 from edge_sr.integrations.service.asked import FILM_FORMATS, PICTURE_FORMATS
 from edge_sr.integrations.service.metrics import Metrics
 from edge_sr.integrations.service.openapi import description
@@ -65,8 +66,7 @@ class Service:
         ``ready`` is called once it listens at ``port``. ``OptionError`` for a place that cannot be had.
         """
         self._loop = asyncio.get_running_loop()
-        with tempfile.TemporaryDirectory(prefix="edge-sr-serve-", ignore_cleanup_errors=True) as folder:
-            self._folder = Path(folder)
+        with scratch_folder(Path(tempfile.gettempdir())) as self._folder:
             workshop = Workshop(self._settings, self._pool)
             shared = self._admission, self._metrics, self._complaints
             self._upscaling = Upscaling(self._folder, workshop, self._limits, *shared)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from edge_sr.bundle.writing import new_folder
 from edge_sr.engines.store.folder import write_private
 from edge_sr.files import drafts
 from edge_sr.files.atomic import write_whole
-from edge_sr.files.drafts import drafting, drafting_folder, remove_dead_drafts
+from edge_sr.files.drafts import drafting, drafting_folder, remove_dead_drafts, scratch_folder
 from edge_sr.sizes import parse_scale
 from edge_sr.upscale.inputs.pipes import kept_in_file
 from edge_sr.upscale.run.controls import Controls
@@ -247,6 +248,23 @@ def test_a_folder_in_place_of_another(tmp_path: Path) -> None:
     with drafting_folder(tmp_path / "made") as draft:
         (draft / "other").write_bytes(b"")
     assert _names(tmp_path) == {"made"} and _names(tmp_path / "made") == {"other"}
+
+
+def test_a_scratch_folder_goes_and_that_of_a_killed_run_with_the_next(tmp_path: Path) -> None:
+    def killed() -> None:
+        with scratch_folder(tmp_path) as folder:
+            (folder / "job").mkdir()
+            (folder / "job" / "upload").write_bytes(b"content")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _killed(killed)
+    assert len(_names(tmp_path)) == 2
+    with scratch_folder(tmp_path) as folder:
+        assert _names(tmp_path) == {folder.name, f"{folder.name}.folder"}
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        remove_dead_drafts(tmp_path)
+        assert folder.is_dir()
+    assert not _names(tmp_path)
 
 
 def test_a_kill_between_the_two_renames_loses_no_folder(tmp_path: Path) -> None:
