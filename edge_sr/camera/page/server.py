@@ -27,7 +27,7 @@ from edge_sr.machine.optional import require
 from edge_sr.web.authentication import Bucket, Gate, page_token
 from edge_sr.web.complaints import Complaints
 from edge_sr.web.connections import Connections
-from edge_sr.web.place import Place
+from edge_sr.web.place import Place, netloc
 
 MOST_VIEWERS = 16
 LARGEST_MESSAGE, LARGEST_OFFER = 4096, 32768
@@ -70,9 +70,8 @@ class Server:
         host = self._place.host
         if host in ("0.0.0.0", "::"):
             host = socket.gethostname()
-        name = f"[{host}]" if ":" in host else host
         query = "" if self._gate.token is None else f"?token={self._gate.token}"
-        return f"http://{name}:{self.port}/{query}"
+        return f"http://{netloc(host, self.port)}/{query}"
 
     def close(self) -> None:
         with contextlib.suppress(RuntimeError):

@@ -30,6 +30,7 @@ from edge_sr.version import __version__
 from edge_sr.web.authentication import Gate
 from edge_sr.web.complaints import Complaints
 from edge_sr.web.connections import Connections
+from edge_sr.web.place import netloc
 
 Say = Callable[[str], None]
 
@@ -88,9 +89,8 @@ class Service:
         except OSError as error:
             raise place.refused("the service", error, "use another place") from error
         self.port = listening.sockets[0].getsockname()[1]
-        self._say(
-            f"service: http://{place.host}:{self.port}{'' if self._settings.token is None else ', token needed'}"
-        )
+        token = "" if self._settings.token is None else ", token needed"
+        self._say(f"service: http://{netloc(place.host, self.port)}{token}")
         ready()
         try:
             await asyncio.to_thread(stop.wait)

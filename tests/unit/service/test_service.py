@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -152,4 +153,18 @@ def test_networks_are_shared_and_models_and_figures_told() -> None:
         assert 'edge_sr_frames_total{kind="picture"} 6.0' in text
         assert float(text.split("\nedge_sr_networks ")[1].split()[0]) <= 2
 
+    run(work)
+
+
+def test_its_address_is_said_as_clients_take_it() -> None:
+    async def work() -> None:
+        async with served(host="::1") as there:
+            assert there.said[-1] == f"service: http://[::1]:{there.service.port}"
+            async with aiohttp.request("GET", there.said[-1].split()[1] + "/healthz") as answer:
+                assert answer.status == 200
+
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
     run(work)
