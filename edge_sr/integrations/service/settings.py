@@ -14,6 +14,7 @@ from edge_sr.web.place import Place
 
 TOKEN_VARIABLE = "EDGE_SR_TOKEN"
 SHORTEST_TOKEN = 16
+LONGEST_SECONDS = 1_000_000
 # As RFC 6750 has a bearer token.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
@@ -36,13 +37,24 @@ class ServiceLimits:
     grace: float = 30.0
 
     def __post_init__(self) -> None:
-        for name, least in (("at_once", 1), ("queue", 0), ("networks", 1), ("pixels", 1), ("body_bytes", 1)):
-            if getattr(self, name) < least:
-                raise OptionError(f"{name} must be at least {least}, found {getattr(self, name)}")
-        for name in ("picture", "film", "grace"):
-            if not 0 < getattr(self, name) <= 1e6:
+        for option, found, least in (
+            ("at-once", self.at_once, 1),
+            ("queue", self.queue, 0),
+            ("networks", self.networks, 1),
+            ("max-pixels", self.pixels, 1),
+            # The library may give less than a whole one.
+            ("max-megabytes", -(-self.body_bytes >> 20), 1),
+        ):
+            if found < least:
+                raise OptionError(f"--{option} must be at least {least}, found {found}")
+        for option, seconds in (
+            ("timeout", self.picture),
+            ("film-timeout", self.film),
+            ("grace", self.grace),
+        ):
+            if not 0 < seconds <= LONGEST_SECONDS:
                 raise OptionError(
-                    f"the time limit {name} must be over 0 seconds, found {getattr(self, name):g}"
+                    f"--{option} must be over 0 and at most {LONGEST_SECONDS} seconds, found {seconds:g}"
                 )
         if self.networks < self.at_once:
             raise OptionError(

@@ -108,10 +108,22 @@ def test_a_token_is_needed_where_others_see_the_service(
 
 
 @pytest.mark.parametrize(
-    "limits", [{"at_once": 0}, {"queue": -1}, {"picture": 0.0}, {"film": float("nan")}, {"at_once": 5}]
+    ("limits", "words"),
+    [
+        ({"at_once": 0}, "--at-once must be at least 1, found 0"),
+        ({"queue": -1}, "--queue must be at least 0, found -1"),
+        ({"networks": 0}, "--networks must be at least 1, found 0"),
+        ({"pixels": 0}, "--max-pixels must be at least 1, found 0"),
+        ({"body_bytes": 0}, "--max-megabytes must be at least 1, found 0"),
+        ({"body_bytes": -3 << 20}, "--max-megabytes must be at least 1, found -3"),
+        ({"picture": 0.0}, "--timeout must be over 0 and at most 1000000 seconds, found 0"),
+        ({"film": float("nan")}, "--film-timeout must be over 0 .* found nan"),
+        ({"grace": 2e6}, r"--grace must be .* at most 1000000 seconds, found 2e\+06"),
+        ({"at_once": 5}, "raise --networks"),
+    ],
 )
-def test_limits_are_checked(limits: dict[str, Any]) -> None:
-    with pytest.raises(OptionError):
+def test_limits_are_checked_and_told_by_their_options(limits: dict[str, Any], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
         ServiceLimits(**limits)
 
 
