@@ -96,8 +96,12 @@ async def _first_file(form: Any, target: Path, pace: _Pace) -> None:
     while (part := await pace.next(form.next())) is not None:
         if not hasattr(part, "read_chunk"):
             raise Refusal(400, "the form holds a form: expected one file")
-        if found or (part.filename is None and part.name != FIELD):
-            raise Refusal(400, f"the form holds more than one file called {FIELD}: options go into the query")
+        if part.filename is None and part.name != FIELD:
+            raise Refusal(
+                400, f"the form holds the field {(part.name or '')[:80]!r}: options go into the query"
+            )
+        if found:
+            raise Refusal(400, "the form holds more than one file: send one at a time")
         found = True
         await _copy(part.read_chunk, target, pace)
     if not found:

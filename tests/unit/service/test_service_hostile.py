@@ -59,6 +59,7 @@ def part(name: str, data: bytes, more: str = "") -> bytes:
 
 
 NESTED = b"Content-Type: multipart/mixed; boundary=inner\r\n\r\n--inner\r\n\r\nx\r\n--inner--"
+OPTION = b'Content-Disposition: form-data; name="scale"\r\n\r\n2'
 CASES = {
     "a decompression bomb": (bomb(), {}, 413, "60000x60000"),
     "nothing": (b"", {}, 400, "empty"),
@@ -75,7 +76,8 @@ CASES = {
     "an empty form": (*form(), 400, "form"),
     "two files": (*form(part("file", picture()), part("file", picture())), 400, "more than one"),
     "a form in a form": (*form(NESTED), 400, "form"),
-    "an option in the form": (*form(b'Content-Disposition: form-data; name="scale"\r\n\r\n2'), 400, "query"),
+    "an option in the form": (*form(OPTION), 400, "field 'scale'"),
+    "an option behind a file": (*form(part("file", picture()), OPTION), 400, "field 'scale'"),
     "a thousand headers": (*form(part("file", b"x", "A: b\r\n" * 1000)), 400, "HTTP|form"),
 }  # fmt: skip
 
