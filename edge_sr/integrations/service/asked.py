@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.errors import OptionError
-from edge_sr.sizes import Region, Size, parse_region, parse_scale, parse_size
+from edge_sr.sizes import LARGEST_SCALE, Region, Size, parse_region, parse_scale, parse_size
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.codecs import CODECS
 from edge_sr.video.film.info import parse_excerpt
@@ -62,7 +62,7 @@ def _flag(name: str) -> Callable[[str], bool]:
 
 def _word(name: str) -> Callable[[str], str]:
     def read(text: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", text):
+        if not re.fullmatch(_WORD["pattern"], text):
             raise OptionError(f"{name} is a word of letters, digits, dots and dashes, found {text!r}")
         return text
 
@@ -83,7 +83,10 @@ PARAMETERS = {
     one.name: one
     for one in (
         Parameter(
-            "scale", {"type": "number", "minimum": 1}, "How much larger, such as 2 or 2.7.", parse_scale
+            "scale",
+            {"type": "number", "minimum": 1, "maximum": LARGEST_SCALE},
+            "How much larger, such as 2 or 2.7.",
+            parse_scale,
         ),
         Parameter(
             "size",
@@ -103,9 +106,7 @@ PARAMETERS = {
             "Only this part, X,Y,WIDTH,HEIGHT in input pixels.",
             lambda text: parse_region(text, "region"),
         ),
-        Parameter(
-            "model", {"type": "string", "maxLength": 100}, "A network that /models lists.", _word("model")
-        ),
+        Parameter("model", _WORD, "A network that /models lists.", _word("model")),
         _choice("backend", ("auto", *BACKENDS), "What runs the network."),
         _choice("precision", PRECISIONS, "Number format of the network."),
         _switch("tta", "Average all eight turns and mirrorings of each frame: eight times the work."),
@@ -118,12 +119,7 @@ PARAMETERS = {
             "Films: constant quality on the codec's own scale; lower is better and larger.",
             _whole("crf", 0, 63),
         ),
-        Parameter(
-            "preset",
-            {"type": "string", "maxLength": 100},
-            "Films: the codec's own word for speed.",
-            _word("preset"),
-        ),
+        Parameter("preset", _WORD, "Films: the codec's own word for speed.", _word("preset")),
         Parameter("start", _TIME, "Films: begin here, in seconds or HH:MM:SS.", str),
         Parameter("duration", _TIME, "Films: stop after so long.", str),
         _switch("tonemap", "Films: bring HDR to SDR."),

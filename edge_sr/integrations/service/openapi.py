@@ -13,7 +13,19 @@ from edge_sr.version import __version__
 
 BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 REFUSALS = (400, 401, 403, 408, 413, 415, 422, 429, 500, 501, 503, 504, 507)
+# Of the routes that a token opens and that take nothing, and of those that are open to all.
+GUARDED_REFUSALS, OPEN_REFUSALS = (401, 403, 429, 503), (403,)
 TEXT = {"type": "string"}
+JSON: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
+RESULT_HEADERS = {
+    "Edge-SR-Model": "The network.",
+    "Edge-SR-Backend": "What ran it.",
+    "Edge-SR-Precision": "In which number format.",
+    "Edge-SR-Size": "WIDTHxHEIGHT of the result.",
+    "Edge-SR-Dropped": "What the format could not hold.",
+    "Edge-SR-Warning": "Pictures: what did not decode.",
+    "Server-Timing": "Pictures: milliseconds in encoder and decoder.",
+}
 
 
 def description(limits: ServiceLimits, *, needs_token: bool) -> dict[str, Any]:
@@ -29,10 +41,10 @@ def description(limits: ServiceLimits, *, needs_token: bool) -> dict[str, Any]:
         },
         "paths": {
             "/upscale": {"post": {**_upscale(limits), "security": secured}},
-            "/models": {"get": {**_get("models", "The networks, formats and limits."), "security": secured}},
+            "/models": {"get": {**_models(), "security": secured}},
             "/metrics": {"get": {**_metrics(), "security": secured}},
             "/healthz": {"get": _health()},
-            "/openapi.json": {"get": _get("openapi", "This description.")},
+            "/openapi.json": {"get": _get("openapi", "This description.", OPEN_REFUSALS)},
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -65,11 +77,11 @@ def _upscale(limits: ServiceLimits) -> dict[str, Any]:
             "200": {
                 "description": "The result.",
                 "headers": {
-                    name: {"schema": TEXT} for name in ("Edge-SR-Size", "Edge-SR-Dropped", "Edge-SR-Warning")
+                    name: {"schema": TEXT, "description": text} for name, text in RESULT_HEADERS.items()
                 },
                 "content": dict.fromkeys(dict.fromkeys(TYPES.values()), BINARY),
             },
-            **{str(status): _refusal(status) for status in REFUSALS},
+            **_refusals(REFUSALS),
         },
     }
 
@@ -77,6 +89,10 @@ def _upscale(limits: ServiceLimits) -> dict[str, Any]:
 def _parameter(name: str) -> dict[str, Any]:
     one = PARAMETERS[name]
     return {"name": name, "in": "query", "description": one.text, "schema": one.schema}
+
+
+def _refusals(statuses: tuple[int, ...]) -> dict[str, Any]:
+    return {str(status): _refusal(status) for status in statuses}
 
 
 def _refusal(status: int) -> dict[str, Any]:
@@ -89,18 +105,21 @@ def _refusal(status: int) -> dict[str, Any]:
     return found
 
 
-def _get(name: str, text: str) -> dict[str, Any]:
-    answer = {"description": text, "content": {"application/json": {"schema": {"type": "object"}}}}
-    return {"operationId": name, "summary": text, "responses": {"200": answer}}
+def _get(name: str, text: str, refusals: tuple[int, ...], content: dict[str, Any] = JSON) -> dict[str, Any]:
+    answer = {"description": text, "content": content}
+    return {"operationId": name, "summary": text, "responses": {"200": answer, **_refusals(refusals)}}
+
+
+def _models() -> dict[str, Any]:
+    return _get("models", "The networks, formats and limits.", GUARDED_REFUSALS)
 
 
 def _metrics() -> dict[str, Any]:
-    answer = {"description": "Figures.", "content": {"text/plain": {"schema": TEXT}}}
-    return {"operationId": "metrics", "summary": "Figures for Prometheus.", "responses": {"200": answer}}
+    return _get("metrics", "Figures for Prometheus.", GUARDED_REFUSALS, {"text/plain": {"schema": TEXT}})
 
 
 def _health() -> dict[str, Any]:
-    found = _get("health", "Whether the service takes requests.")
+    found = _get("health", "Whether the service takes requests.", OPEN_REFUSALS)
     found["responses"]["503"] = {**found["responses"]["200"], "description": "It is about to stop."}
     return found
 

@@ -21,6 +21,7 @@ from PIL import Image
 from support.films import Making, make_film, moving_picture
 from support.service import QUICK, expected, run, served, until
 
+from edge_sr.integrations.service.openapi import RESULT_HEADERS
 from edge_sr.integrations.service.settings import ServiceLimits
 from edge_sr.integrations.service.work.jobs import Workshop
 
@@ -45,6 +46,8 @@ def test_a_picture_comes_back_as_upscale_writes_it(name: str, tmp_path: Path) ->
                 status, headers, found = await there.upscale(body, scale="2.5")
                 assert (status, headers["Edge-SR-Size"], found) == (200, "120x80", wanted)
                 assert headers["Edge-SR-Model"] == QUICK
+                told = {name for name in headers if name.startswith("Edge-SR-") or name == "Server-Timing"}
+                assert told <= set(RESULT_HEADERS) and len(told) == 5
             status, headers, found = await there.upscale(source.read_bytes(), size="96x70", format="webp")
             assert (status, headers["Content-Type"]) == (200, "image/webp")
             assert Image.open(io.BytesIO(found)).size == (96, 70)

@@ -36,6 +36,12 @@ def test_the_description_is_sound(needs_token: bool) -> None:
     assert [one["name"] for one in operation["parameters"]] == list(PARAMETERS)
     assert set(PARAMETERS) == set(vars(Asked()))
     assert operation["security"] == ([{"token": []}] if needs_token else [])
+    assert {"400", "401", "403", "429", "503", "504"} <= set(operation["responses"])
+    for route in ("/models", "/metrics"):
+        assert {"200", "401", "403", "429", "503"} == set(found["paths"][route]["get"]["responses"])
+    schemas = {one["name"]: one["schema"] for one in operation["parameters"]}
+    assert schemas["scale"] == {"type": "number", "minimum": 1, "maximum": 64}
+    assert schemas["model"] == schemas["preset"] == {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}
 
 
 def test_every_error_has_a_status_and_every_status_a_title() -> None:
