@@ -94,8 +94,8 @@ class Service:
         ready()
         try:
             await asyncio.to_thread(stop.wait)
+            # It still listens, so that who asks after its health hears 503, not nothing.
             self._stopping = True
-            listening.close()
             await self._upscaling.end(self._say)
         finally:
             # A thread that waits for it would keep the process.
