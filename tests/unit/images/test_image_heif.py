@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.ImageFilter import GaussianBlur
 
 pillow_heif = pytest.importorskip("pillow_heif")
@@ -18,8 +18,10 @@ from edge_sr.tensors import reference_card
 from edge_sr.video.frames.orientation import Orientation
 from edge_sr.video.image.ffmpeg_reader import heif_pixels
 from edge_sr.video.image.files.heif_items import Tiles, read_items
+from edge_sr.video.image.formats import output_format
 from edge_sr.video.image.read import read_info, read_still
 from edge_sr.video.image.recognise import is_still
+from edge_sr.video.image.write import write_still
 
 # Smooth, so that chroma's resolution matters little; of sides that no coding block divides.
 SOFT = Image.fromarray(reference_card(150, 113)).filter(GaussianBlur(6))
@@ -123,3 +125,14 @@ def test_the_chroma_of_a_heic_lies_in_the_centre(tmp_path: Path) -> None:
     Image.fromarray(picture).save(path, quality=100, chroma=420)
     found = read_still(path).pixels.astype(int) - picture
     assert np.abs(found[4:-4, 4:-4].mean(axis=(0, 1))).max() < 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_colour_profile_is_written_into_a_heic(tmp_path: Path, mode: str) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    SOFT.convert(mode).save(tmp_path / "a.png", icc_profile=profile)
+    target = tmp_path / "b.heic"
+    assert write_still(read_still(tmp_path / "a.png"), target, output_format(target)) == []
+    again = read_still(target)
+    assert again.metadata.icc == profile
+    assert np.abs(again.pixels.astype(int) - PIXELS).mean() < 2

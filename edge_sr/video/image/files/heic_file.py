@@ -35,7 +35,7 @@ def write_heic(
     if "xmp" in options:
         file.info["xmp"] = options["xmp"]
     if "icc_profile" in options:
-        file.info |= {"icc_profile": options["icc_profile"], "icc_profile_type": "prof"}
+        file.info.update(icc_profile=options["icc_profile"], icc_profile_type="prof")
     heif.options.SAVE_HDR_TO_12_BIT = True
     primaries, transfer = described or (BT709, SRGB)
     file.save(
