@@ -12,17 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
+from edge_sr.video.image.files.exif import ORIENTATION
 from edge_sr.video.image.files.png_chunks import rows_present
+from edge_sr.video.image.files.tiff_tags import BITS, HEIGHT, PHOTOMETRIC, PLANAR, WIDTH
 from edge_sr.video.image.recognise import open_picture
 
 # Pillow's switch for damaged files is one for the whole process.
 LENIENT = threading.Lock()
-WHITE_IS_ZERO, BITS, COMPRESSION, PHOTOMETRIC, PLANAR, TILE_WIDTH = 0, 258, 259, 262, 284, 322
+WHITE_IS_ZERO = 0
 OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 
 class Pixels(NamedTuple):
-    """RGB ``H x W x 3``, uint8 or float32 in [0, 1], alpha ``H x W`` or None, and how they came about."""
+    """RGB ``H x W x 3``, uint8 or float32 in [0, 1], alpha ``H x W`` or None, and how they came about.
+
+    ``upright``: whether the reader has turned them already, as the file says.
+    """
 
     colour: NDArray[Any]
     alpha: NDArray[Any] | None
@@ -30,6 +35,17 @@ class Pixels(NamedTuple):
     icc: bytes | None
     notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    upright: bool = False
+
+
+def as_stored(image: Any) -> None:
+    """Keeps Pillow from turning a TIFF as it loads it: where it maps the file's bytes it takes them for turned already.
+
+    What the file says of its orientation must be read before.
+    """
+    if image.format == "TIFF":
+        image._size = image.tag_v2[WIDTH], image.tag_v2[HEIGHT]
+        image.getexif().pop(ORIENTATION, None)
 
 
 def loaded(path: Path, image: Any) -> tuple[Any, str]:
@@ -56,6 +72,7 @@ def _as_far_as_it_decodes(path: Path) -> Any:
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
             image = open_picture(path)
+            as_stored(image)
             image.load()
         except Exception as error:  # as above
             raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes: {error}") from error
@@ -142,42 +159,9 @@ def deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
     return Pixels(np.ascontiguousarray(colour), alpha, False, icc)
 
 
-def refuse_tiff(path: Path) -> None:
-    """``MediaError`` for a TIFF that Pillow does not read and FFmpeg would misread: tiles, and odd numbers of bits."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    with path.open("rb") as file:
-        head = file.read(8)
-        if head[:4] not in (b"II*\0", b"MM\0*"):
-            return
-        try:
-            directory: Any = ImageFileDirectory_v2(head)
-            file.seek(directory.next)
-            directory.load(file)
-            bits, tiled = directory.get(BITS, (1,)), TILE_WIDTH in directory
-        except Exception as error:  # a damaged directory makes Pillow raise nearly anything
-            raise MediaError(f"{path} is a damaged TIFF, whose tags cannot be read") from error
-    if tiled or set(bits) - {1, 8, 16, 32}:
-        layout = f"{'+'.join(map(str, bits))} bits{' in tiles' if tiled else ''}"
-        raise MediaError(
-            f"{path} is a TIFF of {layout}, which is not read, expected 8 or 16: convert it first"
-        )
-
-
-def refuse_misread(path: Path, image: Any) -> None:
-    """``MediaError`` for an uncompressed TIFF in YCbCr where Pillow is older than 13, which makes RGB of its bytes."""
-    from PIL import __version__
-
-    misread = int(__version__.partition(".")[0]) < 13 and image.format == "TIFF"
-    if misread and (image.tag_v2.get(PHOTOMETRIC), image.tag_v2.get(COMPRESSION)) == (6, 1):
-        raise MediaError(
-            f"{path} is an uncompressed TIFF in YCbCr, which Pillow {__version__} misreads: "
-            "convert it first, or use Python 3.11 or newer"
-        )
-
-
 def _bytes_of(path: Path, rawmode: str) -> NDArray[np.uint8]:
     image = open_picture(path)
+    as_stored(image)
     if rawmode.startswith("RGBA"):
         image._mode = "RGBA"
     image.tile = [

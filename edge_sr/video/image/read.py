@@ -19,15 +19,17 @@ from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pi
 from edge_sr.video.image.files.exif import ORIENTATION, described
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
 from edge_sr.video.image.files.png_chunks import kept_chunks
-from edge_sr.video.image.metadata import CICP, Metadata, raw_exif, read_metadata
-from edge_sr.video.image.pillow_reader import (
+from edge_sr.video.image.files.tiff_tags import (
+    PHOTOMETRIC,
     PLANAR,
     TILE_WIDTH,
-    Pixels,
-    bits_a_channel,
+    read_tags,
+    refuse_layout,
     refuse_misread,
-    refuse_tiff,
+    refuse_samples,
 )
+from edge_sr.video.image.metadata import CICP, Metadata, raw_exif, read_metadata
+from edge_sr.video.image.pillow_reader import Pixels, bits_a_channel
 from edge_sr.video.image.recognise import ANIMATED, is_heic, open_picture, pictures_in, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
 
@@ -48,25 +50,15 @@ UNDEVELOPED = (32803, 34892)
 
 @dataclasses.dataclass(frozen=True)
 class _File:
-    """A picture's file, its header read: ``image`` is Pillow's, None where FFmpeg reads all."""
+    """A picture's file, its header read: ``image`` is Pillow's, None where FFmpeg reads all; ``tags`` are a TIFF's."""
 
     path: Path
     image: Any = None
     heif: HeifPicture | None = None
     chunks: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
     lost: tuple[str, ...] = ()
-
-    @property
-    def orientation(self) -> Orientation:
-        """As the container says, where it is one that does; else as EXIF says."""
-        if self.heif is not None:
-            return self.heif.orientation
-        if self.image is None:
-            return UPRIGHT
-        try:
-            return EXIF_ORIENTATIONS.get(raw_exif(self.image, self.chunks).get(ORIENTATION, 1), UPRIGHT)
-        except Exception:  # Pillow's decoder raises whatever malformed EXIF makes it raise
-            return UPRIGHT
+    tags: Any = dataclasses.field(default_factory=dict)
+    orientation: Orientation = UPRIGHT
 
     @property
     def deep(self) -> bool:
@@ -82,18 +74,15 @@ def read_info(path: Path) -> StillInfo:
     """
     with tags_unheard():
         file = _opened(path)
-        turn = file.orientation
     if file.heif is not None:
-        size, content = (
-            (file.heif.crop.width, file.heif.crop.height),
-            "AVIF" if file.image is not None else "HEIF",
-        )
+        size, deep = (file.heif.crop.width, file.heif.crop.height), file.deep
+        content = "AVIF" if file.image is not None else "HEIF"
     elif file.image is not None:
-        size, content = file.image.size, str(file.image.format)
+        size, deep, content = file.image.size, file.deep, str(file.image.format)
     else:
         frame = first_frame(path)
-        return StillInfo((frame.width, frame.height), layout_of(frame.format).depth > 8, "")
-    return StillInfo(turn.displayed(*size), file.deep, content)
+        size, deep, content = (frame.width, frame.height), layout_of(frame.format).depth > 8, ""
+    return StillInfo(file.orientation.displayed(*size), deep, content)
 
 
 def read_still(path: Path) -> Still:
@@ -101,7 +90,7 @@ def read_still(path: Path) -> Still:
     with tags_unheard():
         file = _opened(path)
         pixels, metadata, lost, damage = _decoded(file)
-        turn = file.orientation
+    turn = UPRIGHT if pixels.upright else file.orientation
     alpha = None if pixels.alpha is None else turn.apply(pixels.alpha[..., None])[..., 0]
     metadata = _with_colours(metadata, file.heif)
     return Still(
@@ -129,22 +118,41 @@ def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:
 def _opened(path: Path) -> _File:
     if is_heic(path):
         try:
-            return _File(path, heif=read_items(path))
+            items = read_items(path)
+            return _File(path, heif=items, orientation=items.orientation)
         except MediaError:
             return _File(path, open_picture(path))
     try:
         image = open_picture(path)
     except MediaError:
-        refuse_tiff(path)
+        tags = read_tags(path)
+        refuse_samples(path, tags)
+        refuse_layout(path, tags)
         first_frame(path)
-        return _File(path)
-    refuse_misread(path, image)
+        return _File(path, tags=tags, orientation=_orientation(tags))
     lost = _single(path, image)
+    tags = image.tag_v2 if image.format == "TIFF" else {}
+    refuse_misread(path, tags)
+    refuse_samples(path, tags)
     if image.mode in ("F", "I") and image.format != "PPM":
         raise MediaError(f"{path} has samples of type {image.mode}, expected 8 or 16 bits a channel")
     chunks = kept_chunks(path) if image.format == "PNG" else {}
     heif = read_items(path) if image.format == "AVIF" else None
-    return _File(path, image, heif, chunks, lost)
+    turn = _orientation_of(image, chunks) if heif is None else heif.orientation
+    pillow_reader.as_stored(image)
+    return _File(path, image, heif, chunks, lost, tags, turn)
+
+
+def _orientation_of(image: Any, chunks: dict[bytes, bytes]) -> Orientation:
+    try:
+        return _orientation(raw_exif(image, chunks))
+    except Exception:  # Pillow's decoder raises whatever malformed EXIF makes it raise
+        return UPRIGHT
+
+
+def _orientation(tags: Any) -> Orientation:
+    number = tags.get(ORIENTATION, 1)
+    return EXIF_ORIENTATIONS.get(number, UPRIGHT) if isinstance(number, int) else UPRIGHT
 
 
 def _single(path: Path, image: Any) -> tuple[str, ...]:
@@ -174,7 +182,7 @@ def _pages(image: Any, count: int) -> int:
 def _refuse_undeveloped(path: Path, image: Any) -> None:
     tags = image.tag_v2
     thumbnail = tags.get(SUBFILE, 0) & 1 and SUB_DIRECTORIES in tags
-    if thumbnail or DNG_VERSION in tags or tags.get(pillow_reader.PHOTOMETRIC) in UNDEVELOPED:
+    if thumbnail or DNG_VERSION in tags or tags.get(PHOTOMETRIC) in UNDEVELOPED:
         raise MediaError(f"{path} is a camera's raw picture: develop it to TIFF or PNG first")
 
 
@@ -200,7 +208,8 @@ def _by_ffmpeg(file: _File) -> tuple[Pixels, Metadata, list[str], str]:
     except MediaError:
         # What FFmpeg does not decode (overlays, other codecs) is left to libheif, an extra.
         image, damage = pillow_reader.loaded(file.path, open_picture(file.path))
-        return pillow_reader.eight_bit_pixels(image), read_metadata(image, {})[0], [], damage
+        pixels = pillow_reader.eight_bit_pixels(image)._replace(upright=True)
+        return pixels, read_metadata(image, {})[0], [], damage
     return pixels, Metadata(exif=_heif_exif(file.heif)), [], ""
 
 

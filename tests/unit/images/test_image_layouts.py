@@ -74,6 +74,21 @@ def test_deep_cmyk_becomes_rgb_and_says_what_it_lost(tmp_path: Path) -> None:
     assert "8 of 16 bits" in still.lost[0]
 
 
+@pytest.mark.parametrize(("kind", "name"), [(2, "signed"), (3, "floating-point")])
+@pytest.mark.parametrize(
+    "samples", [CARD, DEEP, DEEP[..., :1], DEEP[..., :2]], ids=lambda found: str(found.shape)
+)
+def test_samples_that_are_not_unsigned_are_refused(
+    tmp_path: Path, samples: np.ndarray, kind: int, name: str
+) -> None:
+    path = tmp_path / "odd.tif"
+    write_tiff(path, samples, {339: (kind,) * samples.shape[2]})
+    with pytest.raises(MediaError, match=f"{name} samples"):
+        read_still(path)
+    with pytest.raises(MediaError, match=f"{name} samples"):
+        read_info(path)
+
+
 def test_bits_that_nobody_reads_are_named(tmp_path: Path) -> None:
     path = tmp_path / "odd.tif"
     write_tiff(path, DEEP, {258: (12, 12, 12)})
