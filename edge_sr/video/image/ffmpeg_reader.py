@@ -108,11 +108,7 @@ def heif_pixels(path: Path, picture: HeifPicture) -> Pixels:
         alpha = _luma(_assembled(path, picture.alpha, frames))
         if colour.colour.dtype == np.uint8:
             alpha = np.rint(alpha * 255).astype(np.uint8)
-    box = picture.crop
-    shown, part = colour.colour[box.y0 : box.y1, box.x0 : box.x1], alpha
-    if part is not None:
-        part = np.ascontiguousarray(part[box.y0 : box.y1, box.x0 : box.x1])
-    return colour._replace(colour=np.ascontiguousarray(shown), alpha=part, icc=picture.icc)
+    return colour._replace(alpha=alpha, icc=picture.icc).within(picture.crop)
 
 
 def _item_frames(path: Path, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:

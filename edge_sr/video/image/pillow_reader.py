@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
+from edge_sr.sizes import Box
 from edge_sr.video.image.files.exif import ORIENTATION
 from edge_sr.video.image.files.png_chunks import rows_present
 from edge_sr.video.image.files.tiff_tags import BITS, HEIGHT, PHOTOMETRIC, PLANAR, WIDTH
@@ -36,6 +37,14 @@ class Pixels(NamedTuple):
     notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     upright: bool = False
+
+    def within(self, box: Box) -> Pixels:
+        alpha = None if self.alpha is None else _part(self.alpha, box)
+        return self._replace(colour=_part(self.colour, box), alpha=alpha)
+
+
+def _part(samples: NDArray[Any], box: Box) -> NDArray[Any]:
+    return np.ascontiguousarray(samples[box.y0 : box.y1, box.x0 : box.x1])
 
 
 def as_stored(image: Any) -> None:

@@ -30,7 +30,7 @@ from edge_sr.video.image.files.tiff_tags import (
 )
 from edge_sr.video.image.metadata import CICP, Metadata, raw_exif, read_metadata
 from edge_sr.video.image.pillow_reader import Pixels, bits_a_channel
-from edge_sr.video.image.recognise import ANIMATED, is_heic, open_picture, pictures_in, tags_unheard
+from edge_sr.video.image.recognise import ANIMATED, is_avif, is_heic, open_picture, pictures_in, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
 
 # EXIF's eight orientations as a transposition and two mirrors.
@@ -125,6 +125,9 @@ def _opened(path: Path) -> _File:
     try:
         image = open_picture(path)
     except MediaError:
+        if is_avif(path):
+            items = read_items(path)
+            return _File(path, heif=items, orientation=items.orientation)
         tags = read_tags(path)
         refuse_samples(path, tags)
         refuse_layout(path, tags)
@@ -197,7 +200,9 @@ def _decoded(file: _File) -> tuple[Pixels, Metadata, list[str], str]:
             return pixels, metadata, lost, pillow_reader.missing_rows(file.path, file.image)
     image, damage = pillow_reader.loaded(file.path, file.image)
     metadata, lost = read_metadata(image, file.chunks)
-    return pillow_reader.eight_bit_pixels(image, of_more=deep), metadata, lost, damage
+    pixels = pillow_reader.eight_bit_pixels(image, of_more=deep)
+    # Pillow knows no clean aperture.
+    return pixels if file.heif is None else pixels.within(file.heif.crop), metadata, lost, damage
 
 
 def _by_ffmpeg(file: _File) -> tuple[Pixels, Metadata, list[str], str]:

@@ -103,7 +103,7 @@ def is_heic(path: Path) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head
 
 
-def _is_avif(path: Path) -> bool:
+def is_avif(path: Path) -> bool:
     head = _head(path)
     return head[4:8] == b"ftyp" and (head[8:12] == b"avif" or (head[8:12] in HEIC_BRANDS and b"avif" in head))
 
@@ -130,7 +130,7 @@ def _head(path: Path) -> bytes:
 def _is_film(path: Path) -> bool:
     head = _head(path)
     if any(head.startswith(sign, place) for sign, place in FILMS):
-        return not (is_heic(path) or _is_avif(path))
+        return not (is_heic(path) or is_avif(path))
     return False
 
 
@@ -139,7 +139,7 @@ def _is_still_to_others(path: Path) -> bool:
     import av
 
     try:
-        if _is_avif(path):
+        if is_avif(path):
             return True
         # A playlist under a picture's name must lead nowhere.
         options = opening_options(str(path), "file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,32 @@ def test_what_is_cut_or_torn_is_refused(tmp_path: Path) -> None:
             read_still(path)
         except MediaError as error:
             assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_an_avif_of_eight_bits_is_cropped_to_its_clean_aperture(tmp_path: Path, mode: str) -> None:
+    clear = SOFT.convert(mode)
+    if mode == "RGBA":
+        clear.putalpha(SOFT.getchannel("R"))
+    path = saved(tmp_path / "a.avif", clear, icc_profile=bytes(28))
+    # In the place of a colour profile of the same length: 100x80, its centre moved by 5 and -2 from the picture's.
+    aperture = struct.pack(">8i", 100, 1, 80, 1, 5, 1, -3, 2)
+    file = path.read_bytes()
+    assert file.count(b"colrprof") == 1
+    path.write_bytes(file.replace(b"colrprof" + bytes(28), b"clap" + aperture))
+    assert read_info(path).size == (100, 80)
+    still, wanted = read_still(path), PIXELS[15:95, 30:130]
+    assert np.abs(still.pixels.astype(int) - wanted).mean() < 3
+    if still.alpha is not None:
+        assert np.abs(still.alpha.astype(int) - wanted[..., 0]).mean() < 3
+
+
+def test_an_avif_that_pillow_refuses_is_read_as_its_items_say(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.avif", icc_profile=bytes(40))
+    aperture = struct.pack(">8i", 100, 1, 80, 1, 5, 1, -3, 2) + bytes(12)
+    path.write_bytes(path.read_bytes().replace(b"colrprof" + bytes(40), b"clap" + aperture))
+    assert read_info(path).size == (100, 80)
+    assert np.abs(read_still(path).pixels.astype(int) - PIXELS[15:95, 30:130]).mean() < 3
 
 
 def test_without_the_extra_a_heic_is_read_by_ffmpeg(tmp_path: Path) -> None:
