@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.tensors import Frame
+from edge_sr.upscale.hidden_colours import from_visible
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.frames.alpha import is_even
 from edge_sr.yuv import YuvFrame
@@ -17,7 +18,8 @@ from edge_sr.yuv import YuvFrame
 class Layers:
     """What of one picture goes through the network: the colours, then alpha as a grey picture unless it has one value.
 
-    ``colours`` is ``H x W x 3`` or YUV, ``alpha`` is ``H x W`` of the colours' dtype.
+    ``colours`` is ``H x W x 3`` or YUV, which has no alpha; ``alpha`` is ``H x W`` of the colours' dtype. Where alpha
+    is zero the network sees the colours of the visible surroundings.
     """
 
     def __init__(self, colours: Frame | YuvFrame, alpha: NDArray[Any] | None = None) -> None:
@@ -33,8 +35,10 @@ class Layers:
         return cls(np.ascontiguousarray(frame[..., :3]), frame[..., 3])
 
     def __iter__(self) -> Iterator[Any]:
-        yield self._colours
-        if self._alpha is not None and self._varies:
+        if self._alpha is None or not self._varies or isinstance(self._colours, YuvFrame):
+            yield self._colours
+        else:
+            yield from_visible(self._colours, self._alpha)
             yield np.repeat(self._alpha[..., np.newaxis], 3, axis=2)
 
     def enlarged_alpha(
