@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from edge_sr.errors import MediaError
 from edge_sr.sizes import Box
 from edge_sr.video.image.files.exif import ORIENTATION
-from edge_sr.video.image.files.png_chunks import rows_present
+from edge_sr.video.image.files.png_chunks import is_png, rows_present
 from edge_sr.video.image.files.tiff_tags import BITS, HEIGHT, PHOTOMETRIC, PLANAR, WIDTH
 from edge_sr.video.image.recognise import open_picture
 
@@ -47,6 +49,30 @@ def _part(samples: NDArray[Any], box: Box) -> NDArray[Any]:
     return np.ascontiguousarray(samples[box.y0 : box.y1, box.x0 : box.x1])
 
 
+def opened(path: Path) -> tuple[Any, str]:
+    """The picture that Pillow opens, and what is damaged about its header, in words; ``MediaError`` for others."""
+    try:
+        return open_picture(path), ""
+    except MediaError:
+        if not is_png(path):
+            raise
+    # One bad chunk of many makes Pillow refuse a PNG, whose orientation and pixels may be sound.
+    with _lenient():
+        return open_picture(path), "damaged: part of what it says beside its pixels cannot be read"
+
+
+@contextlib.contextmanager
+def _lenient() -> Iterator[None]:
+    from PIL import ImageFile
+
+    with LENIENT:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
 def as_stored(image: Any) -> None:
     """Keeps Pillow from turning a TIFF as it loads it: where it maps the file's bytes it takes them for turned already.
 
@@ -75,18 +101,13 @@ def missing_rows(path: Path, image: Any) -> str:
 
 
 def _as_far_as_it_decodes(path: Path) -> Any:
-    from PIL import ImageFile
-
-    with LENIENT:
-        ImageFile.LOAD_TRUNCATED_IMAGES = True
-        try:
+    try:
+        with _lenient():
             image = open_picture(path)
             as_stored(image)
             image.load()
-        except Exception as error:  # as above
-            raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes: {error}") from error
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = False
+    except Exception as error:  # as above
+        raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes: {error}") from error
     ranges = image.getextrema()
     if all(low == high for low, high in (ranges if isinstance(ranges[0], tuple) else (ranges,))):
         raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes")

@@ -59,6 +59,7 @@ class _File:
     lost: tuple[str, ...] = ()
     tags: Any = dataclasses.field(default_factory=dict)
     orientation: Orientation = UPRIGHT
+    damage: str = ""
 
     @property
     def deep(self) -> bool:
@@ -100,7 +101,7 @@ def read_still(path: Path) -> Still:
         dataclasses.replace(metadata, icc=pixels.icc),
         pixels.notes,
         (*file.lost, *pixels.lost, *lost),
-        damage,
+        damage or file.damage,
     )
 
 
@@ -123,16 +124,9 @@ def _opened(path: Path) -> _File:
         except MediaError:
             return _File(path, open_picture(path))
     try:
-        image = open_picture(path)
+        image, damage = pillow_reader.opened(path)
     except MediaError:
-        if is_avif(path):
-            items = read_items(path)
-            return _File(path, heif=items, orientation=items.orientation)
-        tags = read_tags(path)
-        refuse_samples(path, tags)
-        refuse_layout(path, tags)
-        first_frame(path)
-        return _File(path, tags=tags, orientation=_orientation(tags))
+        return _opened_by_ffmpeg(path)
     lost = _single(path, image)
     tags = image.tag_v2 if image.format == "TIFF" else {}
     refuse_misread(path, tags)
@@ -143,7 +137,19 @@ def _opened(path: Path) -> _File:
     heif = read_items(path) if image.format == "AVIF" else None
     turn = _orientation_of(image, chunks) if heif is None else heif.orientation
     pillow_reader.as_stored(image)
-    return _File(path, image, heif, chunks, lost, tags, turn)
+    return _File(path, image, heif, chunks, lost, tags, turn, damage)
+
+
+def _opened_by_ffmpeg(path: Path) -> _File:
+    """What Pillow does not know or refuses."""
+    if is_avif(path):
+        items = read_items(path)
+        return _File(path, heif=items, orientation=items.orientation)
+    tags = read_tags(path)
+    refuse_samples(path, tags)
+    refuse_layout(path, tags)
+    first_frame(path)
+    return _File(path, tags=tags, orientation=_orientation(tags))
 
 
 def _orientation_of(image: Any, chunks: dict[bytes, bytes]) -> Orientation:

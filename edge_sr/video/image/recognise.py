@@ -71,10 +71,12 @@ def open_picture(path: Path) -> Any:
 
     Raises ``MediaError`` for what it does not read, ``MissingError`` naming the extra for HEIC and JPEG XL.
     """
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
     # The caller weighs the size against the memory there is, so Pillow's own limit is of no use.
     Image.MAX_IMAGE_PIXELS = None
+    # Of one text or colour profile it would take 1 MiB, which programs' own notes exceed; of all together 64.
+    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
     formats = [*READERS, *_plugins(path)]
     try:
         with tags_unheard():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
-from support.images import png
+from support.images import chunk, png
 
 from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
-from edge_sr.video.image.read import read_still
+from edge_sr.video.image.read import read_info, read_still
 
 CARD = reference_card(200, 150)
 
@@ -85,3 +87,38 @@ def test_mutated_pictures_are_read_or_refused(tmp_path: Path, seed: int) -> None
         assert "\n" not in str(error)
     else:
         assert still.pixels.ndim == 3
+
+
+LONG = zlib.compress(b"a" * 2_000_000)
+BAD_SUM = chunk(b"tEXt", b"Title\0hello")[:-4] + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("bad", "damaged"),
+    [
+        (chunk(b"zTXt", b"workflow\0\0" + LONG), False),
+        (chunk(b"iTXt", b"workflow\0\1\0\0\0" + LONG), False),
+        (chunk(b"iCCP", b"name\0\0" + LONG), False),
+        (chunk(b"zTXt", b"bomb\0\0" + zlib.compress(bytes(80 << 20))), True),
+        (BAD_SUM, True),
+        (BAD_SUM.replace(b"tEXtTitle", b"pHYsTitle"), True),
+        (chunk(b"tRNS", b"\0\1"), True),
+    ],
+    ids=["zTXt", "iTXt", "iCCP", "a bomb", "text's sum", "resolution's sum", "tRNS"],
+)
+def test_one_bad_chunk_costs_a_png_nothing_else(tmp_path: Path, bad: bytes, damaged: bool) -> None:
+    if b"tRNS" in bad and int(PIL.__version__.partition(".")[0]) < 13:
+        pytest.skip("Pillow cannot pass over this chunk before version 13")
+    exif = Image.Exif()
+    exif[274], exif[271] = 6, "A maker"
+    path = tmp_path / "a.png"
+    before = bad + chunk(b"tEXt", b"Author\0Ann") + chunk(b"eXIf", exif.tobytes()[6:])
+    path.write_bytes(png(CARD, before=before))
+    still = read_still(path)
+    assert bool(still.damage) == damaged
+    assert np.array_equal(still.pixels, np.rot90(CARD, -1))
+    assert read_info(path).size == (150, 200)
+    assert still.metadata.exif is not None and still.metadata.exif.main == {271: "A maker"}
+    assert ("Author", "Ann") in still.metadata.text
+    if bad[4:8] in (b"zTXt", b"iTXt") and not damaged:
+        assert dict(still.metadata.text)["workflow"] == "a" * 2_000_000

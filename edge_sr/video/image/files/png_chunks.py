@@ -17,6 +17,11 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
+def is_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8) == SIGNATURE
+
+
 def kept_chunks(path: Path) -> dict[bytes, bytes]:
     """Colour chunks and EXIF, wherever they stand in the file."""
     with path.open("rb") as file:
