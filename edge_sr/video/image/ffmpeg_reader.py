@@ -108,7 +108,8 @@ def heif_pixels(path: Path, picture: HeifPicture) -> Pixels:
         alpha = _luma(_assembled(path, picture.alpha, frames))
         if colour.colour.dtype == np.uint8:
             alpha = np.rint(alpha * 255).astype(np.uint8)
-    return colour._replace(alpha=alpha, icc=picture.icc).within(picture.crop)
+    pixels = colour._replace(alpha=alpha, icc=picture.icc).within(picture.crop)
+    return pixels.divided_by_alpha() if picture.premultiplied else pixels
 
 
 def _item_frames(path: Path, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:

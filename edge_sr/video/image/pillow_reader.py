@@ -44,6 +44,15 @@ class Pixels(NamedTuple):
         alpha = None if self.alpha is None else _part(self.alpha, box)
         return self._replace(colour=_part(self.colour, box), alpha=alpha)
 
+    def divided_by_alpha(self) -> Pixels:
+        """Of premultiplied colours the colours themselves."""
+        if self.alpha is None:
+            return self
+        eight = self.colour.dtype == np.uint8
+        top, least = np.float32(255 if eight else 1), np.float32(1 if eight else 1 / 65535)
+        colour = np.minimum(self.colour * (top / np.maximum(self.alpha, least))[..., np.newaxis], top)
+        return self._replace(colour=np.rint(colour).astype(np.uint8) if eight else colour)
+
 
 def _part(samples: NDArray[Any], box: Box) -> NDArray[Any]:
     return np.ascontiguousarray(samples[box.y0 : box.y1, box.x0 : box.x1])
@@ -125,6 +134,8 @@ def eight_bit_pixels(image: Any, *, of_more: bool = False) -> Pixels:
         image, note = _to_srgb(image, icc)
         icc = None
         notes.append(note)
+    if image.mode == "La":  # premultiplied, from which Pillow converts to this alone
+        image = image.convert("LA")
     pixels = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
     alpha = np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
     return Pixels(np.ascontiguousarray(pixels[..., :3]), alpha, grey, icc, tuple(notes), tuple(lost))
@@ -177,16 +188,13 @@ def deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
         return Pixels(np.repeat(grey[..., None], 3, axis=2), None, True, icc)
     if tags.get(PLANAR, 1) != 1 or not raw.startswith(("RGB;16", "RGBA;16", "RGBa;16", "RGBX;16")):
         return None
-    premultiplied = raw.startswith("RGBa")
     names = (raw.replace("a", "A")[:-1] + order for order in (raw[-1], OTHER_ORDER[raw[-1]]))
     high, low = (_bytes_of(path, name) for name in names)
     values = (high.astype(np.float32) * 256 + low) / np.float32(65535)
     has_alpha = raw.startswith(("RGBA", "RGBa"))
     alpha = np.ascontiguousarray(values[..., 3]) if has_alpha else None
-    colour = values[..., :3]
-    if premultiplied:
-        colour = np.clip(colour / np.maximum(values[..., 3:], np.float32(1 / 65535)), 0, 1)
-    return Pixels(np.ascontiguousarray(colour), alpha, False, icc)
+    pixels = Pixels(np.ascontiguousarray(values[..., :3]), alpha, False, icc)
+    return pixels.divided_by_alpha() if raw.startswith("RGBa") else pixels
 
 
 def _bytes_of(path: Path, rawmode: str) -> NDArray[np.uint8]:

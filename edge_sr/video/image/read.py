@@ -20,8 +20,11 @@ from edge_sr.video.image.files.exif import ORIENTATION, described
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
 from edge_sr.video.image.files.png_chunks import kept_chunks
 from edge_sr.video.image.files.tiff_tags import (
+    EXTRA_SAMPLES,
+    NOT_ALPHA,
     PHOTOMETRIC,
     PLANAR,
+    PREMULTIPLIED,
     TILE_WIDTH,
     read_tags,
     refuse_layout,
@@ -100,9 +103,14 @@ def read_still(path: Path) -> Still:
         pixels.grey,
         dataclasses.replace(metadata, icc=pixels.icc),
         pixels.notes,
-        (*file.lost, *pixels.lost, *lost),
+        (*file.lost, *_left_out(file.tags), *pixels.lost, *lost),
         damage or file.damage,
     )
+
+
+def _left_out(tags: Any) -> list[str]:
+    unnamed = tags.get(EXTRA_SAMPLES, ()).count(NOT_ALPHA)
+    return ["a channel beside the colours that is not said to be alpha"] * bool(unnamed)
 
 
 def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:
@@ -204,6 +212,8 @@ def _decoded(file: _File) -> tuple[Pixels, Metadata, list[str], str]:
         if pixels is not None:
             metadata, lost = read_metadata(file.image, file.chunks)
             return pixels, metadata, lost, pillow_reader.missing_rows(file.path, file.image)
+    if file.tags.get(PLANAR, 1) != 1 and PREMULTIPLIED in file.tags.get(EXTRA_SAMPLES, ()):
+        return (_planes(file), *read_metadata(file.image, file.chunks), "")
     image, damage = pillow_reader.loaded(file.path, file.image)
     metadata, lost = read_metadata(image, file.chunks)
     pixels = pillow_reader.eight_bit_pixels(image, of_more=deep)
@@ -213,7 +223,7 @@ def _decoded(file: _File) -> tuple[Pixels, Metadata, list[str], str]:
 
 def _by_ffmpeg(file: _File) -> tuple[Pixels, Metadata, list[str], str]:
     if file.heif is None:
-        return frame_pixels(first_frame(file.path)), Metadata(), [], ""
+        return _frame_of(file), Metadata(), [], ""
     try:
         pixels = heif_pixels(file.path, file.heif)
     except MediaError:
@@ -243,12 +253,22 @@ def _deep_pixels(file: _File) -> Pixels | None:
         icc = file.image.info.get("icc_profile")
         return frame_pixels(first_frame(file.path))._replace(icc=icc)
     pixels = pillow_reader.deep_tiff_pixels(file.path, file.image)
-    tags = file.image.tag_v2
-    if pixels is None and tags.get(PLANAR, 1) != 1:
-        # FFmpeg reads planes in strips, and of tiles makes another picture in silence.
-        if TILE_WIDTH in tags:
-            raise MediaError(
-                f"{file.path} keeps 16 bits in tiled planes, which is not read: save it interleaved"
-            )
-        return frame_pixels(first_frame(file.path))._replace(icc=file.image.info.get("icc_profile"))
-    return pixels
+    return _planes(file) if pixels is None and file.tags.get(PLANAR, 1) != 1 else pixels
+
+
+def _planes(file: _File) -> Pixels:
+    """A TIFF that keeps each channel for itself; FFmpeg reads strips, and of tiles makes another picture in silence."""
+    if TILE_WIDTH in file.tags:
+        raise MediaError(
+            f"{file.path} keeps its channels in tiled planes, which is not read: save it interleaved"
+        )
+    return _frame_of(file)._replace(icc=file.image.info.get("icc_profile"))
+
+
+def _frame_of(file: _File) -> Pixels:
+    """By FFmpeg, the channel beside the colours taken for what a TIFF's tags say."""
+    pixels = frame_pixels(first_frame(file.path))
+    beside = file.tags.get(EXTRA_SAMPLES, ())[:1]
+    if beside == (NOT_ALPHA,):
+        return pixels._replace(alpha=None)
+    return pixels.divided_by_alpha() if beside == (PREMULTIPLIED,) else pixels

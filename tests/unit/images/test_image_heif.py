@@ -18,7 +18,7 @@ from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
 from edge_sr.video.frames.orientation import Orientation
 from edge_sr.video.image.ffmpeg_reader import heif_pixels
-from edge_sr.video.image.files.heif_items import Tiles, read_items
+from edge_sr.video.image.files.heif_items import Tiles, _Meta, read_items
 from edge_sr.video.image.formats import output_format
 from edge_sr.video.image.read import read_info, read_still
 from edge_sr.video.image.recognise import is_still
@@ -122,6 +122,33 @@ def test_an_avif_of_eight_bits_is_cropped_to_its_clean_aperture(tmp_path: Path, 
     assert np.abs(still.pixels.astype(int) - wanted).mean() < 3
     if still.alpha is not None:
         assert np.abs(still.alpha.astype(int) - wanted[..., 0]).mean() < 3
+
+
+def state_premultiplied(path: Path) -> None:
+    """Adds the reference by which a file says that its first item's colours are multiplied by its second, alpha."""
+    reference = struct.pack(">I4sHHH", 14, b"prem", 1, 1, 2)
+    file = path.read_bytes()
+    for kind in (b"meta", b"iref"):
+        at = file.index(kind) - 4
+        longer = struct.unpack_from(">I", file, at)[0] + len(reference)
+        file = file[:at] + struct.pack(">I", longer) + file[at + 4 :]
+    for parts in _Meta(path).places.values():
+        for _, start, length in parts:
+            here, there = (struct.pack(">II", place, length) for place in (start, start + len(reference)))
+            assert file.count(here) == 1
+            file = file.replace(here, there)
+    at = file.index(b"auxl") - 4
+    path.write_bytes(file[:at] + reference + file[at:])
+
+
+def test_premultiplied_colours_are_divided_by_alpha(tmp_path: Path) -> None:
+    half = Image.fromarray(np.dstack([PIXELS // 2, np.full((113, 150), 128)]).astype(np.uint8))
+    path = saved(tmp_path / "a.avif", half)
+    assert not read_items(path).premultiplied
+    state_premultiplied(path)
+    pixels = heif_pixels(path, read_items(path))
+    assert np.abs(pixels.colour - PIXELS).mean() < 4
+    assert pixels.alpha is not None and np.abs(pixels.alpha.astype(int) - 128).max() <= 1
 
 
 def test_an_avif_that_pillow_refuses_is_read_as_its_items_say(tmp_path: Path) -> None:

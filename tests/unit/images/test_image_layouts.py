@@ -55,14 +55,35 @@ def test_grey_of_16_bits_counts_from_black_whatever_zero_means(tmp_path: Path) -
     assert np.array_equal(np.rint(still.pixels[..., 1] * 65535), DEEP[..., 0])
 
 
-def test_premultiplied_colour_is_divided_by_its_alpha(tmp_path: Path) -> None:
-    half = np.full((40, 50, 1), 32768, np.uint16)
+@pytest.mark.parametrize(("channels", "planar"), [(1, False), (3, False), (3, True)])
+@pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
+def test_premultiplied_colour_is_divided_by_its_alpha(
+    tmp_path: Path, card: np.ndarray, channels: int, planar: bool
+) -> None:
+    top = np.iinfo(card.dtype).max
+    half = np.full((40, 50, 1), top // 2 + 1, card.dtype)
+    samples = np.concatenate([card[..., :channels] // 2, half], axis=2)
     path = tmp_path / "half.tif"
-    write_tiff(path, np.concatenate([DEEP // 2, half], axis=2), {262: 2, 338: 1})
+    tags = {262: 2 if channels == 3 else 1, 338: 1}
+    write_tiff(path, samples.transpose(2, 0, 1) if planar else samples, {**tags, 284: 2} if planar else tags)
     still = read_still(path)
     assert still.alpha is not None
-    assert np.abs(still.alpha - 0.5).max() < 1e-4
-    assert np.abs(still.pixels * 65535 - DEEP).max() < 4
+    scale = 1 if still.pixels.dtype == np.uint8 else top
+    assert np.abs(still.alpha * scale - half[..., 0]).max() < 1e-2
+    assert np.abs(still.pixels * np.float32(scale) - card[..., : 3 if channels == 3 else 1]).max() < 4
+
+
+@pytest.mark.parametrize("card", [CARD, DEEP, DEEP[..., :1]], ids=["RGB", "RGB of 16", "grey of 16"])
+def test_a_channel_that_is_not_said_to_be_alpha_is_left_out_and_named(
+    tmp_path: Path, card: np.ndarray
+) -> None:
+    path = tmp_path / "five.tif"
+    grey = card.shape[2] == 1
+    write_tiff(path, np.concatenate([card, card[..., :1]], axis=2), {262: 1 if grey else 2, 338: 0})
+    still = read_still(path)
+    assert still.alpha is None
+    assert np.array_equal(levels(path), card.repeat(3, axis=2) if grey else card)
+    assert "not said to be alpha" in still.lost[0]
 
 
 def test_deep_cmyk_becomes_rgb_and_says_what_it_lost(tmp_path: Path) -> None:

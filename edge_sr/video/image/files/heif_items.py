@@ -42,6 +42,7 @@ class HeifPicture:
     """The primary picture as stored, the alpha channel that belongs to it, and how it is displayed.
 
     ``crop``: the part of it that is shown, before it is turned;
+    ``premultiplied``: whether its colours are multiplied by alpha;
     ``is_hevc``: whether its tiles are coded so, AV1 being the other way;
     ``nclx``: primaries, transfer and matrix by ITU-T H.273, and 1 for the full range; None where nothing is said.
     """
@@ -55,6 +56,7 @@ class HeifPicture:
     exif: bytes | None
     depth: int
     is_hevc: bool = False
+    premultiplied: bool = False
 
 
 def read_items(path: Path) -> HeifPicture:
@@ -92,6 +94,7 @@ class _Meta:
             exif=self._exif(item),
             depth=self._depth(item),
             is_hevc=self.kinds.get(tiles.items[0]) == b"hvc1",
+            premultiplied=any((kind, source) == (b"prem", item) for kind, source, _ in self.references),
         )
 
     def _tiles(self, item: int) -> Tiles:

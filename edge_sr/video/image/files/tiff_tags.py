@@ -9,6 +9,8 @@ from edge_sr.errors import MediaError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, PLANAR, TILE_WIDTH = 256, 257, 258, 259, 262, 284, 322
 EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
+# What tag 338 says of a channel beside the colours: nothing, or alpha that they are multiplied by.
+NOT_ALPHA, PREMULTIPLIED = 0, 1
 # What tag 339 says of samples that are not whole numbers from 0 on; 4 is "undefined", which writers of those use too.
 SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 
