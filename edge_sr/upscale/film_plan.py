@@ -27,7 +27,7 @@ from edge_sr.video.film.tracks import TrackPlan, plan_tracks
 from edge_sr.video.frames.hdr import TRANSFERS, UNDESCRIBED
 from edge_sr.video.frames.pixels import PixelLayout, even_neighbours
 from edge_sr.video.mux.mux import MuxPlan
-from edge_sr.video.opening import open_input
+from edge_sr.video.opening import is_url, open_input
 from edge_sr.video.shape import pixel_aspect
 
 
@@ -52,12 +52,12 @@ class FilmPlan:
 
 
 def check_named_output(request: Request) -> None:
-    """Refuses a bad ``-o`` before the input is even opened."""
+    """Refuses a bad ``-o`` before a stream or pipe is opened; a file is opened first, as it may be missing."""
     if request.reads_pipe and request.output is None:
         raise OptionError("standard input has no name: name the output with -o, or give -o - for a pipe")
     if request.reads_pipe and request.resume:
         raise OptionError("what comes through a pipe cannot be gone on with: leave --resume out")
-    if request.output is not None:
+    if request.output is not None and (request.reads_pipe or is_url(request.input)):
         container_for(request.output)
         _check_output(request, request.output)
 

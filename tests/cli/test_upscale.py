@@ -234,7 +234,9 @@ def test_colour_tags_and_pixel_aspect_are_kept(upscale: Upscale, tmp_path: Path)
         (["film.mp4", "--scale", "2", "-o", "absent/out.mp4"], 2, "does not exist"),
         (["film.mp4", "--scale", "2", "--crf", "99"], 2, "--crf"),
         (["absent.mp4", "--scale", "2"], 4, "no such file"),
+        (["absent.png", "--scale", "2", "-o", "out.png"], 4, "no such file"),
         (["words.mp4", "--scale", "2"], 4, "not a film"),
+        (["words.txt", "--scale", "2", "-o", "out.png"], 4, "not a film or picture"),
         (["empty.mp4", "--scale", "2"], 4, "empty"),
         (["picture.png", "--scale", "2", "--codec", "x264"], 2, "--codec is for films"),
         (["picture.png", "--scale", "2", "-o", "out.gif"], 2, "written as one of"),
@@ -245,7 +247,7 @@ def test_colour_tags_and_pixel_aspect_are_kept(upscale: Upscale, tmp_path: Path)
 def test_bad_calls_end_with_one_line_and_leave_nothing(
     upscale: Upscale, tmp_path: Path, words: list[str], code: int, message: str
 ) -> None:
-    for name in ("words.mp4", "words.png"):
+    for name in ("words.mp4", "words.png", "words.txt"):
         (tmp_path / name).write_text("words")
     (tmp_path / "empty.mp4").touch()
     before = sorted(tmp_path.iterdir())
