@@ -24,6 +24,23 @@ def png(samples: np.ndarray, *, before: bytes = b"", after: bytes = b"", rows: i
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
 
 
+def psd(samples: np.ndarray, resources: dict[int, bytes]) -> bytes:
+    """A Photoshop file of RGB ``samples``, uint8 or uint16, without layers, and what it says beside them."""
+    height, width, channels = samples.shape
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, channels, height, width, 8 * samples.itemsize, 3)
+    block = b"".join(
+        b"8BIM"
+        + struct.pack(">H", number)
+        + bytes(2)
+        + struct.pack(">I", len(data))
+        + data
+        + bytes(len(data) % 2)
+        for number, data in resources.items()
+    )
+    planes = samples.transpose(2, 0, 1).astype(samples.dtype.newbyteorder(">"))
+    return head + bytes(4) + struct.pack(">I", len(block)) + block + bytes(4) + bytes(2) + planes.tobytes()
+
+
 def write_tiff(path: Path, samples: np.ndarray, tags: dict[int, Any], order: str = "<") -> None:
     """An uncompressed TIFF of one strip, or of tiles as ``tags`` 322 and 323 say; ``samples``: ``H x W x n``.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from edge_sr.video.frames.colour import UNSPECIFIED
 from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
+from edge_sr.video.image.files.xmp import upright
 
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
 CICP = b"cICP"
@@ -19,7 +20,6 @@ LONGEST_XMP, LONGEST_COMMENT = 65_504, 65_533
 # PNG's gamma and chromaticities of sRGB, in 1/100,000 (ITU-R BT.709-6).
 SRGB_GAMMA = 45_455
 SRGB_CHROMA = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
-TURNED = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
         icc=info.get("icc_profile") or None,
         exif=exif,
         dpi=_dpi(image, found),
-        xmp=TURNED.sub(rb"\g<1>1", xmp) if isinstance(xmp, bytes) else None,
+        xmp=upright(xmp) if isinstance(xmp, bytes) else None,
         text=_text(image),
         comment=_comment(info),
         chunks={kind: data for kind, data in chunks.items() if kind != b"eXIf"},
@@ -91,14 +91,24 @@ def raw_exif(image: Any, chunks: dict[bytes, bytes]) -> Any:
 
 
 def _dpi(image: Any, exif: Any) -> tuple[float, float] | None:
-    """The resolution, where the file states one: Pillow makes up a value for some."""
+    """The resolution, where the file states one: Pillow makes up a value for some, and of others leaves it in EXIF."""
     info = image.info
-    stated = info.get("jfif_unit") in (1, 2) or RESOLUTION[0] in (exif or ())
-    if image.format in ("TIFF", "JPEG", "MPO") and not stated:
-        return None
+    if "dpi" not in info or (image.format in ("TIFF", "JPEG", "MPO") and info.get("jfif_unit") not in (1, 2)):
+        return stated_dpi(exif or {})
+    return _sound(lambda: info["dpi"])
+
+
+def stated_dpi(tags: Any) -> tuple[float, float] | None:
+    """The resolution by EXIF's or TIFF's ``tags``, where they state one in inches or centimetres."""
+    across, down, unit = RESOLUTION
+    factor = {2: 1.0, 3: 2.54}.get(tags.get(unit, 2), 0.0)
+    return _sound(lambda: (tags[across] * factor, tags[down] * factor))
+
+
+def _sound(resolution: Callable[[], Any]) -> tuple[float, float] | None:
     try:
-        across, down = (float(value) for value in info.get("dpi", ()))
-    except (TypeError, ValueError, ZeroDivisionError):
+        across, down = (float(value) for value in resolution())
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     sound = all(math.isfinite(value) and 0 < value < 1e6 for value in (across, down))
     return (across, down) if sound else None

@@ -8,67 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.video.frames.colour import BT709, HDR_TRANSFERS, RGB, UNSPECIFIED
-from edge_sr.video.frames.orientation import UPRIGHT, Orientation
+from edge_sr.video.frames.orientation import UPRIGHT
 from edge_sr.video.frames.pixels import layout_of
 from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pixels
-from edge_sr.video.image.files.exif import ORIENTATION, described
-from edge_sr.video.image.files.heif_items import HeifPicture, read_items
-from edge_sr.video.image.files.png_chunks import kept_chunks
-from edge_sr.video.image.files.tiff_tags import (
-    EXTRA_SAMPLES,
-    NOT_ALPHA,
-    PHOTOMETRIC,
-    PLANAR,
-    PREMULTIPLIED,
-    TILE_WIDTH,
-    read_tags,
-    refuse_layout,
-    refuse_misread,
-    refuse_samples,
-)
-from edge_sr.video.image.metadata import CICP, Metadata, raw_exif, read_metadata
-from edge_sr.video.image.pillow_reader import Pixels, bits_a_channel
-from edge_sr.video.image.recognise import ANIMATED, is_avif, is_heic, open_picture, pictures_in, tags_unheard
+from edge_sr.video.image.files.heif_items import HeifPicture
+from edge_sr.video.image.files.tiff_tags import EXTRA_SAMPLES, NOT_ALPHA, PLANAR, PREMULTIPLIED, TILE_WIDTH
+from edge_sr.video.image.files.xmp import states_gain_map, without_gain_map
+from edge_sr.video.image.metadata import CICP, Metadata, read_metadata
+from edge_sr.video.image.picture_file import GAIN_MAP_LOST, PictureFile, open_file
+from edge_sr.video.image.pillow_reader import Pixels
+from edge_sr.video.image.recognise import open_picture, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
-
-# EXIF's eight orientations as a transposition and two mirrors.
-EXIF_ORIENTATIONS = {
-    2: Orientation(mirror_x=True),
-    3: Orientation(mirror_x=True, mirror_y=True),
-    4: Orientation(mirror_y=True),
-    5: Orientation(transpose=True),
-    6: Orientation(transpose=True, mirror_x=True),
-    7: Orientation(transpose=True, mirror_x=True, mirror_y=True),
-    8: Orientation(transpose=True, mirror_y=True),
-}
-DNG_VERSION, SUB_DIRECTORIES, SUBFILE = 50706, 330, 254
-# Pictures that cameras store before they are developed: a colour filter's mosaic, and linear light.
-UNDEVELOPED = (32803, 34892)
-
-
-@dataclasses.dataclass(frozen=True)
-class _File:
-    """A picture's file, its header read: ``image`` is Pillow's, None where FFmpeg reads all; ``tags`` are a TIFF's."""
-
-    path: Path
-    image: Any = None
-    heif: HeifPicture | None = None
-    chunks: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
-    lost: tuple[str, ...] = ()
-    tags: Any = dataclasses.field(default_factory=dict)
-    orientation: Orientation = UPRIGHT
-    damage: str = ""
-
-    @property
-    def deep(self) -> bool:
-        if self.heif is not None:
-            return self.heif.depth > 8
-        return bits_a_channel(self.path, self.image) > 8
+from edge_sr.video.image.stored_metadata import heif_metadata, psd_metadata, tiff_metadata
 
 
 def read_info(path: Path) -> StillInfo:
@@ -77,7 +32,7 @@ def read_info(path: Path) -> StillInfo:
     Raises ``MediaError`` when it is not a single picture, ``MissingError`` for HEIC that needs its extra.
     """
     with tags_unheard():
-        file = _opened(path)
+        file = open_file(path)
     if file.heif is not None:
         size, deep = (file.heif.crop.width, file.heif.crop.height), file.deep
         content = "AVIF" if file.image is not None else "HEIF"
@@ -92,25 +47,23 @@ def read_info(path: Path) -> StillInfo:
 def read_still(path: Path) -> Still:
     """The whole picture, upright, as far as it decodes; ``MediaError`` when nothing of it does."""
     with tags_unheard():
-        file = _opened(path)
+        file = open_file(path)
         pixels, metadata, lost, damage = _decoded(file)
     turn = UPRIGHT if pixels.upright else file.orientation
     alpha = None if pixels.alpha is None else turn.apply(pixels.alpha[..., None])[..., 0]
     metadata = _with_colours(metadata, file.heif)
+    if metadata.xmp is not None and states_gain_map(metadata.xmp):
+        metadata = dataclasses.replace(metadata, xmp=without_gain_map(metadata.xmp))
+        lost = [*lost, GAIN_MAP_LOST]
     return Still(
         turn.apply(pixels.colour),
         alpha,
         pixels.grey,
         dataclasses.replace(metadata, icc=pixels.icc),
         pixels.notes,
-        (*file.lost, *_left_out(file.tags), *pixels.lost, *lost),
+        tuple(dict.fromkeys((*file.lost, *pixels.lost, *lost))),
         damage or file.damage,
     )
-
-
-def _left_out(tags: Any) -> list[str]:
-    unnamed = tags.get(EXTRA_SAMPLES, ()).count(NOT_ALPHA)
-    return ["a channel beside the colours that is not said to be alpha"] * bool(unnamed)
 
 
 def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:
@@ -124,128 +77,50 @@ def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:
     return dataclasses.replace(metadata, chunks={**metadata.chunks, CICP: description})
 
 
-def _opened(path: Path) -> _File:
-    if is_heic(path):
-        try:
-            items = read_items(path)
-            return _File(path, heif=items, orientation=items.orientation)
-        except MediaError:
-            return _File(path, open_picture(path))
-    try:
-        image, damage = pillow_reader.opened(path)
-    except MediaError:
-        return _opened_by_ffmpeg(path)
-    lost = _single(path, image)
-    tags = image.tag_v2 if image.format == "TIFF" else {}
-    refuse_misread(path, tags)
-    refuse_samples(path, tags)
-    if image.mode in ("F", "I") and image.format != "PPM":
-        raise MediaError(f"{path} has samples of type {image.mode}, expected 8 or 16 bits a channel")
-    chunks = kept_chunks(path) if image.format == "PNG" else {}
-    heif = read_items(path) if image.format == "AVIF" else None
-    turn = _orientation_of(image, chunks) if heif is None else heif.orientation
-    pillow_reader.as_stored(image)
-    return _File(path, image, heif, chunks, lost, tags, turn, damage)
-
-
-def _opened_by_ffmpeg(path: Path) -> _File:
-    """What Pillow does not know or refuses."""
-    if is_avif(path):
-        items = read_items(path)
-        return _File(path, heif=items, orientation=items.orientation)
-    tags = read_tags(path)
-    refuse_samples(path, tags)
-    refuse_layout(path, tags)
-    first_frame(path)
-    return _File(path, tags=tags, orientation=_orientation(tags))
-
-
-def _orientation_of(image: Any, chunks: dict[bytes, bytes]) -> Orientation:
-    try:
-        return _orientation(raw_exif(image, chunks))
-    except Exception:  # Pillow's decoder raises whatever malformed EXIF makes it raise
-        return UPRIGHT
-
-
-def _orientation(tags: Any) -> Orientation:
-    number = tags.get(ORIENTATION, 1)
-    return EXIF_ORIENTATIONS.get(number, UPRIGHT) if isinstance(number, int) else UPRIGHT
-
-
-def _single(path: Path, image: Any) -> tuple[str, ...]:
-    """What is left out of a file beside the picture that is read; ``MediaError`` for several of equal right."""
-    count = pictures_in(image)
-    if image.format == "MPO":
-        more = "the second picture" if count == 2 else f"the other {count - 1} pictures"
-        return (f"{more} (the first of {count} is read)",) if count > 1 else ()
-    if image.format == "TIFF":
-        _refuse_undeveloped(path, image)
-        count = _pages(image, count)
-    if count > 1 and image.format in ("TIFF", *ANIMATED):
-        raise MediaError(f"{path} holds {count} pictures, expected one: split it, or make a film of it first")
-    return ()
-
-
-def _pages(image: Any, count: int) -> int:
-    """Pages of a TIFF without thumbnails and masks."""
-    pages = 0
-    for page in range(count):
-        image.seek(page)
-        pages += page == 0 or not image.tag_v2.get(SUBFILE, 0) & 5
-    image.seek(0)
-    return pages
-
-
-def _refuse_undeveloped(path: Path, image: Any) -> None:
-    tags = image.tag_v2
-    thumbnail = tags.get(SUBFILE, 0) & 1 and SUB_DIRECTORIES in tags
-    if thumbnail or DNG_VERSION in tags or tags.get(PHOTOMETRIC) in UNDEVELOPED:
-        raise MediaError(f"{path} is a camera's raw picture: develop it to TIFF or PNG first")
-
-
-def _decoded(file: _File) -> tuple[Pixels, Metadata, list[str], str]:
+def _decoded(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
     if file.image is None:
         return _by_ffmpeg(file)
     deep = file.deep  # known only until the pixels are loaded
     if deep:
         pixels = _deep_pixels(file)
         if pixels is not None:
-            metadata, lost = read_metadata(file.image, file.chunks)
-            return pixels, metadata, lost, pillow_reader.missing_rows(file.path, file.image)
+            return pixels, *_said(file), pillow_reader.missing_rows(file.path, file.image)
     if file.tags.get(PLANAR, 1) != 1 and PREMULTIPLIED in file.tags.get(EXTRA_SAMPLES, ()):
-        return (_planes(file), *read_metadata(file.image, file.chunks), "")
+        return _planes(file), *_said(file), ""
     image, damage = pillow_reader.loaded(file.path, file.image)
-    metadata, lost = read_metadata(image, file.chunks)
+    file = dataclasses.replace(file, image=image)
     pixels = pillow_reader.eight_bit_pixels(image, of_more=deep)
     # Pillow knows no clean aperture.
-    return pixels if file.heif is None else pixels.within(file.heif.crop), metadata, lost, damage
+    return pixels if file.heif is None else pixels.within(file.heif.crop), *_said(file), damage
 
 
-def _by_ffmpeg(file: _File) -> tuple[Pixels, Metadata, list[str], str]:
+def _said(file: PictureFile) -> tuple[Metadata, list[str]]:
+    """What the file says beside its pixels, which Pillow has loaded."""
+    return psd_metadata(file.path) if file.image.format == "PSD" else read_metadata(file.image, file.chunks)
+
+
+def _by_ffmpeg(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
     if file.heif is None:
-        return _frame_of(file), Metadata(), [], ""
+        metadata, lost = tiff_metadata(file.path, file.tags) if file.tags else psd_metadata(file.path)
+        return _with_profile(_frame_of(file), metadata.icc), metadata, lost, ""
     try:
         pixels = heif_pixels(file.path, file.heif)
     except MediaError:
         # What FFmpeg does not decode (overlays, other codecs) is left to libheif, an extra.
         image, damage = pillow_reader.loaded(file.path, open_picture(file.path))
         pixels = pillow_reader.eight_bit_pixels(image)._replace(upright=True)
-        return pixels, read_metadata(image, {})[0], [], damage
-    return pixels, Metadata(exif=_heif_exif(file.heif)), [], ""
+        return pixels, *read_metadata(image, {}), damage
+    return pixels, *heif_metadata(file.heif), ""
 
 
-def _heif_exif(picture: HeifPicture) -> Any:
-    from PIL import Image
-
-    exif = Image.Exif()
-    try:
-        exif.load(picture.exif or b"")
-        return described(exif)[0]
-    except Exception:  # as above
-        return None
+def _with_profile(pixels: Pixels, icc: bytes | None) -> Pixels:
+    """The colour profile, unless FFmpeg has brought its colours, CMYK's for instance, to others."""
+    if icc is None or icc[16:20] in (b"RGB ", b"GRAY" if pixels.grey else b"RGB "):
+        return pixels._replace(icc=icc)
+    return pixels._replace(lost=(*pixels.lost, "the colour profile, which is none of RGB"))
 
 
-def _deep_pixels(file: _File) -> Pixels | None:
+def _deep_pixels(file: PictureFile) -> Pixels | None:
     """More than 8 bits, or None where only 8 can be read."""
     if file.heif is not None:
         return heif_pixels(file.path, file.heif)
@@ -256,7 +131,7 @@ def _deep_pixels(file: _File) -> Pixels | None:
     return _planes(file) if pixels is None and file.tags.get(PLANAR, 1) != 1 else pixels
 
 
-def _planes(file: _File) -> Pixels:
+def _planes(file: PictureFile) -> Pixels:
     """A TIFF that keeps each channel for itself; FFmpeg reads strips, and of tiles makes another picture in silence."""
     if TILE_WIDTH in file.tags:
         raise MediaError(
@@ -265,7 +140,7 @@ def _planes(file: _File) -> Pixels:
     return _frame_of(file)._replace(icc=file.image.info.get("icc_profile"))
 
 
-def _frame_of(file: _File) -> Pixels:
+def _frame_of(file: PictureFile) -> Pixels:
     """By FFmpeg, the channel beside the colours taken for what a TIFF's tags say."""
     pixels = frame_pixels(first_frame(file.path))
     beside = file.tags.get(EXTRA_SAMPLES, ())[:1]

@@ -30,11 +30,11 @@ READERS = [
     "ICO",
 ]
 # Formats whose several pictures are shown one after another.
-ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "HEIF", "JXL")
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "JXL")
 # Names by which a folder's pictures are known even where their content is damaged.
 SUFFIXES = frozenset(
-    """.png .apng .jpg .jpeg .jfif .jpe .mpo .webp .tif .tiff .bmp .dib .avif .heic .heif .jxl .ppm .pgm .pbm .pnm .jp2
-    .j2k .qoi .tga .psd .dds .sgi .exr .dpx .pcx .ico""".split()  # noqa: SIM905
+    """.png .apng .jpg .jpeg .jfif .jpe .mpo .webp .tif .tiff .bmp .dib .avif .heic .heif .jxl .ppm .pgm .pbm .pnm .pam
+    .jp2 .j2k .qoi .tga .psd .dds .sgi .exr .dpx .pcx .ico""".split()  # noqa: SIM905
 )
 # Streams of JPEG pictures, which begin as one picture does.
 STREAMS = (".mjpeg", ".mjpg")

@@ -58,6 +58,29 @@ def test_a_turned_heic_stands_upright_with_its_exif_and_profile(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.avif"])
+def test_xmp_and_resolution_are_read(tmp_path: Path, name: str) -> None:
+    exif, xmp = Image.Exif(), b'<x:xmpmeta><rdf:RDF dc:creator="Ann"/></x:xmpmeta>'
+    exif[282], exif[283], exif[296] = 300.0, 200.0, 2
+    still = read_still(saved(tmp_path / name, exif=exif.tobytes(), xmp=xmp))
+    assert (still.metadata.dpi, still.metadata.xmp) == ((300, 200), xmp)
+    assert still.lost == ()
+
+
+def test_of_several_pictures_in_a_heic_the_primary_is_read(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.heic", save_all=True, append_images=[SOFT.rotate(180)])
+    assert is_still(path)
+    still = read_still(path)
+    assert np.abs(still.pixels.astype(int) - PIXELS).mean() < 2
+    assert still.lost == ("the other picture (the primary one is read)",)
+
+
+def test_neither_thumbnails_nor_alpha_are_other_pictures(tmp_path: Path) -> None:
+    clear = SOFT.convert("RGBA")
+    clear.putalpha(SOFT.getchannel("R"))
+    assert read_still(saved(tmp_path / "a.heic", clear, thumbnails=[64])).lost == ()
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.avif"])
 def test_alpha_is_read_beside_the_colours(tmp_path: Path, name: str) -> None:
     clear = SOFT.convert("RGBA")
     clear.putalpha(SOFT.getchannel("R"))

@@ -177,6 +177,14 @@ def test_stills_are_told_by_content(tmp_path: Path) -> None:
     assert not is_still(tmp_path / "absent.png")
 
 
+def test_a_pam_is_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "a.pam"
+    head = b"P7\nWIDTH 50\nHEIGHT 40\nDEPTH 3\nMAXVAL 65535\nTUPLTYPE RGB\nENDHDR\n"
+    path.write_bytes(head + DEEP.astype(">u2").tobytes())
+    assert is_still(path)
+    assert np.array_equal(levels(path), DEEP)
+
+
 def test_of_an_mpo_the_first_picture_is_read_and_that_is_said(tmp_path: Path) -> None:
     path = tmp_path / "phone.jpg"
     flat = Image.fromarray(np.full_like(CARD, 90))

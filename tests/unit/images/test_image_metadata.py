@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
-from support.images import chunk, png, write_tiff
+from support.images import chunk, png, psd, write_tiff
 
 from edge_sr.tensors import reference_card
+from edge_sr.video.image.files.exif import Tags
 from edge_sr.video.image.formats import BY_NAME, check_size, output_format, suffix_for
+from edge_sr.video.image.metadata import Metadata
 from edge_sr.video.image.read import read_info, read_still
+from edge_sr.video.image.still import Still
 from edge_sr.video.image.write import write_still
 
 CARD = reference_card(30, 20)
@@ -127,6 +130,44 @@ def test_structure_of_a_tiff_is_dropped_and_unknown_tags_are_named(tmp_path: Pat
     assert lost == ["tag 33550"]
     assert 530 not in image.tag_v2
     assert "dpi" not in read_still(path).metadata.__dict__ or read_still(path).metadata.dpi is None
+
+
+def test_a_tiff_that_ffmpeg_alone_reads_keeps_all_that_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "grey.tif"
+    said = Metadata(PROFILE, Tags({315: "Ann"}, {37500: b"maker's own"}), (300, 200), b"<x:xmpmeta/>")
+    grey = np.repeat(DEEP[..., :1], 3, axis=2) / np.float32(65535)
+    write_still(Still(grey, grey[..., 0], grey=True, metadata=said), path, BY_NAME["TIFF"])
+    assert read_info(path).content == ""
+    assert read_still(path).metadata == said
+
+
+@pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
+def test_a_photoshop_file_keeps_what_it_says(tmp_path: Path, card: np.ndarray) -> None:
+    path = tmp_path / "in.psd"
+    resolution = struct.pack(">IHHIHH", 300 << 16, 1, 1, 200 << 16, 1, 1)
+    exif = Image.Exif()
+    exif[315] = "Ann"
+    told = {1005: resolution, 1039: PROFILE, 1058: exif.tobytes()[6:], 1060: XMP}
+    path.write_bytes(psd(card, told))
+    still = read_still(path)
+    pixels = still.pixels if card is CARD else np.rint(still.pixels * 65535)
+    assert np.array_equal(pixels, card)
+    upright = XMP.replace(b"6", b"1")
+    assert still.metadata == Metadata(PROFILE, Tags({315: "Ann"}), (300, 200), upright)
+    assert still.lost == ()
+
+
+def test_a_gain_map_is_named_and_no_longer_stated(tmp_path: Path) -> None:
+    described = (
+        b'<rdf:Description xmlns:hdrgm="u" dc:creator="Ann" hdrgm:Version="1.0"><hdrgm:GainMapMax>2</hdrgm:GainMapMax>'
+        b'<Container:Directory><rdf:Seq><rdf:li Item:Semantic="GainMap"/></rdf:Seq></Container:Directory>'
+        b"</rdf:Description>"
+    )
+    path = tmp_path / "phone.jpg"
+    Image.fromarray(CARD).save(path, xmp=described)
+    still = read_still(path)
+    assert still.lost == ("the gain map (the SDR picture is read)",)
+    assert still.metadata.xmp == b'<rdf:Description xmlns:hdrgm="u" dc:creator="Ann"></rdf:Description>'
 
 
 def test_comments_iptc_and_long_xmp(tmp_path: Path) -> None:

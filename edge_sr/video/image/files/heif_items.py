@@ -19,6 +19,10 @@ from edge_sr.video.frames.orientation import UPRIGHT, Orientation
 
 LARGEST_HEADER = 64 << 20
 ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
+# Apple's; ISO 21496-1 has items of the kind "tmap" instead.
+GAIN_MAP = b":hdrgainmap"
+# Kinds of items that are pictures: coded ones, and those made of others.
+PICTURES = (b"hvc1", b"av01", b"grid", b"iden", b"iovl")
 # irot's quarter turns, counter-clockwise.
 TURNS = (
     UPRIGHT,
@@ -42,6 +46,7 @@ class HeifPicture:
     """The primary picture as stored, the alpha channel that belongs to it, and how it is displayed.
 
     ``crop``: the part of it that is shown, before it is turned;
+    ``others``: how many pictures the file shows beside it; ``has_gain_map``: whether one makes it HDR;
     ``premultiplied``: whether its colours are multiplied by alpha;
     ``is_hevc``: whether its tiles are coded so, AV1 being the other way;
     ``nclx``: primaries, transfer and matrix by ITU-T H.273, and 1 for the full range; None where nothing is said.
@@ -57,6 +62,9 @@ class HeifPicture:
     depth: int
     is_hevc: bool = False
     premultiplied: bool = False
+    xmp: bytes | None = None
+    others: int = 0
+    has_gain_map: bool = False
 
 
 def read_items(path: Path) -> HeifPicture:
@@ -76,7 +84,9 @@ class _Meta:
         boxes = dict(_boxes(data[4:]))
         self._idat = boxes.get(b"idat", b"")
         self.primary = struct.unpack_from(">H" if boxes[b"pitm"][0] == 0 else ">I", boxes[b"pitm"], 4)[0]
-        self.kinds = dict(_item_kinds(boxes[b"iinf"]))
+        entries = list(_item_entries(boxes[b"iinf"]))
+        self.kinds = {item: kind for item, kind, _ in entries}
+        self.hidden = {item for item, _, hidden in entries if hidden}
         self.places = dict(_places(boxes[b"iloc"]))
         self.references = list(_references(boxes.get(b"iref", b"")))
         self.properties = _properties(boxes[b"iprp"])
@@ -94,6 +104,9 @@ class _Meta:
             exif=self._exif(item),
             depth=self._depth(item),
             is_hevc=self.kinds.get(tiles.items[0]) == b"hvc1",
+            xmp=self._xmp(item),
+            others=self._others(item),
+            has_gain_map=b"tmap" in self.kinds.values() or any(map(self._is_gain_map, self.properties)),
             premultiplied=any((kind, source) == (b"prem", item) for kind, source, _ in self.references),
         )
 
@@ -167,6 +180,24 @@ class _Meta:
                 return b"Exif\0\0" + content[4 + struct.unpack_from(">I", content)[0] :]
         return None
 
+    def _xmp(self, item: int) -> bytes | None:
+        for kind, source, targets in self.references:
+            if kind == b"cdsc" and item in targets and self.kinds.get(source) == b"mime":
+                content = self._content(source)
+                if b"rdf:RDF" in content:
+                    return content
+        return None
+
+    def _others(self, item: int) -> int:
+        """Pictures of their own: neither hidden nor tiles, nor what belongs to another."""
+        parts = {part for kind, _, targets in self.references if kind == b"dimg" for part in targets}
+        parts |= {source for kind, source, _ in self.references if kind in (b"auxl", b"thmb")}
+        pictures = {number for number, kind in self.kinds.items() if kind in PICTURES}
+        return len(pictures - parts - self.hidden - {item})
+
+    def _is_gain_map(self, item: int) -> bool:
+        return any(kind == b"auxC" and GAIN_MAP in body for kind, body in self.properties[item])
+
     def _content(self, item: int) -> bytes:
         parts = []
         for method, start, length in self.places[item]:
@@ -205,10 +236,12 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += length
 
 
-def _item_kinds(body: bytes) -> Iterator[tuple[int, bytes]]:
+def _item_entries(body: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    """Number and kind of each item, and whether it is hidden."""
     for _, entry in _boxes(body[6 if body[0] == 0 else 8 :]):
         wide = entry[0] >= 3
-        yield struct.unpack_from(">I" if wide else ">H", entry, 4)[0], entry[10 if wide else 8 :][:4]
+        number = struct.unpack_from(">I" if wide else ">H", entry, 4)[0]
+        yield number, entry[10 if wide else 8 :][:4], bool(entry[3] & 1)
 
 
 def _places(body: bytes) -> Iterator[tuple[int, list[tuple[int, int, int]]]]:

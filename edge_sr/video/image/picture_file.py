@@ -1,0 +1,162 @@
+"""A picture's file, its header read: by whom it is read, how it is turned, and what of it is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from edge_sr.errors import MediaError
+from edge_sr.video.frames.orientation import UPRIGHT, Orientation
+from edge_sr.video.image import pillow_reader
+from edge_sr.video.image.ffmpeg_reader import first_frame
+from edge_sr.video.image.files.exif import ORIENTATION
+from edge_sr.video.image.files.heif_items import HeifPicture, read_items
+from edge_sr.video.image.files.png_chunks import is_png, kept_chunks
+from edge_sr.video.image.files.tiff_tags import (
+    EXTRA_SAMPLES,
+    NOT_ALPHA,
+    PHOTOMETRIC,
+    read_tags,
+    refuse_layout,
+    refuse_misread,
+    refuse_samples,
+)
+from edge_sr.video.image.metadata import raw_exif
+from edge_sr.video.image.pillow_reader import bits_a_channel
+from edge_sr.video.image.recognise import ANIMATED, is_avif, is_heic, open_picture, pictures_in
+
+# EXIF's eight orientations as a transposition and two mirrors.
+EXIF_ORIENTATIONS = {
+    2: Orientation(mirror_x=True),
+    3: Orientation(mirror_x=True, mirror_y=True),
+    4: Orientation(mirror_y=True),
+    5: Orientation(transpose=True),
+    6: Orientation(transpose=True, mirror_x=True),
+    7: Orientation(transpose=True, mirror_x=True, mirror_y=True),
+    8: Orientation(transpose=True, mirror_y=True),
+}
+DNG_VERSION, SUB_DIRECTORIES, SUBFILE = 50706, 330, 254
+# Pictures that cameras store before they are developed: a colour filter's mosaic, and linear light.
+UNDEVELOPED = (32803, 34892)
+GAIN_MAP_LOST = "the gain map (the SDR picture is read)"
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureFile:
+    """A picture's file, its header read: ``image`` is Pillow's, None where FFmpeg reads all; ``tags`` are a TIFF's."""
+
+    path: Path
+    image: Any = None
+    heif: HeifPicture | None = None
+    chunks: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
+    lost: tuple[str, ...] = ()
+    tags: Any = dataclasses.field(default_factory=dict)
+    orientation: Orientation = UPRIGHT
+    damage: str = ""
+
+    @property
+    def deep(self) -> bool:
+        if self.heif is not None:
+            return self.heif.depth > 8
+        return bits_a_channel(self.path, self.image) > 8
+
+
+def open_file(path: Path) -> PictureFile:
+    """Raises ``MediaError`` when it is not a single picture, ``MissingError`` for HEIC that needs its extra."""
+    if is_heic(path):
+        try:
+            return _of_items(path, read_items(path))
+        except MediaError:
+            image = open_picture(path)
+            return PictureFile(path, image, lost=_beside_primary(pictures_in(image) - 1))
+    try:
+        image, damage = pillow_reader.opened(path)
+    except MediaError:
+        return _opened_by_ffmpeg(path)
+    lost = _single(path, image)
+    tags = image.tag_v2 if image.format == "TIFF" else {}
+    refuse_misread(path, tags)
+    refuse_samples(path, tags)
+    if image.mode in ("F", "I") and image.format != "PPM":
+        raise MediaError(f"{path} has samples of type {image.mode}, expected 8 or 16 bits a channel")
+    chunks = kept_chunks(path) if image.format == "PNG" else {}
+    heif = read_items(path) if image.format == "AVIF" else None
+    lost = (*lost, *(() if heif is None else _beside(heif)), *_unnamed_channels(tags))
+    turn = _orientation_of(image, chunks) if heif is None else heif.orientation
+    pillow_reader.as_stored(image)
+    return PictureFile(path, image, heif, chunks, lost, tags, turn, damage)
+
+
+def _of_items(path: Path, items: HeifPicture) -> PictureFile:
+    return PictureFile(path, heif=items, lost=_beside(items), orientation=items.orientation)
+
+
+def _beside(items: HeifPicture) -> tuple[str, ...]:
+    return (*((GAIN_MAP_LOST,) if items.has_gain_map else ()), *_beside_primary(items.others))
+
+
+def _beside_primary(others: int) -> tuple[str, ...]:
+    if others < 1:
+        return ()
+    return (f"the {f'{others} other pictures' if others > 1 else 'other picture'} (the primary one is read)",)
+
+
+def _opened_by_ffmpeg(path: Path) -> PictureFile:
+    """What Pillow does not know or refuses."""
+    if is_avif(path):
+        return _of_items(path, read_items(path))
+    tags = read_tags(path)
+    refuse_samples(path, tags)
+    refuse_layout(path, tags)
+    first_frame(path)
+    lost = (*_unnamed_channels(tags), *(("what its chunks say beside the pixels",) if is_png(path) else ()))
+    return PictureFile(path, lost=lost, tags=tags, orientation=_orientation(tags))
+
+
+def _unnamed_channels(tags: Any) -> tuple[str, ...]:
+    unnamed = NOT_ALPHA in tags.get(EXTRA_SAMPLES, ())
+    return ("a channel beside the colours that is not said to be alpha",) if unnamed else ()
+
+
+def _orientation_of(image: Any, chunks: dict[bytes, bytes]) -> Orientation:
+    try:
+        return _orientation(raw_exif(image, chunks))
+    except Exception:  # Pillow's decoder raises whatever malformed EXIF makes it raise
+        return UPRIGHT
+
+
+def _orientation(tags: Any) -> Orientation:
+    number = tags.get(ORIENTATION, 1)
+    return EXIF_ORIENTATIONS.get(number, UPRIGHT) if isinstance(number, int) else UPRIGHT
+
+
+def _single(path: Path, image: Any) -> tuple[str, ...]:
+    """What is left out of a file beside the picture that is read; ``MediaError`` for several of equal right."""
+    count = pictures_in(image)
+    if image.format == "MPO":
+        more = "the second picture" if count == 2 else f"the other {count - 1} pictures"
+        return (f"{more} (the first of {count} is read)",) if count > 1 else ()
+    if image.format == "TIFF":
+        _refuse_undeveloped(path, image)
+        count = _pages(image, count)
+    if count > 1 and image.format in ("TIFF", *ANIMATED):
+        raise MediaError(f"{path} holds {count} pictures, expected one: split it, or make a film of it first")
+    return ()
+
+
+def _pages(image: Any, count: int) -> int:
+    """Pages of a TIFF without thumbnails and masks."""
+    pages = 0
+    for page in range(count):
+        image.seek(page)
+        pages += page == 0 or not image.tag_v2.get(SUBFILE, 0) & 5
+    image.seek(0)
+    return pages
+
+
+def _refuse_undeveloped(path: Path, image: Any) -> None:
+    tags = image.tag_v2
+    thumbnail = tags.get(SUBFILE, 0) & 1 and SUB_DIRECTORIES in tags
+    if thumbnail or DNG_VERSION in tags or tags.get(PHOTOMETRIC) in UNDEVELOPED:
+        raise MediaError(f"{path} is a camera's raw picture: develop it to TIFF or PNG first")
