@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 from edge_sr.errors import MediaError
 from edge_sr.sizes import Box
 from edge_sr.video.image.files.exif import ORIENTATION
+from edge_sr.video.image.files.jp2_boxes import bits_of, profile_of
 from edge_sr.video.image.files.png_chunks import is_png, rows_present
-from edge_sr.video.image.files.tiff_tags import BITS, HEIGHT, PHOTOMETRIC, PLANAR, WIDTH
+from edge_sr.video.image.files.tiff_tags import (
+    BITS,
+    HEIGHT,
+    PHOTOMETRIC,
+    PLANAR,
+    WIDTH,
+    refuse_compression,
+)
 from edge_sr.video.image.recognise import open_picture
 
 # Pillow's switch for damaged files is one for the whole process.
@@ -61,7 +69,10 @@ def _part(samples: NDArray[Any], box: Box) -> NDArray[Any]:
 def opened(path: Path) -> tuple[Any, str]:
     """The picture that Pillow opens, and what is damaged about its header, in words; ``MediaError`` for others."""
     try:
-        return open_picture(path), ""
+        image = open_picture(path)
+        if image.format == "JPEG2000":  # of which Pillow reads no profile
+            image.info.setdefault("icc_profile", profile_of(path))
+        return image, ""
     except MediaError:
         if not is_png(path):
             raise
@@ -97,6 +108,7 @@ def loaded(path: Path, image: Any) -> tuple[Any, str]:
     try:
         image.load()
     except Exception as error:  # damaged data make Pillow's decoders raise nearly anything
+        refuse_compression(path, getattr(image, "tag_v2", {}))
         return _as_far_as_it_decodes(path), f"damaged: {error}"
     return image, missing_rows(path, image)
 
@@ -167,10 +179,7 @@ def bits_a_channel(path: Path, image: Any) -> int:
         arguments = image.tile[0].args
         return 16 if isinstance(arguments, tuple) and int(arguments[-1]) > 255 else 8
     if image.format == "JPEG2000":
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-        size = head.find(b"\xff\x51")  # the codestream's size marker, before its first component's depth
-        return (head[size + 40] & 0x7F) + 1 if 0 <= size < len(head) - 40 else 8
+        return bits_of(path)
     return 16 if image.mode.startswith("I") or ";16" in _rawmode(image) else 8
 
 

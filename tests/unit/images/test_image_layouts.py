@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 from support.images import png, write_tiff
 
 from edge_sr.errors import MediaError
@@ -175,6 +176,49 @@ def test_stills_are_told_by_content(tmp_path: Path) -> None:
     assert is_still(saved(tmp_path / "nothing.dat", format="WEBP"))
     assert is_still(saved(tmp_path / "old.tga"))
     assert not is_still(tmp_path / "absent.png")
+
+
+@pytest.mark.parametrize(
+    ("samples", "tags", "message"),
+    [
+        (CARD, {259: 34933}, "compressed as PNG"),
+        (CARD, {259: 50001}, "compressed as WebP"),
+        (DEEP, {259: 34712}, "compressed as JPEG 2000"),
+        (DEEP, {262: 1, 338: (0, 0)}, "grey TIFF of 3 channels"),
+    ],
+    ids=["PNG", "WebP", "JPEG 2000", "grey of three"],
+)
+def test_what_nobody_reads_is_told_for_what_it_is(
+    tmp_path: Path, samples: np.ndarray, tags: dict[int, Any], message: str
+) -> None:
+    write_tiff(tmp_path / "odd.tif", samples, tags)
+    with pytest.raises(MediaError, match=message):
+        read_still(tmp_path / "odd.tif")
+
+
+def test_a_big_endian_bigtiff_is_told_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "big.tif").write_bytes(b"MM\0+\0\x08\0\0" + bytes(200))
+    with pytest.raises(MediaError, match="big-endian BigTIFF"):
+        read_still(tmp_path / "big.tif")
+
+
+def test_a_long_profile_of_jpeg_2000_hides_no_depth(tmp_path: Path) -> None:
+    if not features.check("jpg_2000"):
+        pytest.skip("this Pillow has no JPEG 2000")
+    path = tmp_path / "a.jp2"
+    Image.fromarray(DEEP[..., 0]).save(path)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + bytes(100_000)
+    colours = struct.pack(">I4s3B", 11 + len(profile), b"colr", 2, 0, 0) + profile
+    file = path.read_bytes()
+    at = file.index(b"colr") - 4
+    old = struct.unpack_from(">I", file, at)[0]
+    header = file.index(b"jp2h") - 4
+    longer = struct.pack(">I", struct.unpack_from(">I", file, header)[0] + len(colours) - old)
+    path.write_bytes(file[:header] + longer + file[header + 4 : at] + colours + file[at + old :])
+    assert read_info(path).deep
+    still = read_still(path)
+    assert np.array_equal(np.rint(still.pixels[..., 1] * 65535), DEEP[..., 0])
+    assert still.metadata.icc == profile
 
 
 def test_a_pam_is_a_picture(tmp_path: Path) -> None:

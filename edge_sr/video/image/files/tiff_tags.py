@@ -8,11 +8,22 @@ from typing import Any
 from edge_sr.errors import MediaError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, PLANAR, TILE_WIDTH = 256, 257, 258, 259, 262, 284, 322
+SAMPLES_PER_PIXEL, GREY = 277, (0, 1)
 EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
 # What tag 338 says of a channel beside the colours: nothing, or alpha that they are multiplied by.
 NOT_ALPHA, PREMULTIPLIED = 0, 1
 # What tag 339 says of samples that are not whole numbers from 0 on; 4 is "undefined", which writers of those use too.
 SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+# Compressions that neither Pillow, as it is built, nor FFmpeg reads.
+NOT_READ = {
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34933: "PNG",
+    50001: "WebP",
+    50002: "JPEG XL",
+}
 
 
 def read_tags(path: Path) -> Any:
@@ -24,6 +35,8 @@ def read_tags(path: Path) -> Any:
 
     with path.open("rb") as file:
         head = file.read(8)
+        if head[:4] == b"MM\0+":
+            raise MediaError(f"{path} is a big-endian BigTIFF, which is not read: save it as a classic TIFF")
         if head[:4] not in (b"II*\0", b"MM\0*"):
             return {}
         try:
@@ -46,12 +59,27 @@ def refuse_samples(path: Path, tags: Any) -> None:
 
 
 def refuse_layout(path: Path, tags: Any) -> None:
-    """``MediaError`` for a TIFF that Pillow does not read and FFmpeg would misread: tiles, and odd numbers of bits."""
+    """``MediaError`` for a TIFF that Pillow does not read and FFmpeg would misread or not read either."""
+    refuse_compression(path, tags)
     bits, tiled = tags.get(BITS, (1,)), TILE_WIDTH in tags
     if tiled or set(bits) - {1, 8, 16, 32}:
         layout = f"{'+'.join(map(str, bits))} bits{' in tiles' if tiled else ''}"
         raise MediaError(
             f"{path} is a TIFF of {layout}, which is not read, expected 8 or 16: convert it first"
+        )
+    if tags.get(PHOTOMETRIC) in GREY and tags.get(SAMPLES_PER_PIXEL, 1) > 2:
+        raise MediaError(
+            f"{path} is a grey TIFF of {tags[SAMPLES_PER_PIXEL]} channels, expected grey and alpha at most: "
+            "convert it first"
+        )
+
+
+def refuse_compression(path: Path, tags: Any) -> None:
+    """``MediaError`` for a compression that nobody here reads, asked for where the pixels do not decode."""
+    name = NOT_READ.get(tags.get(COMPRESSION, 1))
+    if name is not None:
+        raise MediaError(
+            f"{path} is a TIFF compressed as {name}, which is not read here: save it with LZW or Deflate"
         )
 
 
