@@ -12,13 +12,17 @@ from edge_sr.machine.optional import require
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """``name`` as Pillow has it; ``largest_side`` in pixels; ``saving`` are Pillow's own options. ``deep``: it takes
-    16 bits, or nearly, of any picture; ``hdr``: it takes an HDR picture in ten bits or more; ``needs``: a package."""
+    """``name`` as Pillow has it; ``largest_side`` in pixels; ``saving`` are Pillow's own options.
+
+    ``grey``: it has grey pictures; ``deep``: it takes 16 bits, or nearly, of any picture; ``hdr``: it takes an HDR
+    picture in ten bits or more; ``needs``: a package.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     largest_side: int
     alpha: bool = True
+    grey: bool = True
     deep: bool = False
     hdr: bool = False
     needs: str = ""
@@ -35,10 +39,10 @@ FORMATS = (
         alpha=False,
         saving={"quality": 95, "subsampling": 0},
     ),
-    Format("WEBP", (".webp",), 16_383, saving={"quality": 95}),
+    Format("WEBP", (".webp",), 16_383, grey=False, saving={"quality": 95}),
     Format("TIFF", (".tif", ".tiff"), (1 << 31) - 1, deep=True, hdr=True),
-    Format("HEIF", (".heic", ".heif"), 8_192, deep=True, hdr=True, needs="pillow_heif"),
-    Format("AVIF", (".avif",), 32_768, hdr=True, saving={"quality": 90, "subsampling": "4:4:4"}),
+    Format("HEIF", (".heic", ".heif"), 8_192, grey=False, deep=True, hdr=True, needs="pillow_heif"),
+    Format("AVIF", (".avif",), 32_768, grey=False, hdr=True, saving={"quality": 90, "subsampling": "4:4:4"}),
 )
 BY_SUFFIX = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
 # A picture of a format that needs a package becomes a PNG where no name was given.

@@ -10,11 +10,13 @@ from typing import Any
 
 from edge_sr.video.frames.colour import UNSPECIFIED
 from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
-from edge_sr.video.image.files.xmp import upright
+from edge_sr.video.image.files.png_chunks import HDR
+from edge_sr.video.image.files.xmp import upright, without_extension
 
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
 CICP = b"cICP"
 XMP_KEY = "XML:com.adobe.xmp"
+EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 # A JPEG segment less XMP's signature, and the longest comment.
 LONGEST_XMP, LONGEST_COMMENT = 65_504, 65_533
 # PNG's gamma and chromaticities of sRGB, in 1/100,000 (ITU-R BT.709-6).
@@ -48,6 +50,11 @@ class Metadata:
         described = self.chunks.get(CICP, b"")
         return described[0] if len(described) == 4 else UNSPECIFIED
 
+    @property
+    def hdr_chunks(self) -> dict[bytes, bytes]:
+        """PNG's chunks of an HDR picture's mastering display and light levels."""
+        return {kind: data for kind, data in self.chunks.items() if kind in HDR}
+
     def without_colours(self) -> Metadata:
         """For pixels that were brought to sRGB."""
         return dataclasses.replace(self, icc=None, chunks={})
@@ -65,15 +72,18 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
         lost = ["EXIF (malformed)"]
     xmp = info.get("xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    segments = getattr(image, "applist", ())
+    if any(name == "APP1" and data.startswith(EXTENDED_XMP) for name, data in segments):
+        xmp, lost = without_extension(xmp or b""), [*lost, "XMP beyond its first 64 KB"]
     metadata = Metadata(
         icc=info.get("icc_profile") or None,
         exif=exif,
         dpi=_dpi(image, found),
-        xmp=upright(xmp) if isinstance(xmp, bytes) else None,
+        xmp=upright(xmp) if isinstance(xmp, bytes) and xmp else None,
         text=_text(image),
-        comment=_comment(info),
+        comment=b"\n".join(data for name, data in segments if name == "COM") or _comment(info),
         chunks={kind: data for kind, data in chunks.items() if kind != b"eXIf"},
-        photoshop=b"".join(data for name, data in getattr(image, "applist", ()) if name == "APP13"),
+        photoshop=b"".join(data for name, data in segments if name == "APP13"),
     )
     return metadata, lost
 
@@ -158,6 +168,9 @@ def _lost(metadata: Metadata, kind: str) -> list[str]:
         if metadata.text:
             lost.append(f"text ({', '.join(key for key, _ in metadata.text)}; {kind} has none)")
         lost += [] if metadata.icc else _colours(metadata.chunks, kind)
+        lost += [f"mastering display and light levels ({kind} is written without)"] * bool(
+            metadata.hdr_chunks
+        )
     if metadata.comment and (
         kind in ("WEBP", "TIFF", "AVIF", "HEIF") or len(metadata.comment) > LONGEST_COMMENT
     ):
@@ -198,7 +211,7 @@ def _png_info(metadata: Metadata) -> Any:
 
     info = PngInfo()
     for kind, data in metadata.chunks.items():
-        if not (metadata.icc and kind == b"sRGB"):
+        if kind not in HDR and not (metadata.icc and kind == b"sRGB"):
             info.add(kind, data)
     for key, value in metadata.text:
         info.add_itxt(key, value) if _needs_utf8(value) else info.add_text(key, value)

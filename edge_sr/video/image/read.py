@@ -16,6 +16,7 @@ from edge_sr.video.frames.pixels import layout_of
 from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pixels
 from edge_sr.video.image.files.heif_items import HeifPicture
+from edge_sr.video.image.files.tga_header import states_no_alpha
 from edge_sr.video.image.files.tiff_tags import EXTRA_SAMPLES, NOT_ALPHA, PLANAR, PREMULTIPLIED, TILE_WIDTH
 from edge_sr.video.image.files.xmp import states_gain_map, without_gain_map
 from edge_sr.video.image.metadata import CICP, Metadata, read_metadata
@@ -144,6 +145,8 @@ def _frame_of(file: PictureFile) -> Pixels:
     """By FFmpeg, the channel beside the colours taken for what a TIFF's tags say."""
     pixels = frame_pixels(first_frame(file.path))
     beside = file.tags.get(EXTRA_SAMPLES, ())[:1]
-    if beside == (NOT_ALPHA,):
+    # Some programs leave the fourth byte at zero, others keep alpha there whatever the header says.
+    empty = pixels.alpha is not None and not pixels.alpha.any() and states_no_alpha(file.path)
+    if empty or beside == (NOT_ALPHA,):
         return pixels._replace(alpha=None)
     return pixels.divided_by_alpha() if beside == (PREMULTIPLIED,) else pixels

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_sr.video.image.files import deep_files
 from edge_sr.video.image.files.hdr_avif import write_hdr_avif
 from edge_sr.video.image.files.heic_file import write_heic
+from edge_sr.video.image.files.png_chunks import with_chunks
 from edge_sr.video.image.formats import Format
 from edge_sr.video.image.metadata import saving
 from edge_sr.video.image.still import Still, eight_bits
@@ -31,6 +32,9 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
         alpha = None if still.alpha is None else eight_bits(still.alpha)
         still, deep = dataclasses.replace(still, pixels=eight_bits(still.pixels), alpha=alpha), False
     channels, metadata = _samples16(still) if deep else _channels(still), still.metadata
+    if still.grey and not kind.grey and (metadata.icc or b"")[16:20] == b"GRAY":
+        dropped.append(f"the colour profile ({kind.name} has colours alone, and it is one of grey)")
+        metadata = dataclasses.replace(metadata, icc=None)
     options, lost = saving(metadata, kind.name, (channels.shape[1], channels.shape[0]))
     if kind.name == "HEIF":
         described = None if metadata.transfer is None else (metadata.primaries, metadata.transfer)
@@ -41,6 +45,8 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
         path.write_bytes(deep_files.png16(channels, options))
     else:
         _save_8_bits(channels, path, kind, options)
+    if kind.name == "PNG" and metadata.hdr_chunks:
+        path.write_bytes(with_chunks(path.read_bytes(), metadata.hdr_chunks))
     return dropped + lost
 
 
@@ -55,6 +61,7 @@ def _write_hdr(still: Still, path: Path, transfer: int) -> list[str]:
         "text": metadata.text,
         "the comment": metadata.comment,
         "IPTC and Photoshop data": metadata.photoshop,
+        "mastering display and light levels": metadata.hdr_chunks,
     }
     return [f"{name} (an AVIF of 10 bits is written without)" for name, found in beside.items() if found]
 

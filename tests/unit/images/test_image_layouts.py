@@ -178,6 +178,20 @@ def test_stills_are_told_by_content(tmp_path: Path) -> None:
     assert not is_still(tmp_path / "absent.png")
 
 
+@pytest.mark.parametrize(("bits", "value", "kept"), [(0, 0, False), (0, 99, True), (8, 0, True)])
+def test_a_tgas_fourth_byte_is_alpha_where_something_says_so(
+    tmp_path: Path, bits: int, value: int, kept: bool
+) -> None:
+    pixels = np.dstack([CARD[..., ::-1], np.full(CARD.shape[:2], value, np.uint8)])
+    path = tmp_path / "a.tga"
+    path.write_bytes(
+        struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 50, 40, 32, 0x20 | bits) + pixels.tobytes()
+    )
+    still = read_still(path)
+    assert np.array_equal(still.pixels, CARD)
+    assert (still.alpha is not None) == kept
+
+
 @pytest.mark.parametrize(
     ("samples", "tags", "message"),
     [

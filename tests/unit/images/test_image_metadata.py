@@ -157,6 +157,58 @@ def test_a_photoshop_file_keeps_what_it_says(tmp_path: Path, card: np.ndarray) -
     assert still.lost == ()
 
 
+def test_what_a_file_says_twice_is_joined_or_named(tmp_path: Path) -> None:
+    jpeg = tmp_path / "twice.jpg"
+    again = b"\xff\xfe" + struct.pack(">H", 5) + b"two"
+    Image.fromarray(CARD).save(jpeg, comment=b"one", extra=again)
+    assert sorted(read_still(jpeg).metadata.comment.split(b"\n")) == [b"one", b"two"]
+    texts = b"".join(chunk(b"tEXt", b"Comment\0" + text) for text in (b"one", b"two"))
+    (tmp_path / "twice.png").write_bytes(png(CARD, before=texts))
+    still = read_still(tmp_path / "twice.png")
+    assert (still.metadata.text, still.lost) == (
+        (("Comment", "two"),),
+        ("all but the last of the texts Comment",),
+    )
+
+
+def test_xmp_beyond_a_jpegs_segment_is_named(tmp_path: Path) -> None:
+    more = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40) + b"<rest/>"
+    path = tmp_path / "long.jpg"
+    Image.fromarray(CARD).save(
+        path,
+        xmp=b'<x:xmpmeta a="1" xmpNote:HasExtendedXMP="5A"/>',
+        extra=b"\xff\xe1" + struct.pack(">H", 2 + len(more)) + more,
+    )
+    still = read_still(path)
+    assert still.lost == ("XMP beyond its first 64 KB",)
+    assert still.metadata.xmp == b'<x:xmpmeta a="1"/>'
+
+
+@pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
+def test_light_levels_of_hdr_are_kept_in_png_and_named_elsewhere(tmp_path: Path, card: np.ndarray) -> None:
+    levels = {b"mDCV": bytes(range(24)), b"cLLI": bytes(range(8))}
+    path = tmp_path / "in.png"
+    path.write_bytes(png(card, before=b"".join(chunk(kind, data) for kind, data in levels.items())))
+    _, lost = through(path, "PNG")
+    assert lost == []
+    assert read_still(tmp_path / "out.png").metadata.chunks == levels
+    assert read_still(tmp_path / "out.png").damage == ""
+    assert "mastering display and light levels (TIFF is written without)" in through(path, "TIFF")[1]
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+def test_a_profile_of_grey_is_not_put_into_colours(tmp_path: Path, kind: str) -> None:
+    if kind == "AVIF":
+        pytest.importorskip("PIL._avif")
+    path = tmp_path / "in.jpg"
+    grey = PROFILE[:16] + b"GRAY" + PROFILE[20:]
+    Image.fromarray(CARD[..., 0]).save(path, icc_profile=grey)
+    image, lost = through(path, kind)
+    assert image.info.get("icc_profile") is None
+    assert "the colour profile" in lost[0]
+    assert through(path, "PNG")[0].info["icc_profile"] == grey
+
+
 def test_a_gain_map_is_named_and_no_longer_stated(tmp_path: Path) -> None:
     described = (
         b'<rdf:Description xmlns:hdrgm="u" dc:creator="Ann" hdrgm:Version="1.0"><hdrgm:GainMapMax>2</hdrgm:GainMapMax>'

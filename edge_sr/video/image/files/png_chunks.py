@@ -11,6 +11,10 @@ from typing import BinaryIO
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What the samples mean: kept as they are, for the pixels' coding is kept.
 COLOUR = (b"cHRM", b"cICP", b"gAMA", b"sRGB")
+# An HDR picture's mastering display and light levels, which Pillow does not write.
+HDR = (b"mDCV", b"cLLI")
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+LONGEST_KEY = 79
 LARGEST_KEPT = 1 << 20
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Adam7: first column, first row, column step and row step of each pass.
@@ -23,13 +27,34 @@ def is_png(path: Path) -> bool:
 
 
 def kept_chunks(path: Path) -> dict[bytes, bytes]:
-    """Colour chunks and EXIF, wherever they stand in the file."""
+    """Colour chunks, HDR's and EXIF, wherever they stand in the file."""
     with path.open("rb") as file:
         return {
             kind: file.read(length)
             for kind, length in _chunks(file)
-            if kind in (*COLOUR, b"eXIf") and length <= LARGEST_KEPT
+            if kind in (*COLOUR, *HDR, b"eXIf") and length <= LARGEST_KEPT
         }
+
+
+def repeated_texts(path: Path) -> list[str]:
+    """Keys under which more than one text stands, of which Pillow hands on the last."""
+    with path.open("rb") as file:
+        keys = [
+            file.read(min(length, LONGEST_KEY + 1)).split(b"\0")[0].decode("latin-1")
+            for kind, length in _chunks(file)
+            if kind in TEXTS
+        ]
+    return [key for key in dict.fromkeys(keys) if keys.count(key) > 1]
+
+
+def with_chunks(png: bytes, chunks: dict[bytes, bytes]) -> bytes:
+    """A whole PNG with these chunks too, behind its header."""
+    behind = len(SIGNATURE) + 25
+    added = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks.items()
+    )
+    return png[:behind] + b"".join(added) + png[behind:]
 
 
 def rows_present(path: Path) -> tuple[int, int]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 
 TURNED = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
+# By which a JPEG's XMP refers to what did not fit into its segment.
+EXTENDED = re.compile(
+    rb"""\sxmpNote:HasExtendedXMP\s*=\s*("[^"]*"|'[^']*')"""
+    rb"|<xmpNote:HasExtendedXMP>[^<]*</xmpNote:HasExtendedXMP>"
+)
 GAIN_MAP = b"hdrgm:"
 # Adobe's description of a gain map, as attributes and as elements, and Google's list of the file's pictures.
 OF_GAIN_MAPS = re.compile(
@@ -17,6 +22,10 @@ OF_GAIN_MAPS = re.compile(
 
 def upright(xmp: bytes) -> bytes:
     return TURNED.sub(rb"\g<1>1", xmp)
+
+
+def without_extension(xmp: bytes) -> bytes:
+    return EXTENDED.sub(b"", xmp)
 
 
 def states_gain_map(xmp: bytes | None) -> bool:
