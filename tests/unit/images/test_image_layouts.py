@@ -199,8 +199,9 @@ def test_a_tgas_fourth_byte_is_alpha_where_something_says_so(
         (CARD, {259: 50001}, "compressed as WebP"),
         (DEEP, {259: 34712}, "compressed as JPEG 2000"),
         (DEEP, {262: 1, 338: (0, 0)}, "grey TIFF of 3 channels"),
+        (CARD.astype(np.uint32), {}, r"32\+32\+32 bits"),
     ],
-    ids=["PNG", "WebP", "JPEG 2000", "grey of three"],
+    ids=["PNG", "WebP", "JPEG 2000", "grey of three", "32 bits"],
 )
 def test_what_nobody_reads_is_told_for_what_it_is(
     tmp_path: Path, samples: np.ndarray, tags: dict[int, Any], message: str

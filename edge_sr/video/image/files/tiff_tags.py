@@ -62,7 +62,7 @@ def refuse_layout(path: Path, tags: Any) -> None:
     """``MediaError`` for a TIFF that Pillow does not read and FFmpeg would misread or not read either."""
     refuse_compression(path, tags)
     bits, tiled = tags.get(BITS, (1,)), TILE_WIDTH in tags
-    if tiled or set(bits) - {1, 8, 16, 32}:
+    if tiled or set(bits) - {1, 8, 16}:
         layout = f"{'+'.join(map(str, bits))} bits{' in tiles' if tiled else ''}"
         raise MediaError(
             f"{path} is a TIFF of {layout}, which is not read, expected 8 or 16: convert it first"
