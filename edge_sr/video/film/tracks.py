@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
+import itertools
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.encode.containers import Container
+from edge_sr.video.film.channels import channels_of, encoded_layout, usual_layout
 from edge_sr.video.film.packets import is_cover
 
 if TYPE_CHECKING:
@@ -24,6 +28,9 @@ STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes"
 FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
 # Subtitles that are words, as FFmpeg names them; all others are pictures.
 WORDS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
+
+# So many packets of a film are looked at for the first of each track.
+SOON = 1000
 
 
 class Way(enum.Enum):
@@ -54,31 +61,57 @@ class TrackPlan:
 
 
 def fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:
-    """All tracks; should they not go together, sound alone; should that not go either, none."""
+    """All tracks; should they not go together, all but one, where that is sound encoded again before it is left out;
+    should that not go either, sound alone, or none."""
     yield tracks
     sound = tuple((index, way) for index, way in tracks.ways if names[index].startswith("audio"))
-    if 0 < len(sound) < len(tracks.ways):
+    others = [one for one in tracks.ways if one not in sound]
+    for one in (*others, *sound):
+        if one in sound and one[1] is not Way.ENCODE:
+            yield _without(tracks, one, (one[0], Way.ENCODE))
+        if len(tracks.ways) > 1:
+            yield _without(tracks, one)
+    if len(others) > 1 and sound:
         yield dataclasses.replace(tracks, ways=sound)
     if tracks.ways:
         yield dataclasses.replace(tracks, ways=())
 
 
+def _without(tracks: TrackPlan, one: tuple[int, Way], *instead: tuple[int, Way]) -> TrackPlan:
+    """The plan with ``instead`` in the place of one track."""
+    place = tracks.ways.index(one)
+    return dataclasses.replace(tracks, ways=(*tracks.ways[:place], *instead, *tracks.ways[place + 1 :]))
+
+
 def plan_tracks(source: av.container.InputContainer, picture: int, container: Container) -> TrackPlan:
-    """Tries every stream but the picture in an empty file of that container."""
+    """Tries every stream but the picture in a file of that container, with its first packet if it is sound.
+
+    Reads the beginning of ``source``.
+    """
     ways: list[tuple[int, Way]] = []
     dropped: list[str] = []
     changed: list[str] = []
+    trials = Trials(source, container)
     for stream in source.streams:
         if stream.index == picture or _is_kept_otherwise(source, stream):
             continue
-        way = _way(source, stream, container)
+        way = _way(source, stream, container, trials)
         if way is None:
             dropped.append(track_name(stream))
             continue
         ways.append((stream.index, way))
         if way is Way.ENCODE:
-            changed.append(f"{track_name(stream)} as {encoding_for(container, stream.type)}")
+            changed.append(f"{track_name(stream)} as {_encoded(container, stream)}")
     return TrackPlan(tuple(ways), tuple(dropped), tuple(changed))
+
+
+def _encoded(container: Container, stream: Any) -> str:
+    """What the track becomes; of sound also how many of its channels are left, where those are fewer."""
+    codec = encoding_for(container, stream.type)
+    if stream.type != "audio":
+        return codec
+    layout, channels = encoded_layout(codec, stream.codec_context), stream.codec_context.layout.nb_channels
+    return f"{codec}, its {channels} channels as {layout}" if channels_of(layout) < channels else codec
 
 
 def encoding_for(container: Container, kind: str) -> str:
@@ -106,31 +139,31 @@ def _tag(stream: Any) -> str:
         return ""
 
 
-def _way(source: Any, stream: Any, container: Container) -> Way | None:
+def _way(source: Any, stream: Any, container: Container, trials: Trials) -> Way | None:
     if stream.type == "attachment":
         return Way.COPY if container.name == "mkv" else None
     if stream.type == "video":
-        return _way_of_video(stream, container)
+        return _way_of_video(stream, container, trials)
     if stream.type == "data":
-        return Way.COPY if container.name == "mp4" and _holds(container, stream) else None
+        return Way.COPY if container.name == "mp4" and trials.hold(stream) else None
     if stream.type not in ("audio", "subtitle") or stream.codec_context is None:
         return None
-    if _holds(container, stream):
+    if trials.hold(stream):
         return Way.COPY
     # The tee muxer does not hand on chapters.
-    if not source.chapters() and _tee_holds(container, stream):
+    if not source.chapters() and trials.tee_holds(stream):
         return Way.TEE
     can_decode = stream.type == "audio" or stream.codec_context.name in WORDS
     return Way.ENCODE if can_decode else None
 
 
-def _way_of_video(stream: Any, container: Container) -> Way | None:
+def _way_of_video(stream: Any, container: Container, trials: Trials) -> Way | None:
     """Covers are kept; of further video tracks only the first is upscaled, and one that is not would mislead."""
     if not is_cover(stream):
         return None
     if container.name == "mkv":
         return Way.ATTACH
-    return Way.COPY if _holds(container, stream) else None
+    return Way.COPY if trials.hold(stream) else None
 
 
 def track_name(stream: Any) -> str:
@@ -143,30 +176,68 @@ def track_name(stream: Any) -> str:
     return f"{kind} track {stream.index}" + (f" ({', '.join(details)})" if details else "")
 
 
-def _holds(container: Container, stream: Any) -> bool:
-    return _tried(container.muxer, os.devnull, stream)
+class Trials:
+    """Trials of one track each in a file of its own, which goes nowhere."""
+
+    def __init__(self, source: Any, container: Container) -> None:
+        self._muxer = container.muxer
+        self._first = _first_packets(source, {stream.index for stream in source.streams.audio})
+
+    def hold(self, stream: Any) -> bool:
+        return self._tried(self._muxer, os.devnull, stream)
+
+    def tee_holds(self, stream: Any) -> bool:
+        """Asks the muxer itself: PyAV asks FFmpeg's lists first, which lack what some muxers write all the same."""
+        return self._tried("tee", f"[f={self._muxer}]{os.devnull}", stream)
+
+    def _tried(self, muxer: str, name: str, stream: Any) -> bool:
+        import av
+
+        try:
+            with av.open(name, "w", format=muxer) as trial:
+                twin = copy_stream(trial, stream)
+                trial.start_encoding()
+                if data := self._first.get(stream.index):
+                    _mux_one(trial, twin, data)
+            return True
+        except (av.error.FFmpegError, ValueError, TypeError):
+            return False
 
 
-def _tee_holds(container: Container, stream: Any) -> bool:
-    """Asks the muxer itself: PyAV asks FFmpeg's lists first, which lack what some muxers write all the same."""
-    return _tried("tee", f"[f={container.muxer}]{os.devnull}", stream)
-
-
-def _tried(muxer: str, name: str, stream: Any) -> bool:
+def _first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:
+    """The first packet of each track, of those that begin soon."""
     import av
 
-    try:
-        with av.open(name, "w", format=muxer) as trial:
-            copy_stream(trial, stream)
-            trial.start_encoding()
-        return True
-    except (av.error.FFmpegError, ValueError, TypeError):
-        return False
+    found: dict[int, bytes] = {}
+    # At the end PyAV flushes every stream, and does not know those that turned up on the way.
+    with contextlib.suppress(av.error.FFmpegError, IndexError):
+        for packet in itertools.islice(source.demux(), SOON):
+            if indices <= found.keys():
+                break
+            if packet.size and packet.stream_index in indices:
+                found.setdefault(packet.stream_index, bytes(packet))
+    return found
+
+
+def _mux_one(target: Any, stream: Any, data: bytes) -> None:
+    """Some muxers find only at their end that they cannot say what a packet's stream is."""
+    import av
+
+    packet: Any = av.Packet(data)
+    packet.stream, packet.time_base = stream, Fraction(1, 1000)
+    packet.pts = packet.dts = 0
+    packet.duration = 1
+    # A damaged one says nothing of the others.
+    with contextlib.suppress(av.error.FFmpegError):
+        target.mux(packet)
 
 
 def copy_stream(target: av.container.OutputContainer, stream: Any) -> Any:
     """A stream of the same kind in ``target``, with language, title and disposition."""
     twin: Any = target.add_stream_from_template(stream, opaque=True)
+    # MP4 says of PCM where each channel is to be heard.
+    if stream.type == "audio" and target.format.name == "mp4" and (usual := usual_layout(stream.layout)):
+        twin.codec_context.layout = usual
     carry_over(stream, twin)
     return twin
 

@@ -29,7 +29,6 @@ from edge_sr.video.film.tracks import (
     cover_name,
     encoding_for,
     fewer_and_fewer,
-    lost_metadata,
     track_name,
     without,
 )
@@ -37,6 +36,7 @@ from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
 from edge_sr.video.mux.adts import HeaderRemover, is_undescribed_aac
+from edge_sr.video.mux.arrival import lost_parts, pictures_in
 from edge_sr.video.mux.copying import (
     PacketConverter,
     Window,
@@ -106,7 +106,7 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
             fewer = dataclasses.replace(plan, tracks=tracks)
             run = MuxRun(pieces, fewer, functools.partial(_open_file, target, fewer), until, muxed)
             run.run()
-            if run.damaged and _pictures_in([target]) < _pictures_in([segment.path for segment in segments]):
+            if run.damaged and pictures_in([target]) < pictures_in([segment.path for segment in segments]):
                 raise av.error.InvalidDataError(0, "frames that the muxer refused", str(target))
             break
         except (av.error.FFmpegError, ValueError, TypeError, RuntimeError) as error:
@@ -116,8 +116,21 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
                     raise
     with writing(str(target)):
         to_disk(target)
-    muxed.lost += _lost(plan, target)
+    with open_input(plan.source, protocols=plan.protocols) as source, open_input(str(target)) as result:
+        muxed.lost += lost_parts(source, tracks.kept, result)
+    muxed.warnings += _encoded_after_all(plan, tracks, names)
     return muxed
+
+
+def _encoded_after_all(plan: MuxPlan, tracks: TrackPlan, names: dict[int, str]) -> list[str]:
+    encoded = [
+        index for index, way in tracks.ways if way is Way.ENCODE and (index, way) not in plan.tracks.ways
+    ]
+    return [
+        f"{plan.container.name.upper()} could not hold it as it is, so encoded again: "
+        f"{names[index]} as {encoding_for(plan.container, 'audio')}"
+        for index in encoded
+    ]
 
 
 def _open_file(target: Path, plan: MuxPlan, options: dict[str, str]) -> Any:
@@ -276,15 +289,6 @@ def av_open(path: Path) -> Any:
     return av.open(ffmpeg_name(str(path)))
 
 
-def _pictures_in(paths: list[Path]) -> int:
-    """How many frames the files hold."""
-    count = 0
-    for path in paths:
-        with av_open(path) as file:
-            count += sum(1 for packet in file.demux(video=0) if packet.size)
-    return count
-
-
 def cover_data(plan: MuxPlan, index: int) -> bytes:
     """The bytes of a cover; empty where it cannot be read."""
     with contextlib.suppress(EdgeSRError), open_input(plan.source, protocols=plan.protocols) as container:
@@ -292,8 +296,3 @@ def cover_data(plan: MuxPlan, index: int) -> bytes:
             if packet.size:
                 return bytes(packet)
     return b""
-
-
-def _lost(plan: MuxPlan, target: Path) -> list[str]:
-    with open_input(plan.source, protocols=plan.protocols) as source, open_input(str(target)) as result:
-        return lost_metadata(dict(source.metadata), dict(result.metadata), "the film")

@@ -8,46 +8,26 @@ from typing import Any
 
 import numpy as np
 
+from edge_sr.video.film.channels import channels_of, encoded_layout, encoded_rate
+
 # Bits a second for each channel: beyond what a listener tells from the original.
 CHANNEL_BITS = 96_000
-# What sound is taken for that only says how many channels it has.
-LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-OPUS_RATE = 48_000
 # Decoders make samples of any size of damaged packets. Full scale is 1, and FFmpeg's AAC encoder loops on millions.
 LOUDEST = 8.0
 # Silence of more seconds is not written out: the sound begins again at its time.
 LONGEST_SILENCE = 600
-# AAC's sampling rates; other sound is brought to the highest.
-AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 
 
 def add_sound(output: Any, stream: Any, codec: str) -> Any:
     """A stream of ``codec`` in ``output`` for the sound of ``stream``, of its rate where the codec has it."""
     context = stream.codec_context
-    rate = context.sample_rate or OPUS_RATE
-    if codec == "libopus" or (codec == "aac" and rate not in AAC_RATES):
-        rate = OPUS_RATE
+    rate, layout = encoded_rate(codec, context), encoded_layout(codec, context)
     twin = output.add_stream(codec, rate=rate)
-    twin.codec_context.layout = layout_for(codec, rate, context.layout)
+    twin.codec_context.layout = layout
     if codec != "flac":
-        twin.codec_context.bit_rate = CHANNEL_BITS * context.layout.nb_channels
+        twin.codec_context.bit_rate = CHANNEL_BITS * channels_of(layout)
     twin.time_base = Fraction(1, rate)
     return twin
-
-
-def layout_for(codec: str, rate: int, layout: Any) -> str:
-    """The sound's own channel layout where the codec has it, else stereo."""
-    import av
-
-    name = LAYOUTS.get(layout.nb_channels, "stereo") if layout.name.endswith("channels") else layout.name
-    trial: Any = av.CodecContext.create(codec, "w")
-    trial.sample_rate, trial.layout = rate, name
-    trial.format, trial.time_base = trial.codec.audio_formats[0], Fraction(1, rate)
-    try:
-        trial.open()
-    except (av.error.FFmpegError, ValueError):
-        return "stereo"
-    return str(name)
 
 
 class SoundConverter:
