@@ -56,6 +56,15 @@ MP4_TAGS = {
     *("title", "artist", "album", "album_artist", "composer", "date", "genre", "comment", "description"),
     *("synopsis", "show", "episode_id", "network", "lyrics", "copyright", "grouping", "track", "disc"),
     *("location", "location-eng", "creation_time", "timecode", "encoder"),
+    *(
+        "media_type",
+        "hd_video",
+        "season_number",
+        "episode_sort",
+        "keywords",
+        "compilation",
+        "gapless_playback",
+    ),
 }
 
 
@@ -64,9 +73,9 @@ FINEST = 10_000_000
 
 
 def muxer_options(
-    container: Container, late: Collection[Fraction], metadata: Collection[str]
+    container: Container, late: Collection[Fraction], metadata: Collection[str], *, has_cover: bool = False
 ) -> dict[str, str]:
-    """Options of the muxer that keep timestamps exact and every metadata key.
+    """Options of the muxer that keep timestamps exact and every metadata key that can be kept beside a cover.
 
     ``late`` are the time bases of the tracks that do not begin at 0. MP4 and MOV give such a start in the unit of
     the whole film, a millisecond by default: too coarse for it.
@@ -78,6 +87,7 @@ def muxer_options(
     timescale = math.lcm(*(unit.denominator for unit in late))
     if late and timescale <= FINEST:
         options["movie_timescale"] = str(timescale)
-    if not MP4_TAGS.issuperset(metadata):
+    # Covers stand in MP4's own table, and FFmpeg writes one of the two.
+    if not has_cover and not MP4_TAGS.issuperset(metadata):
         options["movflags"] = "+use_metadata_tags"
     return options

@@ -163,7 +163,8 @@ def _way_of_video(stream: Any, container: Container, trials: Trials) -> Way | No
         return None
     if container.name == "mkv":
         return Way.ATTACH
-    return Way.COPY if trials.hold(stream) else None
+    # FFmpeg's muxer of MOV takes a cover and does not write it.
+    return Way.COPY if container.name == "mp4" and trials.hold(stream) else None
 
 
 def track_name(stream: Any) -> str:
@@ -172,7 +173,7 @@ def track_name(stream: Any) -> str:
     title = stream.metadata.get("title") or stream.metadata.get("filename")
     codec = context.name if context is not None else getattr(stream, "name", None)
     details = [detail for detail in (codec, stream.metadata.get("language"), title) if detail]
-    kind = "further video" if stream.type == "video" and not is_cover(stream) else stream.type
+    kind = stream.type if stream.type != "video" else "cover" if is_cover(stream) else "further video"
     return f"{kind} track {stream.index}" + (f" ({', '.join(details)})" if details else "")
 
 

@@ -18,7 +18,7 @@ from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
-from edge_sr.video.film.packets import FilmPackets
+from edge_sr.video.film.packets import FilmPackets, is_cover
 from edge_sr.video.film.tracks import (
     STALE,
     STALE_OF_VIDEO,
@@ -170,7 +170,9 @@ class MuxRun:
             packets = FilmPackets(source)
             window = window_of(packets, plan.excerpt, self._until)
             metadata = without(source.metadata, STALE)
-            options = muxer_options(plan.container, self._late(source, packets), metadata)
+            has_cover = any(is_cover(source.streams[index]) for index in plan.tracks.kept)
+            late = self._late(source, packets)
+            options = muxer_options(plan.container, late, metadata, has_cover=has_cover)
             with self._open_target(options) as output:
                 video = self._add_streams(output, source, first.streams.video[0])
                 output.metadata.update(metadata)
