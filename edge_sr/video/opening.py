@@ -38,6 +38,8 @@ DEVICES = Path("/dev")
 NO_TIMES = 0x0080
 # How far FFmpeg looks into a file for its tracks, in bytes and microseconds: some begin late.
 PROBING = {"probesize": str(64 << 20), "analyzeduration": str(120_000_000)}
+# Brands of image sequences (ISO 23008-12 and AV1 Image File Format), whose stills FFmpeg lists first.
+SEQUENCES = ("avis", "msf1")
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
@@ -166,10 +168,17 @@ def picture_stream(shown: str, container: av.container.InputContainer) -> av.vid
     from av.stream import Disposition
 
     for stream in container.streams.video:
-        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
+        is_cover = stream.disposition & Disposition.attached_pic
+        if stream.codec_context is not None and not is_cover and not is_still_of_sequence(container, stream):
             return stream
     found = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
     raise MediaError(f"{shown} has no picture, only {found}: expected a film or a camera")
+
+
+def is_still_of_sequence(container: Any, stream: Any) -> bool:
+    """Whether the stream is the picture that stands for the moving one of an animated AVIF or HEIF file."""
+    brands = container.metadata.get("compatible_brands", "")
+    return stream.type == "video" and stream.duration is None and any(name in brands for name in SEQUENCES)
 
 
 def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:

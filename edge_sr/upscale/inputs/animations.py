@@ -1,4 +1,4 @@
-"""Animated WebP, which FFmpeg does not decode: Pillow does, and its frames are kept as a lossless film meanwhile."""
+"""Animations that FFmpeg does not decode whole: Pillow does, and its frames are kept as a lossless film meanwhile."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from edge_sr.video.image.recognise import open_picture, pictures_in
 from edge_sr.video.opening import writing
 
 
-def is_animated_webp(path: Path) -> bool:
+def needs_pillow(path: Path) -> bool:
+    """Whether the file is an animated WebP, or an animated AVIF with an alpha channel."""
     try:
         with path.open("rb") as file:
-            head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WEBP":
+            head = file.read(64)
+        is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+        if not is_webp and not (head[4:8] == b"ftyp" and b"avis" in head):
             return False
         with open_picture(path) as image:
-            return pictures_in(image) > 1
+            return pictures_in(image) > 1 and (is_webp or image.has_transparency_data)
     except (OSError, MediaError):
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_sr.upscale.inputs.animations import as_film, is_animated_webp
+from edge_sr.upscale.inputs.animations import as_film, needs_pillow
 from edge_sr.upscale.inputs.pipes import is_pipe, kept_in_file
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
@@ -25,7 +25,7 @@ def upscale_single(request: Request, controls: Controls) -> Report:
             return upscale_single(kept, controls)
     if not is_url(request.input) and is_still(path):
         return _upscale_still(request, path, controls)
-    if not is_url(request.input) and is_animated_webp(path):
+    if not is_url(request.input) and needs_pillow(path):
         with as_film(request, controls) as film:
             return upscale_single(film, controls)
     from edge_sr.upscale.films import upscale_film

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.video.encode.containers import Container
 from edge_sr.video.film.channels import channels_of, encoded_layout, usual_layout
 from edge_sr.video.film.packets import is_cover
+from edge_sr.video.opening import is_still_of_sequence
 
 if TYPE_CHECKING:
     import av
@@ -122,7 +123,9 @@ def encoding_for(container: Container, kind: str) -> str:
 
 
 def _is_kept_otherwise(source: Any, stream: Any) -> bool:
-    """Tracks that hold what the output has elsewhere: QuickTime's chapters and time code."""
+    """Tracks that hold what the output has elsewhere: QuickTime's chapters and time code, an animation's still."""
+    if is_still_of_sequence(source, stream):
+        return True
     if stream.type != "data":
         return False
     if _tag(stream) == "tmcd" or "timecode" in stream.metadata:

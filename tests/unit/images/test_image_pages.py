@@ -1,4 +1,4 @@
-"""Files of several pictures: a TIFF's pages stay pages, an animated WebP becomes a film."""
+"""Files of several pictures: a TIFF's pages stay pages, an animated WebP or AVIF becomes a film."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.films import frame_times
+from support.films import frame_pixels, frame_times
 
 from edge_sr.errors import MediaError, OptionError, OutputExistsError
 from edge_sr.upscale.run.controls import Controls
@@ -137,6 +137,21 @@ def test_an_animated_webp_becomes_a_film_of_its_times(tmp_path: Path) -> None:
     assert report.output == str(tmp_path / "move-48x32.mkv") and report.frames == 3
     assert frame_times(Path(report.output)) == [0, Fraction(1, 10), Fraction(2, 5)]
     assert {each.name for each in tmp_path.iterdir()} == {"move.webp", "move-48x32.mkv"}
+
+
+@pytest.mark.parametrize(("mode", "codec"), [("RGB", "x264"), ("RGBA", "ffv1")])
+def test_an_animated_avif_becomes_a_film_with_its_alpha(tmp_path: Path, mode: str, codec: str) -> None:
+    """FFmpeg lists the still that stands for it first, and alpha as a track of its own."""
+    path = tmp_path / "move.avif"
+    frames = [Image.new(mode, (32, 24), (40 * index, 90, 9, 60 * index)[: len(mode)]) for index in range(4)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[100, 300, 200, 200])
+    report = _run(path, tmp_path / "out.mkv", codec=codec)
+    assert report.frames == 4 and report.dropped == ()
+    assert frame_times(tmp_path / "out.mkv") == [0, Fraction(1, 10), Fraction(2, 5), Fraction(3, 5)]
+    shown = [picture[0, 0].tolist() for picture in frame_pixels(tmp_path / "out.mkv", "rgba")]
+    assert [pixel[0] for pixel in shown] == pytest.approx([0, 40, 80, 120], abs=6)
+    wanted = [0, 60, 120, 180] if mode == "RGBA" else [255] * 4
+    assert [pixel[3] for pixel in shown] == pytest.approx(wanted, abs=6)
 
 
 def test_the_transparency_of_an_animation_is_named(tmp_path: Path) -> None:
