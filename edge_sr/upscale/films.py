@@ -23,7 +23,8 @@ from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.film.film import Film
-from edge_sr.video.mux.mux import Muxed, MuxPlan, mux, pictures_alone
+from edge_sr.video.mux.mux import Muxed, MuxPlan
+from edge_sr.video.mux.whole import mux, pictures_alone
 from edge_sr.video.opening import writing
 
 

@@ -1,21 +1,18 @@
-"""Finished segments and the source's other tracks to one film, the picture not encoded again."""
+"""Finished segments and the source's other tracks to one film, the picture not encoded again: one attempt."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import heapq
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import OUT_OF_DISK, EdgeSRError
-from edge_sr.files.durable import to_disk
+from edge_sr.errors import EdgeSRError
 from edge_sr.video.encode.containers import Container, muxer_options
 from edge_sr.video.encode.encoding import tag_colours
-from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets, is_cover
@@ -28,7 +25,6 @@ from edge_sr.video.film.tracks import (
     copy_stream,
     cover_name,
     encoding_for,
-    fewer_and_fewer,
     track_name,
     without,
 )
@@ -36,7 +32,6 @@ from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
 from edge_sr.video.mux.adts import HeaderRemover, is_undescribed_aac
-from edge_sr.video.mux.arrival import lost_parts, pictures_in
 from edge_sr.video.mux.copying import (
     PacketConverter,
     Window,
@@ -49,10 +44,9 @@ from edge_sr.video.mux.copying import (
 )
 from edge_sr.video.mux.described import described_template
 from edge_sr.video.mux.gaps import GapFiller, closes_gaps
-from edge_sr.video.mux.output import open_output
 from edge_sr.video.mux.sound import SoundConverter, add_sound
 from edge_sr.video.mux.words import WordsConverter
-from edge_sr.video.opening import ffmpeg_name, open_input, writing
+from edge_sr.video.opening import ffmpeg_name, open_input
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +67,6 @@ class MuxPlan:
     protocols: frozenset[str] = frozenset()
 
 
-def pictures_alone(segments: list[Segment], plan: MuxPlan) -> MuxPlan:
-    """The plan without anything of the source, for one that can no longer be read: the first segment stands for it."""
-    first = str(segments[0].path)
-    return dataclasses.replace(plan, source=first, picture=0, tracks=TrackPlan((), ()), excerpt=Excerpt())
-
-
 @dataclasses.dataclass
 class Muxed:
     """What did not get into the muxed film: a name for each part lost, a sentence for each damage."""
@@ -87,64 +75,11 @@ class Muxed:
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
-def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction | None = None) -> Muxed:
-    """Writes ``target``; whatever is wrong with the other tracks, the picture gets there.
-
-    ``until`` cuts the other tracks, in seconds, for a film that is not finished. ``target`` is written in place: the
-    caller renames it. Raises ``DiskFullError`` or ``ResourceError`` when not even the picture can be written.
-    """
-    import av
-
-    with open_input(plan.source, protocols=plan.protocols) as source:
-        names = {stream.index: track_name(stream) for stream in source.streams}
-    pieces = Pieces.of(segments)
-    for tracks in fewer_and_fewer(plan.tracks, names):
-        muxed = Muxed(
-            [name for index, name in names.items() if index in set(plan.tracks.kept) - set(tracks.kept)]
-        )
-        try:
-            fewer = dataclasses.replace(plan, tracks=tracks)
-            run = MuxRun(pieces, fewer, functools.partial(_open_file, target, fewer), until, muxed)
-            run.run()
-            if run.damaged and pictures_in([target]) < pictures_in([segment.path for segment in segments]):
-                raise av.error.InvalidDataError(0, "frames that the muxer refused", str(target))
-            break
-        except (av.error.FFmpegError, ValueError, TypeError, RuntimeError) as error:
-            # PyAV raises the plain ones for what it does not support.
-            if isinstance(error, EdgeSRError) or is_out_of_disk(error) or not tracks.ways:
-                with writing(str(target)):
-                    raise
-    with writing(str(target)):
-        to_disk(target)
-    with open_input(plan.source, protocols=plan.protocols) as source, open_input(str(target)) as result:
-        muxed.lost += lost_parts(source, tracks.kept, result)
-    muxed.warnings += _encoded_after_all(plan, tracks, names)
-    return muxed
-
-
-def _encoded_after_all(plan: MuxPlan, tracks: TrackPlan, names: dict[int, str]) -> list[str]:
-    encoded = [
-        index for index, way in tracks.ways if way is Way.ENCODE and (index, way) not in plan.tracks.ways
-    ]
-    return [
-        f"{plan.container.name.upper()} could not hold it as it is, so encoded again: "
-        f"{names[index]} as {encoding_for(plan.container, 'audio')}"
-        for index in encoded
-    ]
-
-
-def _open_file(target: Path, plan: MuxPlan, options: dict[str, str]) -> Any:
-    return open_output(target, plan.container, options, tee=plan.tracks.through_tee)
-
-
-def is_out_of_disk(error: Exception) -> bool:
-    return getattr(error, "errno", None) in OUT_OF_DISK
-
-
 class MuxRun:
     """One attempt to write the film, with all that it needs at hand.
 
-    ``open_target`` opens the output with the muxer's options; ``damaged`` counts the packets that it refused.
+    ``open_target`` opens the output with the muxer's options; ``damaged`` counts the packets that it refused;
+    ``idle`` are the tracks, by index, that had no packet to give.
     """
 
     def __init__(
@@ -160,6 +95,7 @@ class MuxRun:
         self._twins: dict[int, Any] = {}
         self._converters: dict[int, PacketConverter] = {}
         self.damaged = 0
+        self.idle: set[int] = set()
 
     def run(self) -> None:
         plan = self._plan
@@ -178,7 +114,7 @@ class MuxRun:
                 output.metadata.update(metadata)
                 output.set_chapters(moved_chapters(source.chapters(), packets, window))
                 self._write(output, packets, video, window)
-        self._tell_of_damage()
+            self._tell_of_damage(source)
 
     def _late(self, source: Any, packets: FilmPackets) -> list[Fraction]:
         """The time bases of the tracks that do not begin at 0."""
@@ -270,7 +206,10 @@ class MuxRun:
         others = other_packets(packets, self._twins, self._converters, window)
         output.start_encoding()
         others = rising(others) if is_mp4 else others
+        self.idle = {index for index, twin in self._twins.items() if twin.type != "attachment"}
+        numbers = {twin.index: index for index, twin in self._twins.items()}
         for packet in heapq.merge(pictures, others, key=decoding_time):
+            self.idle.discard(numbers.get(packet.stream_index, -1))
             try:
                 output.mux(packet)
             except av.error.FFmpegError as error:
@@ -279,10 +218,13 @@ class MuxRun:
                     raise
                 self.damaged += 1
 
-    def _tell_of_damage(self) -> None:
+    def _tell_of_damage(self, source: Any) -> None:
         lost = self.damaged + sum(getattr(converter, "lost", 0) for converter in self._converters.values())
         if lost:
             self._joined.warnings.append(f"{lost} damaged packets of the film's other tracks are left out")
+        for index, converter in self._converters.items():
+            if not getattr(converter, "decodes", True):
+                self._joined.lost.append(f"{track_name(source.streams[index])}, of which nothing decodes")
 
 
 def av_open(path: Path) -> Any:

@@ -31,17 +31,25 @@ def add_sound(output: Any, stream: Any, codec: str) -> Any:
 
 
 class SoundConverter:
-    """Packets of one codec in, packets of another out, at the same times; damaged ones are ``lost``, and silence."""
+    """Packets of one codec in, packets of another out, at the same times; damaged ones are ``lost``, and silence.
+
+    ``decodes``: whether any did not fail.
+    """
 
     def __init__(self, source: Any, target: Any) -> None:
         self._source, self._encoder = source.codec_context, target.codec_context
         self._rate = target.codec_context.sample_rate
         self._resampler: Any = None
+        self._form: tuple[str, str, int] | None = None
         self._fifo: Any = None
         self._ready: list[Any] = []
         self._begins = 0
         self._taken = 0
         self.lost = 0
+
+    @property
+    def decodes(self) -> bool:
+        return self._taken > 0 or not self.lost
 
     def __call__(self, packet: Any | None) -> list[Any]:
         """The packets that are ready; all that are left for None."""
@@ -66,12 +74,10 @@ class SoundConverter:
         """Puts a frame's samples where its time says: what is missing before it becomes silence."""
         import av
 
-        if self._resampler is None:
+        if self._fifo is None:
             self._begins = self._samples(frame)
             self._fifo = av.AudioFifo()
-            self._resampler = av.AudioResampler(
-                format=self._encoder.format, layout=self._encoder.layout, rate=self._rate
-            )
+        self._suit(frame)
         gap = self._samples(frame) - self._begins - self._taken
         if gap > LONGEST_SILENCE * self._rate:
             self._begin_again(self._samples(frame))
@@ -80,6 +86,25 @@ class SoundConverter:
         frame.pts = None
         for part in self._resampler.resample(frame):
             self._add(part)
+
+    def _suit(self, frame: Any) -> None:
+        """Sees to a resampler for such frames: each takes those of one form alone."""
+        import av
+
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if form == self._form:
+            return
+        self._flush()
+        self._form = form
+        self._resampler = av.AudioResampler(
+            format=self._encoder.format, layout=self._encoder.layout, rate=self._rate
+        )
+
+    def _flush(self) -> None:
+        """Takes what the resampler holds back."""
+        if self._resampler is not None:
+            for part in self._resampler.resample(None):
+                self._add(part)
 
     def _begin_again(self, position: int) -> None:
         """What waits goes out as it is, filled up with silence, and the next sample is that at ``position``."""
@@ -116,8 +141,7 @@ class SoundConverter:
         if self._fifo is None:
             return
         if ends:
-            for part in self._resampler.resample(None):
-                self._add(part)
+            self._flush()
         while (part := self._fifo.read(self._size)) or (ends and (part := self._fifo.read(0, True))):
             part.pts = self._begins + self._taken - self._fifo.samples - part.samples
             part.sample_rate, part.time_base = self._rate, Fraction(1, self._rate)

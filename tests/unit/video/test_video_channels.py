@@ -14,17 +14,18 @@ from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.containers import container_for
+from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.tracks import TrackPlan, Way, fewer_and_fewer, plan_tracks
 
 RATE = 48_000
 
 
-def film(path: Path, codec: str, layout: str, words: str = "") -> Path:
+def film(path: Path, codec: str, layout: str, words: str = "", rate: int = RATE) -> Path:
     """A second of picture and of sound, each of whose channels is louder than the one before it."""
     with av.open(str(path), "w") as file:
         picture: Any = file.add_stream("mpeg4", rate=5)
         picture.width, picture.height, picture.pix_fmt = 32, 24, "yuv420p"
-        sound: Any = file.add_stream(codec, rate=RATE, layout=layout)
+        sound: Any = file.add_stream(codec, rate=rate, layout=layout)
         sound.codec_context.open(strict=False)
         titles: Any = file.add_mux_stream("subrip") if words else None
         if titles:
@@ -45,13 +46,14 @@ def film(path: Path, codec: str, layout: str, words: str = "") -> Path:
 
 def _write_sound(file: Any, sound: Any) -> None:
     context = sound.codec_context
+    rate = context.sample_rate
     count, size = context.layout.nb_channels, context.frame_size or 1024
-    tone = np.sin(np.arange(RATE) * 0.07)[None] * np.linspace(0.1, 0.6, count)[:, None]
+    tone = np.sin(np.arange(rate) * 0.07)[None] * np.linspace(0.1, 0.6, count)[:, None]
     fifo = av.AudioFifo()
     packed = tone.T.astype(np.float32).reshape(1, -1)
     frame = av.AudioFrame.from_ndarray(packed, "flt", context.layout.name)
-    frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
-    for part in av.AudioResampler(context.format, context.layout.name, RATE).resample(frame):
+    frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+    for part in av.AudioResampler(context.format, context.layout.name, rate).resample(frame):
         fifo.write(part)
     while (part := fifo.read(size)) or (part := fifo.read(0)):
         file.mux(sound.encode(part))
@@ -128,6 +130,45 @@ def test_a_low_frequency_channel_is_not_lost_where_its_layout_is(tmp_path: Path)
     layout, loud = heard(output)
     assert layout == "5.1"
     assert loud[3] > 0.01
+
+
+@pytest.mark.parametrize("second", [("mono", 48_000), ("stereo", 44_100), ("5.1(side)", 32_000)])
+def test_sound_that_changes_within_the_film_is_encoded_to_its_end(
+    tmp_path: Path, second: tuple[str, int]
+) -> None:
+    """Two recordings, one after another, as a broadcast goes from one programme to the next."""
+    layout, rate = second
+    source = tmp_path / "in.ts"
+    parts = [film(tmp_path / "1.ts", "ac3", "stereo"), film(tmp_path / "2.ts", "ac3", layout, rate=rate)]
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    output = tmp_path / "out.webm"
+    report = run(source, output)
+    assert report.dropped == () and report.warnings == ()
+    with av.open(str(output)) as file:
+        frames = list(file.decode(audio=0))
+    assert frames[0].layout.name == "stereo"
+    end = float(frames[-1].pts * frames[-1].time_base)
+    assert end == pytest.approx(2, abs=0.15)
+    late = [abs(one.to_ndarray()).max() for one in frames if one.pts * one.time_base > 1.3]
+    assert max(late) > 0.02
+
+
+def test_sound_of_which_nothing_decodes_is_named(tmp_path: Path) -> None:
+    source = film(tmp_path / "in.mkv", "ac3", "stereo")
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as file:
+        for packet in file.demux(audio=0):
+            if packet.size:
+                place = data.find(bytes(packet))
+                data[place : place + packet.size] = bytes(packet.size)
+    source.write_bytes(data)
+    report = run(source, tmp_path / "out.webm")
+    assert any("of which nothing decodes" in name for name in report.dropped)
+
+
+def test_a_track_that_is_silent_within_an_excerpt_is_not_lost(tmp_path: Path) -> None:
+    source = film(tmp_path / "in.mkv", "ac3", "stereo", "Words")
+    assert run(source, tmp_path / "out.mp4", excerpt=Excerpt(Fraction(4, 5))).dropped == ()
 
 
 def test_one_track_that_does_not_fit_is_looked_for_before_others_go() -> None:

@@ -29,7 +29,8 @@ from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.film.tracks import TrackPlan
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb
-from edge_sr.video.mux.mux import MuxPlan, mux
+from edge_sr.video.mux.mux import MuxPlan
+from edge_sr.video.mux.whole import mux
 from edge_sr.video.timed import Timed
 
 SIZE = (64, 48)
