@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import re
 from fractions import Fraction
 from typing import Any
 
 _OVERRIDE = re.compile(r"\{[^}]*\}")
-_TAG = re.compile(r"</?[^>]+>")
+# The tags of SubRip and WebVTT (W3C, section 3.5), times of words among them: all else between < and > is text.
+_TAG = re.compile(
+    r"</?(?:(?:[biusc]|ruby|rt)(?:\.[^<>\s]*)?|font(?:\s[^<>]*)?|(?:v|lang)(?:[.\s][^<>]*)?)\s*>"
+    r"|<(?:\d+:)?\d\d:\d\d\.\d{3}>",
+    re.IGNORECASE,
+)
+# Codecs whose text has those tags.
+_TAGGED = ("subrip", "srt", "webvtt")
 # How many fields of an ASS event come before its words, in the packets of a container.
 _ASS_FIELDS = 8
 
@@ -21,12 +29,16 @@ def words_of(codec: str, data: bytes) -> str:
     if codec in ("ass", "ssa"):
         text = text.split(",", _ASS_FIELDS)[-1]
         text = _OVERRIDE.sub("", text).replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
-    return _TAG.sub("", text).replace("\r\n", "\n").strip("\n\0")
+    if codec in _TAGGED:
+        text = _TAG.sub("", text)
+    if codec == "webvtt":
+        text = html.unescape(text)
+    return text.replace("\r\n", "\n").strip("\n\0")
 
 
 def packed_words(codec: str, text: str) -> bytes:
     """The words as a packet of ``codec``: ``mov_text``, ``webvtt`` or ``subrip``."""
-    data = text.encode()
+    data = (html.escape(text, quote=False) if codec == "webvtt" else text).encode()
     return len(data[:65535]).to_bytes(2, "big") + data[:65535] if codec == "mov_text" else data
 
 
