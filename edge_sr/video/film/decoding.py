@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.film.info import TRANSPARENCY
+from edge_sr.video.film.pixel_aspects import PixelAspects
 from edge_sr.video.frames.alpha import decoder_with_alpha, is_transparent
 from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.surfaces.read import on_host
@@ -37,6 +38,7 @@ class FrameDecoder:
         self._context = decoder_with_alpha(stream) or stream.codec_context
         self._warn = warn
         self._deinterlacer = Deinterlacer()
+        self._aspects = PixelAspects(self._context)
         self.bad_frames = 0
         self.lost: list[str] = []
         self._context.thread_count = threads
@@ -72,6 +74,7 @@ class FrameDecoder:
 
         try:
             frames: list[av.VideoFrame] = self._context.decode(packet)
+            self._aspects.mark(packet, frames)
             return frames
         except av.error.EOFError:
             return []

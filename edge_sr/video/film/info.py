@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import HdrError, OptionError
 from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
+from edge_sr.video.film.pixel_aspects import is_credible, marked_aspect
 from edge_sr.video.frames.alpha import states_alpha
 from edge_sr.video.frames.colour import UNSPECIFIED, Colour, read_colour
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, read_description
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 LONGEST_TIME = 40
 _TIME = re.compile(r"(?:\d+:){0,2}(?:\d+\.?\d*|\.\d+)", re.ASCII)
-# The most that a pixel may be wider than high, or higher than wide.
-WIDEST = 100
 TRANSPARENCY = "the film's transparency (ffv1 in MKV, prores in MOV and vp9 in WebM keep it)"
 
 
@@ -68,7 +67,8 @@ class FilmInfo:
     ``quantiser``: of the first frame on its codec's own scale, where FFmpeg tells: H.264's mean over its blocks, which
     is nearly the CRF that it was coded at, MPEG-2's (twice the scale of 1 to 31), VP9's (0 to 255);
     ``lost``: a name for each part of the picture that cannot be kept; ``hdr``: how it was mastered;
-    ``tone_map``: whether it is brought to SDR as it is read; ``keeps_alpha``: whether its alpha channel is read too.
+    ``tone_map``: whether it is brought to SDR as it is read; ``keeps_alpha``: whether its alpha channel is read too;
+    ``coded_aspect``: of the first frame's pixels by its codec, whatever the container says, None where it doesn't say.
     """
 
     name: str
@@ -89,6 +89,7 @@ class FilmInfo:
     hdr: HdrDescription = UNDESCRIBED
     tone_map: bool = False
     keeps_alpha: bool = False
+    coded_aspect: Fraction | None = None
 
     @property
     def shown_colour(self) -> Colour:
@@ -132,6 +133,7 @@ def describe(
         lost=(TRANSPARENCY,) if states_alpha(stream) else (),
         hdr=read_description(frame) if colour.is_hdr else UNDESCRIBED,
         tone_map=tone_map and colour.is_hdr,
+        coded_aspect=marked_aspect(frame),
     )
 
 
@@ -178,7 +180,7 @@ def _quantiser(frame: av.VideoFrame, codec: str) -> float | None:
 
 def _aspect(stream: av.video.stream.VideoStream, orientation: Orientation) -> Fraction:
     ratio = Fraction(stream.sample_aspect_ratio or 1)
-    # Beyond this it is a damaged header, and encoders refuse it.
-    if not Fraction(1, WIDEST) <= ratio <= WIDEST:
+    # Encoders refuse others.
+    if not is_credible(ratio):
         ratio = Fraction(1)
     return 1 / ratio if orientation.transpose else ratio

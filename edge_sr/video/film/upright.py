@@ -13,7 +13,9 @@ import numpy as np
 
 from edge_sr.sizes import Size
 from edge_sr.tensors import Frame
+from edge_sr.video.film.frame_colours import FrameColours
 from edge_sr.video.film.info import FilmInfo
+from edge_sr.video.film.pixel_aspects import marked_aspect
 from edge_sr.video.frames.codes import CODE_DEPTHS, read_codes
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.orientation import UPRIGHT, Orientation, display_matrix, from_display_matrix
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # Shapes that differ by less than this are one shape, rounded (of the ratio of width to height).
 ALIKE = Fraction(1, 50)
+# Width and height.
+Shape = tuple[Fraction, Fraction]
 # Layouts of NV12 and P010.
 KEPT = (PixelLayout(8, "420"), PixelLayout(10, "420"))
 
@@ -35,7 +39,7 @@ KEPT = (PixelLayout(8, "420"), PixelLayout(10, "420"))
 class UprightReader:
     """Frames to RGB, with alpha where the film keeps it, turned as each says.
 
-    One of another size, shape or format than the first is fitted in.
+    One of another size, shape, format, matrix or range than the first is fitted in.
 
     ``yuv``: frames that are upright and of even sizes stay YUV, of these colours; ``to_surface``: so that what is made
     of them stays on the GPU.
@@ -55,34 +59,52 @@ class UprightReader:
         self._info = info
         self._yuv, self._to_surface = yuv, to_surface
         self._largest = largest
-        self._to_rgb = ToRgb(info.colour, info.layout, keep_alpha=info.keeps_alpha)
+        self._colours = FrameColours(info.colour)
+        self._readers: dict[Colour, ToRgb] = {}
         self._tone_map = ToneMap(info.colour.transfer, info.hdr.peak) if info.tone_map else None
-        self._convert = Converter(info.colour)
         self._format: str | None = None
 
     def __call__(self, image: av.VideoFrame) -> Frame | YuvFrame:
+        colour, aspect = self._colours(image), marked_aspect(image)
         if self._format is None:
             self._format = stored_format(image)
         if stored_format(image) != self._format:
-            image = self._convert(on_host(image), self._format)
+            image = Converter(colour)(on_host(image), self._format)
         orientation = self._orientation(image)
         shown = orientation.displayed(image.width, image.height)
-        if self._yuv is not None and self._stays(shown) and orientation == UPRIGHT and self._in_codes(image):
+        is_alike = _alike(self._shape(shown, aspect, orientation), self._info.size)
+        stays = is_alike and self._stays(shown) and orientation == UPRIGHT
+        if self._yuv is not None and stays and colour == self._info.colour and self._in_codes(image):
             codes = surface_of(image) if is_on_gpu(image) else read_codes(image)
             return YuvFrame(codes, self._yuv, self._to_surface)
         image = on_host(image)
-        if not _alike(shown, self._info.size):
-            inner = fitted(shown, self._info.size)
-            return with_bars(self._upright(image, orientation, inner), self._info.size)
-        return self._upright(image, orientation, None if self._stays(shown) else self._info.size)
+        if not is_alike:
+            inner = fitted(self._shape(shown, aspect, orientation), self._info.size)
+            return with_bars(self._upright(image, colour, orientation, inner), self._info.size)
+        return self._upright(image, colour, orientation, None if self._stays(shown) else self._info.size)
 
-    def _upright(self, image: av.VideoFrame, orientation: Orientation, size: Size | None) -> Frame:
+    def _upright(
+        self, image: av.VideoFrame, colour: Colour, orientation: Orientation, size: Size | None
+    ) -> Frame:
         """The frame as it is shown, scaled to ``size`` if that is given."""
         stored = None if size is None else orientation.displayed(*size)
-        pixels = self._to_rgb(image, stored)
+        pixels = self._reader(colour)(image, stored)
         if self._tone_map is not None:
             pixels[..., :3] = self._tone_map(pixels[..., :3])
         return orientation.apply(pixels)
+
+    def _reader(self, colour: Colour) -> ToRgb:
+        if colour not in self._readers:
+            self._readers[colour] = ToRgb(colour, self._info.layout, keep_alpha=self._info.keeps_alpha)
+        return self._readers[colour]
+
+    def _shape(self, shown: Size, aspect: Fraction | None, orientation: Orientation) -> Shape:
+        """Width and height in pixels as wide as the film's first ones, of which the film's size counts."""
+        first = self._info.coded_aspect
+        if aspect is None or first is None:
+            return Fraction(shown[0]), Fraction(shown[1])
+        wider = _turned(aspect, orientation) / _turned(first, self._info.orientation)
+        return shown[0] * wider, Fraction(shown[1])
 
     def _orientation(self, image: av.VideoFrame) -> Orientation:
         matrix = display_matrix(image)
@@ -116,14 +138,18 @@ def _yuv_colour(colour: Colour) -> YuvColour:
     return YuvColour(colour.luma_weights, colour.full_range, colour.siting == TOPLEFT)
 
 
-def _alike(one: Size, other: Size) -> bool:
-    return abs(Fraction(one[0] * other[1], one[1] * other[0]) - 1) < ALIKE
+def _turned(aspect: Fraction, orientation: Orientation) -> Fraction:
+    return 1 / aspect if orientation.transpose else aspect
 
 
-def fitted(size: Size, room: Size) -> Size:
-    """The largest size of the same shape that fits into ``room``, at least a pixel each way."""
-    scale = min(Fraction(room[0], size[0]), Fraction(room[1], size[1]))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+def _alike(one: Shape, other: Size) -> bool:
+    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) < ALIKE
+
+
+def fitted(shape: Shape, room: Size) -> Size:
+    """The largest size of that shape that fits into ``room``, at least a pixel each way."""
+    scale = min(room[0] / shape[0], room[1] / shape[1])
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def with_bars(pixels: Frame, size: Size) -> Frame:
