@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.film.info import TRANSPARENCY
 from edge_sr.video.film.pixel_aspects import PixelAspects
+from edge_sr.video.film.tracks import MARK_OF_3D, STEREO_MODE
 from edge_sr.video.frames.alpha import decoder_with_alpha, is_transparent
 from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.surfaces.read import on_host
@@ -23,6 +24,8 @@ NOT_KEPT = {
     "A53_CC": CAPTIONS,
     "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
+    "SPHERICAL": "the mark of a 360° film",
+    "STEREO3D": MARK_OF_3D,
 }
 
 
@@ -37,6 +40,7 @@ class FrameDecoder:
     ) -> None:
         self._context = decoder_with_alpha(stream) or stream.codec_context
         self._warn = warn
+        self._is_marked_3d = STEREO_MODE in stream.metadata
         self._deinterlacer = Deinterlacer()
         self._aspects = PixelAspects(self._context)
         self.bad_frames = 0
@@ -85,6 +89,9 @@ class FrameDecoder:
 
     def _note_lost(self, frame: av.VideoFrame) -> None:
         found = side_data(frame)
+        if self._is_marked_3d or ("STEREO3D" in found and not any(bytes(found["STEREO3D"])[:4])):
+            # Matroska's own mark goes on with the other tags, and flat pictures need none.
+            found.pop("STEREO3D", None)
         names = [name for kind, name in NOT_KEPT.items() if kind in found]
         if TRANSPARENCY not in self.lost and is_transparent(frame):
             names.append(TRANSPARENCY)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Facts about the old file or the old encoding, untrue of the new one.
 STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes", "alpha_mode"}
+# Matroska's tag of a picture that is 3D.
+STEREO_MODE = "stereo_mode"
+MARK_OF_3D = "the mark of a 3D film"
 # Filled in by every muxer, so of no interest when it is missing.
 FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
 # Subtitles that are words, as FFmpeg names them; all others are pictures.
@@ -93,6 +96,8 @@ def plan_tracks(source: av.container.InputContainer, picture: int, container: Co
     dropped: list[str] = []
     changed: list[str] = []
     trials = Trials(source, container)
+    if STEREO_MODE in source.streams[picture].metadata and container.name not in ("mkv", "webm"):
+        dropped.append(MARK_OF_3D)
     for stream in source.streams:
         if stream.index == picture or _is_kept_otherwise(source, stream):
             continue

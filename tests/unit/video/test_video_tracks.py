@@ -10,6 +10,8 @@ import av
 import pytest
 from support.films import Making, make_film, packets
 
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.containers import CONTAINERS
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
@@ -111,3 +113,37 @@ def test_chapters_move_with_the_excerpt(rich: Path) -> None:
 def test_lost_metadata_is_named_and_facts_about_the_old_file_are_not() -> None:
     source = {"title": "x", "Firmware": "9", "major_brand": "isom", "ENCODER": "Lavf", "DURATION": "1"}
     assert lost_metadata(source, {"TITLE": "x"}, "the film") == ["metadata 'Firmware' of the film"]
+
+
+def marked_3d(path: Path, in_the_stream: bool) -> Path:
+    """Two pictures side by side, as H.264's own message says or Matroska's tag."""
+    options = {"x264-params": "frame-packing=3"} if in_the_stream else {}
+    plain = make_film(path.with_suffix(".h264.mkv"), Making(frames=3, options=options))
+    if in_the_stream:
+        return plain
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        twin = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        twin.metadata["stereo_mode"] = "left_right"
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = twin
+                target.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("in_the_stream", "name", "kept"),
+    [
+        (True, "out.mkv", False),
+        (False, "out.mkv", True),
+        (False, "out.webm", True),
+        (False, "out.mp4", False),
+    ],
+)
+def test_the_mark_of_3d_is_kept_or_named(tmp_path: Path, in_the_stream: bool, name: str, kept: bool) -> None:
+    source = marked_3d(tmp_path / "in.mkv", in_the_stream)
+    plain: dict[str, Any] = {"scale": Fraction(1), "model": "diinn-nano", "backend": "onnxruntime"}
+    request = Request(str(source), tmp_path / name, precision="fp32", **plain)
+    assert upscale(request).dropped == (() if kept else ("the mark of a 3D film",))
+    with av.open(str(tmp_path / name)) as file:
+        assert (file.streams.video[0].metadata.get("stereo_mode") == "left_right") == kept
