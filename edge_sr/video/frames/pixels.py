@@ -30,6 +30,8 @@ DEPTHS = (8, 9, 10, 12, 14, 16)
 # swscale's bicubic, accurate_rnd, full_chroma_int and full_chroma_inp, by number: older PyAVs name only the first.
 # Without the others swscale repeats chroma and errs by up to three levels.
 INTERPOLATION = 0x4 | 0x40000 | 0x2000 | 0x4000
+# Packed RGB that swscale takes to eight bits with its bytes the wrong way round, but swaps rightly.
+MISREAD = {f"{order}{bits}be": f"{order}{bits}le" for order in ("rgb", "bgr") for bits in (555, 565)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,9 @@ class Converter:
         size: tuple[int, int] | None = None,
     ) -> av.VideoFrame:
         """The frame in another format; ``from_full`` and ``to_full`` default to the film's own range."""
+        swapped = MISREAD.get(frame.format.name)
+        if swapped is not None:
+            frame = self._scaler.reformat(frame, format=swapped, threads=1)
         own = self._colour.range_code
         # PyAV 17 has no number of swscale's for BT.2020 and takes the matrix from here.
         frame.colorspace = self._colour.matrix

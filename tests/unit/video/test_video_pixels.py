@@ -17,6 +17,7 @@ from edge_sr.video.frames.pixels import (
     read_planes,
     write_planes,
 )
+from edge_sr.video.frames.planes import write_plane
 
 WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 
@@ -146,3 +147,17 @@ def test_hdr_is_known_and_taken_for_bt2020_where_it_names_no_matrix(transfer: in
 def test_an_unknown_matrix_is_refused() -> None:
     with pytest.raises(MediaError, match="colour matrix 8"):
         read_colour(tagged((64, 48), matrix=8))
+
+
+@pytest.mark.parametrize("name", ["rgb565", "rgb555", "bgr565", "bgr555"])
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_rgb_of_five_bits_is_read_in_either_byte_order(name: str, order: str) -> None:
+    codes = np.random.default_rng(0).integers(0, 1 << 16, (48, 64)).astype(np.uint16)
+    frame = av.VideoFrame(64, 48, name + order)
+    write_plane(frame.planes[0], codes if order == "le" else codes.byteswap(), np.uint16)
+    green = 6 if name.endswith("565") else 5
+    parts = ((codes >> (5 + green)) & 31, (codes >> 5) & ((1 << green) - 1), codes & 31)
+    wanted = np.stack([part / top for part, top in zip(parts, (31, (1 << green) - 1, 31), strict=True)], -1)
+    wanted = wanted if name.startswith("rgb") else wanted[..., ::-1]
+    found = ToRgb(Colour(1, False, 1, 1), layout_of(frame.format))(frame)
+    assert np.abs(found - wanted).max() < 0.01
