@@ -45,6 +45,7 @@ from edge_sr.video.mux.copying import (
 from edge_sr.video.mux.described import described_template
 from edge_sr.video.mux.gaps import GapFiller, closes_gaps
 from edge_sr.video.mux.sound import SoundConverter, add_sound
+from edge_sr.video.mux.time_code import moved_time_code
 from edge_sr.video.mux.words import WordsConverter
 from edge_sr.video.opening import ffmpeg_name, open_input
 
@@ -105,7 +106,7 @@ class MuxRun:
         ):
             packets = FilmPackets(source)
             window = window_of(packets, plan.excerpt, self._until)
-            metadata = without(source.metadata, STALE)
+            metadata = self._tags(source, STALE)
             has_cover = any(is_cover(source.streams[index]) for index in plan.tracks.kept)
             late = self._late(source, packets)
             options = muxer_options(plan.container, late, metadata, has_cover=has_cover)
@@ -148,11 +149,14 @@ class MuxRun:
         video.codec_context.framerate = self._plan.rate
         # Not every codec carries its colours itself.
         tag_colours(video.codec_context, self._plan.colour)
-        video.metadata.update(without(stream.metadata, STALE_OF_VIDEO))
+        video.metadata.update(self._tags(stream, STALE_OF_VIDEO))
         if self._plan.has_alpha:
             video.metadata[ALPHA_MODE] = "1"
         video.disposition = stream.disposition
         return video
+
+    def _tags(self, part: Any, stale: frozenset[str]) -> dict[str, str]:
+        return moved_time_code(without(part.metadata, stale), self._plan.excerpt, self._plan.rate)
 
     def _described(self, template: Any, stack: contextlib.ExitStack) -> Any:
         """The template with what the film says of HDR, for the container's own fields."""
