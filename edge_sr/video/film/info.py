@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import HdrError, OptionError
 from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
+from edge_sr.video.film.matroska import asks_for_crop
 from edge_sr.video.film.pixel_aspects import is_credible, marked_aspect
 from edge_sr.video.frames.alpha import states_alpha
 from edge_sr.video.frames.colour import UNSPECIFIED, Colour, read_colour
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 LONGEST_TIME = 40
 _TIME = re.compile(r"(?:\d+:){0,2}(?:\d+\.?\d*|\.\d+)", re.ASCII)
 TRANSPARENCY = "the film's transparency (ffv1 in MKV, prores in MOV and vp9 in WebM keep it)"
+
+CROP = "the crop of the picture's edges that the container asks for"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +133,7 @@ def describe(
         layout=layout,
         orientation=orientation,
         notes=tuple(notes),
-        lost=(TRANSPARENCY,) if states_alpha(stream) else (),
+        lost=(*([TRANSPARENCY] if states_alpha(stream) else []), *([CROP] if asks_for_crop(name) else [])),
         hdr=read_description(frame) if colour.is_hdr else UNDESCRIBED,
         tone_map=tone_map and colour.is_hdr,
         coded_aspect=marked_aspect(frame),

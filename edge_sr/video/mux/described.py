@@ -12,11 +12,11 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from edge_sr.video.film.matroska import EBML, SEGMENT, TRACK, TRACKS, VIDEO, elements
 from edge_sr.video.frames.hdr import HdrDescription
 
-SEGMENT, TRACKS, CLUSTER = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\x1f\x43\xb6\x75"
-INFO, EBML = b"\x15\x49\xa9\x66", b"\x1a\x45\xdf\xa3"
-TRACK, VIDEO, COLOUR = b"\xae", b"\xe0", b"\x55\xb0"
+CLUSTER, INFO = b"\x1f\x43\xb6\x75", b"\x15\x49\xa9\x66"
+COLOUR = b"\x55\xb0"
 MOST_LIGHT, MEAN_LIGHT, DISPLAY = b"\x55\xbc", b"\x55\xbd", b"\x55\xd0"
 # Red, green, blue and white, x before y, then the most and the least luminance.
 COORDINATES = [bytes([0x55, number]) for number in range(0xD1, 0xD9)]
@@ -49,8 +49,8 @@ def _as_matroska(template: Any, packet: Any) -> bytes:
 
 def _described(matroska: bytes, description: HdrDescription) -> bytes:
     """The file without the tables that say where things are, for these move."""
-    parts = dict(_elements(matroska))
-    inner = [(ident, body) for ident, body in _elements(parts[SEGMENT]) if ident in (INFO, TRACKS, CLUSTER)]
+    parts = dict(elements(matroska))
+    inner = [(ident, body) for ident, body in elements(parts[SEGMENT]) if ident in (INFO, TRACKS, CLUSTER)]
     whole = b"".join(_element(ident, body) for ident, body in inner)
     described = _extended(whole, (TRACKS, TRACK, VIDEO, COLOUR), colour_elements(description))
     return _element(EBML, parts[EBML]) + SEGMENT + UNKNOWN_SIZE + described
@@ -74,7 +74,7 @@ def _extended(data: bytes, path: tuple[bytes, ...], addition: bytes) -> bytes:
     """The elements of ``data`` with ``addition`` at the end of the one that ``path`` leads to, made where it lacks."""
     if not path:
         return data + addition
-    parts = list(_elements(data))
+    parts = list(elements(data))
     if path[0] not in dict(parts):
         parts.append((path[0], b""))
     return b"".join(
@@ -85,17 +85,3 @@ def _extended(data: bytes, path: tuple[bytes, ...], addition: bytes) -> bytes:
 
 def _element(ident: bytes, body: bytes) -> bytes:
     return ident + b"\x01" + len(body).to_bytes(7, "big") + body
-
-
-def _elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each element's number and content; one of unknown size goes to the end."""
-    place = 0
-    while place < len(data):
-        ident = data[place : place + 9 - data[place].bit_length()]
-        place += len(ident)
-        length = 9 - data[place].bit_length()
-        size = int.from_bytes(data[place : place + length], "big") & ((1 << 7 * length) - 1)
-        place += length
-        end = len(data) if size == (1 << 7 * length) - 1 else place + size
-        yield ident, data[place:end]
-        place = end

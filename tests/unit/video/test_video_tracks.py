@@ -13,7 +13,8 @@ from support.films import Making, make_film, packets
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.containers import CONTAINERS
-from edge_sr.video.film.info import Excerpt
+from edge_sr.video.film.film import Film
+from edge_sr.video.film.info import CROP, Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tracks import TrackPlan, Way, copy_stream, lost_metadata, plan_tracks
 from edge_sr.video.mux.copying import moved_chapters, other_packets, window_of
@@ -147,3 +148,15 @@ def test_the_mark_of_3d_is_kept_or_named(tmp_path: Path, in_the_stream: bool, na
     assert upscale(request).dropped == (() if kept else ("the mark of a 3D film",))
     with av.open(str(tmp_path / name)) as file:
         assert (file.streams.video[0].metadata.get("stereo_mode") == "left_right") == kept
+
+
+@pytest.mark.parametrize("pixels", [0, 8])
+def test_a_crop_that_matroska_asks_for_is_named(tmp_path: Path, pixels: int) -> None:
+    data = make_film(tmp_path / "plain.mkv", Making(frames=3)).read_bytes()
+    unit = b"\x54\xb2\x81\x04"
+    assert data.count(unit) == 1
+    cropped = tmp_path / "cropped.mkv"
+    # PixelCropTop in place of DisplayUnit, which is as long.
+    cropped.write_bytes(data.replace(unit, b"\x54\xbb\x81" + bytes([pixels])))
+    with Film(str(cropped)) as film:
+        assert film.lost == ([CROP] if pixels else [])
