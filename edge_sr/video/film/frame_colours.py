@@ -6,8 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from edge_sr.errors import MediaError
-from edge_sr.video.frames.colour import Colour, read_colour
-from edge_sr.video.surfaces.read import on_host, stored_format
+from edge_sr.video.frames.colour import Colour, read_matrix
+from edge_sr.video.frames.siting import read_siting
+from edge_sr.video.surfaces.read import is_on_gpu, stored_format
 
 if TYPE_CHECKING:
     import av
@@ -27,14 +28,14 @@ class FrameColours:
         said = (int(frame.colorspace), int(frame.color_range), int(frame.color_trc))
         stored = (stored_format(frame), frame.width, frame.height)
         if (*said, *stored) not in self._known:
-            self._known[(*said, *stored)] = self._read(on_host(frame))
+            self._known[(*said, *stored)] = self._read(frame)
         return self._known[(*said, *stored)]
 
     def _read(self, frame: av.VideoFrame) -> Colour:
         try:
-            own, _ = read_colour(frame)
+            matrix, full, _ = read_matrix(frame)
         except MediaError:
             return self._films
-        return dataclasses.replace(
-            self._films, matrix=own.matrix, full_range=own.full_range, siting=own.siting
-        )
+        # Where chroma lies only the pixels tell: those on a GPU stay there.
+        siting = self._films.siting if is_on_gpu(frame) else read_siting(frame, full_range=full)
+        return dataclasses.replace(self._films, matrix=matrix, full_range=full, siting=siting)

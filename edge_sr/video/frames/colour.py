@@ -75,6 +75,13 @@ def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
 
     Raises ``MediaError`` for a matrix that cannot be converted.
     """
+    matrix, full, notes = read_matrix(frame)
+    siting = read_siting(frame, full_range=full)
+    return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc), siting), notes
+
+
+def read_matrix(frame: av.VideoFrame) -> tuple[int, bool, list[str]]:
+    """The frame's matrix, and whether its luma spans the whole range of codes, by its tags alone; else as above."""
     notes: list[str] = []
     name = frame.format.name
     matrix = int(frame.colorspace)
@@ -93,8 +100,7 @@ def read_colour(frame: av.VideoFrame) -> tuple[Colour, list[str]]:
     full = int(frame.color_range) == 2 or name.startswith(("yuvj", "mono"))
     if frame.format.is_rgb or frame.format.has_palette:
         full = False
-    siting = read_siting(frame, full_range=full)
-    return Colour(matrix, full, int(frame.color_primaries), int(frame.color_trc), siting), notes
+    return matrix, full, notes
 
 
 def _refuse_unsupported(matrix: int) -> None:
