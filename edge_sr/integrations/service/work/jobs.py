@@ -17,7 +17,7 @@ from edge_sr.integrations.service.work.admission import Kind
 from edge_sr.integrations.service.work.pool import NetworkPool
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.film_plan import FilmPlan
-from edge_sr.upscale.inputs.animations import as_film, is_animated_webp
+from edge_sr.upscale.inputs.animations import as_film, needs_pillow
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
@@ -115,7 +115,7 @@ class Workshop:
     def _playable(self, request: Request, controls: Controls) -> Iterator[Request]:
         """The request as FFmpeg can read its film, and no larger on disk than an upload may be."""
         path = Path(request.input)
-        if not is_animated_webp(path):
+        if not needs_pillow(path):
             yield request
             return
         self._check_picture(path)
