@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 EXAMPLES = (
-    "edge-sr train export/models/diinn-nano.toml --images ~/Pictures -o nano.safetensors --minutes 30",
+    "edge-sr train export/example.toml --images ~/Pictures -o mine.safetensors --minutes 30",
     "edge-sr train tuned.toml --images ~/Pictures -o tuned.safetensors --qat my-edge --steps 2000",
 )
 

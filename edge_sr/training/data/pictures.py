@@ -55,7 +55,10 @@ def _in_folder(folder: Path, listing: str) -> list[Picture]:
 
 def _listed(listing: Path) -> Iterator[Picture]:
     if not listing.is_file():
-        raise InputNotFoundError(f"the spec names a listing that is not there: {listing}")
+        raise InputNotFoundError(
+            f"the spec names a listing that is not there: {listing}; to take every picture of the folder, set "
+            'listing = "" under [training.data] in a copy of the spec'
+        )
     for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
         if line.strip() and not line.startswith("#"):
             yield _row(listing, number, line)

@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 torch = pytest.importorskip("torch")
 
+from edge_sr.cli.train import EXAMPLES
 from edge_sr.errors import (
     ConfigError,
     DiskFullError,
@@ -26,6 +27,7 @@ from edge_sr.errors import (
 )
 from edge_sr.files import atomic
 from edge_sr.files.config import load_toml
+from edge_sr.quality import pair_sides
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training.data import crops as packed
@@ -106,7 +108,7 @@ def test_a_bad_row_of_a_listing_is_named(tmp_path: Path, row: str) -> None:
 
 
 def test_a_listing_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputNotFoundError, match=r"files.tsv"):
+    with pytest.raises(InputNotFoundError, match=r'files.tsv; .*, set listing = ""'):
         find_pictures([tmp_path], "files.tsv")
 
 
@@ -295,6 +297,13 @@ def test_the_shipped_specs_read_whole(path: Path) -> None:
     spec = load_toml(path, ModelSpec)
     assert spec.name == path.stem
     assert training_spec(spec).data.listing == "files.tsv"
+
+
+def test_the_spec_of_trains_example_takes_any_folder_and_its_patches_fit() -> None:
+    spec = training_spec(load_toml(ROOT / EXAMPLES[0].split()[2], ModelSpec))
+    assert (spec.start, spec.data.listing) == ("", "")
+    smallest, _ = pair_sides(spec.data.crop, Fraction(spec.schedule.far_scale))
+    assert smallest >= spec.schedule.patch
 
 
 def test_processes_cut_what_one_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
