@@ -92,7 +92,7 @@ def _native() -> Answer:
     return (
         "absent",
         f"{native_library.why_not()} ({known})",
-        "pip install --force-reinstall --no-deps edge-sr",
+        "in the clone: pip install --force-reinstall --no-deps .",
     )
 
 

@@ -126,3 +126,12 @@ def test_pycuda_without_a_driver_is_not_called_broken(monkeypatch: pytest.Monkey
     assert state == "absent"
     assert "no NVIDIA driver" in detail
     assert install == "a machine with an NVIDIA GPU"
+
+
+def test_without_the_native_library_the_clone_is_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge_sr.backends.native import library
+
+    monkeypatch.setattr(library, "_load", lambda: "the native library was not built")
+    finding = next(finding for finding in health.examine() if finding.name == "native")
+    assert (finding.state, "compiler" in finding.detail) == ("absent", True)
+    assert finding.install == "in the clone: pip install --force-reinstall --no-deps ."
