@@ -1,9 +1,9 @@
 """``auto``: backend and precision chosen by measured time and stated loss, once a device and bundle.
 
-Candidates are all precisions of all backends that work here and whose loss the bundle states within the budget. The
-fastest wins, or of those within a tenth of it the most exact, and of equally exact ones the first backend in the
-registry's order. The choice depends on device and bundle alone, never on a size, a region or a scale: a region would
-not equal that crop of the whole otherwise.
+Where ``cuda`` works and knows the bundle it is taken unmeasured. Elsewhere the backends on the CPU are timed in every
+precision; candidates are those whose loss the bundle states within the budget. The fastest wins, or of those within a
+tenth of it the most exact, and of equally exact ones the first backend in the registry's order. The choice depends on
+device and bundle alone, never on a size, a region or a scale: a region would not equal that crop of the whole.
 """
 
 from __future__ import annotations
