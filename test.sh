@@ -2,7 +2,7 @@
 # Every check: lint, types, import contract, tests, in a virtual environment of its own (.venv-test). A second call sets
 # nothing up again. PYTHON names another interpreter; arguments go to pytest.
 #
-#   ./test.sh            everything
+#   ./test.sh            everything; takes gigabytes (PyTorch, Ray, OpenVINO, TensorRT for RTX)
 #   ./test.sh --fast     lint, types, import contract and unit tests with the base install alone (.venv-fast)
 #   ./test.sh -m full    every network and target at full size
 set -eu
@@ -31,6 +31,7 @@ if [ "${1:-}" = --fast ]; then
     exec "$PWD/.venv-fast/bin/pytest" -n "${WORKERS:-2}" --dist loadgroup -m "not slow and not full" tests/unit "$@"
 fi
 
-set_up .venv-test "dev,export,cuda,farm,heif,openvino,report,tensorrt-rtx,webrtc"
+set_up .venv-test "dev,export,cuda,farm,heif,openvino,report,tensorrt-rtx,webrtc" \
+    "some minutes, gigabytes: PyTorch, Ray, OpenVINO and TensorRT for RTX"
 check "$PWD/.venv-test/bin" "linux win32 darwin"
 exec "$PWD/.venv-test/bin/pytest" -n "${WORKERS:-2}" --dist loadgroup "$@"
