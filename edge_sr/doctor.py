@@ -113,7 +113,7 @@ def _auto(bundle: Bundle) -> Answer:
     found = known_choice(bundle, available_cores())
     if found is None:
         return "absent", "auto has not measured here yet: the first run with it does", ""
-    return "ready", f"auto takes {found.why}", ""
+    return "ready", f"auto takes {found.times or found.why}", ""
 
 
 def _openvino() -> Answer:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
@@ -35,6 +37,7 @@ from edge_sr.kinds import Precision, Scheme
 from edge_sr.sizes import size_text
 from edge_sr.tensors import reference_card
 
+log = logging.getLogger(__name__)
 # Large enough for threads and caches to tell, small enough to take seconds in all.
 INPUT_SIZE, OUTPUT_SIZE = (160, 90), (320, 180)
 # Less than this nobody notices, and a busy machine hides it.
@@ -47,12 +50,16 @@ GPU = "cuda"
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """``backend`` and ``precision`` to open, ``scheme`` the INT8 graphs that suit it, and why, in a line."""
+    """``backend`` and ``precision`` to open, ``scheme`` the INT8 graphs that suit it, and why, in a few words.
+
+    ``times``: those that it was chosen by, in a line; empty where nothing was measured.
+    """
 
     backend: Backend
     precision: Precision
     scheme: Scheme | None
     why: str
+    times: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +75,13 @@ class Candidate:
     def name(self) -> str:
         return f"{self.backend.name} {self.precision}"
 
-    def chosen(self, why: str) -> Choice:
-        return Choice(self.backend, self.precision, self.scheme, why)
+    @property
+    def cost(self) -> str:
+        """``exact``, or what it loses."""
+        return "exact" if self.precision == "fp32" else str(self.loss or "loss unknown")
+
+    def chosen(self, why: str, times: str = "") -> Choice:
+        return Choice(self.backend, self.precision, self.scheme, why, times)
 
 
 def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune: bool = False) -> Choice:
@@ -83,13 +95,25 @@ def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune
         return _candidate(bundle, chosen, _checked(precision, bundle, chosen)).chosen("as asked for")
     if backend == "auto" and (on_gpu := _on_gpu(bundle, precision)):
         return on_gpu
+    if backend == "auto" and BACKENDS["native"].takes(bundle):
+        _tell_of_slowness()
     candidates = list(_candidates(bundle, backend, precision))
     if not candidates:
         raise OptionError(f"model {bundle.name} has no {precision!r} on any backend here: see edge-sr doctor")
     if len(candidates) == 1:
         return candidates[0].chosen("the only one here that fits")
-    found = measured(bundle, threads, retune=retune)
-    return _best(candidates, found)
+    best = _best(candidates, measured(bundle, threads, retune=retune))
+    log.debug("auto: %s", best.times)
+    return dataclasses.replace(best, why=best.times) if retune and best.times else best
+
+
+@functools.cache
+def _tell_of_slowness() -> None:
+    """Once a process: who has no compiler would take the speed for the project's."""
+    if BACKENDS["native"].unavailable_reason():
+        log.info(
+            "the native library is not built, so this runs several times slower: edge-sr doctor says how to get it"
+        )
 
 
 def _on_gpu(bundle: Bundle, precision: str) -> Choice | None:
@@ -164,6 +188,7 @@ def measured(bundle: Bundle, threads: int, *, retune: bool = False) -> Measureme
     identity = device_identity(threads)
     found = None if retune else stored(_graphs(bundle), identity)
     if found is None:
+        log.info("measuring what is fastest here, once: up to 20 s")
         with contextlib.ExitStack() as stack:
             found = measure(dict(_clocks(bundle, threads, stack)))
         store(bundle.name, _graphs(bundle), identity, found)
@@ -220,20 +245,20 @@ def _best(candidates: list[Candidate], found: Measurement) -> Choice:
     # Equally exact ones stay in the registry's order, whichever was a little faster today.
     best = min((one for one in candidates if one in near), key=_inexactness)
     following = next((one for one in timed if one is not best), None)
-    said = [_said(one, times) for one in (best, following) if one is not None]
+    said = [
+        f"{one.name} {times[one.name]:.1f} ms, {one.cost}" for one in (best, following) if one is not None
+    ]
     small = f"{size_text(INPUT_SIZE)} to {size_text(OUTPUT_SIZE)}"
-    return best.chosen(f"{'; next '.join(said)} ({small}, {found.sureness})")
+    rank = "fastest" if best is timed[0] else "most exact of the fastest"
+    return best.chosen(
+        f"{rank} of {len(timed)} measured here, {best.cost}",
+        f"{'; next '.join(said)} ({small}, {found.sureness})",
+    )
 
 
 def _inexactness(candidate: Candidate) -> tuple[float, float]:
     loss = candidate.loss or BUDGET
     return max(loss.mean_db, 0.0), max(loss.worst_db, 0.0)
-
-
-def _said(candidate: Candidate, times: dict[str, float]) -> str:
-    """``native bf16 7.1 ms, loses 0.001 dB, at worst 0.004``."""
-    loss = "loss unknown" if candidate.loss is None else str(candidate.loss)
-    return f"{candidate.name} {times[candidate.name]:.1f} ms, {'exact' if candidate.precision == 'fp32' else loss}"
 
 
 def _clocks(bundle: Bundle, threads: int, stack: contextlib.ExitStack) -> Iterator[tuple[str, Clock]]:

@@ -120,8 +120,7 @@ def main() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
     try:
         with enduring_streams(), _secrets_hidden():
-            if debug:
-                _log_to_stderr()
+            _log_to_stderr(logging.DEBUG if debug else logging.INFO)
             _run(debug)
     except EdgeSRError as error:
         _end(str(error), error.exit_code, debug)
@@ -170,12 +169,21 @@ def _secrets_hidden() -> Iterator[None]:
         sys.stderr = stream
 
 
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("debug: %(message)s"))
+class _Notes(logging.Handler):
+    """What the library has to say, a line each, to whatever stderr is by then."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = "debug" if record.levelno <= logging.DEBUG else "note"
+        print(f"{kind}: {record.getMessage()}", file=sys.stderr, flush=True)
+
+
+NOTES = _Notes()
+
+
+def _log_to_stderr(level: int) -> None:
     logger = logging.getLogger("edge_sr")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
+    logger.addHandler(NOTES)
+    logger.setLevel(level)
 
 
 def _take_debug(arguments: list[str]) -> bool:

@@ -115,8 +115,7 @@ class RunningBatch:
         """
         if self._controls.films_at_once > 1:
             return
-        with self._controls.networks.opened(self._request, self._controls.watcher):
-            pass
+        self._controls.networks.warm_up(self._request)
 
     def films(self, jobs: Iterable[Job]) -> None:
         at_once = self._controls.films_at_once

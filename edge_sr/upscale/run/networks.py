@@ -22,6 +22,7 @@ class Networks:
         self.keeps = keeps
         self._asked: tuple[Any, ...] = ()
         self._open: Upscaler | None = None
+        self._told = False
 
     @contextlib.contextmanager
     def opened(self, request: Request, watcher: Watcher) -> Iterator[Upscaler]:
@@ -31,18 +32,26 @@ class Networks:
                 yield network
             return
         try:
-            yield self._kept(request, watcher)
+            network = self._kept(request)
+            if not self._told:
+                tell_choice(network, request, watcher)
+                self._told = True
+            yield network
         except ResourceError:
             # What broke it may be the device, so the next run opens it anew.
             with contextlib.suppress(ResourceError):
                 self.close()
             raise
 
-    def _kept(self, request: Request, watcher: Watcher) -> Upscaler:
+    def warm_up(self, request: Request) -> None:
+        """Opens what ``request`` asks for, to keep, so that what is missing shows; its first run is told of it."""
+        self._kept(request)
+
+    def _kept(self, request: Request) -> Upscaler:
         asked = network_options(request)
         if self._open is None or asked != self._asked:
             self.close()
-            self._open, self._asked = open_network(request, watcher), asked
+            self._open, self._asked, self._told = _opened(request), asked, False
         return self._open
 
     def close(self) -> None:
@@ -64,11 +73,21 @@ def network_options(request: Request) -> tuple[Any, ...]:
 
 
 def open_network(request: Request, watcher: Watcher) -> Upscaler:
-    """The upscaler that ``request`` asks for, opened anew."""
+    """The upscaler that ``request`` asks for, opened anew; what was left to it, it says with its reason."""
+    network = _opened(request)
+    tell_choice(network, request, watcher)
+    return network
+
+
+def tell_choice(network: Upscaler, request: Request, watcher: Watcher) -> None:
+    """Says what ``auto`` came to, where ``request`` left something to it."""
+    if "auto" in (request.backend, request.precision):
+        choice = f"{network.model} in {network.precision} on {network.backend}: {network.why}"
+        watcher.say(choice if request.retune else f"{choice}; edge-sr doctor tells more")
+
+
+def _opened(request: Request) -> Upscaler:
     from edge_sr.upscaler import Upscaler
 
     model, backend, precision, threads, tta, retune = network_options(request)
-    upscaler = Upscaler(model, backend=backend, precision=precision, threads=threads, tta=tta, retune=retune)
-    if "auto" in (backend, precision):
-        watcher.say(f"{upscaler.model} in {upscaler.precision} on {upscaler.backend}: {upscaler.why}")
-    return upscaler
+    return Upscaler(model, backend=backend, precision=precision, threads=threads, tta=tta, retune=retune)

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +17,7 @@ from edge_sr.backends import autotune as choice
 from edge_sr.backends import measurement
 from edge_sr.backends.loss import NONE, Loss, budget_of, loss_of
 from edge_sr.backends.measurement import Measurement
+from edge_sr.backends.native import library
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.bundle import Bundle
 from edge_sr.errors import OptionError
@@ -97,7 +99,7 @@ def best(times: dict[str, float]) -> str:
         if f"{backend} {precision}" in times
     ]
     found = choice._best(candidates, Measurement(times, True, 6, "2026-01-02T03:04:05+00:00"))
-    assert "2026-01-02 03:04" in found.why
+    assert "2026-01-02 03:04" in found.times
     return f"{found.backend.name} {found.precision}"
 
 
@@ -114,8 +116,23 @@ def test_equally_exact_ones_go_by_the_registrys_order() -> None:
 
 
 def test_the_line_names_the_chosen_and_the_next(nano: Bundle) -> None:
-    why = choice.choose(nano, "auto", "auto", 1).why
-    assert " ms, " in why and "; next " in why and "measured" in why
+    found = choice.choose(nano, "auto", "auto", 1)
+    assert " ms, " in found.times and "; next " in found.times and "measured" in found.times
+    assert re.fullmatch(r"(fastest|most exact of the fastest) of \d+ measured here, .*", found.why)
+    assert choice.choose(nano, "auto", "auto", 1, retune=True).why.count(" ms, ") == 2
+
+
+def test_who_waits_for_a_measurement_is_told_and_who_lacks_the_library_too(
+    nano: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(library, "_load", lambda: "not built")
+    choice._tell_of_slowness.cache_clear()
+    caplog.set_level("INFO", "edge_sr")
+    for _ in range(2):
+        assert choice.choose(nano, "auto", "auto", 1).backend.name != "native"
+    choice._tell_of_slowness.cache_clear()
+    slow, wait = caplog.messages
+    assert "native library is not built" in slow and "up to 20 s" in wait
 
 
 def test_losses_come_from_the_bundle(nano: Bundle) -> None:

@@ -1,0 +1,52 @@
+"""The network that several runs share: opened once, told of by the first run that uses it."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import closing
+from fractions import Fraction
+
+import pytest
+
+from edge_sr.backends import autotune
+from edge_sr.backends.measurement import Measurement
+from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
+
+
+class Listener(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Measurement({"onnxruntime fp32": 9.0}, True, 6, "2026-01-02T03:04:05+00:00")
+    monkeypatch.setattr(autotune, "measured", lambda *_, **__: found)
+
+
+def test_the_first_run_that_uses_a_network_is_told_of_it_and_no_other() -> None:
+    nano = Request("a.png", scale=Fraction(2), model="diinn-nano", backend="onnxruntime", threads=1)
+    edge = dataclasses.replace(nano, model="diinn-edge")
+    listener = Listener()
+    with closing(Networks(keeps=True)) as networks:
+        networks.warm_up(edge)
+        for request in (nano, nano, edge):
+            with networks.opened(request, listener):
+                pass
+    tail = "in fp32 on onnxruntime: fastest of 1 measured here, exact; edge-sr doctor tells more"
+    assert listener.said == [f"diinn-nano {tail}", f"diinn-edge {tail}"]
+
+
+def test_whoever_warms_up_takes_nothing_from_the_first_run() -> None:
+    asked = Request("a.png", scale=Fraction(2), model="diinn-nano", backend="onnxruntime", threads=1)
+    listener = Listener()
+    with closing(Networks(keeps=True)) as networks:
+        networks.warm_up(asked)
+        with networks.opened(asked, listener) as network:
+            assert network.model == "diinn-nano"
+    assert len(listener.said) == 1
