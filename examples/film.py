@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import av
 
@@ -33,4 +34,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"film.py: {error}")

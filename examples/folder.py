@@ -1,4 +1,4 @@
-"""Upscale every image of a folder: python examples/folder.py photos larger --scale 2.7"""
+"""Upscale every PNG and JPEG of a folder: python examples/folder.py photos larger --scale 2.7"""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 from edge_sr import Upscaler
+
+SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 def main() -> None:
@@ -22,7 +24,7 @@ def main() -> None:
     asked.target.mkdir(exist_ok=True)
     # The network is opened once for all images, whatever their sizes.
     with Upscaler(asked.model) as up:
-        for path in sorted(asked.source.glob("*.png")):
+        for path in sorted(path for path in asked.source.iterdir() if path.suffix.lower() in SUFFIXES):
             frame = np.asarray(Image.open(path).convert("RGB"))
             larger = up(frame, scale=asked.scale)
             Image.fromarray(larger).save(asked.target / path.name)

@@ -39,8 +39,10 @@ def photo(tmp_path: Path) -> Path:
 
 
 def test_a_folder(tmp_path: Path, photo: Path) -> None:
+    Image.fromarray(reference_card(32, 24)).save(photo.with_suffix(".JPG"))
+    (photo.parent / "notes.txt").write_text("no picture")
     said = run(tmp_path, "folder", photo.parent, "larger", "--scale", "2.7", "--model", "diinn-nano")
-    assert said == "photo.png: 86x65\n"
+    assert said == "photo.JPG: 86x65\nphoto.png: 86x65\n"
     assert size_of(tmp_path / "larger" / "photo.png") == (86, 65)
 
 
@@ -50,6 +52,19 @@ def test_a_film(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "larger.mkv")) as film:
         shapes = [frame.to_ndarray(format="rgb24").shape for frame in film.decode(video=0)]
     assert shapes == [(48, 64, 3)] * 5
+
+
+def test_a_film_that_is_not_there_ends_in_a_line(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(EXAMPLES / "film.py"),
+        "nothere.mp4",
+        "larger.mkv",
+        "--model",
+        "diinn-nano",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "nothere.mp4" in done.stderr
 
 
 def test_one_encoding_for_many_sizes(tmp_path: Path, photo: Path) -> None:
