@@ -53,8 +53,8 @@ __all__ = ["Encoded", "PartTimes", "Result", "Upscaler"]
 class Upscaler:
     """An open model on one backend.
 
-    ``model`` is a shipped model's name or a bundle's folder; ``backend`` and ``precision`` may be ``auto``, and
-    ``why`` says in a line how they were chosen. ``threads`` defaults to the cores that the process may use;
+    ``model`` is a shipped model's name (``diinn-edge``) or a bundle's folder; ``backend`` and ``precision`` may be
+    ``auto``, and ``why`` says in a few words how they were chosen, after ``retune`` with all times. ``threads`` defaults to the cores that the process may use;
     ``block_bytes`` is the memory that one block of a large frame may take on a CPU. ``tta`` gives the mean of all eight
     turns and mirrorings of each frame, at eight times the work. ``retune`` measures again what ``auto`` chooses by.
     Raises ``UnknownNameError``, ``BundleError``, ``OptionError`` or ``MissingError`` when it cannot be opened so.
