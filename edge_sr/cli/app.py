@@ -81,7 +81,16 @@ def load_command(name: str) -> Any:
     group._add_completion = False
     command = typer.main.get_command(group)
     command.name = name
+    for one in (command, *getattr(command, "commands", {}).values()):
+        _bare_flags(one)
     return command
+
+
+def _bare_flags(command: Any) -> None:
+    """Newer Typers put a metavar behind flags too, as if they took a value."""
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
 
 
 app = typer.Typer(

@@ -49,6 +49,8 @@ def export(
     A bundle that differs is not written.
     """
     start = time.perf_counter()
+    if not checkpoint.exists():
+        raise InputNotFoundError(f"no such checkpoint, model spec or network: {checkpoint}")
     for module in ("torch", "onnx", "onnxsim"):
         require(module, "edge-sr export")
     spec = _read_spec(checkpoint) if checkpoint.suffix == ".toml" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_what_contradicts_is_refused(
     assert export(folder / "torn.onnx", "-o", folder / "out").code == 4
     assert export(folder / "none.onnx", "-o", folder / "out").code == 4
     assert not (folder / "out").exists()
+
+
+def test_a_file_that_is_not_there_is_named_before_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    answer = Command("export", monkeypatch, capsys)(tmp_path / "absent.onnx", "-o", tmp_path / "out")
+    assert answer.code == 4 and "absent.onnx" in answer.err
 
 
 def test_an_external_network_is_measured_like_any_other(

@@ -57,6 +57,7 @@ def test_upscale_has_its_options_in_groups() -> None:
         page.index(f"─ {group} ─") for group in (options.SIZE, options.NETWORK, options.FILM, options.RUN)
     ]
     assert places == sorted(places)
+    assert page.count("<bool>") <= 1, "flags take no value; the help's own option is Typer's"
     for default in ("[default: auto]", "the one that suits the input", "x264, in WebM vp9"):
         assert default in " ".join(page.replace("│", " ").split())
 
