@@ -92,7 +92,7 @@ def _native() -> Answer:
     return (
         "absent",
         f"{native_library.why_not()} ({known})",
-        "in the clone: pip install --force-reinstall --no-deps .",
+        "pip install --force-reinstall --no-deps . in the clone",
     )
 
 
@@ -135,7 +135,7 @@ def _cuda() -> Answer:
     gpu, package = gpu_if_any(), installed_package()
     needs = ([] if gpu else [GPU]) + ([] if package else [CUDA])
     if gpu is None or package is None:
-        return "absent", f"{package or 'no driver package'}; {describe_kernels(None)}", ", ".join(needs)
+        return "absent", f"{package or 'no driver package'}, {describe_kernels(None)}", ", ".join(needs)
     detail = f"{gpu.name}, compute capability {gpu.compute_capability}, by {package}"
     kernels = describe_kernels(tuple(map(int, gpu.compute_capability.split("."))))
     return "ready", f"{detail}; {kernels}", ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from edge_sr.cli.terminal.outcome import cost, counted, preview
 from edge_sr.errors import MediaError
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ def _teller(told: list[InputOutcome], *, lines: bool) -> Callable[[InputOutcome]
 
 def dry_run_batch(request: Request, inputs: Sequence[str], controls: Controls, *, as_json: bool) -> None:
     """The outlines, each as soon as it is known; raises ``MediaError`` at the end when some would fail."""
-    from edge_sr.cli.terminal.outcome import cost, preview
     from edge_sr.upscale.batch.dry import Foreseen, outline_batch, total_outline
     from edge_sr.upscale.batch.targets import output_folder
 
@@ -112,7 +112,7 @@ def table(outcomes: Sequence[InputOutcome]) -> str:
     lines = [table_row(outcome, width) for outcome in outcomes]
     states = [outcome.state for outcome in outcomes]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("done", "skipped", "failed"))
-    return "\n".join([*lines, f"{len(outcomes)} inputs: {counts}"])
+    return "\n".join([*lines, f"{counted(len(outcomes), 'input')}: {counts}"])
 
 
 def table_row(outcome: InputOutcome, width: int) -> str:
@@ -127,5 +127,5 @@ def _fate(outcome: InputOutcome) -> str:
     if report.was_done:
         return f"{report.output} is there already"
     before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
-    frames = f"{report.frames} frames, " if report.codec else ""
+    frames = f"{counted(report.frames, 'frame')}, " if report.codec else ""
     return f"{report.output}, {frames}{before} to {after}, {report.seconds:.1f} s"

@@ -43,10 +43,14 @@ def doctor(as_json: Json = False) -> None:
         return
     here = f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
     typer.echo(f"Edge SR {__version__} on {here}")
+    works = False
     for finding in examine():
         typer.echo(_line(finding))
+        works |= (finding.name, finding.state) == ("onnxruntime", "ready")
+    typer.echo(f"upscale {'works' if works else 'does not work'} here; -- marks what is optional")
 
 
 def _line(finding: Finding) -> str:
-    advice = f"; {finding.install}" if finding.install else ""
-    return f"{MARKS[finding.state]}  {finding.name:<13} {finding.detail}{advice}"
+    advice = f"; needs: {finding.install}" if finding.install else ""
+    # As wide as the longest name, prometheus-client.
+    return f"{MARKS[finding.state]}  {finding.name:<17} {finding.detail}{advice}"

@@ -46,6 +46,8 @@ def list_(json_: Json = False) -> None:
         print(json.dumps({"engines": rows}))
     elif rows:
         print("\n".join(table(rows)))
+    else:
+        print("no engines yet; build some with: edge-sr build diinn-edge --target auto", file=sys.stderr)
 
 
 @app.command(epilog=closing("edge-sr engines show encoder", "edge-sr engines show encoder --json"))

@@ -125,9 +125,9 @@ def _on_cluster(
 
 def table(found: Evaluation) -> str:
     """The figures as text: a line for each baseline and each row, in the order of scales."""
-    head = f"{'':<34} {'scale':>6} {'PSNR-Y':>8} {'SSIM-Y':>8} {'PSNR-RGB':>9}   {found.set}"
+    head = f"{'':<34} {'scale':>6} {'PSNR-Y':>8} {'SSIM-Y':>8} {'PSNR-RGB':>9}"
     rows = sorted([*found.rivals, *found.results], key=lambda row: row.scale)
-    return "\n".join([head, *(_line(row) for row in rows), "", found.protocol])
+    return "\n".join([f"{found.set}, PSNR in dB", head, *(_line(row) for row in rows), "", found.protocol])
 
 
 def _line(row: Row) -> str:

@@ -101,10 +101,12 @@ def test_a_tensorrt_that_is_too_old_is_not_called_ready(monkeypatch: pytest.Monk
 
 
 def test_lines_begin_with_a_mark(doctor: Command) -> None:
-    head, *lines = doctor().out.splitlines()
+    head, *lines, last = doctor().out.splitlines()
     assert head.startswith(f"Edge SR {__version__} on ")
     assert all(line[:2] in ("ok", "--", "!!") for line in lines)
     assert [line.split()[1] for line in lines][: len(PARTS)] == PARTS
+    assert {line[21] for line in lines} == {" "} and " " not in {line[22] for line in lines}
+    assert last == "upscale works here; -- marks what is optional"
 
 
 def test_a_part_that_breaks_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,4 +136,4 @@ def test_without_the_native_library_the_clone_is_installed_again(monkeypatch: py
     monkeypatch.setattr(library, "_load", lambda: "the native library was not built")
     finding = next(finding for finding in health.examine() if finding.name == "native")
     assert (finding.state, "compiler" in finding.detail) == ("absent", True)
-    assert finding.install == "in the clone: pip install --force-reinstall --no-deps ."
+    assert finding.install == "pip install --force-reinstall --no-deps . in the clone"

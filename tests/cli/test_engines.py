@@ -71,6 +71,8 @@ def test_list_has_the_keys_that_build_has(built: Path) -> None:
 
 def test_an_empty_cache_lists_nothing(tmp_path: Path) -> None:
     assert answer(tmp_path / "none", "list") == {"engines": []}
+    done = run(tmp_path / "none", "engines", "list")
+    assert (done.returncode, done.stdout) == (0, "") and "edge-sr build" in done.stderr
 
 
 def test_list_leaves_damaged_engines_out_and_names_them(cache: Path) -> None:

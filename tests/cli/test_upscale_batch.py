@@ -196,7 +196,7 @@ def test_a_batch_that_is_stopped_says_how_to_go_on(mixed: Path) -> None:
     )
     controls = Controls(stop=stop)
     jobs = plan_batch(request, [str(mixed)], controls)
-    with pytest.raises(InterruptedRun, match="after 1 inputs; go on with: the line to go on with"):
+    with pytest.raises(InterruptedRun, match="after 1 input; go on with: the line to go on with"):
         run_batch(request, jobs, controls, lambda outcome: stop.set())
     assert made(mixed.parent / "out") == {"card.png"}
 

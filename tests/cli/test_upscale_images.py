@@ -54,7 +54,11 @@ def test_alpha_is_upscaled_beside_the_picture(upscale: Upscale, tmp_path: Path) 
 def test_a_still_is_told_by_content_and_stays_one(upscale: Upscale, tmp_path: Path) -> None:
     draw(tmp_path / "card.png")
     shutil.copy("card.png", "card.dat")
-    assert upscale("card.dat").code == 0
+    answer = upscale("card.dat")
+    assert answer.code == 0
+    assert (
+        answer.out.startswith("card-24x20.png: 12x10 to 24x20, by diinn-nano") and "frame" not in answer.out
+    )
     assert Image.open("card-24x20.png").size == (24, 20)
     Image.open("card.png").save("one.gif")
     assert upscale("one.gif").code == 0

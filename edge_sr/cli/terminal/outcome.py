@@ -10,15 +10,22 @@ if TYPE_CHECKING:
     from edge_sr.upscale.run.report import Report
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 frame``, ``2 frames``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def summary(report: Report) -> str:
     """The report in two lines."""
     before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
+    still = report.codec is None and report.frames == 1
     return (
-        f"{'standard output' if report.output == '-' else report.output}: {report.frames} frames, {before} to {after}, "
+        f"{'standard output' if report.output == '-' else report.output}: "
+        f"{'' if still else counted(report.frames, 'frame') + ', '}{before} to {after}, "
         f"by {report.model} on {report.backend} {report.precision}\n"
-        f"{report.seconds:.1f} s, {report.fps:.1f} frames/s, "
+        f"{report.seconds:.1f} s, {'' if still else f'{report.fps:.1f} frames/s, '}"
         f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "
-        f"at most {report.peak_rss_mb or 0:.0f} MB"
+        f"peak memory {report.peak_rss_mb or 0:.0f} MB"
         + (f", {report.device_mb:.0f} MB on the GPU" if report.device_mb is not None else "")
         + "".join(f"\n{_share(one, report.seconds)}" for one in report.nodes or ())
     )
@@ -26,7 +33,7 @@ def summary(report: Report) -> str:
 
 def _share(one: NodeShare, seconds: float) -> str:
     pace = f", {one.frames / seconds:.1f} frames/s" if seconds else ""
-    return f"{one.node}: {one.pieces} pieces, {one.frames} frames{pace}"
+    return f"{one.node}: {counted(one.pieces, 'piece')}, {counted(one.frames, 'frame')}{pace}"
 
 
 def preview(outline: Outline) -> str:
@@ -51,6 +58,5 @@ def cost(outline: Outline) -> str:
         return "time and size: unknown, as the film does not say how many frames it has"
     megabytes = outline.estimated_bytes / 1e6
     judged = f", judged by {outline.sample_frames} of them" if outline.sample_frames else ""
-    return (
-        f"about {clock(outline.estimated_seconds)} and {megabytes:.1f} MB for {outline.frames} frames{judged}"
-    )
+    frames = counted(outline.frames or 0, "frame")
+    return f"about {clock(outline.estimated_seconds)} and {megabytes:.1f} MB for {frames}{judged}"

@@ -186,7 +186,8 @@ class RunningBatch:
         count = len(self.outcomes)
         if last:
             return InterruptedRun(f"stopped in input {count + 1}, {last}")
-        return InterruptedRun(f"stopped after {count} inputs; go on with: {self._request.go_on}")
+        inputs = "1 input" if count == 1 else f"{count} inputs"
+        return InterruptedRun(f"stopped after {inputs}; go on with: {self._request.go_on}")
 
 
 class _Words(Silent):
