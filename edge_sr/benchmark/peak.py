@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from importlib.resources import files
@@ -17,11 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from edge_sr.machine.child import python_child
+
 CHANNELS, PICTURE = 64, (180, 320)  # of the convolution, as large as an encoder's
 WIDTH, ROWS = 1024, 2048  # of the products: far beyond the caches' overheads
 SECONDS = 0.5  # for each kernel; the best of its runs counts
 
-PRODUCT = "import sys; from edge_sr.benchmark.peak import numpy_gflops as g; print(g(float(sys.argv[1])))"
+PRODUCT = "from edge_sr.benchmark.peak import numpy_gflops as g; print(g(float(sys.argv[1])))"
 
 
 class Peak(NamedTuple):
@@ -64,12 +65,8 @@ def numpy_gflops(seconds: float) -> float:
 def _numpy_on(threads: int, seconds: float) -> float:
     # A BLAS takes its number of threads from the environment when it is loaded: hence a process of its own.
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    environment = {
-        **os.environ,
-        **dict.fromkeys(names, str(threads)),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    command = [sys.executable, "-c", PRODUCT, str(seconds)]
+    environment = {**os.environ, **dict.fromkeys(names, str(threads))}
+    command = python_child(PRODUCT, str(seconds))
     return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 

@@ -1,8 +1,6 @@
 """What an external ONNX model takes and gives, found by running it: layout, range, scale and field.
 
-Runs as a process of its own with a memory limit, because the graph is foreign:
-
-    python -m edge_sr.export.external.probe MODEL.onnx STATED
+Runs as a process of its own with a memory limit, because the graph is foreign.
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from edge_sr.backends.onnxruntime.runner import open_session
 from edge_sr.errors import BundleError, CheckpointError, ConfigError
 from edge_sr.files.config import from_mapping
+from edge_sr.machine.child import python_child
 from edge_sr.resample import resize
 from edge_sr.tensors import reference_card
 
@@ -75,7 +74,7 @@ class Stated:
 def probe(path: Path, stated: Stated = Stated()) -> Findings:
     """Run the network in a process of its own; ``CheckpointError`` for one that is not taken, crashes or hangs."""
     known = json.dumps(dataclasses.asdict(stated))
-    command = [sys.executable, "-m", "edge_sr.export.external.probe", str(path), known]
+    command = python_child("from edge_sr.export.external.probe import main; main()", str(path), known)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
@@ -293,7 +292,3 @@ def _shown(run: Run, side: int, channels: int, seed: int) -> int:
     after = run(picture)
     places = np.argwhere((after != before).any(axis=2)) // (len(after) // side)
     return int(np.abs(places - middle).max(initial=0).item())
-
-
-if __name__ == "__main__":
-    main()

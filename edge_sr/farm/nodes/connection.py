@@ -10,7 +10,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import EdgeSRError, MissingError, OptionError, ResourceError, UnreachableError
@@ -125,6 +126,7 @@ def _start(ray: Any, address: ClusterAddress) -> Any:
             num_cpus=_slots(address),
             include_dashboard=False,
             object_store_memory=store,
+            job_config=_job(ray),
             log_to_driver=False,
             logging_level="ERROR",
         )
@@ -135,9 +137,26 @@ def _start(ray: Any, address: ClusterAddress) -> Any:
 def _join(ray: Any, address: ClusterAddress) -> Any:
     knock(str(address.address))
     try:
-        return ray.init(address=address.address, log_to_driver=False, logging_level="ERROR")
+        return ray.init(
+            address=address.address, job_config=_job(ray), log_to_driver=False, logging_level="ERROR"
+        )
     except Exception as error:
         raise _refused(address, error) from error
+
+
+class OwnPath(list[str]):
+    """Of the folders that Ray adds for workers to import from, those that this process imports from too."""
+
+    def extend(self, folders: Iterable[str]) -> None:
+        own = {str(Path(entry).absolute()) for entry in sys.path}
+        super().extend(folder for folder in folders if folder in own)
+
+
+def _job(ray: Any) -> Any:
+    """What Ray makes of a run by itself, without the current folder, which it would put first in its workers' path."""
+    config = ray.job_config.JobConfig()
+    config._py_driver_sys_path = OwnPath()
+    return config
 
 
 def knock(address: str) -> None:
