@@ -94,7 +94,7 @@ class TrainingRun:
         if start is not None and state is None:
             network.load_state_dict(starting_tensors(start, self._spec))
         self._learner = self._new_learner(network, device)
-        crops = self._crops(sources)
+        crops = self._crops(sources, resume)
         self._source = self._batches(crops, device)
         shrink = shrinker(self._training, salt=1)
         self._validation = Validation(crops.validation, shrink, self._task.enlarged)
@@ -142,9 +142,9 @@ class TrainingRun:
             raise ConfigError(f"{asked} takes DIINN, found {self._spec.published}")
         return network
 
-    def _crops(self, sources: list[Path]) -> packed.Crops:
+    def _crops(self, sources: list[Path], resume: bool) -> packed.Crops:
         cache = self._checkpoint.with_suffix(packed.SUFFIX)
-        crops = packed.collect(sources, self._training.data, cache, self._say)
+        crops = packed.collect(sources, self._training.data, cache, self._say, resume=resume)
         self._say(
             f"{len(crops.train)} crops of {crops.side} pixels, {len(crops.validation)} more for validation"
         )

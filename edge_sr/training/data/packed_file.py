@@ -20,7 +20,7 @@ from edge_sr.machine.optional import require
 Array = NDArray[Any]
 DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype(np.uint8), "F32": np.dtype(np.float32)}
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
-LENGTH_BYTES = 8
+LENGTH_BYTES, METADATA = 8, "__metadata__"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Stack:
         return cls(array.dtype, array.shape, array)
 
 
-def write_arrays(path: Path, stacks: Mapping[str, Stack], kind: str) -> None:
-    """Write arrays whole or not at all; ``kind`` is stated in the file."""
-    header: dict[str, Any] = {"__metadata__": {"edge_sr": kind}}
+def write_arrays(path: Path, stacks: Mapping[str, Stack], kind: str, **stated: str) -> None:
+    """Write arrays whole or not at all; ``kind``, and what else is ``stated``, stand in the file."""
+    header: dict[str, Any] = {METADATA: {"edge_sr": kind, **stated}}
     first = 0
     for name, stack in stacks.items():
         end = first + math.prod(stack.shape) * stack.dtype.itemsize
@@ -52,6 +52,19 @@ def write_arrays(path: Path, stacks: Mapping[str, Stack], kind: str) -> None:
 
 def map_arrays(path: Path) -> dict[str, Array]:
     """The arrays of ``path`` as memory maps that never write to it; ``InputError`` when it is not such a file."""
+    header, length = _header(path)
+    header.pop(METADATA, None)
+    return {name: _mapped(path, LENGTH_BYTES + length, entry) for name, entry in header.items()}
+
+
+def what_is_stated(path: Path) -> dict[str, str]:
+    """What ``write_arrays`` was told of ``path`` besides its arrays; ``InputError`` when it is no packed file."""
+    stated: dict[str, str] = _header(path)[0].get(METADATA, {})
+    return stated
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """What stands before the arrays, and its length in bytes."""
     safetensors = require("safetensors", "reading packed crops")
     try:
         # Reads the header alone, and refuses one whose arrays are not all there.
@@ -59,11 +72,9 @@ def map_arrays(path: Path) -> dict[str, Array]:
             pass
         with path.open("rb") as file:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-            header = json.loads(file.read(length))
+            return json.loads(file.read(length)), length
     except Exception as error:  # safetensors raises its own type, which has no public name in older releases
         raise InputError(f"{path} is not a packed file of crops: {error}") from error
-    header.pop("__metadata__", None)
-    return {name: _mapped(path, LENGTH_BYTES + length, entry) for name, entry in header.items()}
 
 
 def _mapped(path: Path, data: int, entry: dict[str, Any]) -> Array:

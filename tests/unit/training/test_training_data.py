@@ -31,7 +31,7 @@ from edge_sr.quality import pair_sides
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training.data import crops as packed
-from edge_sr.training.data import cutting, processes
+from edge_sr.training.data import cutting, packed_file, processes
 from edge_sr.training.data.device_scales import DeviceScales
 from edge_sr.training.data.pictures import find_pictures, read_picture
 from edge_sr.training.data.scale_set import bicubic_stack, scale_crops
@@ -167,6 +167,44 @@ def test_a_packed_file_is_all_that_another_machine_needs(tmp_path: Path) -> None
     assert np.array_equal(again.train, pictures[1:])
     assert np.array_equal(crops.hardness, again.hardness)
     assert not (tmp_path / "unused.crops").exists()
+
+
+def test_crops_of_other_pictures_are_cut_anew_and_never_gone_on_with(tmp_path: Path) -> None:
+    for index in range(2):
+        write(tmp_path / "one", f"{index}.png", (64, 64), index)
+        write(tmp_path / "other", f"{index}.png", (64, 64), index + 2)
+    cache, one, other = tmp_path / "run.crops", [tmp_path / "one"], [tmp_path / "other"]
+
+    def crops(sources: list[Path], *, resume: bool = False, spec: DataSpec = SMALL) -> bytes:
+        return bytes(packed.collect(sources, spec, cache, lambda text: None, resume=resume).train)
+
+    first = crops(one)
+    written = cache.stat().st_mtime_ns
+    assert crops(one) == crops(one, resume=True) == first
+    assert cache.stat().st_mtime_ns == written
+    with pytest.raises(InputError, match="cut from other pictures"):
+        crops(other, resume=True)
+    assert crops([cache], resume=True) == first
+    assert crops(other) != first
+    write(tmp_path / "one", "1.png", (128, 64), 7)
+    crops(one)
+    assert len(crops(one, spec=dataclasses.replace(SMALL, shrinks=(1.0,), cache_mb=2))) == 2 * 64 * 64 * 3
+
+
+def test_a_file_that_does_not_say_what_it_was_cut_from_is_not_replaced(tmp_path: Path) -> None:
+    for index in range(2):
+        write(tmp_path / "in", f"{index}.png", (64, 64), index)
+    cache = tmp_path / "run.crops"
+    crops = packed.collect([tmp_path / "in"], SMALL, cache, lambda text: None)
+    stacks = {field: getattr(crops, field).copy() for field in ("train", "validation", "hardness")}
+    packed_file.write_arrays(
+        cache, {name: packed_file.Stack.of(one) for name, one in stacks.items()}, "crops"
+    )
+    before = cache.read_bytes()
+    with pytest.raises(OutputExistsError, match="does not say"):
+        packed.collect([tmp_path / "in"], SMALL, cache, lambda text: None)
+    packed.collect([tmp_path / "in"], SMALL, cache, lambda text: None, resume=True)
+    assert cache.read_bytes() == before
 
 
 def test_crops_are_read_from_their_file_and_not_held(tmp_path: Path) -> None:
