@@ -19,6 +19,7 @@ from edge_sr.bundle import Bundle, check_new_folder, new_folder, write_descripti
 from edge_sr.errors import CheckpointError, ParityError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.external.contract import behind_contract
+from edge_sr.export.external.frame_wide import frame_wide_operator
 from edge_sr.export.external.model import read_model
 from edge_sr.export.external.probe import Findings, Stated, probe
 from edge_sr.export.graphs import with_uint8_pictures
@@ -31,6 +32,8 @@ from edge_sr.tensors import reference_card
 
 # Where shapes inside are computed, the graph does not say how much lives at one time.
 LEAST_WORKING_BYTES = 1024
+# Side in pixels of what a crop must show as the whole does.
+CROP_SEEN = 32
 
 
 def export_external(
@@ -115,10 +118,28 @@ def _radius(graph: onnx.ModelProto, found: Findings) -> tuple[int | None, str]:
         return radius, f"receptive field of {radius} pixels to either side, computed from the graph"
     except ParityError as error:
         reason = str(error).split(";")[0]
-        if found.reach < 0:
-            return None, f"every pixel can depend on the whole frame, so frames run uncut ({reason})"
-        radius = found.reach + RESAMPLING_REACH + found.multiple - 1
+    radius = found.reach + RESAMPLING_REACH + found.multiple - 1
+    operator = frame_wide_operator(graph)
+    if operator:
+        reason = f"operator {operator} reads all of it"
+    elif found.reach >= 0 and _same_in_a_crop(graph, found, radius):
         return radius, f"receptive field of {radius} pixels to either side, measured, not computed ({reason})"
+    return None, f"every pixel can depend on the whole frame, so frames run uncut ({reason})"
+
+
+def _same_in_a_crop(graph: onnx.ModelProto, found: Findings, radius: int) -> bool:
+    """Whether a dark picture stays the same where the brightest and darkest pixels lie beyond ``radius``."""
+    rng = np.random.default_rng(0)
+    seen = -(-CROP_SEEN // found.multiple) * found.multiple
+    cut = -(-(seen + radius) // found.multiple) * found.multiple
+    whole = rng.uniform(0, 0.2, (1, seen, cut + seen, 3)).astype(np.float32)
+    whole[:, :, cut:] = rng.integers(0, 2, whole[:, :, cut:].shape)
+    session = open_graph(graph)
+    in_whole, in_crop = (
+        session.run(None, {"image": np.ascontiguousarray(image)})[0][:, :, : seen * found.scale]
+        for image in (whole, whole[:, :, :cut])
+    )
+    return float(np.abs(in_whole - in_crop).max()) <= 1 / 255
 
 
 def _compared(model: onnx.ModelProto, found: Findings, graph: onnx.ModelProto) -> list[CaseResult]:

@@ -287,8 +287,11 @@ def _reach(run: Run, channels: int) -> int:
 
 def _shown(run: Run, side: int, channels: int, seed: int) -> int:
     picture = np.random.default_rng(seed).uniform(0.2, 0.8, (side, side, channels)).astype(np.float32)
-    before, middle = run(picture), side // 2
-    picture[middle, middle] += 0.2
-    after = run(picture)
-    places = np.argwhere((after != before).any(axis=2)) // (len(after) // side)
-    return int(np.abs(places - middle).max(initial=0).item())
+    before, middle, reach = run(picture), side // 2, 0
+    # Black and white: what is less shows nothing where the largest value of all is taken.
+    for value in (0, 1):
+        picture[middle, middle] = value
+        after = run(picture)
+        places = np.argwhere((after != before).any(axis=2)) // (len(after) // side)
+        reach = max(reach, int(np.abs(places - middle).max(initial=0).item()))
+    return reach
