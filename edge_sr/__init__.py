@@ -8,6 +8,7 @@ with Upscaler("diinn-edge") as up:
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 from edge_sr.version import __version__
 
 __all__ = ["Upscaler", "__version__", "open_bundle"]
+
+# What is computed here is told to nobody. ONNX Runtime asks as it is imported, by whatever package.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {"Upscaler": "edge_sr.upscaler", "open_bundle": "edge_sr.bundle"}
 

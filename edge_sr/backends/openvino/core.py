@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import functools
+import sys
+from types import ModuleType
 from typing import Any
 
 from edge_sr.machine.optional import require
+
+
+def imported_openvino(purpose: str) -> ModuleType:
+    """OpenVINO, which tells nobody that it is used; ``MissingError`` without it."""
+    # It asks for this package as it is imported, and has a mute one of its own for where there is none.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return require("openvino", purpose)
 
 
 @functools.cache
@@ -16,4 +25,4 @@ def process_core() -> Any:
     goes. Of two that go in the order they came, the second puts back what the first had freed: the next signal, Ctrl-C
     say, ends the process with a segmentation fault (seen with OpenVINO 2026.4.1). So there is one, and it stays.
     """
-    return require("openvino", "the OpenVINO backend").Core()
+    return imported_openvino("the OpenVINO backend").Core()

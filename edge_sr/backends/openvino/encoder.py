@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.lending import Lender
-from edge_sr.backends.openvino.core import process_core
+from edge_sr.backends.openvino.core import imported_openvino, process_core
 from edge_sr.errors import BundleError, LifetimeError, MemoryLimitError
 from edge_sr.kinds import Precision
 from edge_sr.machine.memory import ran_out
-from edge_sr.machine.optional import require
 
 # The plugin lowers float32 by itself where the processor has bfloat16, unless told what to compute in.
 HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -72,7 +71,7 @@ class OpenVinoEncoder:
     backend = "openvino"
 
     def __init__(self, graph: Path, precision: Precision, threads: int, *, bf16_maps: bool = False) -> None:
-        self._openvino = require("openvino", "the OpenVINO encoder")
+        self._openvino = imported_openvino("the OpenVINO encoder")
         _check_process()
         self._bf16, self._graph = bf16_maps, graph
         options = {
