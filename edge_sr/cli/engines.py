@@ -95,7 +95,8 @@ def prune(
     """Remove damaged and stale engines, and by age or size what else is asked for."""
     from edge_sr.engines.store import prune as pruning
 
-    if any(value is not None and value < 0 for value in (older_than, keep_mib)):
+    # Not a number is not below 0 either.
+    if not all(value is None or value >= 0 for value in (older_than, keep_mib)):
         raise OptionError("--older-than and --keep-mib are 0 or more")
     keep = None if keep_mib is None else keep_mib << 20
     removed = pruning.prune(_open(), pruning.Limits(older_than, keep, not keep_stale), dry_run)
