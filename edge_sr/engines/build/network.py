@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from edge_sr.engines.build.interrupts import held_back
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour, Library
 from edge_sr.engines.interface.protocols import (
     Builder,
@@ -49,7 +51,9 @@ class ParsedGraph:
         typed = 1 << int(library.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
         self._network: INetworkDefinition = self._builder.create_network(0 if self.weakly_typed else typed)
         parser = cast(OnnxParser, library.module.OnnxParser(self._network, library.logger))
-        if not parser.parse(model):
+        with held_back():
+            parsed = parser.parse(model)
+        if not parsed:
             raise EngineError(
                 f"{library.flavour.value} {library.version} cannot read it: {_first_error(parser)}"
             )
@@ -90,9 +94,10 @@ class ParsedGraph:
         cache = timing_cache is not None and self.library.flavour is Flavour.TENSORRT
         if cache:
             self._set_timing_cache(config, timing_cache or b"")
-        if progress is not None:
-            config.progress_monitor = _progress_monitor(self.library.module, progress)
-        data = self._builder.build_serialized_network(self._network, config)
+        with held_back() as stop:
+            if self.library.has("IProgressMonitor"):
+                config.progress_monitor = _progress_monitor(self.library.module, progress, stop)
+            data = self._builder.build_serialized_network(self._network, config)
         if data is None:
             raise EngineError(f"TensorRT could not build the engine: {_advised(self.library.last_error())}")
         kept = config.get_timing_cache() if cache else None
@@ -168,13 +173,14 @@ def _use_dla(trt: Any, config: IBuilderConfig, core: int, gpu_fallback: bool, fp
         config.set_flag(trt.BuilderFlag.FP16)
 
 
-def _progress_monitor(module: Any, progress: Progress) -> Any:
+def _progress_monitor(module: Any, progress: Progress | None, stop: threading.Event) -> Any:
     class Monitor(module.IProgressMonitor):  # type: ignore[misc]
         def phase_start(self, phase_name: str, _parent: str | None, _steps: int) -> None:
-            progress(phase_name)
+            if progress is not None:
+                progress(phase_name)
 
         def step_complete(self, _phase: str, _step: int) -> bool:
-            return True
+            return not stop.is_set()
 
         def phase_finish(self, _phase: str) -> None:
             pass

@@ -186,6 +186,22 @@ def test_the_builder_tells_its_phases(bundle: Bundle) -> None:
     assert plan.data and all(phases)
 
 
+def test_ctrl_c_in_the_midst_of_a_build_ends_it(bundle: Bundle) -> None:
+    request = request_for(bundle)
+    key = engine_keys(request, find_workplace(request, ""))[0]
+    graph = ParsedGraph(load(Flavour.RTX), bundle.graph("encoder", "fp16").read_bytes())
+    phases: list[str] = []
+
+    def interrupt(phase: str) -> None:
+        phases.append(phase)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)  # where Python looks for signals
+
+    with pytest.raises(KeyboardInterrupt):
+        graph.build(key.profiles, key.settings, progress=lambda phase: None if phases else interrupt(phase))
+    assert phases and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_precision_that_the_bundle_lacks_names_the_command(cache: EngineStore) -> None:
     request = request_for(open_bundle("diinn-nano"), precision="int4")
     with pytest.raises(BundleError, match="edge-sr export --precision int4"):
