@@ -135,7 +135,8 @@ def _line(row: Row) -> str:
         f"{'equal':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
         for value, width, digits in ((row.psnr_y, 8, 2), (row.ssim_y, 8, 4), (row.psnr_rgb, 9, 2))
     )
-    return f"{row.bundle + ' ' + row.precision:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}"
+    equal = f"   without {row.equal} of {row.images}, equal" if row.equal else ""
+    return f"{row.bundle + ' ' + row.precision:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}{equal}"
 
 
 def _request(

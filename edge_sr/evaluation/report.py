@@ -149,10 +149,13 @@ def _cell(measure: tuple[str, str, int], own: Row | None, rows: Sequence[Row]) -
     if own is None:
         return f"<td{_edge(key)}></td>"
     value: Score = getattr(own, key)
+    text = _text(value, digits)
+    if own.equal and value is not None and key.startswith("psnr"):
+        text += f' <small class="faint">{own.equal} equal</small>'
     if _rounded(value, digits) >= max(_rounded(getattr(row, key), digits) for row in rows):
         edge = " first" if _edge(key) else ""
-        return f'<td class="best{edge}">{_text(value, digits)}</td>'
-    return f"<td{_edge(key)}>{_text(value, digits)}</td>"
+        return f'<td class="best{edge}">{text}</td>'
+    return f"<td{_edge(key)}>{text}</td>"
 
 
 def _text(value: Score, digits: int = 2) -> str:

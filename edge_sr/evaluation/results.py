@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ Score = float | None
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Means over a set: dB, SSIM, dB. ``None`` stands for an infinite PSNR: every pixel right.
+    """Means over a set: dB, SSIM, dB. ``None`` stands for an infinite PSNR: every pixel of every picture right.
 
-    ``vmaf`` is 0 to 100, ``None`` where it was not measured.
+    ``equal``: how many pictures, equal to their reference on luma or in colour, a mean of PSNR leaves out. ``vmaf`` is
+    0 to 100, ``None`` where it was not measured.
     """
 
     bundle: str
@@ -43,14 +45,15 @@ class Row:
     placement: str | None = None
     vmaf: float | None = None
     network: str | None = None
+    equal: int | None = None
 
     def mapping(self) -> dict[str, Any]:
         """The JSON form.
 
-        ``scheme`` only where a precision has several, ``vmaf`` where it was measured, ``network`` where the
-        bundle holds another than DIINN.
+        ``placement`` only where a precision has several, ``vmaf`` where it was measured, ``network`` where the
+        bundle holds another than DIINN, ``equal`` where a picture is.
         """
-        optional = {"placement": self.placement, "vmaf": self.vmaf, "network": self.network}
+        optional = {name: getattr(self, name) for name in ("placement", "vmaf", "network", "equal")}
         absent = {key for key, value in optional.items() if value is None}
         return {key: value for key, value in dataclasses.asdict(self).items() if key not in absent}
 
@@ -137,8 +140,26 @@ def mean_row(
     vmaf: float | None = None,
 ) -> Row:
     """The means of ``values``, one entry a picture."""
-    psnr_y, ssim_y, psnr_rgb = (finite(sum(column) / len(column)) for column in zip(*values, strict=True))
-    return Row(bundle, precision, number(scale), psnr_y, ssim_y, psnr_rgb, len(values), placement, vmaf)
+    psnr_y, ssim_y, psnr_rgb = (_mean(column) for column in zip(*values, strict=True))
+    equal = sum(not all(map(math.isfinite, quality)) for quality in values)
+    return Row(
+        bundle,
+        precision,
+        number(scale),
+        psnr_y,
+        ssim_y,
+        psnr_rgb,
+        len(values),
+        placement,
+        vmaf,
+        equal=equal or None,
+    )
+
+
+def _mean(values: Iterable[float]) -> Score:
+    """Of those that are finite: one black frame, equal to its reference, would decide for a whole film."""
+    known = [value for value in values if math.isfinite(value)]
+    return sum(known) / len(known) if known else None
 
 
 def finite(value: float) -> Score:

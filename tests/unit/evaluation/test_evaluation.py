@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from support.films import Making, make_film
 
+from edge_sr.cli.evaluate import table
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError, OptionError
 from edge_sr.evaluation.crops import CROP_NAMES, SIDE, worst_box
 from edge_sr.evaluation.hr_references import find_references
@@ -105,6 +106,19 @@ def test_equal_pictures_have_no_number(tmp_path: Path) -> None:
     Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(tmp_path / "flat.png")
     baseline = run(tmp_path, "2").rivals[0]
     assert baseline.psnr_y is None and baseline.ssim_y == pytest.approx(1)
+
+
+def test_an_equal_picture_is_left_out_of_the_mean_and_counted(tmp_path: Path) -> None:
+    Image.fromarray(reference_card(61, 47)).save(tmp_path / "card.png")
+    alone = run(tmp_path, "2").results[0]
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "black.png")
+    found = run(tmp_path, "2")
+    row, bicubic = found.results[0], found.rivals[0]
+    assert "equal" not in alone.mapping()
+    assert (bicubic.equal, bicubic.images) == (1, 2) and bicubic.psnr_y is not None
+    assert row.psnr_y is not None
+    assert row.equal is None or row.psnr_y == pytest.approx(alone.psnr_y)
+    assert "without 1 of 2, equal" in table(found)
 
 
 def test_pairs_fit_the_scale(folder: Path) -> None:
