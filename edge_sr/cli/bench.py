@@ -20,7 +20,8 @@ from edge_sr.cli.options import (
     Scale,
     Threads,
 )
-from edge_sr.errors import OptionError, OutputExistsError
+from edge_sr.cli.pages import check_new_page
+from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
     from edge_sr.benchmark.bench import Setting, Speed
@@ -72,10 +73,11 @@ def bench(
         found, skipped = work.run_all(setting, peaks, lambda text: typer.echo(text, err=True))
     else:
         found, skipped = [work.run(setting, peaks)], {}
+    # Before the chart, which may find no room.
+    typer.echo(_json(found, skipped, every) if as_json else work.table(found, skipped, peaks))
     if plot is not None and found:
         write_plot(found, setting, plot)
         typer.echo(f"plot: {plot}", err=True)
-    typer.echo(_json(found, skipped, every) if as_json else work.table(found, skipped, peaks))
 
 
 def _setting(
@@ -108,10 +110,7 @@ def _check_plot(plot: Path | None) -> None:
         return
     if plot.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise OptionError(f"--plot writes .svg, .png or .pdf, found {plot.name}")
-    if plot.exists():
-        raise OutputExistsError(f"{plot} exists: name another file for --plot or remove it")
-    if not plot.absolute().parent.is_dir():
-        raise OptionError(f"--plot goes into a folder that is there, found none at {plot.absolute().parent}")
+    check_new_page("--plot", plot)
     if plot.suffix.lower() != ".svg":
         from edge_sr.machine.optional import require
 

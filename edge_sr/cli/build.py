@@ -146,7 +146,7 @@ def build(
     _report(_run(jobs, force), [], json_)
 
 
-def _build_on(cluster: str, fleet: Path, force: bool, measured: FleetReport | None, as_json: bool) -> None:
+def _build_on(cluster: str, fleet: Path, force: bool, report: FleetReport | None, as_json: bool) -> None:
     from edge_sr.engines.fleet import load_fleet
     from edge_sr.farm.building import build_on
     from edge_sr.farm.nodes.connection import ClusterAddress, joined
@@ -154,8 +154,10 @@ def _build_on(cluster: str, fleet: Path, force: bool, measured: FleetReport | No
     wanted = load_fleet(fleet)
     with joined(ClusterAddress.parse(cluster)) as joint:
         found = build_on(joint, wanted, _say, force=force)
-        quality = [] if measured is None else measured.made(joint.ray, found.nodes, wanted, _say)
+        quality = [] if report is None else report.measured(joint.ray, found.nodes, wanted, _say)
     _show(found.engines, found.elsewhere, as_json, quality)
+    if report is not None:
+        report.write(quality)
 
 
 def _refuse_beside_fleet(*given: Any) -> None:

@@ -23,7 +23,8 @@ from edge_sr.cli.options import (
     Threads,
     complete_models,
 )
-from edge_sr.errors import OptionError, OutputExistsError
+from edge_sr.cli.pages import check_new_page
+from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
     from edge_sr.evaluation.measure import EvaluationRequest
@@ -101,16 +102,17 @@ def evaluate(
         raise OptionError(
             "edge-sr evaluate needs HR references to measure against: add --hr FOLDER or --hr FILM"
         )
-    check_report(report)
+    check_new_page("--report", report)
     from edge_sr.evaluation.measure import evaluate as run
 
     request = _request(inputs, hr, scales, precision, backend, frames)
     request = dataclasses.replace(request, with_crops=report is not None, threads=threads, tta=tta)
     say = partial(typer.echo, err=True)
     found = run(request, say) if cluster is None else _on_cluster(cluster, request, say, allow_mixed)
+    # Before the page, which may find no room.
+    typer.echo(json.dumps(found.mapping(), allow_nan=False) if as_json else table(found))
     if report is not None:
         write_report(report, [found])
-    typer.echo(json.dumps(found.mapping(), allow_nan=False) if as_json else table(found))
 
 
 def _on_cluster(
@@ -136,7 +138,9 @@ def _line(row: Row) -> str:
         for value, width, digits in ((row.psnr_y, 8, 2), (row.ssim_y, 8, 4), (row.psnr_rgb, 9, 2))
     )
     equal = f"   without {row.equal} of {row.images}, equal" if row.equal else ""
-    return f"{row.bundle + ' ' + row.precision:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}{equal}"
+    return (
+        f"{row.bundle + ' ' + row.precision:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}{equal}"
+    )
 
 
 def _request(
@@ -150,7 +154,7 @@ def _request(
         bundles=tuple(bundles),
         references=find_references(hr, frames),
         scales=tuple(parse_scale(scale) for scale in scales.split(",")),
-        precisions=tuple(precision.split(",")),
+        precisions=tuple(name.strip() for name in precision.split(",")),
         backend=backend,
         with_crops=False,
     )
@@ -161,21 +165,11 @@ def _merge(inputs: list[str], hr: Path | None, report: Path | None, as_json: boo
         raise OptionError(
             "edge-sr evaluate --merge takes JSON files and --report FILE.html, and no --hr or --json"
         )
-    check_report(report)
+    check_new_page("--report", report)
     from edge_sr.evaluation.results import load
 
     write_report(report, [load(Path(name)) for name in inputs])
     typer.echo(str(report))
-
-
-def check_report(report: Path | None) -> None:
-    """Refuses a page that is in the way, or that has no folder to go to."""
-    if report is None:
-        return
-    if report.exists():
-        raise OutputExistsError(f"{report} exists: name another file for --report or remove it")
-    if not report.absolute().parent.is_dir():
-        raise OptionError(f"--report goes into a folder that is there, not {report.absolute().parent}")
 
 
 def write_report(path: Path, found: list[Evaluation]) -> None:
@@ -183,5 +177,6 @@ def write_report(path: Path, found: list[Evaluation]) -> None:
     from edge_sr.evaluation.report import page
     from edge_sr.files.atomic import write_whole
 
-    write_whole(path, page(found).encode("utf-8"))
+    # Names of files and folders may be of another encoding.
+    write_whole(path, page(found).encode("utf-8", errors="replace"))
     typer.echo(f"report: {path}", err=True)

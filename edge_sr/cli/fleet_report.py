@@ -8,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.cli.evaluate import check_report, table, write_report
+from edge_sr.cli.evaluate import table, write_report
+from edge_sr.cli.pages import check_new_page
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -28,16 +29,17 @@ class FleetReport:
     scales: tuple[Fraction, ...]
     page: Path | None
 
-    def made(
+    def measured(
         self, ray: Any, nodes: Mapping[str, ClusterNode], fleet: Fleet, say: Callable[[str], None]
     ) -> list[Evaluation]:
-        """What each node's engines came to, written to the page too."""
+        """What each node's engines came to."""
         from edge_sr.farm.fleet_evaluation import measure_on
 
-        found = measure_on(ray, nodes, fleet, self.references, self.scales, say)
+        return measure_on(ray, nodes, fleet, self.references, self.scales, say)
+
+    def write(self, found: list[Evaluation]) -> None:
         if self.page is not None:
             write_report(self.page, found)
-        return found
 
 
 def fleet_report(
@@ -50,7 +52,7 @@ def fleet_report(
         return None
     if cluster is None:
         raise OptionError("--hr measures the nodes of a cluster: add --cluster, or here use edge-sr evaluate")
-    check_report(page)
+    check_new_page("--report", page)
     from edge_sr.evaluation.hr_references import find_references
     from edge_sr.sizes import parse_scale
 

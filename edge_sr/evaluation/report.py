@@ -201,7 +201,7 @@ def _worst_entry(entry: Worst) -> str:
     title = f"{entry.bundle} {entry.precision} x{entry.scale:g}: {entry.picture}, {_text(entry.psnr_y)} dB"
     x, y, width, height = entry.box
     crops = "".join(
-        f'<figure><img tabindex="0" src="{entry.crops[name]}" alt="{name} of {escape(entry.picture)}">'
+        f'<figure><img tabindex="0" src="{escape(entry.crops[name])}" alt="{name} of {escape(entry.picture)}">'
         f"<figcaption>{name}</figcaption></figure>"
         for name in CROP_NAMES
     )

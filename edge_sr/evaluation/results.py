@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from edge_sr.errors import ConfigError
+from edge_sr.evaluation.crops import CROP_NAMES
 from edge_sr.files.config import load_json
 from edge_sr.quality import Quality
 
@@ -25,6 +28,7 @@ HDR_PROTOCOL = (
 )
 
 Score = float | None
+PNG_ADDRESS = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,14 @@ class Row:
     vmaf: float | None = None
     network: str | None = None
     equal: int | None = None
+
+    def __post_init__(self) -> None:
+        figures = (self.psnr_y, self.ssim_y, self.psnr_rgb, self.vmaf)
+        if not all(math.isfinite(figure) for figure in figures if figure is not None):
+            raise ConfigError(f"expected numbers or null as figures, found {figures}")
+        if not 0 <= (self.equal or 0) <= self.images or not self.images:
+            raise ConfigError(f"expected at least one picture, found {self.images}, {self.equal or 0} equal")
+        _check_scale(self.scale)
 
     def mapping(self) -> dict[str, Any]:
         """The JSON form.
@@ -69,6 +81,11 @@ class RowSpeed:
     encoder_ms: float
     decoder_ms: float
 
+    def __post_init__(self) -> None:
+        if not (self.encoder_ms >= 0 and self.decoder_ms >= 0 and 0 < self.total_ms < math.inf):
+            raise ConfigError(f"expected times above 0, found {self.encoder_ms} and {self.decoder_ms} ms")
+        _check_scale(self.scale)
+
     @property
     def total_ms(self) -> float:
         return self.encoder_ms + self.decoder_ms
@@ -78,7 +95,7 @@ class RowSpeed:
 class Worst:
     """One of a row's lowest pictures; ``box`` (x, y, width, height) is where it errs most, in output pixels.
 
-    ``crops``: that box out of ``reference``, ``network``, ``bicubic`` and the amplified ``difference``, as
+    ``crops``: that box out of ``original``, ``network``, ``bicubic`` and the amplified ``difference``, as
     ``data:`` addresses of PNG files; empty in a run without a report.
     """
 
@@ -87,8 +104,16 @@ class Worst:
     scale: float
     picture: str
     psnr_y: Score
-    box: tuple[int, ...]
+    box: tuple[int, int, int, int]
     crops: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if self.crops and set(self.crops) != set(CROP_NAMES):
+            raise ConfigError(f"crops must be {', '.join(CROP_NAMES)}, found {', '.join(self.crops)}")
+        # What a page takes over from a stranger's file.
+        if not all(PNG_ADDRESS.fullmatch(address) for address in self.crops.values()):
+            raise ConfigError("crops must be data:image/png;base64 addresses")
+        _check_scale(self.scale)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +141,10 @@ class Evaluation:
     worst: tuple[Worst, ...]
     layers: tuple[LayerLoss, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not self.results:
+            raise ConfigError("expected at least one row of results, found none")
+
     def mapping(self) -> dict[str, Any]:
         """The JSON form, which ``load`` reads."""
         plain = dataclasses.asdict(self)
@@ -129,6 +158,11 @@ class Evaluation:
 def load(path: Path) -> Evaluation:
     """An evaluation written by ``edge-sr evaluate --json``; ``ConfigError`` when it is anything else."""
     return load_json(path, Evaluation)
+
+
+def _check_scale(scale: float) -> None:
+    if not 1 <= scale < math.inf:
+        raise ConfigError(f"expected a scale of at least 1, found {scale}")
 
 
 def mean_row(

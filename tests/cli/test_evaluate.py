@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from support.calling import Command
 
+from edge_sr.errors import DiskFullError
+from edge_sr.evaluation.crops import CROP_NAMES
+from edge_sr.files import atomic
 from edge_sr.tensors import reference_card
 
 ROW = {"bundle", "precision", "scale", "psnr_y", "ssim_y", "psnr_rgb", "images"}
@@ -58,6 +66,82 @@ def test_report_and_merge(evaluate: Command, references: Path, tmp_path: Path) -
     assert (merged.code, merged.out.strip()) == (0, str(pages[1]))
     assert pages[1].read_text().count("<h3>Machine</h3>") == 2
     assert evaluate(*words, "--report", pages[0]).code == 2
+
+
+def test_figures_are_told_though_the_page_finds_no_room(
+    evaluate: Command, references: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, _content: bytes) -> None:
+        raise DiskFullError(f"no space left: {path}")
+
+    monkeypatch.setattr(atomic, "write_whole", full)
+    words = ("diinn-nano", "--hr", references, "--scales", "2", "--backend", "onnxruntime", "--json")
+    answer = evaluate(*words, "--precision", "fp32, fp16", "--report", tmp_path / "page.html")
+    assert answer.code == 5
+    assert [row["precision"] for row in answer.json["results"]] == ["fp32", "fp16"]
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "can be written to" in evaluate(*words, "--report", tmp_path / "page.html").err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names of any bytes")
+def test_a_folder_whose_name_is_of_another_encoding(
+    evaluate: Command, references: Path, tmp_path: Path
+) -> None:
+    renamed = references.rename(tmp_path / os.fsdecode(b"hr\xe9"))
+    page = tmp_path / "page.html"
+    words = ("--scales", "2", "--backend", "onnxruntime", "--report", page)
+    answer = evaluate("diinn-nano", "--hr", renamed, *words)
+    assert answer.code == 0 and "hr?" in page.read_text(encoding="utf-8")
+
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: found["results"].clear(),
+        lambda found: found["results"][0].update(scale=float("nan")),
+        lambda found: found["results"][0].update(psnr_y=float("nan")),
+        lambda found: found["results"][0].update(images=0),
+        lambda found: found["speed"][0].update(encoder_ms=0, decoder_ms=0),
+        lambda found: found["speed"][0].update(decoder_ms=-1),
+        lambda found: found["speed"][0].update(decoder_ms=float("inf")),
+        lambda found: found["worst"][0].update(box=[1, 2, 3]),
+        lambda found: found["worst"][0]["crops"].pop("original"),
+        lambda found: found["worst"][0]["crops"].update(network='x" onerror="alert(1)'),
+        lambda found: found["worst"][0]["crops"].update(network="data:image/svg+xml;base64,AAAA"),
+    ],
+)
+def test_wrong_json_is_refused_in_a_line(evaluate: Command, tmp_path: Path, change: Change) -> None:
+    row = {"bundle": "b", "precision": "fp32", "scale": 2}
+    found: dict[str, Any] = {
+        "set": "lone \ud800",
+        "protocol": "p",
+        "machine": {},
+        "results": [{**row, "psnr_y": 30, "ssim_y": 1, "psnr_rgb": None, "images": 1}],
+        "rivals": [],
+        "speed": [{**row, "backend": "native", "encoder_ms": 1, "decoder_ms": 0}],
+        "worst": [
+            {
+                **row,
+                "picture": "a",
+                "psnr_y": 30,
+                "box": [0, 0, 8, 8],
+                "crops": dict.fromkeys(CROP_NAMES, "data:image/png;base64,iVBORw0KGgo="),
+            }
+        ],
+        "layers": [],
+    }
+    file, page = tmp_path / "a.json", tmp_path / "page.html"
+    file.write_text(json.dumps(found))
+    assert evaluate("--merge", file, "--report", page).code == 0
+    page.unlink()
+    change(found)
+    file.write_text(json.dumps(found))
+    answer = evaluate("--merge", file, "--report", page)
+    assert (answer.code, len(answer.err.splitlines())) == (4, 1) and "a.json" in answer.err
+    assert not page.exists()
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def _made_from(pictures: list[Picture], spec: DataSpec) -> str:
     """A digest of what decides about crops: which pictures, as they are now, and how they are cut."""
     listed = [[*dataclasses.astuple(picture), *_version(picture.path)] for picture in pictures]
     told = json.dumps([dataclasses.asdict(spec), listed], default=lambda path: str(path.absolute()))
-    return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _version(path: Path) -> tuple[int, ...]:
