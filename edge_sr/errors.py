@@ -161,5 +161,7 @@ def as_ours(error: BaseException) -> EdgeSRError | None:
     place = "" if error.filename is None else f"{error.filename}: "
     reason = f"{place}{error.strerror or error}"
     if number in OUT_OF_DISK:
-        return DiskFullError(f"no space left: {reason}")
+        # Of a copy, both are named, and it is the second that found no room.
+        full = error.filename2 or error.filename or "here"
+        return DiskFullError(f"no space left for {full}: free some and run again")
     return ResourceError(f"the system refuses it: {reason}")

@@ -30,7 +30,7 @@ from edge_sr.calibration.search.cache import SearchCache
 from edge_sr.calibration.search.search import Bench, QuantisableLayer, Search
 from edge_sr.calibration.search.trial import Sight, Subject, Tensors, Trial
 from edge_sr.calibration.table import SCHEMA, FrameEntry, ScaleTable, SchemeEntry, graph_hashes
-from edge_sr.errors import ConfigError, EdgeSRError
+from edge_sr.errors import ConfigError, InputError
 
 Say = Callable[[str], None]
 CLIPPING_FRAMES = 16  # the last: most of them built in
@@ -80,8 +80,8 @@ def calibrate(request: CalibrationRequest, say: Say) -> Calibrated:
         table = _Calibration(request, subject, frames, cache, say).table()
         source = _with_losses(request, subject, frames, say)
         bundle = write_bundle(source, table, request.out, overwrite=request.overwrite)
-    except EdgeSRError:
-        cache.remove()  # the same search would fail again; only one that was interrupted is worth going on with
+    except InputError:
+        cache.remove()  # the same search would fail again; one that was interrupted, or found no room, would not
         raise
     cache.remove()
     return Calibrated(bundle, table, frames)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_sr.cli.options import NETWORK, RUN, BundleArgument, Json
-from edge_sr.errors import BundleError, InterruptedRun, OptionError
+from edge_sr.errors import BundleError, DiskFullError, InterruptedRun, OptionError, as_ours
 
 if TYPE_CHECKING:
     from edge_sr.bundle import Bundle
@@ -141,6 +141,11 @@ def _run(request: CalibrationRequest) -> Calibrated:
         return calibrate(request, _say)
     except KeyboardInterrupt as error:
         raise InterruptedRun("interrupted; go on with the same command and --resume") from error
+    except OSError as error:
+        explained = as_ours(error)
+        if isinstance(explained, DiskFullError):
+            raise DiskFullError(f"{explained}; then go on with the same command and --resume") from error
+        raise
 
 
 def _report(done: Calibrated, seconds: float, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -127,19 +128,36 @@ def test_a_budget_nobody_can_meet(calibrate: Command, scenes: Path, tmp_path: Pa
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("obstacle", "code", "says"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "from", None, "draft/to"),
+            5,
+            "no space left for draft/to",
+        ),
+    ],
+)
 def test_an_interrupted_search_goes_on(
-    calibrate: Command, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    calibrate: Command,
+    scenes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    obstacle: BaseException,
+    code: int,
+    says: str,
 ) -> None:
     from edge_sr.calibration import calibrate as library
 
     def interrupt(*_given: object, **_named: object) -> None:
-        raise KeyboardInterrupt
+        raise obstacle
 
     out, cache = tmp_path / "made", tmp_path / ".made.calibration.json"
     words = ("diinn-nano", "--frames", scenes, "-o", out, "--recipe", recipe(tmp_path))
     with monkeypatch.context() as patch:
         patch.setattr(library, "write_bundle", interrupt)
-        assert_refused(calibrate(*words), 130, out, "--resume")
+        assert_refused(calibrate(*words), code, out, says, "--resume")
     assert cache.is_file()
     other = calibrate(*words[:-1], recipe(tmp_path, "entropy"), "--resume")
     assert_refused(other, 2, out, "another bundle, recipe or frames")
