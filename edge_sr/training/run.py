@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edge_sr.errors import CheckpointError, ConfigError, InterruptedRun, OutputExistsError
-from edge_sr.files.config import to_mapping
+from edge_sr.files.config import from_mapping, to_mapping
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.quality import pair_sides
@@ -77,6 +77,7 @@ class TrainingRun:
         self._folder, self._checkpoint = folder, checkpoint
         self._limit, self._say, self._int8 = limit, say, int8
         self._step, self._seconds = 0, 0.0
+        self._loss: Tensor | None = None
         self._losses: list[float] = []
         self._history: list[Record] = []
 
@@ -186,6 +187,7 @@ class TrainingRun:
             value = self._learner.step(self._task.draw(self._source), self._step, fraction)
             self._step += 1
             pace.tell(self._step)
+            self._loss = value
             if self._step % LOSS_EVERY == 0:
                 self._losses.append(_finite(value.item(), self._step))
             if self._step % self._training.validate_every == 0:
@@ -202,6 +204,17 @@ class TrainingRun:
         pace = self._step / self._seconds if self._seconds else 0.0
         self._say(line(self._history[-1], pace, self._limit.remaining(self._step, self._seconds)))
 
+    def _require_numbers(self) -> None:
+        """``CheckpointError`` where the loss or a weight is none any more: what was saved before stays."""
+        if self._loss is not None:
+            _finite(self._loss.item(), self._step)
+        weights = self._learner.average.state_dict().items()
+        lost = next((key for key, tensor in weights if not bool(torch.isfinite(tensor).all())), None)
+        if lost is not None:
+            raise CheckpointError(
+                f"{lost} holds no numbers at step {self._step}; lower schedule.rate and start again"
+            )
+
     def _finish(self) -> Outcome:
         if self._history[-1].step != self._step:
             self._validate()
@@ -215,6 +228,7 @@ class TrainingRun:
         return Outcome(self._checkpoint, curve, table, self._step, self._seconds, last.loss, last.psnr)
 
     def _save(self) -> None:
+        self._require_numbers()
         history = [dataclasses.asdict(record) for record in self._history]
         state = RunState(
             spec=self._conditions(),
@@ -230,11 +244,16 @@ class TrainingRun:
         save_weights(self._spec.network(), self._learner.average.state_dict(), self._checkpoint)
 
     def _restore(self, state: RunState) -> None:
-        self._learner.restore(state.network, state.ema, state.optimisers)
-        self._source.restore(state.data)
-        torch.set_rng_state(state.torch_rng)
-        self._step, self._seconds, self._losses = state.step, state.seconds, state.losses
-        self._history = [Record(**record) for record in state.history]
+        path = resume_path(self._checkpoint)
+        try:
+            self._learner.restore(state.network, state.ema, state.optimisers)
+            self._source.restore(state.data)
+            torch.set_rng_state(state.torch_rng)
+            self._step, self._seconds = int(state.step), float(state.seconds)
+            self._losses = [float(loss) for loss in state.losses]
+            self._history = [from_mapping(Record, record, "history") for record in state.history]
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} is not a readable run: {error}") from error
         self._say(f"resumed at step {self._step}")
 
 

@@ -15,11 +15,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_sr.errors import CheckpointError
 from edge_sr.files.claims import claimed, lock_path
+from edge_sr.files.config import load_toml
+from edge_sr.spec import ModelSpec
 from edge_sr.tensors import reference_card
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
+
+from edge_sr.training.limit import Limit
+from edge_sr.training.run import TrainingRun
+
 pytestmark = pytest.mark.torch
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +208,34 @@ def test_a_patch_larger_than_the_smallest_crops_is_refused_before_they_are_made(
     done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "1")
     assert done.returncode == 4
     assert "schedule.patch is 60" in done.stderr and "shrinking" not in done.stderr
+
+
+def prepared(spec: Path, images: Path, output: Path, *, resume: bool = False) -> TrainingRun:
+    run = TrainingRun(load_toml(spec, ModelSpec), spec.parent, output, Limit(2), lambda text: None)
+    run.prepare([images], torch.device("cpu"), resume)
+    return run
+
+
+def test_weights_that_are_no_numbers_are_not_written(spec: Path, images: Path, tmp_path: Path) -> None:
+    run = prepared(spec, images, tmp_path / "tiny.safetensors")
+    with torch.no_grad():
+        next(run._learner.average.parameters()).fill_(float("nan"))
+    with pytest.raises(CheckpointError, match=r"no numbers|the loss is nan"):
+        run.run()
+    assert not (tmp_path / "tiny.safetensors").exists() and not (tmp_path / "tiny.resume.pt").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"history": [{"x": 1}]}, {"step": "two"}, {"losses": 3}, {"data": {}}, {"optimisers": []}]
+)
+def test_a_run_with_wrong_entries_is_refused(
+    spec: Path, images: Path, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    output, state = tmp_path / "tiny.safetensors", tmp_path / "tiny.resume.pt"
+    prepared(spec, images, output)._save()
+    torch.save({**torch.load(state, weights_only=True), **wrong}, state)
+    with pytest.raises(CheckpointError, match=r"tiny\.resume\.pt"):
+        prepared(spec, images, output, resume=True)
 
 
 def test_bad_pictures_are_named_and_left_out(spec: Path, images: Path, tmp_path: Path) -> None:
