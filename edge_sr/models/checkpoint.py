@@ -20,6 +20,7 @@ from edge_sr.bundle import file_sha256
 from edge_sr.errors import CheckpointError, InputNotFoundError
 from edge_sr.machine.optional import require
 from edge_sr.models.families import FAMILIES, build_network, family_of, recognise
+from edge_sr.models.foreign_tensor import plain_tensor
 from edge_sr.models.implicit import liif
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.models.infer import infer_spec
@@ -234,6 +235,9 @@ def _statement(path: Path, hyperparameters: Any) -> DecoderStatement:
     if arch != "diinn":
         return DecoderStatement(arch)
     mode, init_q = hyperparameters.get("mode"), hyperparameters.get("init_q")
+    known = mode is None or str(mode) in ("1", "2", "3", "4")
+    if not known or not (init_q is None or isinstance(init_q, int)):
+        raise CheckpointError(f"{path}: expected mode 1 to 4 and init_q, found {mode!r} and {init_q!r}")
     return DecoderStatement(
         None, None if mode is None else int(mode), None if init_q is None else bool(init_q)
     )
@@ -248,17 +252,10 @@ def _arch(path: Path, stated: Any, known: tuple[str, ...]) -> str:
 def _under_project_keys(raw: Mapping[str, Any]) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for key, value in raw.items():
-        if not isinstance(value, Tensor):
-            raise CheckpointError(f"expected tensors only, found {key} of type {type(value).__name__}")
         name = _stripped(str(key))
         if name in tensors:
             raise CheckpointError(f"tensor {name} stands twice, once under a prefix")
-        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            held = value.untyped_storage().nbytes() // value.element_size()
-            raise CheckpointError(
-                f"tensor {name} claims {_by(value.shape)} values, of which the file holds {held}"
-            )
-        tensors[name] = value.detach().to(torch.float32).contiguous()
+        tensors[name] = plain_tensor(name, value)
     if not tensors:
         raise CheckpointError("the checkpoint holds no tensors")
     return tensors

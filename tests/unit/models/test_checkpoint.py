@@ -110,6 +110,13 @@ def broken(tmp_path: Path, change: object) -> Path:
         (lambda s: s.update({"net.sub": torch.full((1, 3, 1, 1), 0.4)}), "buffer sub: expected 0.5"),
         (lambda s: s["net.decoder.last_layer.bias"].fill_(float("nan")), "not finite"),
         (lambda s: s.clear(), "holds no tensors"),
+        (lambda s: s.update({"net.sub": torch.zeros(1, 3, 1, 1).to_sparse()}), "sub: expected plain numbers"),
+        (lambda s: s.update({"net.sub": torch.zeros(1, 3, device="meta")}), "sub: expected plain numbers"),
+        (lambda s: s.update({"net.sub": torch.zeros(3, dtype=torch.cfloat)}), "sub: expected plain numbers"),
+        (
+            lambda s: s.update({"net.sub": torch.quantize_per_tensor(torch.zeros(3), 1.0, 0, torch.qint8)}),
+            "sub: expected plain numbers",
+        ),
     ],
 )
 def test_a_wrong_tensor_is_named(change: object, says: str, tmp_path: Path) -> None:
@@ -122,6 +129,10 @@ def test_a_wrong_tensor_is_named(change: object, says: str, tmp_path: Path) -> N
     [
         ({"arch": "diinn", "mode": 1, "init_q": False}, "mode 1 is stated"),
         ({"arch": "diinn", "mode": 3, "init_q": True}, "init_q is stated as True"),
+        ({"mode": "three"}, "expected mode 1 to 4"),
+        ({"mode": [3]}, "expected mode 1 to 4"),
+        ({"mode": 3.5}, "expected mode 1 to 4"),
+        ({"mode": 3, "init_q": "no"}, "found 3 and 'no'"),
         ({"arch": "liif", "mode": 3}, "states arch liif, its tensors are diinn's"),
     ],
 )
