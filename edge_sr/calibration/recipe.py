@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from fractions import Fraction
 from pathlib import Path
 
-from edge_sr.errors import ConfigError
+from edge_sr.errors import ConfigError, OptionError
 from edge_sr.files.config import load_toml
 from edge_sr.sizes import parse_scale
 
@@ -16,7 +17,7 @@ BASES = ("fp16", "fp32")
 RESIDUALS = ("float", "int8")
 SCALES = ("1.5", "2", "2.5", "3", "4")
 KEEP = ("encoder.head",)
-MOST_DRAWINGS = 100
+MOST_DRAWINGS, MOST_CROP = 100, 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Budget:
     worst_db: float = 0.15
 
     def __post_init__(self) -> None:
-        if not 0 < self.mean_db <= self.worst_db:
+        if not 0 < self.mean_db <= self.worst_db < math.inf:
             raise ConfigError(f"expected 0 < mean_db <= worst_db, found {self.mean_db} and {self.worst_db}")
 
 
@@ -72,14 +73,18 @@ class Recipe:
             raise ConfigError("parts must name the encoder, the decoder or both, found none")
         if not 50 < self.percentile <= 100:
             raise ConfigError(f"percentile must lie above 50 and be at most 100, found {self.percentile}")
-        if min(self.range_frames, self.price_frames) < 1 or self.crop < 32:
-            raise ConfigError("range_frames and price_frames must be at least 1, and crop at least 32")
+        if min(self.range_frames, self.price_frames) < 1:
+            raise ConfigError("range_frames and price_frames must be at least 1")
+        if not 32 <= self.crop <= MOST_CROP:
+            raise ConfigError(f"crop must lie between 32 and {MOST_CROP}, found {self.crop}")
         if not 0 <= self.drawings <= MOST_DRAWINGS:
             raise ConfigError(f"drawings must lie between 0 and {MOST_DRAWINGS}, found {self.drawings}")
         if not 0 <= self.least_share <= 1:
             raise ConfigError(f"least_share must lie between 0 and 1, found {self.least_share}")
-        for scale in self.scales:
-            parse_scale(scale)
+        try:
+            _ = self.exact_scales
+        except OptionError as error:
+            raise ConfigError(f"scales: {error}") from error
 
     @property
     def exact_scales(self) -> tuple[Fraction, ...]:

@@ -23,6 +23,7 @@ from edge_sr.sizes import Size, parse_size
 VARIABLE = "EDGE_SR_TARGET"
 # How far a Jetson's memory and multiprocessors may be from a profile's to be that family's, in powers of two.
 FARTHEST = 1.5
+MOST_MIB = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class TargetProfile:
             raise ConfigError(f"flavour must be one of {', '.join(flavours)}, found {self.flavour!r}")
         if not self.compute_capabilities or not all(map(_is_capability, self.compute_capabilities)):
             raise ConfigError(f"compute_capabilities must be like ['8.7'], found {self.compute_capabilities}")
+        if not 0 < self.memory_mib <= MOST_MIB:
+            raise ConfigError(f"memory_mib must lie in [1, {MOST_MIB}], found {self.memory_mib}")
+        if not 0 <= self.workspace_mib <= self.memory_mib:
+            raise ConfigError(f"workspace_mib must lie in [0, memory_mib], found {self.workspace_mib}")
         try:
             _ = self.tile_size, self.input_sizes
         except OptionError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import types
 import typing
@@ -38,7 +39,20 @@ def load_toml(path: Path, cls: type[T]) -> T:
         raise ConfigError(f"{path} is nested too deeply to be read") from error
     except ValueError as error:  # of text, syntax, and numbers with thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    _require_finite(table, str(path))
     return from_mapping(cls, table, str(path))
+
+
+def _require_finite(value: Any, where: str) -> None:
+    """TOML has words for infinity and for what is no number; no setting means either."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where} must be a number, found {value}")
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            _require_finite(entry, f"{where}: {key}")
+    if isinstance(value, list):
+        for entry in value:
+            _require_finite(entry, where)
 
 
 def load_json(path: Path, cls: type[T]) -> T:
@@ -151,7 +165,10 @@ def _one_of(known: tuple[Any, ...], value: Any, where: str) -> Any:
 def _checked(hint: type, value: Any, where: str) -> Any:
     # bool is an int to Python; a description that says `channels = true` is still wrong.
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ConfigError(f"{where} is beyond all numbers of its kind") from error
     if hint is Path and isinstance(value, str):
         return Path(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

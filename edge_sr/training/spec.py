@@ -11,6 +11,7 @@ from edge_sr.spec import ModelSpec
 
 DEGRADATIONS = ("none", "codec")
 BRANCHES = ("1x1", "identity", "1x1-3x3")
+MOST_RATE, MOST_SEED = 1.0, 2**63 - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class DataSpec:
     def __post_init__(self) -> None:
         _at_least("data", 1, cache_mb=self.cache_mb, validation=self.validation, scale_count=self.scale_count)
         _at_least("data", 64, crop=self.crop)
-        if not self.shrinks or min(self.shrinks) < 1:
+        if not self.shrinks or not all(1 <= factor < math.inf for factor in self.shrinks):
             raise ConfigError(f"data.shrinks must name factors of at least 1, found {self.shrinks}")
         _one_of("data.degradation", self.degradation, DEGRADATIONS)
 
@@ -83,7 +84,7 @@ class ScheduleSpec:
             samples=self.samples,
             distil_turns=self.distil_turns,
         )
-        if not 1 <= self.scales[0] < self.scales[1] <= self.far_scale:
+        if not 1 <= self.scales[0] < self.scales[1] <= self.far_scale < math.inf:
             raise ConfigError(
                 f"schedule.scales must rise from at least 1 to at most {self.far_scale}, found {self.scales}"
             )
@@ -103,11 +104,20 @@ class ScheduleSpec:
             raise ConfigError(
                 f"schedule.whole_share, half_share and far_share must add up to at most 1, found {together:g}"
             )
-        for name in ("kernel_rate", "steadiness"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"schedule.{name} must be at least 0, found {getattr(self, name)}")
-        if not 0 < self.last_rate <= self.rate:
-            raise ConfigError(f"schedule.rate must be at least last_rate and both above 0, found {self.rate}")
+        self._check_rates()
+
+    def _check_rates(self) -> None:
+        _at_least("schedule", 0, steadiness=self.steadiness, warmup=self.warmup)
+        if not 0 < self.last_rate <= self.rate <= MOST_RATE:
+            raise ConfigError(
+                f"schedule.rate must be at least last_rate, above 0 and at most {MOST_RATE:g}, found {self.rate}"
+            )
+        if not 0 <= self.kernel_rate <= MOST_RATE:
+            raise ConfigError(
+                f"schedule.kernel_rate must lie in [0, {MOST_RATE:g}], found {self.kernel_rate}"
+            )
+        if not 0 < self.clip < math.inf:
+            raise ConfigError(f"schedule.clip must be above 0, found {self.clip}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +141,9 @@ class TrainingSpec:
 
     def __post_init__(self) -> None:
         _at_least("training", 1, steps=self.steps, validate_every=self.validate_every)
+        _at_least("training", 0, save_seconds=self.save_seconds)
+        if not 0 <= self.seed <= MOST_SEED:
+            raise ConfigError(f"training.seed must lie in [0, 2**63), found {self.seed}")
         for branch in self.branches:
             _one_of("training.branches", branch, BRANCHES)
 
@@ -141,9 +154,9 @@ def training_spec(model: ModelSpec) -> TrainingSpec:
     return spec
 
 
-def _at_least(table: str, least: int, **values: int) -> None:
+def _at_least(table: str, least: int, **values: float) -> None:
     for name, value in values.items():
-        if value < least:
+        if not least <= value < math.inf:
             raise ConfigError(f"{table}.{name} must be at least {least}, found {value}")
 
 

@@ -12,8 +12,8 @@ from support.scenes import references, scene, write_scenes
 from edge_sr.calibration.frames.selection import choose_frames, liveliest_crop
 from edge_sr.calibration.frames.sources import read_references
 from edge_sr.calibration.frames.synthetic import synthetic_image
-from edge_sr.calibration.recipe import Recipe
-from edge_sr.errors import InputError, InputNotFoundError, MediaError
+from edge_sr.calibration.recipe import Recipe, read_recipe
+from edge_sr.errors import ConfigError, InputError, InputNotFoundError, MediaError
 from edge_sr.video.hr_references import HrReference
 
 RECIPE = Recipe(range_frames=4, price_frames=2, drawings=3, crop=64)
@@ -121,3 +121,18 @@ def test_a_deep_picture_becomes_levels(tmp_path: Path) -> None:
     (reference,) = read_references([tmp_path])
     assert reference.pixels.dtype == np.uint8
     assert int(reference.pixels.mean()) in (127, 128)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("crop = 1000000000", "crop must lie"),
+        ('scales = ["1000"]', "scales"),
+        ("[budget]\nmean_db = inf\nworst_db = inf", "mean_db"),
+    ],
+)
+def test_a_recipe_out_of_range_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"mine\.toml: .*{says}"):
+        read_recipe(path)

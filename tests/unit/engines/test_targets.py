@@ -146,6 +146,10 @@ def test_rtx_is_refused_where_it_cannot_build(name: str) -> None:
         ('["8.9"]', "[]", "compute_capabilities"),
         ('"2048x256"', '"2048"', "tile is WIDTHxHEIGHT"),
         ("memory_mib = 8192", 'memory_mib = "8 GB"', "memory_mib must be int"),
+        ("memory_mib = 8192", "memory_mib = -1", "memory_mib must lie"),
+        ("memory_mib = 8192", "memory_mib = 0", "memory_mib must lie"),
+        ("memory_mib = 8192", "memory_mib = 8192\nworkspace_mib = -5", "workspace_mib must lie"),
+        ("memory_mib = 8192", "memory_mib = 8192\nworkspace_mib = 99999999999", "workspace_mib must lie"),
         ("title", "titel", "unknown key 'titel'"),
     ],
 )

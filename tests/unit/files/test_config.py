@@ -37,3 +37,19 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, load: object, content: byt
 def test_a_missing_file_is_no_such_file(tmp_path: Path, load: object) -> None:
     with pytest.raises(InputNotFoundError, match="no such file"):
         load(tmp_path / "absent", Named)  # type: ignore[operator]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    value: float = 0.0
+    more: tuple[float, ...] = ()
+
+
+@pytest.mark.parametrize(
+    "text", ["value = nan", "value = -inf", "more = [1.0, inf]", "value = 1" + 400 * "0"]
+)
+def test_a_setting_is_a_number(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "measured.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"measured\.toml: (value|more)"):
+        load_toml(path, Measured)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import math
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_each_picture_is_taken_at_every_shrink(tmp_path: Path) -> None:
     assert np.array_equal(crops.train[-1], halved)
 
 
-@pytest.mark.parametrize("shrinks", [(), (0.5,)])
+@pytest.mark.parametrize("shrinks", [(math.nan,), (), (0.5,)])
 def test_shrinks_that_enlarge_are_refused(shrinks: tuple[float, ...]) -> None:
     with pytest.raises(ConfigError, match=r"data\.shrinks"):
         DataSpec(shrinks=shrinks)
@@ -309,13 +310,25 @@ def test_an_unknown_key_of_the_training_table_is_an_error() -> None:
         {"scales": (0.5, 2.0)},
         {"luma_share": 1.5},
         {"rate": 1e-9},
+        {"rate": 1e6},
         {"kernel_rate": -1e-3},
+        {"kernel_rate": 1e308},
+        {"clip": math.nan},
+        {"clip": -1.0},
+        {"warmup": -5},
+        {"far_scale": math.inf},
         {"batch": 0},
     ],
 )
 def test_a_schedule_out_of_range_is_an_error(values: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="schedule"):
         ScheduleSpec(**values)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_a_seed_out_of_range_is_an_error(seed: int) -> None:
+    with pytest.raises(ConfigError, match=r"training\.seed"):
+        training_spec(model(seed=seed))
 
 
 def test_limits_by_steps_and_by_minutes() -> None:
