@@ -180,6 +180,8 @@ def _requests(
 
     if bundle is None or target is None:
         raise OptionError("give a BUNDLE and --target NAME, or --fleet FILE")
+    if not _split(target) or (precision is not None and not _split(precision)):
+        raise OptionError("--target and --precision take at least one name, found none")
     asked = {
         "sizes": tuple(parse_size(text, "an entry of --sizes") for text in _split(sizes)),
         "max_size": parse_size(max_size, "--max-size") if max_size else None,

@@ -36,6 +36,10 @@ class Fleet:
 
     group: tuple[FleetGroup, ...]
 
+    def __post_init__(self) -> None:
+        if not self.group:
+            raise ConfigError("expected at least one [[group]], found none")
+
 
 @dataclass(frozen=True)
 class Elsewhere:

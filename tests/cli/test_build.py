@@ -131,6 +131,11 @@ def test_a_pair_that_nobody_can_build_names_what_is_possible(target: str, capabi
         (["--fleet", "fleet.toml", "--hr", "set"], "add --cluster"),
         (["--fleet", "fleet.toml", "--report", "fleet.html"], "add --hr"),
         (["diinn-edge", "--target", "rtx-40", "--depth", "0"], "--depth is 8 or 10"),
+        (["diinn-edge", "--target", ""], "at least one name"),
+        (["diinn-edge", "--target", ","], "at least one name"),
+        (["diinn-edge", "--target", "rtx-40", "--precision", ","], "at least one name"),
+        (["diinn-edge", "--target", "rtx-40", "--precision", "bogus"], "unknown precision 'bogus'"),
+        (["diinn-edge", "--target", "rtx-40", "--precision", "int8-cpu"], "give --precision int8"),
     ],
 )
 def test_contradictions_and_unknown_names_end_with_2(words: list[str], message: str) -> None:
@@ -166,8 +171,8 @@ def test_a_cache_that_others_can_write_to_is_refused(cache: Path) -> None:
 
 @with_rtx
 def test_a_precision_that_the_bundle_lacks_ends_with_4_before_anything_is_built(cache: Path) -> None:
-    message = error(4, "diinn-nano", "--target", "rtx-40", "--precision", "fp16,int4")
-    assert "edge-sr export --precision int4" in message
+    message = error(4, "diinn-nano", "--target", "rtx-40", "--precision", "fp16,bf16")
+    assert "in bf16, only fp32, fp16" in message
     assert not cache.exists()
 
 
@@ -204,3 +209,8 @@ def test_a_fleet_with_a_wrong_name_builds_nothing(tmp_path: Path, cache: Path) -
 def test_a_fleet_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text(FLEET.replace("sizes", "size"))
     assert "unknown key 'size'" in error(4, "--fleet", str(tmp_path / "fleet.toml"))
+
+
+def test_a_fleet_of_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text("group = []")
+    assert "at least one [[group]]" in error(4, "--fleet", str(tmp_path / "fleet.toml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from edge_sr.bundle import Bundle, Description, Graph, file_sha256
 from edge_sr.engines.build.dla import require_dla
@@ -11,11 +12,11 @@ from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store import shapes
 from edge_sr.engines.store.identity import BuildSettings, EngineKey, ShapeRange
 from edge_sr.engines.target import TargetProfile, require_supported
-from edge_sr.errors import BundleError, MissingError, OptionError
-from edge_sr.kinds import Role, SampleType
+from edge_sr.errors import BundleError, MissingError, OptionError, UnknownNameError
+from edge_sr.kinds import Precision, Role, SampleType
 from edge_sr.machine.gpu import Gpu, find_gpu
 from edge_sr.sizes import Size
-from edge_sr.spec import NetworkSpec
+from edge_sr.spec import NetworkSpec, PublishedSpec
 
 # Roles that engines are built for, in order; the other roles stand for the same graphs in another form.
 PARTS: tuple[Role, ...] = ("encoder", "decoder", "network")
@@ -40,6 +41,10 @@ class BuildRequest:
     maps_last: bool = False
 
     def __post_init__(self) -> None:
+        if self.precision == "int8-cpu":
+            raise OptionError("int8-cpu is the scheme of CPUs, which takes no engine: give --precision int8")
+        if self.precision not in get_args(Precision):
+            raise UnknownNameError.among("precision", self.precision, list(get_args(Precision)))
         if self.sizes and self.max_size:
             raise OptionError("--sizes and --max-size contradict each other: give one of them")
         if self.depth not in (8, 10):
@@ -205,9 +210,18 @@ def _settings(request: BuildRequest, flavour: Flavour) -> BuildSettings:
 def find_graph(bundle: Bundle, part: Role, precision: str, io: SampleType) -> Graph:
     graph = bundle.find(part, precision, io)
     if graph is None:
-        make = "edge-sr calibrate" if precision == "int8" else f"edge-sr export --precision {precision}"
         raise BundleError(
             f"bundle {bundle.name} has no {io} {part} in {precision}, only {', '.join(bundle.precisions)}; "
-            f"make one with: {make}"
+            + _advice(bundle, precision)
         )
     return graph
+
+
+def _advice(bundle: Bundle, precision: str) -> str:
+    network = bundle.description.network
+    if precision == "int8":
+        return "make one with: edge-sr calibrate"
+    # An ONNX network stays in the precision that it came in, and nothing is exported in bfloat16.
+    if precision == "bf16" or (isinstance(network, PublishedSpec) and network.network == "onnx"):
+        return "build one of those"
+    return f"make one with: edge-sr export --precision {precision}"

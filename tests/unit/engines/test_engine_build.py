@@ -27,6 +27,7 @@ from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError, OptionError
 from edge_sr.kinds import Precision
+from edge_sr.spec import PublishedSpec
 
 pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'")
 pytest.importorskip("onnx", reason="the small test bundle is written with onnx")
@@ -203,9 +204,16 @@ def test_ctrl_c_in_the_midst_of_a_build_ends_it(bundle: Bundle) -> None:
 
 
 def test_a_precision_that_the_bundle_lacks_names_the_command(cache: EngineStore) -> None:
-    request = request_for(open_bundle("diinn-nano"), precision="int4")
-    with pytest.raises(BundleError, match="edge-sr export --precision int4"):
-        build(request, find_workplace(request, ""), cache, **SILENT)
+    nano = open_bundle("diinn-nano")
+    graphs = tuple(graph for graph in nano.description.graphs if graph.precision == "fp32")
+    for network, says in (
+        (nano.description.network, "edge-sr export --precision fp16"),
+        (PublishedSpec("m", "onnx", {}), "only fp32; build one of those"),
+    ):
+        poor = replace(nano, description=replace(nano.description, graphs=graphs, network=network))
+        request = request_for(poor)
+        with pytest.raises(BundleError, match=says):
+            build(request, find_workplace(request, ""), cache, **SILENT)
 
 
 def test_a_file_that_is_no_graph_is_named_by_tensorrt() -> None:
