@@ -1,11 +1,16 @@
-"""Python in a process of its own, on the same packages, and never on what lies in the current folder."""
+"""Python in a process of its own: on the same packages, not on what lies in the current folder, and ended with this."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = str(Path(__file__).parents[2])
+TERMINATED = 128 + signal.SIGTERM
 
 
 def python_child(code: str, *arguments: str) -> list[str]:
@@ -15,3 +20,21 @@ def python_child(code: str, *arguments: str) -> list[str]:
     """
     path = [*filter(None, sys.path), PACKAGES]
     return [sys.executable, "-c", f"import sys; sys.path[:] = {path!r}; {code}", *arguments]
+
+
+@contextlib.contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM raises ``SystemExit``: what waits for a child ends it, and temporary files go.
+
+    Not for long calls into libraries, which Python's handlers wait for. Nothing changes in another thread than the
+    main one, or where somebody handles the signal already.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -26,6 +26,7 @@ from edge_sr.export.graphs import with_uint8_pictures
 from edge_sr.export.parity import CaseResult, Key, check_parity, open_graph
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.single_graph import SIZES, PictureForm, describe
+from edge_sr.machine.child import ended_by_sigterm
 from edge_sr.models.luma import LumaNetwork
 from edge_sr.spec import PublishedSpec
 from edge_sr.tensors import reference_card
@@ -92,7 +93,7 @@ def _stated_sides(model: onnx.ModelProto) -> str:
 
 
 def _probed(path: Path, model: onnx.ModelProto, stated: Stated, sides: str) -> Findings:
-    with tempfile.TemporaryDirectory() as folder:
+    with ended_by_sigterm(), tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / path.name
         onnx.save_model(model, plain)
         try:

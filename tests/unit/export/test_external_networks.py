@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -221,6 +225,31 @@ def test_what_was_tried_and_why_it_failed_is_one_whole_line(tmp_path: Path) -> N
     assert all(
         words in said for words in ("as luma NCHW", "as RGB NCHW", "Reshape", "the file states 1x1x24x32")
     )
+
+
+TRIAL = """
+import sys
+from pathlib import Path
+import onnx
+from edge_sr.export.external import network, probe
+probe.python_child = lambda *words: ["sh", "-c", "echo $$ > started; exec sleep 60"]
+network._probed(Path("net.onnx"), onnx.ModelProto(), probe.Stated(), "")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM here")
+def test_sigterm_ends_the_trial_and_takes_its_copy_away(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    running = subprocess.Popen([sys.executable, "-c", TRIAL], cwd=tmp_path, env=environment)
+    started, deadline = tmp_path / "started", time.monotonic() + 60
+    while not (started.exists() and started.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.terminate()
+    assert running.wait(30) == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 Change = Callable[[onnx.ModelProto], Any]
