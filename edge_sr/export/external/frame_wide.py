@@ -77,7 +77,9 @@ def _in_frame(axes: Axes) -> bool:
 
 def _named(given: Axes, along: list[int] | None) -> Axes:
     """Those of the axes that are known, all of them where ``along`` is None."""
-    return given if along is None else "".join(given[axis] for axis in along if given)
+    return (
+        given if along is None else "".join(given[axis] for axis in along if -len(given) <= axis < len(given))
+    )
 
 
 def _reduced(
@@ -97,7 +99,9 @@ def _after(
     if not given:
         return ""
     if node.op_type == "Transpose":
-        return "".join(given[axis] for axis in attributes.get("perm", range(len(given))[::-1]))
+        order = list(attributes.get("perm", range(len(given))[::-1]))
+        # Of another number of axes where a constant brought more along.
+        return "".join(given[axis] for axis in order) if len(order) == len(given) else ""
     if node.op_type in SAME_AXES:
         return given
     along = _reduced(node, attributes, constants) if node.op_type.startswith("Reduce") else None
