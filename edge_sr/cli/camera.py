@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -113,16 +112,19 @@ def camera(
     from edge_sr.camera.run import run
     from edge_sr.cli.terminal.interrupts import stopping
     from edge_sr.cli.terminal.progress import Talker
-    from edge_sr.video.live.address import parse_address
+    from edge_sr.video.live.address import parse_address, same_place
     from edge_sr.video.protocols import parse_protocols
     from edge_sr.web.place import parse_place
 
-    _check_places(source, output, serve, as_json)
+    _check_places(output, serve, as_json)
     _check_companions(output, codec, fps, min_scale)
+    address = parse_address(source)
+    if output is not None and same_place(address, parse_address(output)):
+        raise OptionError("the sink is the source: name another")
     outlet = None if output is None else _outlet(output, codec, overwrite)
     exact, wanted = _target(scale, size)
     request = CameraRequest(
-        source=parse_address(source),
+        source=address,
         outlet=outlet,
         place=None if serve is None else parse_place(serve, "--serve"),
         scale=exact,
@@ -163,20 +165,13 @@ def _held(report: LiveReport) -> str:
     return f"one frame in {report.every} taken, {report.held_fps:g} frames/s, " if report.every > 1 else ""
 
 
-def _check_places(source: str, output: str | None, serve: str | None, as_json: bool) -> None:
+def _check_places(output: str | None, serve: str | None, as_json: bool) -> None:
     if output is None and serve is None:
         raise OptionError("nowhere to show it: give -o SINK, --serve PORT or both")
     if output == "-" and as_json:
         raise OptionError(
             "-o - writes the pictures to stdout, where --json writes too: leave one of them out"
         )
-    if output is not None and output != "-" and _same_place(source, output):
-        raise OptionError("the sink is the source: name another")
-
-
-def _same_place(source: str, output: str) -> bool:
-    files = Path(source), Path(output)
-    return source == output or (all(file.exists() for file in files) and files[0].samefile(files[1]))
 
 
 def _check_companions(output: str | None, codec: str | None, fps: str | None, min_scale: str | None) -> None:

@@ -421,7 +421,15 @@ def test_options_that_contradict_each_other(film: Path, tmp_path: Path) -> None:
     assert "--fps" in refused(2, name, "-o", out, "--scale", "2", "--min-scale", "1.5")
     assert "-o" in refused(2, name, "--serve", "0", "--scale", "2", "--codec", "x264")
     (tmp_path / "link.ts").symlink_to(film)
-    assert "source" in refused(2, name, "-o", str(tmp_path / "link.ts"), "--scale", "2", "--overwrite")
+    (tmp_path / "plain.ts").write_bytes(film.read_bytes())
+    plain = str(tmp_path / "plain.ts")
+    for source, sink in [
+        (name, str(tmp_path / "link.ts")),
+        (plain, f"file://{plain}"),
+        (f"file://{plain}", plain),
+    ]:
+        assert "source" in refused(2, source, "-o", sink, "--scale", "2", "--overwrite")
+    assert (tmp_path / "plain.ts").read_bytes() == film.read_bytes()
     refused(2, name, "-o", out, "--scale", "2", "--fps", "0")
     refused(2, name, "-o", out, "--scale", "2", "--duration", "nan")
     assert "190x128" in refused(2, name, "-o", out, "--size", "191x128")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from edge_sr.errors import OptionError
@@ -70,3 +71,13 @@ def _with_scheme(scheme: str, rest: str, text: str) -> Address:
     if not rest.strip("/"):
         raise OptionError(f"{scheme}:// needs a host, such as {scheme}://192.0.2.1:5000")
     return Address(scheme, text)
+
+
+def same_place(source: Address, sink: Address) -> bool:
+    """Whether writing to ``sink`` would write over ``source``; standard input and output are two places."""
+    if source.kind != sink.kind or source.kind == "pipe":
+        return False
+    if source.kind != "file":
+        return source.target == sink.target
+    files = Path(source.target), Path(sink.target)
+    return all(file.exists() for file in files) and files[0].samefile(files[1])

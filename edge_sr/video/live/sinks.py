@@ -23,7 +23,7 @@ from edge_sr.video.live.address import Address
 from edge_sr.video.live.adts import audio_config, is_adts, without_header
 from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sources import without_protocol
-from edge_sr.video.opening import open_encoder
+from edge_sr.video.opening import ffmpeg_name, open_encoder
 
 if TYPE_CHECKING:
     import av
@@ -139,7 +139,7 @@ def _open(outlet: Outlet) -> Any:
     import av
 
     address = outlet.address
-    name = {"pipe": "pipe:1"}.get(address.kind, address.target)
+    name = {"pipe": "pipe:1", "file": ffmpeg_name(address.target)}.get(address.kind, address.target)
     timeout = (TIMEOUT_SECONDS, TIMEOUT_SECONDS) if address.is_network else None
     if address.kind == "udp" and "pkt_size" not in name:
         name += ("&" if "?" in name else "?") + "pkt_size=1316"

@@ -23,7 +23,7 @@ from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Sound
-from edge_sr.video.opening import SHORT_OF, frame_rate, picture_stream
+from edge_sr.video.opening import SHORT_OF, ffmpeg_name, frame_rate, picture_stream
 from edge_sr.video.protocols import opening_options
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _request(address: Address, rate: Fraction | None) -> tuple[str, str | None, 
     if address.kind == "file":
         if not Path(address.target).exists():
             raise InputNotFoundError(f"no such file: {address.target}")
-        return address.target, None, {}
+        return ffmpeg_name(address.target), None, {}
     if address.kind == "pipe":
         return _pipe(address)
     if address.kind == "device":

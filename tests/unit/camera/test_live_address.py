@@ -10,9 +10,10 @@ import pytest
 from edge_sr.errors import InputNotFoundError, OptionError, OutputExistsError, OutputFolderError
 from edge_sr.masking import masked
 from edge_sr.video.live import v4l2
-from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.address import parse_address, same_place
 from edge_sr.video.live.gstreamer import pipeline_text
 from edge_sr.video.live.outlets import plan_outlet
+from edge_sr.video.live.sinks import StreamSink
 
 SECRETS = [
     "rtsp://user:sesame@192.0.2.1/cam",
@@ -89,3 +90,29 @@ def test_a_csi_cameras_pipeline_names_its_sensor_and_rate() -> None:
     assert "framerate=30/1" in with_rate
     assert "framerate" not in pipeline_text(parse_address("csi://1"), None)
     assert pipeline_text(parse_address("gst:videotestsrc ! queue"), None) == "videotestsrc ! queue"
+
+
+def test_a_place_is_the_same_however_it_is_written(tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    film.touch()
+    (tmp_path / "link.mkv").symlink_to(film)
+    for sink in (
+        str(film),
+        f"file://{film}",
+        str(tmp_path / "." / "link.mkv"),
+        f"file://{tmp_path}/link.mkv",
+    ):
+        assert same_place(parse_address(str(film)), parse_address(sink))
+        assert same_place(parse_address(f"file://{film}"), parse_address(sink))
+    assert not same_place(parse_address(str(film)), parse_address(str(tmp_path / "new.mkv")))
+    assert same_place(parse_address("/dev/video0"), parse_address("/dev/video0"))
+    assert not same_place(parse_address("-"), parse_address("-"))
+
+
+def test_a_files_name_may_look_like_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("film.mkv").write_bytes(b"kept")
+    outlet = plan_outlet(parse_address("file:film.mkv"), "x264", False)
+    StreamSink(outlet, (64, 48), Fraction(25)).close()
+    assert Path("film.mkv").read_bytes() == b"kept"
+    assert Path("file:film.mkv").stat().st_size > 0
