@@ -8,20 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
 
 from edge_sr.camera.pacing.drop_oldest import Newest
+from edge_sr.camera.pacing.playback import PlaybackPace
 from edge_sr.errors import EdgeSRError
 from edge_sr.video.live.arrival import Arrival, Sound
-from edge_sr.video.live.sinks import SoundPlan
+from edge_sr.video.live.sound import SoundCoding, SoundTrack, read_coding
 from edge_sr.video.live.sources import LiveSource, SourcePlan
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
 # Packets of sound that may wait for the sink: some ten seconds.
 SOUNDS = 512
 HEARING_SECONDS = 1.0
-# What a film may give before its sound is heard.
-EARLY = 100
 
 Say = Callable[[str], None]
 
@@ -69,8 +67,9 @@ class Reader:
             rate is not None and self.source_rate is not None and self.source_rate <= rate * Fraction(21, 20)
         )
         self._thinner = Thinner(None if slow else rate)
-        self._sound_stream: Any = self._source.sound
-        self._sound_head = b""
+        self._has_sound = self._source.sound is not None
+        self._track: SoundTrack | None = None
+        self._other_coding: SoundCoding | None = None
         self._heard, self._go = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
 
@@ -78,11 +77,12 @@ class Reader:
     def reconnects(self) -> int:
         return max(0, self.connections - 1)
 
-    def sound_plan(self) -> SoundPlan | None:
+    def sound_track(self) -> SoundTrack | None:
         """How to copy the source's sound; None where it has none, or none that is heard within a second."""
-        if self._sound_stream is None or not self._heard.wait(HEARING_SECONDS):
+        if self._has_sound and not self._heard.wait(HEARING_SECONDS):
+            self._say("the source's sound begins too late to be copied: the sink has none")
             return None
-        return SoundPlan(self._sound_stream, self._sound_head)
+        return self._track
 
     def start(self) -> None:
         self._thread.start()
@@ -145,34 +145,47 @@ class Reader:
             self.skipped += 1
 
     def _items(self, number: int) -> Iterator[Arrival | Sound]:
-        """All of the source. A film waits for the set-up once its first frame is there."""
-        items = iter(self._source)
-        early = list(self._first_items(items, number)) if self._source.ends else []
-        if self.frames.accepted and early:
-            self._go.wait()
-            self._source.begin_pace()
-        now = time.monotonic()
-        for item in early:
-            yield dataclasses.replace(item, captured=now) if isinstance(item, Arrival) else item
+        """All of the source, at its own pace where it has one."""
+        source = self._source
+        items = self._after_set_up(iter(source), number) if source.ends else iter(source)
+        if source.playback is None:
+            yield from items
+            return
+        pace = PlaybackPace(source.playback, source.rate)
+        for item in items:
+            if isinstance(item, Arrival):
+                item = dataclasses.replace(item, captured=pace.wait(item.seconds, self._stop))
+            yield item
+
+    def _after_set_up(self, items: Iterator[Arrival | Sound], number: int) -> Iterator[Arrival | Sound]:
+        """A film from its beginning, once what its first frame and sound are needed for is there."""
+        early = []
+        for item in items:
+            early.append(item)
+            if isinstance(item, Arrival):
+                self._know_sound(self._source.sound_head)
+                self.frames.put((number, item))
+                self._go.wait()
+                break
+        yield from early
         yield from items
 
-    def _first_items(self, items: Iterator[Arrival | Sound], number: int) -> Iterator[Arrival | Sound]:
-        """As many as it takes to see a frame and hear the sound; the frame goes to the set-up."""
-        for taken, item in enumerate(items):
-            yield item
-            if isinstance(item, Arrival):
-                self.frames.put((number, item))
-            elif not self._heard.is_set():
-                self._hear(number, item)
-            heard = self._heard.is_set() or self._sound_stream is None or taken > EARLY
-            if self.frames.accepted and heard:
-                return
-
     def _hear(self, number: int, sound: Sound) -> None:
-        if not self._heard.is_set():
-            self._sound_head = bytes(sound.packet)
+        packet = bytes(sound.packet)
+        track = self._know_sound(packet)
+        coding = read_coding(self._source.sound, packet)
+        if track is None or coding == track.coding:
+            self._other_coding = None
+            self.sounds.put((number, sound))
+        elif coding != self._other_coding:
+            self._other_coding = coding
+            self._say(f"the source's sound is {coding} now, it was {track.coding}: left out while it is")
+
+    def _know_sound(self, packet: bytes) -> SoundTrack | None:
+        if self._track is None and packet:
+            self._track = SoundTrack(self._source.sound, packet)
             self._heard.set()
-        self.sounds.put((number, sound))
+        return self._track
 
     def _come_back(self) -> None:
         pause = FIRST_PAUSE

@@ -89,7 +89,8 @@ class CameraSession:
         engine.warm_up(frame, self._fit.inner)
         rate = self._request.rate or reader.source_rate or DEFAULT_RATE
         if self._request.outlet is not None:
-            plan = SinkPlan(self._request.outlet, self.target, rate, reader.sound_plan())
+            sound = reader.sound_track() if self._request.outlet.takes_sound else None
+            plan = SinkPlan(self._request.outlet, self.target, rate, sound)
             self._writer = Writer(plan, reader.sounds, self._say)
         self.report.input_size, self.report.output_size = self._first, self.target
         self._began = time.monotonic()

@@ -18,7 +18,8 @@ from edge_sr.errors import UnreachableError
 from edge_sr.sizes import Size
 from edge_sr.video.live.arrival import Sound
 from edge_sr.video.live.outlets import Outlet
-from edge_sr.video.live.sinks import Sink, SoundPlan, StreamSink
+from edge_sr.video.live.sinks import Sink, StreamSink
+from edge_sr.video.live.sound import SoundTrack
 
 # Silence of so many frames' time is a gap, and filled with the last frame.
 GAP_FRAMES = 5
@@ -47,14 +48,15 @@ class SinkPlan:
     outlet: Outlet
     size: Size
     rate: Fraction
-    sound: SoundPlan | None
+    sound: SoundTrack | None
 
-    def open(self) -> Sink:
-        return StreamSink(self.outlet, self.size, self.rate, self.sound)
-
-    def open_again(self) -> Sink:
-        """Without sound: the source that described it may have been closed meanwhile."""
-        return StreamSink(self.outlet, self.size, self.rate)
+    def open(self, say: Say) -> Sink:
+        sink = StreamSink(self.outlet, self.size, self.rate, self.sound)
+        if self.sound is not None and not sink.has_sound:
+            say(
+                f"{self.outlet.address.shown} cannot hold the source's sound ({self.sound.coding}): it has none"
+            )
+        return sink
 
 
 class Writer:
@@ -75,7 +77,7 @@ class Writer:
         self._plan, self._sounds, self._say, self._watch = plan, sounds, say, watch
         self._make = FrameMaker(plan.size, plan.outlet.siting)
         self._gap = max(SHORTEST_GAP, GAP_FRAMES * float(1 / plan.rate))
-        self._sink: Sink | None = plan.open()
+        self._sink: Sink | None = plan.open(say)
         self._retry_at, self._pause = 0.0, FIRST_PAUSE
         self._connection = 0
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
@@ -168,7 +170,7 @@ class Writer:
         if time.monotonic() < self._retry_at:
             return None
         try:
-            self._sink = self._plan.open_again()
+            self._sink = self._plan.open(self._say)
         except UnreachableError:
             self._pause = min(LONGEST_PAUSE, self._pause * 1.5)
             self._retry_at = time.monotonic() + self._pause

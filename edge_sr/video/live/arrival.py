@@ -14,6 +14,18 @@ READ_SECONDS = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
+class Playback:
+    """What there is to know for the pace of a source that can be read faster than it plays.
+
+    ``jumps``: its clock may break off, so that a gap is no pause. ``stalls``: it comes in pieces, late at times, and
+    then goes on from there.
+    """
+
+    jumps: bool = False
+    stalls: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Arrival:
     """A decoded frame, when it came in (``time.monotonic``), and its time by its own clock, in seconds."""
 

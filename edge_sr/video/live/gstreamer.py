@@ -12,7 +12,7 @@ from edge_sr.errors import InputError, MissingError, UnreachableError
 from edge_sr.machine.optional import require
 from edge_sr.masking import masked
 from edge_sr.video.live.address import Address
-from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival
+from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Playback
 
 SINK = "videoconvert ! video/x-raw,format=RGB ! appsink name=edge_sr max-buffers=1 drop=true sync=false"
 WAIT_SECONDS = 0.2
@@ -22,7 +22,10 @@ class GStreamerSource:
     """Frames of ``gst:PIPELINE``, which must end in raw video, or of ``csi://N``."""
 
     ends = False
+    # A pipeline has its own clock.
+    playback: Playback | None = None
     sound = None
+    sound_head = b""
 
     def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None = None) -> None:
         self._gst = bindings("a GStreamer source")
@@ -32,9 +35,6 @@ class GStreamerSource:
         self._pipeline = self._launch(pipeline_text(address, rate))
         self._sink = self._pipeline.get_by_name("edge_sr")
         self._start()
-
-    def begin_pace(self) -> None:
-        """A pipeline has its own clock."""
 
     def close(self) -> None:
         self._pipeline.set_state(self._gst.State.NULL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,8 +19,8 @@ from edge_sr.video.encode.codecs import fitting_layout, pixel_format
 from edge_sr.video.encode.refusal import refusals
 from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.live.address import Address
-from edge_sr.video.live.adts import audio_config, is_adts, without_header
 from edge_sr.video.live.outlets import Outlet
+from edge_sr.video.live.sound import SoundTrack
 from edge_sr.video.live.sources import without_protocol
 from edge_sr.video.opening import ffmpeg_name, open_encoder
 
@@ -47,14 +46,6 @@ QUICK: dict[str, dict[str, str]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class SoundPlan:
-    """A source's sound to be copied: its stream, and the bytes of its first packet."""
-
-    stream: Any
-    head: bytes
-
-
 class Sink(Protocol):
     """An open sink for frames of one size, in ``yuv420p``; times in seconds from its own beginning."""
 
@@ -68,25 +59,25 @@ class Sink(Protocol):
 class StreamSink:
     """An outlet opened by FFmpeg.
 
-    ``sound`` is copied where the muxer takes it.
+    ``sound`` is copied where the muxer takes it, which ``has_sound`` tells.
     Raises ``UnreachableError``, ``ResourceError``, ``DiskFullError`` or ``MissingError``.
     """
 
     def __init__(
-        self, outlet: Outlet, size: tuple[int, int], rate: Fraction, sound: SoundPlan | None = None
+        self, outlet: Outlet, size: tuple[int, int], rate: Fraction, sound: SoundTrack | None = None
     ) -> None:
         self._outlet = outlet
         self._last = {"video": -1, "audio": -1}
-        wanted = sound if outlet.takes_sound else None
+        self._track = sound if outlet.takes_sound else None
         try:
-            self._begin(size, rate, wanted)
+            self._begin(size, rate, self._track)
         except (ResourceError, UnreachableError):
-            if wanted is None:
+            if self._track is None:
                 raise
             # Some muxers refuse a sound only when they begin to write.
             self._begin(size, rate, None)
 
-    def _begin(self, size: tuple[int, int], rate: Fraction, sound: SoundPlan | None) -> None:
+    def _begin(self, size: tuple[int, int], rate: Fraction, sound: SoundTrack | None) -> None:
         with _failing(self._outlet.address):
             self._container = _open(self._outlet)
         try:
@@ -99,6 +90,10 @@ class StreamSink:
                 self._container.close()
             raise
 
+    @property
+    def has_sound(self) -> bool:
+        return self._sound is not None
+
     def write(self, frame: av.VideoFrame, seconds: float) -> None:
         unit = self._video.codec_context.time_base
         frame.pts = self._rising("video", seconds, unit)
@@ -107,12 +102,12 @@ class StreamSink:
             self._container.mux(self._video.encode(frame))
 
     def write_sound(self, packet: Any, seconds: float) -> None:
-        if self._sound is None or seconds < 0:
+        if self._sound is None or self._track is None or seconds < 0:
             return
         import av
 
         unit = packet.time_base
-        packet = av.Packet(without_header(bytes(packet)))
+        packet = av.Packet(self._track.payload(bytes(packet)))
         packet.time_base = unit
         packet.pts = packet.dts = self._rising("audio", seconds, unit)
         packet.stream = self._sound
@@ -174,18 +169,15 @@ def _video(container: Any, outlet: Outlet, size: tuple[int, int], rate: Fraction
     return stream
 
 
-def _sound(container: Any, plan: SoundPlan | None) -> Any:
+def _sound(container: Any, track: SoundTrack | None) -> Any:
     import av
 
-    if plan is None:
+    if track is None:
         return None
     try:
-        stream = container.add_stream_from_template(plan.stream)
+        return track.add_to(container)
     except (av.error.FFmpegError, ValueError):
         return None
-    if is_adts(plan.head):
-        stream.codec_context.extradata = audio_config(plan.head)
-    return stream
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from edge_sr.errors import (
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address
-from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Sound
+from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Playback, Sound
 from edge_sr.video.opening import SHORT_OF, ffmpeg_name, frame_rate, picture_stream
 from edge_sr.video.protocols import opening_options
 
@@ -31,21 +32,30 @@ if TYPE_CHECKING:
 
 # A playlist is asked for a new piece only every few seconds.
 PLAYLIST_READ_SECONDS = 20.0
+# Streams in pieces, each of which can be read at once.
+PLAYLISTS = frozenset({"hls", "applehttp", "dash"})
+# AVFMT_TS_DISCONT of FFmpeg's avformat.h.
+CLOCK_MAY_BREAK = 0x0200
+# What a film may give before its sound is heard, in packets.
+EARLY = 100
 # Decoded frames that may still be on their way for a packet whose arrival is remembered.
 REMEMBERED = 64
 
 
 class LiveSource(Protocol):
-    """An open source. ``ends`` says whether running dry is its end (a film) or a fault (a camera)."""
+    """An open source. ``ends`` says whether running dry is its end (a film) or a fault (a camera).
+
+    ``playback`` is set where frames come as fast as they are read. ``sound`` is FFmpeg's stream, and ``sound_head``
+    its first packet once that is known, for a film before its first frame.
+    """
 
     ends: bool
     rate: Fraction | None
+    playback: Playback | None
     sound: Any
+    sound_head: bytes
 
     def __iter__(self) -> Iterator[Arrival | Sound]: ...
-
-    def begin_pace(self) -> None:
-        """A film's next frame is due now."""
 
     def close(self) -> None: ...
 
@@ -74,7 +84,7 @@ class SourcePlan:
 
 
 class StreamSource:
-    """Whatever FFmpeg opens: a film at its own pace, from a file or a pipe, a capture device or a stream."""
+    """Whatever FFmpeg opens: a film from a file or a pipe, a capture device or a stream."""
 
     def __init__(self, plan: SourcePlan, stop: threading.Event) -> None:
         address = plan.address
@@ -91,23 +101,35 @@ class StreamSource:
         self.sound = next(iter(self._container.streams.audio), None)
         found = frame_rate(self._video)
         self.rate = None if found is None else found.limit_denominator(1001)
-        self._pace = _Pace(stop) if address.kind in ("file", "pipe") else None
+        self.playback = _playback(address, self._container, self.ends)
+        self.sound_head = b""
         self._deinterlacer = Deinterlacer()
-
-    def begin_pace(self) -> None:
-        if self._pace is not None:
-            self._pace.begin()
 
     def close(self) -> None:
         self._container.close()
 
     def __iter__(self) -> Iterator[Arrival | Sound]:
         streams = [self._video] if self.sound is None else [self._video, self.sound]
-        for packet in self._packets(streams):
+        packets = self._packets(streams)
+        early = self._until_heard(packets) if self.ends and self.sound is not None else []
+        for packet in itertools.chain(early, packets):
             if packet.stream is self._video:
                 yield from self._pictures(packet)
-            elif packet.pts is not None and packet.size:
+            elif _is_heard(packet):
+                self.sound_head = self.sound_head or bytes(packet)
                 yield Sound(packet, float(packet.pts * packet.time_base))
+        for frame in self._deinterlacer.flush():
+            yield self._arrival(frame, time.monotonic())
+
+    def _until_heard(self, packets: Iterator[Any]) -> list[Any]:
+        """The film's packets up to its first sound, at most so many; undecoded, for pictures are large."""
+        early = []
+        for packet in itertools.islice(packets, EARLY):
+            early.append(packet)
+            if packet.stream is self.sound and _is_heard(packet):
+                self.sound_head = bytes(packet)
+                break
+        return early
 
     def _packets(self, streams: list[Any]) -> Iterator[Any]:
         import av
@@ -133,31 +155,12 @@ class StreamSource:
     def _arrival(self, frame: av.VideoFrame, arrived: float) -> Arrival:
         captured = self._arrivals.pop(frame.pts, arrived) if frame.pts is not None else arrived
         seconds = None if frame.time is None else float(frame.time)
-        if self._pace is not None and seconds is not None:
-            captured = self._pace.wait(seconds)
         return Arrival(frame, captured, seconds)
 
     def _remember(self, pts: int, arrived: float) -> None:
         self._arrivals[pts] = arrived
         while len(self._arrivals) > REMEMBERED:
             del self._arrivals[next(iter(self._arrivals))]
-
-
-class _Pace:
-    """Holds a film's frames back until their time has come."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._began: float | None = None
-
-    def begin(self) -> None:
-        self._began = None
-
-    def wait(self, seconds: float) -> float:
-        if self._began is None:
-            self._began = time.monotonic() - seconds
-        self._stop.wait(max(0.0, self._began + seconds - time.monotonic()))
-        return time.monotonic()
 
 
 def _open(plan: SourcePlan) -> Any:
@@ -190,7 +193,10 @@ def _request(address: Address, rate: Fraction | None) -> tuple[str, str | None, 
 
 
 def _network(address: Address) -> tuple[str, str | None, dict[str, str]]:
-    options = {"fflags": "nobuffer", "probesize": "500000", "analyzeduration": "1000000"}
+    options = {"probesize": "500000", "analyzeduration": "1000000"}
+    if not address.kind.startswith("http"):
+        # It throws away what was looked at, which of a film over HTTP is the beginning.
+        options.update(fflags="nobuffer")
     if address.kind == "udp":
         options.update(overrun_nonfatal="1", fifo_size="50000", buffer_size="4000000")
     if address.kind.startswith("rtsp"):
@@ -262,7 +268,24 @@ def _decoded(packet: Any) -> list[Any]:
     return frames
 
 
+def _is_heard(packet: Any) -> bool:
+    return packet.pts is not None and packet.size > 0
+
+
+def _playback(address: Address, container: Any, ends: bool) -> Playback | None:
+    """None for what comes at its own pace, as from a camera."""
+    if not (ends or _in_pieces(container)):
+        return None
+    return Playback(bool(container.format.flags & CLOCK_MAY_BREAK), stalls=address.is_network)
+
+
 def _has_end(address: Address, container: Any) -> bool:
     if address.kind in ("file", "pipe"):
         return True
-    return address.kind.startswith("http") and bool(container.duration)
+    if not address.kind.startswith("http"):
+        return False
+    return bool(container.duration) or (not _in_pieces(container) and container.size > 0)
+
+
+def _in_pieces(container: Any) -> bool:
+    return not PLAYLISTS.isdisjoint(container.format.name.split(","))

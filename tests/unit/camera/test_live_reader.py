@@ -1,0 +1,193 @@
+"""Films as live sources: all frames come at their own pace, whatever clocks, sound and pieces do."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from support.films import Making, make_film
+
+from edge_sr.camera.pacing.clock import LiveTimeline
+from edge_sr.camera.pacing.playback import PlaybackPace
+from edge_sr.camera.reader import Reader
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.arrival import Arrival, Playback
+from edge_sr.video.live.sources import SourcePlan
+
+# No B-frames, so that a stream's parts can be put one behind the other.
+PLAIN = Making(frames=50, audio=("eng",), options={"tune": "zerolatency", "g": "12"})
+
+
+def due(playback: Playback, seconds: list[float], came: list[float] | None = None) -> list[float]:
+    """When frames are due by a clock that begins at 1000; ``came``: when each was read, all at once by default."""
+    pace = PlaybackPace(playback, None)
+    moments = came or [0.0] * len(seconds)
+    return [round(pace.due(s, 1000 + at) - 1000, 6) for s, at in zip(seconds, moments, strict=True)]
+
+
+def test_frames_are_due_at_their_own_spacing() -> None:
+    assert due(Playback(), [5.0, 5.04, 5.08]) == [0, 0.04, 0.08]
+
+
+def test_a_clock_that_goes_back_goes_on_at_the_spacing_before() -> None:
+    assert due(Playback(), [5.0, 5.1, 2.0, 2.1]) == [0, 0.1, 0.2, 0.3]
+
+
+def test_a_gap_is_a_pause_unless_the_clock_may_break() -> None:
+    times = [0.0, 0.04, 9.0, 9.04]
+    assert due(Playback(), times) == times
+    assert due(Playback(jumps=True), times) == [0, 0.04, 0.08, 0.12]
+    assert due(Playback(jumps=True), [0.0, 1.0, 2.0, 3.0]) == [0, 0.04, 1.04, 2.04]
+
+
+def test_a_late_piece_is_played_from_its_first_frame_where_the_source_may_stall() -> None:
+    times, came = [0.0, 0.04, 0.08, 0.12], [0.0, 0.0, 3.0, 3.0]
+    assert due(Playback(stalls=True), times, came) == [0, 0.04, 3, 3.04]
+    assert due(Playback(), times, came) == times
+
+
+def test_sound_waits_for_the_picture_where_the_clock_jumps() -> None:
+    timeline = LiveTimeline(began=0.0)
+    timeline.picture(5.0, 1.0)
+    assert timeline.sound(5.0) == pytest.approx(1.0)
+    assert timeline.sound(100.0) is None
+    timeline.picture(100.0, 1.04)
+    assert timeline.sound(5.02) is None
+    assert timeline.sound(100.02) == pytest.approx(1.06)
+
+
+def test_silence_and_bad_interleaving_cost_no_sound() -> None:
+    timeline = LiveTimeline(began=0.0)
+    timeline.picture(100.0, 0.0)
+    assert timeline.sound(104.0) == pytest.approx(4.0)
+    timeline.picture(106.0, 6.0)
+    assert timeline.sound(106.5) == pytest.approx(6.5)
+
+
+def shifted(source: Path, path: Path, picture: float, sound: float) -> Path:
+    """A copy of the film whose tracks begin so many seconds later."""
+    with av.open(str(source)) as film, av.open(str(path), "w") as copy:
+        twins = {stream.index: copy.add_stream_from_template(stream) for stream in film.streams}
+        packets = [packet for packet in film.demux() if packet.dts is not None]
+        later = {"video": picture, "audio": sound}
+        for packet in packets:
+            ticks = round(later[packet.stream.type] / packet.time_base)
+            packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            packet.stream = twins[packet.stream.index]
+            copy.mux(packet)
+    return path
+
+
+@dataclasses.dataclass
+class Read:
+    """What a reader gave: frames in order, the number of packets of sound, seconds, and whether it knew the sound."""
+
+    frames: list[Arrival]
+    sounds: int
+    seconds: float
+    has_sound: bool
+    said: list[str]
+
+
+def read(address: str, seconds: float = 20.0) -> Read:
+    """All that comes of the source, at most for so long; what counts has to add up."""
+    said: list[str] = []
+    reader = Reader(SourcePlan(parse_address(address)), threading.Event(), said.append)
+    frames, sounds = [], 0
+    reader.start()
+    try:
+        assert reader.frames.take(10) is not None
+        track = reader.sound_track()
+        reader.restart_counts()
+        began = time.monotonic()
+        while not reader.frames.ended and time.monotonic() < began + seconds:
+            if (found := reader.frames.take(0.02)) is not None:
+                frames.append(found[1])
+            while reader.sounds.take(0) is not None:
+                sounds += 1
+        spent = time.monotonic() - began
+        assert reader.arrived == len(frames) + reader.frames.dropped
+    finally:
+        reader.finish()
+    return Read(frames, sounds, spent, track is not None, said)
+
+
+def test_a_film_over_a_jump_of_its_clock(tmp_path: Path) -> None:
+    first = make_film(tmp_path / "a.ts", PLAIN)
+    later = shifted(first, tmp_path / "b.ts", 100, 100)
+    joined = tmp_path / "joined.ts"
+    for parts in ((first, later), (later, first)):
+        joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+        found = read(str(joined))
+        assert len(found.frames) >= 95
+        assert 3.5 < found.seconds < 8
+
+
+def test_a_film_whose_sound_begins_late_keeps_its_beginning(tmp_path: Path) -> None:
+    film = shifted(make_film(tmp_path / "a.mkv", PLAIN), tmp_path / "late.mkv", 0, 1.5)
+    found = read(str(film))
+    assert found.has_sound
+    assert found.sounds > 10
+    assert len(found.frames) >= 47
+    assert found.frames[0].seconds == 0
+    assert found.seconds < 6
+
+
+def test_sound_that_begins_too_late_is_told(tmp_path: Path) -> None:
+    made = make_film(tmp_path / "a.mkv", dataclasses.replace(PLAIN, frames=110))
+    film = shifted(made, tmp_path / "later.mkv", 0, 60)
+    found = read(str(film))
+    assert not found.has_sound
+    assert any("begins too late" in line for line in found.said)
+    assert len(found.frames) >= 105
+
+
+def test_the_last_frame_of_an_interlaced_film_comes_too(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "i.mkv", Making(frames=10, interlaced=True))
+    assert len(read(str(film)).frames) == 10
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Tests say only what fails."""
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+def test_a_film_over_http_is_played_from_its_first_frame(tmp_path: Path) -> None:
+    for name in ("film.mp4", "film.ts"):
+        make_film(tmp_path / name, PLAIN)
+        with served(tmp_path) as place:
+            found = read(f"{place}/{name}")
+        assert len(found.frames) >= 47, name
+        assert 1.5 < found.seconds < 6
+
+
+def test_a_live_playlists_piece_is_played_and_not_swallowed(tmp_path: Path) -> None:
+    make_film(tmp_path / "piece.ts", dataclasses.replace(PLAIN, frames=75))
+    head = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:3\n#EXT-X-MEDIA-SEQUENCE:7\n"
+    (tmp_path / "live.m3u8").write_text(f"{head}#EXTINF:3.0,\npiece.ts\n")
+    with served(tmp_path) as place:
+        found = read(f"{place}/live.m3u8", seconds=4)
+    # The first is the set-up's.
+    assert len(found.frames) >= 65
+    spacing = [b.captured - a.captured for a, b in zip(found.frames, found.frames[1:], strict=False)]
+    assert sum(spacing) > 2.4
