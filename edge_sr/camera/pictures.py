@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.sizes import Size
-from edge_sr.video.frames.colour import Colour, guessed_matrix, read_colour
+from edge_sr.video.frames.colour import BT2020, UNSPECIFIED, Colour, guessed_matrix, read_colour
 from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.frames.pixels import Converter, PixelLayout, ToRgb
 from edge_sr.video.frames.siting import LEFT
@@ -31,7 +31,14 @@ class RgbReader:
 
     def __call__(self, frame: av.VideoFrame, most: Size | None = None) -> Picture:
         """The frame's pixels; one larger than ``most`` is shrunk to it, keeping its shape."""
-        shape = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        shape = (
+            frame.width,
+            frame.height,
+            frame.format.name,
+            frame.colorspace,
+            frame.color_trc,
+            frame.color_range,
+        )
         if self._convert is None or shape != self._shape:
             self._convert, self._shape = ToRgb(read_colour(frame)[0], EIGHT_BITS), shape
         turn = frame_orientation(frame)
@@ -53,14 +60,26 @@ def fitted(size: Size, room: Size) -> Size:
     return max(1, round(width * room[1] / height)), room[1]
 
 
+def sink_colour(size: Size, siting: str = LEFT, source: Colour | None = None) -> Colour:
+    """The colours of pictures for a sink: primaries and transfer are the source's, for RGB is not converted.
+
+    The matrix is what players assume for ``size``, as not every sink can say another, but that of BT.2020 and HDR
+    stays.
+    """
+    if source is None:
+        return Colour(guessed_matrix(*size), False, UNSPECIFIED, UNSPECIFIED, siting)
+    keeps = source.is_hdr or source.matrix == BT2020
+    matrix = source.matrix if keeps else guessed_matrix(*size)
+    return Colour(matrix, False, source.primaries, source.transfer, siting)
+
+
 class FrameMaker:
     """RGB pictures to ``yuv420p`` frames of one ``size``, with bars where shapes differ; swscale scales."""
 
-    def __init__(self, size: Size, siting: str = LEFT) -> None:
+    def __init__(self, size: Size, colour: Colour) -> None:
         self.size = size
-        matrix = guessed_matrix(*size)
-        self._colour = Colour(matrix, False, matrix, matrix, siting)
-        self._convert = Converter(self._colour)
+        self._colour = colour
+        self._convert = Converter(colour)
 
     def __call__(self, picture: Picture, inner: Size) -> av.VideoFrame:
         """``picture`` at ``inner`` pixels, in the middle of the frame."""

@@ -13,6 +13,7 @@ from edge_sr.video.frames.pixels import even_neighbours
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sources import SourcePlan
+from edge_sr.video.shape import pixel_aspect
 from edge_sr.web.place import Place
 
 
@@ -60,10 +61,14 @@ class CameraRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """How a source's frames lie in the output: at ``inner`` pixels, ``highest`` times their own size."""
+    """How a source's frames lie in the output: at ``inner`` pixels, ``highest`` times their own size.
+
+    ``aspect`` is that of the source's pixels.
+    """
 
     source: Size
     inner: Size
+    aspect: Fraction = Fraction(1)
 
     @property
     def highest(self) -> float:
@@ -78,12 +83,22 @@ class Fit:
         )
 
 
-def fit(source: Size, first: Size, target: Size) -> Fit:
-    """The output is as large as ``first``, the first frame's size, made it; another shape gets bars."""
-    if source[0] * first[1] == source[1] * first[0]:
-        return Fit(source, target)
-    width, height = fitted(source, target)
-    return Fit(source, (max(source[0], width // 2 * 2), max(source[1], height // 2 * 2)))
+def fit(
+    source: Size,
+    first: Size,
+    target: Size,
+    aspect: Fraction = Fraction(1),
+    first_aspect: Fraction = Fraction(1),
+) -> Fit:
+    """The output is as large as ``first``, the first frame's size, made it; another displayed shape gets bars.
+
+    ``aspect`` and ``first_aspect`` are those of the two frames' pixels.
+    """
+    if source[0] * first[1] * aspect == source[1] * first[0] * first_aspect:
+        return Fit(source, target, aspect)
+    wider = aspect / pixel_aspect(first_aspect, first, target)
+    width, height = fitted((source[0] * wider.numerator, source[1] * wider.denominator), target)
+    return Fit(source, (max(source[0], width // 2 * 2), max(source[1], height // 2 * 2)), aspect)
 
 
 @dataclasses.dataclass

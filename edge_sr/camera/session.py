@@ -17,13 +17,18 @@ from typing import Protocol
 from edge_sr.camera.engine import LiveUpscaler, ModelChoice
 from edge_sr.camera.pacing.deadline import ScaleController
 from edge_sr.camera.pacing.latency import Latencies
-from edge_sr.camera.pictures import Picture, RgbReader
+from edge_sr.camera.pictures import Picture, RgbReader, sink_colour
 from edge_sr.camera.reader import Reader, Say
 from edge_sr.camera.request import CameraRequest, Fit, LiveReport, fit
 from edge_sr.camera.writer import Finished, SinkPlan, Writer
 from edge_sr.errors import InputError, InterruptedRun, MediaError, UnreachableError
 from edge_sr.sizes import Size
+from edge_sr.video.frames.colour import read_colour
+from edge_sr.video.frames.hdr import TRANSFERS
 from edge_sr.video.live.arrival import Arrival
+from edge_sr.video.live.outlets import Outlet
+from edge_sr.video.live.sinks import PictureForm
+from edge_sr.video.shape import pixel_aspect
 
 FIRST_FRAME_SECONDS = 15.0
 # How soon a stop, a request of the page or the end of the duration is noticed.
@@ -81,16 +86,15 @@ class CameraSession:
     def _set_up(self, reader: Reader, engine: LiveUpscaler) -> None:
         """The first frame says how large everything is; it and what comes meanwhile are not counted."""
         self._reader = reader
-        frame = self._to_rgb(self._first_arrival(reader).frame)
-        self._first = (frame.shape[1], frame.shape[0])
+        arrival = self._first_arrival(reader)
+        frame = self._to_rgb(arrival.frame)
+        self._first, self._first_aspect = (frame.shape[1], frame.shape[0]), arrival.aspect
         self.target = self._request.target(self._first)
-        self._adopt(self._first)
+        self._adopt(self._first, arrival.aspect)
         assert self._fit is not None
         engine.warm_up(frame, self._fit.inner)
-        rate = self._request.rate or reader.source_rate or DEFAULT_RATE
         if self._request.outlet is not None:
-            sound = reader.sound_track() if self._request.outlet.takes_sound else None
-            plan = SinkPlan(self._request.outlet, self.target, rate, sound)
+            plan = self._sink_plan(self._request.outlet, reader, arrival)
             self._writer = Writer(plan, reader.sounds, self._say)
         self.report.input_size, self.report.output_size = self._first, self.target
         self._began = time.monotonic()
@@ -98,6 +102,21 @@ class CameraSession:
             self._writer.start(self._began)
         reader.restart_counts()
         self._say(f"live: {self._first[0]}x{self._first[1]} to {self.target[0]}x{self.target[1]}")
+
+    def _sink_plan(self, outlet: Outlet, reader: Reader, first: Arrival) -> SinkPlan:
+        colour = read_colour(first.frame)[0]
+        if colour.is_hdr:
+            self._say(
+                f"note: the source is HDR, {TRANSFERS[colour.transfer]}, and stays so, in 8 bits: steps may be seen"
+            )
+        aspect = pixel_aspect(first.aspect, self._first, self.target)
+        if aspect != 1 and not outlet.takes_aspect:
+            self._say(
+                f"note: pixels are {float(aspect):.3g} times as wide as high, which this sink cannot say"
+            )
+        rate = self._request.rate or reader.source_rate or DEFAULT_RATE
+        form = PictureForm(self.target, rate, sink_colour(self.target, outlet.siting, colour), aspect)
+        return SinkPlan(outlet, form, reader.sound_track() if outlet.takes_sound else None)
 
     def _open_reader(self) -> Reader:
         try:
@@ -155,7 +174,7 @@ class CameraSession:
     def _frame(self, connection: int, arrival: Arrival, engine: LiveUpscaler) -> None:
         began = time.perf_counter()
         frame = self._to_rgb(arrival.frame, self.target)
-        self._adopt((frame.shape[1], frame.shape[0]))
+        self._adopt((frame.shape[1], frame.shape[0]), arrival.aspect)
         if self.audience is not None:
             self.audience.serve(engine, frame, arrival.captured, self.report)
         if self._writer is not None:
@@ -201,11 +220,11 @@ class CameraSession:
             return None
         return min(self._request.rate, self._reader.source_rate or self._request.rate) / self._reader.every
 
-    def _adopt(self, size: Size) -> None:
-        """A source of another size than before is fitted into the output anew."""
-        if self._fit is not None and self._fit.source == size:
+    def _adopt(self, size: Size, aspect: Fraction) -> None:
+        """A source of another shape than before is fitted into the output anew."""
+        if self._fit is not None and (self._fit.source, self._fit.aspect) == (size, aspect):
             return
-        self._fit = fit(size, self._first, self.target)
+        self._fit = fit(size, self._first, self.target, aspect, self._first_aspect)
         self._reader.every = 1
         rate = self._held_rate
         if rate is not None:

@@ -7,7 +7,6 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable
-from fractions import Fraction
 
 from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.drop_oldest import Newest
@@ -18,7 +17,7 @@ from edge_sr.errors import UnreachableError
 from edge_sr.sizes import Size
 from edge_sr.video.live.arrival import Sound
 from edge_sr.video.live.outlets import Outlet
-from edge_sr.video.live.sinks import Sink, StreamSink
+from edge_sr.video.live.sinks import PictureForm, Sink, StreamSink
 from edge_sr.video.live.sound import SoundTrack
 
 # Silence of so many frames' time is a gap, and filled with the last frame.
@@ -46,12 +45,11 @@ class SinkPlan:
     """What the sink is opened with."""
 
     outlet: Outlet
-    size: Size
-    rate: Fraction
+    form: PictureForm
     sound: SoundTrack | None
 
     def open(self, say: Say) -> Sink:
-        sink = StreamSink(self.outlet, self.size, self.rate, self.sound)
+        sink = StreamSink(self.outlet, self.form, self.sound)
         if self.sound is not None and not sink.has_sound:
             say(
                 f"{self.outlet.address.shown} cannot hold the source's sound ({self.sound.coding}): it has none"
@@ -75,8 +73,8 @@ class Writer:
         self.first = self.last = 0.0
         self.error: BaseException | None = None
         self._plan, self._sounds, self._say, self._watch = plan, sounds, say, watch
-        self._make = FrameMaker(plan.size, plan.outlet.siting)
-        self._gap = max(SHORTEST_GAP, GAP_FRAMES * float(1 / plan.rate))
+        self._make = FrameMaker(plan.form.size, plan.form.colour)
+        self._gap = max(SHORTEST_GAP, GAP_FRAMES * float(1 / plan.form.rate))
         self._sink: Sink | None = plan.open(say)
         self._retry_at, self._pause = 0.0, FIRST_PAUSE
         self._connection = 0
@@ -115,7 +113,7 @@ class Writer:
                 shown, wait = item, self._gap
             elif shown is not None and not self.queue.ended:
                 self._repeat(shown)
-                wait = float(1 / self._plan.rate)
+                wait = float(1 / self._plan.form.rate)
             self._pass_sound()
 
     def _show(self, item: Finished) -> None:

@@ -10,6 +10,21 @@ from edge_sr.sizes import Size
 NEGLIGIBLE = Fraction(1, 200)
 # H.264 and H.265 have 16 bits for either side of a ratio.
 MOST_ASPECT = 65535
+# The most that a pixel may be wider than high, or higher than wide: beyond this it is a damaged header.
+WIDEST = 100
+
+
+def is_credible(aspect: Fraction) -> bool:
+    """Whether a pixel may be so much wider than high; encoders refuse others."""
+    return Fraction(1, WIDEST) <= aspect <= WIDEST
+
+
+def upright_aspect(stated: Fraction | None, *, turned: bool) -> Fraction:
+    """The aspect of a pixel as it is displayed, of a stream that states one or none; ``turned`` on its side or not."""
+    ratio = Fraction(stated or 1)
+    if not is_credible(ratio):
+        return Fraction(1)
+    return 1 / ratio if turned else ratio
 
 
 def pixel_aspect(aspect: Fraction, before: Size, after: Size) -> Fraction:

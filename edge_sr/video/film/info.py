@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.errors import HdrError, OptionError
 from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
 from edge_sr.video.film.matroska import asks_for_crop
-from edge_sr.video.film.pixel_aspects import is_credible, marked_aspect
+from edge_sr.video.film.pixel_aspects import marked_aspect
 from edge_sr.video.frames.alpha import states_alpha
 from edge_sr.video.frames.colour import UNSPECIFIED, Colour, read_colour
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, read_description
@@ -18,6 +18,7 @@ from edge_sr.video.frames.orientation import Orientation, frame_orientation
 from edge_sr.video.frames.pixels import PixelLayout, layout_of
 from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.frames.tonemap import tone_mapped_colour
+from edge_sr.video.shape import upright_aspect
 
 if TYPE_CHECKING:
     import av
@@ -128,7 +129,7 @@ def describe(
         time_base=Fraction(frame.time_base or stream.time_base or Fraction(1, 1000)),
         rate=rate,
         frames=_expected_frames(container, stream, rate, excerpt),
-        aspect=_aspect(stream, orientation),
+        aspect=upright_aspect(stream.sample_aspect_ratio, turned=orientation.transpose),
         colour=colour,
         layout=layout,
         orientation=orientation,
@@ -179,11 +180,3 @@ def _quantiser(frame: av.VideoFrame, codec: str) -> float | None:
         return float(found.qp_map().mean())
     except RuntimeError:
         return None
-
-
-def _aspect(stream: av.video.stream.VideoStream, orientation: Orientation) -> Fraction:
-    ratio = Fraction(stream.sample_aspect_ratio or 1)
-    # Encoders refuse others.
-    if not is_credible(ratio):
-        ratio = Fraction(1)
-    return 1 / ratio if orientation.transpose else ratio

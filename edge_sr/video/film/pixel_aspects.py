@@ -6,15 +6,10 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from edge_sr.video.shape import is_credible
+
 if TYPE_CHECKING:
     import av
-
-# The most that a pixel may be wider than high, or higher than wide: beyond this it is a damaged header.
-WIDEST = 100
-
-
-def is_credible(aspect: Fraction) -> bool:
-    return Fraction(1, WIDEST) <= aspect <= WIDEST
 
 
 def marked_aspect(frame: av.VideoFrame) -> Fraction | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ class Playback:
 
 @dataclasses.dataclass(frozen=True)
 class Arrival:
-    """A decoded frame, when it came in (``time.monotonic``), and its time by its own clock, in seconds."""
+    """A decoded frame, when it came in (``time.monotonic``), and its time by its own clock, in seconds.
+
+    ``aspect`` is a pixel's width by its height once the frame is upright.
+    """
 
     frame: av.VideoFrame
     captured: float
     seconds: float | None = None
+    aspect: Fraction = Fraction(1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,8 @@ STREAMS: dict[str, tuple[str, dict[str, str]]] = {
     "rtmp": ("flv", {}),
     "rtmps": ("flv", {}),
 }
+# Codecs whose own streams say how wide a pixel is.
+SAY_ASPECT = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc", "prores"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Outlet:
     @property
     def takes_sound(self) -> bool:
         return self.codec is not None
+
+    @property
+    def takes_aspect(self) -> bool:
+        """Whether pixels that are not square can be told about: PyAV gives it to the codec, not to the container."""
+        return self.codec is not None and self.codec.name in SAY_ASPECT
 
     @property
     def siting(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +17,9 @@ from edge_sr.errors import (
     UnreachableError,
 )
 from edge_sr.video.encode.codecs import fitting_layout, pixel_format
+from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.refusal import refusals
+from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.outlets import Outlet
@@ -46,6 +49,16 @@ QUICK: dict[str, dict[str, str]] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class PictureForm:
+    """What all of a sink's pictures are like: their size, how many a second, a pixel's aspect, and their colours."""
+
+    size: tuple[int, int]
+    rate: Fraction
+    colour: Colour
+    aspect: Fraction = Fraction(1)
+
+
 class Sink(Protocol):
     """An open sink for frames of one size, in ``yuv420p``; times in seconds from its own beginning."""
 
@@ -63,26 +76,24 @@ class StreamSink:
     Raises ``UnreachableError``, ``ResourceError``, ``DiskFullError`` or ``MissingError``.
     """
 
-    def __init__(
-        self, outlet: Outlet, size: tuple[int, int], rate: Fraction, sound: SoundTrack | None = None
-    ) -> None:
+    def __init__(self, outlet: Outlet, form: PictureForm, sound: SoundTrack | None = None) -> None:
         self._outlet = outlet
         self._last = {"video": -1, "audio": -1}
         self._track = sound if outlet.takes_sound else None
         try:
-            self._begin(size, rate, self._track)
+            self._begin(form, self._track)
         except (ResourceError, UnreachableError):
             if self._track is None:
                 raise
             # Some muxers refuse a sound only when they begin to write.
-            self._begin(size, rate, None)
+            self._begin(form, None)
 
-    def _begin(self, size: tuple[int, int], rate: Fraction, sound: SoundTrack | None) -> None:
+    def _begin(self, form: PictureForm, sound: SoundTrack | None) -> None:
         with _failing(self._outlet.address):
             self._container = _open(self._outlet)
         try:
             with _failing(self._outlet.address):
-                self._video = _video(self._container, self._outlet, size, rate)
+                self._video = _video(self._container, self._outlet, form)
                 self._sound = _sound(self._container, sound)
                 self._container.start_encoding()
         except BaseException:
@@ -142,29 +153,31 @@ def _open(outlet: Outlet) -> Any:
     return av.open(name, "w", format=outlet.muxer, container_options=options, timeout=timeout)
 
 
-def _video(container: Any, outlet: Outlet, size: tuple[int, int], rate: Fraction) -> Any:
+def _video(container: Any, outlet: Outlet, form: PictureForm) -> Any:
     import av
     import av.codec
 
     codec = outlet.codec
     try:
-        stream = container.add_stream("rawvideo" if codec is None else codec.encoder, rate=rate)
+        stream = container.add_stream("rawvideo" if codec is None else codec.encoder, rate=form.rate)
     except av.codec.codec.UnknownCodecError as error:
         raise MissingError(
             f"this FFmpeg has no encoder for --codec {codec and codec.name}: use x264"
         ) from error
     context = stream.codec_context
-    context.width, context.height = size
+    context.width, context.height = form.size
+    context.sample_aspect_ratio = form.aspect
     if codec is None:
         context.pix_fmt = "yuv420p"
         # A pipe of frames has no clock of its own, only a rate.
-        context.time_base = 1 / rate
+        context.time_base = 1 / form.rate
         return stream
-    context.pix_fmt = pixel_format(codec, fitting_layout(codec, LIVE, explicit=False, size=size))
+    context.pix_fmt = pixel_format(codec, fitting_layout(codec, LIVE, explicit=False, size=form.size))
     context.time_base = CLOCK
-    context.gop_size = max(1, round(rate * KEY_FRAME_SECONDS))
+    tag_colours(context, form.colour)
+    context.gop_size = max(1, round(form.rate * KEY_FRAME_SECONDS))
     context.options = QUICK.get(codec.name, dict(codec.fixed))
-    with refusals(codec, size, context.options):
+    with refusals(codec, form.size, context.options):
         open_encoder(context)
     return stream
 

@@ -21,11 +21,13 @@ from edge_sr.errors import (
     as_ours,
 )
 from edge_sr.video.film.deinterlace import Deinterlacer
+from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Playback, Sound
 from edge_sr.video.opening import SHORT_OF, ffmpeg_name, frame_rate, picture_stream
 from edge_sr.video.protocols import opening_options
+from edge_sr.video.shape import upright_aspect
 
 if TYPE_CHECKING:
     import av
@@ -155,7 +157,10 @@ class StreamSource:
     def _arrival(self, frame: av.VideoFrame, arrived: float) -> Arrival:
         captured = self._arrivals.pop(frame.pts, arrived) if frame.pts is not None else arrived
         seconds = None if frame.time is None else float(frame.time)
-        return Arrival(frame, captured, seconds)
+        turned = frame_orientation(frame).transpose
+        return Arrival(
+            frame, captured, seconds, upright_aspect(self._video.sample_aspect_ratio, turned=turned)
+        )
 
     def _remember(self, pts: int, arrived: float) -> None:
         self._arrivals[pts] = arrived

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_sr.camera.pictures import sink_colour
 from edge_sr.errors import InputNotFoundError, OptionError, OutputExistsError, OutputFolderError
 from edge_sr.masking import masked
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import parse_address, same_place
 from edge_sr.video.live.gstreamer import pipeline_text
 from edge_sr.video.live.outlets import plan_outlet
-from edge_sr.video.live.sinks import StreamSink
+from edge_sr.video.live.sinks import PictureForm, StreamSink
 
 SECRETS = [
     "rtsp://user:sesame@192.0.2.1/cam",
@@ -113,6 +114,6 @@ def test_a_files_name_may_look_like_an_address(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     Path("film.mkv").write_bytes(b"kept")
     outlet = plan_outlet(parse_address("file:film.mkv"), "x264", False)
-    StreamSink(outlet, (64, 48), Fraction(25)).close()
+    StreamSink(outlet, PictureForm((64, 48), Fraction(25), sink_colour((64, 48)))).close()
     assert Path("film.mkv").read_bytes() == b"kept"
     assert Path("file:film.mkv").stat().st_size > 0

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 from support.films import moving_picture
 
-from edge_sr.camera.pictures import FrameMaker
+from edge_sr.camera.pictures import FrameMaker, sink_colour
 from edge_sr.errors import MissingError
 from edge_sr.video.encode.codecs import CODECS
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.outlets import plan_outlet
-from edge_sr.video.live.sinks import StreamSink
+from edge_sr.video.live.sinks import PictureForm, StreamSink
 
-SIZE, RATE = (64, 48), Fraction(25)
+SIZE = (64, 48)
+COLOUR = sink_colour(SIZE)
+FORM = PictureForm(SIZE, Fraction(25), COLOUR)
 SOFTWARE = [codec.name for codec in CODECS.values() if not codec.is_hardware]
 
 
@@ -25,7 +27,8 @@ SOFTWARE = [codec.name for codec in CODECS.values() if not codec.is_hardware]
 def test_every_codec_takes_live_frames(name: str, tmp_path: Path) -> None:
     """ProRes has no 4:2:0 of 8 bits, which live frames are."""
     path = tmp_path / ("live.mov" if name == "prores" else "live.mkv")
-    sink, make = StreamSink(plan_outlet(parse_address(str(path)), name, False), SIZE, RATE), FrameMaker(SIZE)
+    sink = StreamSink(plan_outlet(parse_address(str(path)), name, False), FORM)
+    make = FrameMaker(SIZE, COLOUR)
     for index in range(6):
         sink.write(make(moving_picture(SIZE, index), SIZE), index / 25)
     sink.close()
@@ -47,5 +50,5 @@ def test_an_encoder_of_absent_hardware_is_missing_whatever_it_writes_to(
     with pytest.raises(
         MissingError, match=rf"--codec {name} does not open here \(.+\): it needs an NVIDIA GPU"
     ):
-        StreamSink(plan_outlet(address, name, False), SIZE, RATE)
+        StreamSink(plan_outlet(address, name, False), FORM)
     assert not list(tmp_path.iterdir())

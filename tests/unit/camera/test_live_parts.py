@@ -11,7 +11,7 @@ import pytest
 from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.camera.pacing.latency import Latencies
-from edge_sr.camera.pictures import FrameMaker, fitted
+from edge_sr.camera.pictures import FrameMaker, fitted, sink_colour
 from edge_sr.camera.reader import Thinner
 from edge_sr.camera.request import CameraRequest, Fit, fit
 from edge_sr.errors import MediaError, OptionError
@@ -111,10 +111,22 @@ def test_a_source_of_another_shape_is_fitted_with_bars() -> None:
     wide = fit((320, 90), (320, 180), (640, 360))
     assert wide.inner == (640, 180)
     assert wide.highest == 2
-    frame = FrameMaker((640, 360))(np.full((180, 640, 3), 255, np.uint8), wide.inner)
+    frame = FrameMaker((640, 360), sink_colour((640, 360)))(np.full((180, 640, 3), 255, np.uint8), wide.inner)
     luma = frame.to_ndarray()[:360]
     assert luma[:85].max() == 16
     assert luma[95:265].min() == 235
+
+
+def test_a_shape_is_what_is_displayed() -> None:
+    """An anamorphic source that comes back with square pixels, and the other way round."""
+    wide = Fraction(4, 3)
+    assert fit((240, 180), (320, 180), (640, 360), wide) == Fit((240, 180), (640, 360), wide)
+    back = fit((320, 180), (240, 180), (480, 360), Fraction(1), wide)
+    assert back == Fit((320, 180), (480, 360))
+    # Pixels 4:3 wide in the output as well: a square picture is three quarters as many across.
+    assert fit((180, 180), (240, 180), (480, 360), Fraction(1), wide).inner == (270, 360)
+    # The output itself was asked for in another shape.
+    assert fit((180, 180), (320, 180), (320, 360)).inner == (180, 360)
 
 
 def test_the_network_never_computes_less_than_the_source() -> None:

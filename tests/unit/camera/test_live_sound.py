@@ -13,15 +13,17 @@ import av
 import numpy as np
 import pytest
 
+from edge_sr.camera.pictures import sink_colour
 from edge_sr.camera.reader import Reader
 from edge_sr.camera.writer import SinkPlan
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.outlets import plan_outlet
-from edge_sr.video.live.sinks import Sink
+from edge_sr.video.live.sinks import PictureForm, Sink
 from edge_sr.video.live.sound import SoundTrack
 from edge_sr.video.live.sources import SourcePlan
 
-SIZE, RATE = (64, 48), Fraction(25)
+SIZE = (64, 48)
+FORM = PictureForm(SIZE, Fraction(25), sink_colour(SIZE))
 
 
 def film(path: Path, codec: str, rate: int = 48000) -> Path:
@@ -80,7 +82,7 @@ def test_sound_is_copied_again_and_again_once_its_source_is_gone(
 ) -> None:
     track, found = packets(film(tmp_path / source, codec))
     for name in ("first.mkv", "second.mkv"):
-        plan = SinkPlan(plan_outlet(parse_address(str(tmp_path / name)), "x264", False), SIZE, RATE, track)
+        plan = SinkPlan(plan_outlet(parse_address(str(tmp_path / name)), "x264", False), FORM, track)
         copied(plan.open(pytest.fail), found)
         # What lies before the first picture is not copied.
         made, wanted = (samples(tmp_path / film)[-80_000:] for film in (name, source))
@@ -91,7 +93,7 @@ def test_sound_that_the_sink_cannot_hold_is_told(tmp_path: Path) -> None:
     track, found = packets(film(tmp_path / "a.mkv", "aac"))
     outlet = plan_outlet(parse_address(str(tmp_path / "out.webm")), None, False)
     said: list[str] = []
-    sink = SinkPlan(outlet, SIZE, RATE, track).open(said.append)
+    sink = SinkPlan(outlet, FORM, track).open(said.append)
     assert not sink.has_sound
     assert len(said) == 1
     assert "out.webm cannot hold the source's sound (aac, 48000 Hz" in said[0]

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from edge_sr.camera.pictures import FrameMaker
+from edge_sr.camera.pictures import FrameMaker, sink_colour
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.codecs import CODECS, fitting_siting
@@ -189,7 +189,7 @@ def test_a_live_pipe_has_its_chroma_where_its_header_says(tmp_path: Path) -> Non
     with av.open(memory, "w", format=outlet.muxer) as container:
         stream: Any = container.add_stream("rawvideo", rate=25)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        container.mux(stream.encode(FrameMaker(SIZE, outlet.siting)(picture, SIZE)))
+        container.mux(stream.encode(FrameMaker(SIZE, sink_colour(SIZE, outlet.siting))(picture, SIZE)))
         container.mux(stream.encode(None))
     memory.seek(0)
     with av.open(memory, format="yuv4mpegpipe") as container:
