@@ -61,12 +61,7 @@ class Reader:
         self._halted = False
         self._plan, self._stop, self._say = plan, stop, say
         self._source: LiveSource = plan.open(stop)
-        self.source_rate, rate = self._source.rate, plan.rate
-        # A source that is slow enough as it is must not lose frames to its own jitter.
-        slow = (
-            rate is not None and self.source_rate is not None and self.source_rate <= rate * Fraction(21, 20)
-        )
-        self._thinner = Thinner(None if slow else rate)
+        self._adopt_rate()
         self._has_sound = self._source.sound is not None
         self._track: SoundTrack | None = None
         self._other_coding: SoundCoding | None = None
@@ -119,7 +114,8 @@ class Reader:
                 if self._source.ends or self._halted:
                     return
             if not self._stop.is_set():
-                self._say(f"{self._plan.address.shown} has gone silent: connecting again")
+                what = f"broke off ({self._source.fault})" if self._source.fault else "has gone silent"
+                self._say(f"{self._plan.address.shown} {what}: connecting again")
                 self._come_back()
 
     def _read(self) -> None:
@@ -147,7 +143,8 @@ class Reader:
     def _items(self, number: int) -> Iterator[Arrival | Sound]:
         """All of the source, at its own pace where it has one."""
         source = self._source
-        items = self._after_set_up(iter(source), number) if source.ends else iter(source)
+        waits = source.ends and not self._go.is_set()
+        items = self._after_set_up(iter(source), number) if waits else iter(source)
         if source.playback is None:
             yield from items
             return
@@ -196,5 +193,12 @@ class Reader:
             except EdgeSRError:
                 pause = min(LONGEST_PAUSE, pause * 1.5)
                 continue
+            self._adopt_rate()
             self._say(f"{self._plan.address.shown} is back after {time.monotonic() - began:.1f} s")
             return
+
+    def _adopt_rate(self) -> None:
+        """A source that is slow enough as it is must not lose frames to its own jitter."""
+        own, wanted = self._source.rate, self._plan.rate
+        slow = wanted is not None and own is not None and own <= wanted * Fraction(21, 20)
+        self.source_rate, self._thinner = own, Thinner(None if slow else wanted)

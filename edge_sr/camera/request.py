@@ -61,14 +61,10 @@ class CameraRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """How a source's frames lie in the output: at ``inner`` pixels, ``highest`` times their own size.
-
-    ``aspect`` is that of the source's pixels.
-    """
+    """How a source's frames lie in the output: at ``inner`` pixels, ``highest`` times their own size."""
 
     source: Size
     inner: Size
-    aspect: Fraction = Fraction(1)
 
     @property
     def highest(self) -> float:
@@ -95,10 +91,10 @@ def fit(
     ``aspect`` and ``first_aspect`` are those of the two frames' pixels.
     """
     if source[0] * first[1] * aspect == source[1] * first[0] * first_aspect:
-        return Fit(source, target, aspect)
+        return Fit(source, target)
     wider = aspect / pixel_aspect(first_aspect, first, target)
     width, height = fitted((source[0] * wider.numerator, source[1] * wider.denominator), target)
-    return Fit(source, (max(source[0], width // 2 * 2), max(source[1], height // 2 * 2)), aspect)
+    return Fit(source, (max(source[0], width // 2 * 2), max(source[1], height // 2 * 2)))
 
 
 @dataclasses.dataclass

@@ -58,6 +58,7 @@ class CameraSession:
         self.target: Size = (0, 0)
         self._to_rgb = RgbReader()
         self._fit: Fit | None = None
+        self._adopted: tuple[Size, Fraction, Fraction | None] | None = None
         self._controller: ScaleController | None = None
         self._writer: Writer | None = None
         self.report = LiveReport()
@@ -221,9 +222,11 @@ class CameraSession:
         return min(self._request.rate, self._reader.source_rate or self._request.rate) / self._reader.every
 
     def _adopt(self, size: Size, aspect: Fraction) -> None:
-        """A source of another shape than before is fitted into the output anew."""
-        if self._fit is not None and (self._fit.source, self._fit.aspect) == (size, aspect):
+        """A source of another shape than before is fitted into the output anew, and of another rate timed anew."""
+        found = (size, aspect, self._reader.source_rate)
+        if found == self._adopted:
             return
+        self._adopted = found
         self._fit = fit(size, self._first, self.target, aspect, self._first_aspect)
         self._reader.every = 1
         rate = self._held_rate

@@ -13,41 +13,64 @@ from edge_sr.machine.optional import require
 from edge_sr.masking import masked
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Playback
+from edge_sr.video.shape import upright_aspect
 
 SINK = "videoconvert ! video/x-raw,format=RGB ! appsink name=edge_sr max-buffers=1 drop=true sync=false"
 WAIT_SECONDS = 0.2
 
 
 class GStreamerSource:
-    """Frames of ``gst:PIPELINE``, which must end in raw video, or of ``csi://N``."""
+    """Frames of ``gst:PIPELINE``, which must end in raw video, or of ``csi://N``.
 
-    ends = False
-    # A pipeline has its own clock.
-    playback: Playback | None = None
-    sound = None
+    A pipeline that is live is a camera, whose end is a break. One that is not is a film, which plays at its own pace
+    and ends. ``rate`` is what a CSI camera is asked for.
+    """
+
+    sound: Any = None
     sound_head = b""
 
     def __init__(self, address: Address, stop: threading.Event, rate: Fraction | None = None) -> None:
         self._gst = bindings("a GStreamer source")
         self._stop = stop
         self._shown = address.shown
-        self.rate = rate
+        self.fault = ""
         self._pipeline = self._launch(pipeline_text(address, rate))
         self._sink = self._pipeline.get_by_name("edge_sr")
-        self._start()
+        try:
+            self._start()
+            self._first = self._awaited()
+        except BaseException:
+            self.close()
+            raise
+        self.rate = self._rate()
+        self.playback = Playback() if self.ends else None
 
     def close(self) -> None:
         self._pipeline.set_state(self._gst.State.NULL)
 
     def __iter__(self) -> Iterator[Arrival]:
         last = time.monotonic()
-        while not self._stop.is_set() and time.monotonic() - last < READ_SECONDS:
-            sample = self._sink.emit("try-pull-sample", int(WAIT_SECONDS * 1e9))
+        sample, self._first = self._first, None
+        while not self._stop.is_set():
             if sample is not None:
+                yield self._arrival(sample, time.monotonic())
                 last = time.monotonic()
-                yield self._arrival(sample, last)
-            elif self._sink.get_property("eos"):
+            elif self._is_over(time.monotonic() - last):
                 return
+            sample = self._pull()
+
+    def _pull(self) -> Any:
+        return self._sink.emit("try-pull-sample", int(WAIT_SECONDS * 1e9))
+
+    def _is_over(self, silence: float) -> bool:
+        """After an error or a silence the source is to be opened again; the end of what is not live is an end."""
+        self.fault = self._error()
+        if self.fault or silence >= READ_SECONDS:
+            self.ends = False
+            return True
+        over = bool(self._sink.get_property("eos"))
+        self.fault = "end of stream" if over and not self.ends else ""
+        return over
 
     def _launch(self, text: str) -> Any:
         try:
@@ -59,24 +82,52 @@ class GStreamerSource:
             ) from error
 
     def _start(self) -> None:
-        self._pipeline.set_state(self._gst.State.PLAYING)
-        result, _, _ = self._pipeline.get_state(int(OPEN_SECONDS * 1e9))
-        success = (self._gst.StateChangeReturn.SUCCESS, self._gst.StateChangeReturn.NO_PREROLL)
-        if result in success:
-            return
-        reason = self._fault() or f"no picture within {OPEN_SECONDS:.0f} seconds"
-        self.close()
-        raise UnreachableError(f"{self._shown} gives no picture: {reason}; try it with gst-launch-1.0")
+        """A pipeline that is not live has its first frame ready when it pauses, and then loses none."""
+        change = self._gst.StateChangeReturn
+        result = self._changed(self._gst.State.PAUSED)
+        self.ends = result == change.SUCCESS
+        self._sink.set_property("drop", not self.ends)
+        if result in (change.SUCCESS, change.NO_PREROLL):
+            result = self._changed(self._gst.State.PLAYING)
+        if result not in (change.SUCCESS, change.NO_PREROLL):
+            raise self._no_picture()
 
-    def _fault(self) -> str:
+    def _changed(self, state: Any) -> Any:
+        self._pipeline.set_state(state)
+        return self._pipeline.get_state(int(OPEN_SECONDS * 1e9))[0]
+
+    def _awaited(self) -> Any:
+        """The first frame, which says of what rate all are."""
+        until = time.monotonic() + OPEN_SECONDS
+        while time.monotonic() < until and not self._stop.is_set() and not self._sink.get_property("eos"):
+            if (sample := self._pull()) is not None:
+                return sample
+            if reason := self._error():
+                raise self._no_picture(reason)
+        raise self._no_picture()
+
+    def _no_picture(self, reason: str = "") -> UnreachableError:
+        waited = (
+            "it ended" if self._sink.get_property("eos") else f"nothing within {OPEN_SECONDS:.0f} seconds"
+        )
+        reason = reason or self._error() or waited
+        return UnreachableError(f"{self._shown} gives no picture: {reason}; try it with gst-launch-1.0")
+
+    def _error(self) -> str:
+        """What the pipeline says is wrong."""
         message = self._pipeline.get_bus().pop_filtered(self._gst.MessageType.ERROR)
         return "" if message is None else masked(message.parse_error()[0].message)
+
+    def _rate(self) -> Fraction | None:
+        rate = _fraction(self._first.get_caps().get_structure(0), "framerate")
+        return rate if rate and 1 <= rate <= 240 else None
 
     def _arrival(self, sample: Any, now: float) -> Arrival:
         shape = sample.get_caps().get_structure(0)
         frame = _frame(sample.get_buffer(), shape.get_value("width"), shape.get_value("height"))
         pts = sample.get_buffer().pts
-        return Arrival(frame, now, None if pts == self._gst.CLOCK_TIME_NONE else pts / 1e9)
+        aspect = upright_aspect(_fraction(shape, "pixel-aspect-ratio"), turned=False)
+        return Arrival(frame, now, None if pts == self._gst.CLOCK_TIME_NONE else pts / 1e9, aspect)
 
 
 def pipeline_text(address: Address, rate: Fraction | None) -> str:
@@ -99,6 +150,11 @@ def bindings(purpose: str) -> Any:
     gst = require("gi.repository.Gst", purpose)
     gst.init(None)
     return gst
+
+
+def _fraction(shape: Any, name: str) -> Fraction | None:
+    found, numerator, denominator = shape.get_fraction(name)
+    return Fraction(numerator, denominator) if found and numerator and denominator else None
 
 
 def _frame(buffer: Any, width: int, height: int) -> Any:

@@ -47,11 +47,12 @@ REMEMBERED = 64
 class LiveSource(Protocol):
     """An open source. ``ends`` says whether running dry is its end (a film) or a fault (a camera).
 
-    ``playback`` is set where frames come as fast as they are read. ``sound`` is FFmpeg's stream, and ``sound_head``
-    its first packet once that is known, for a film before its first frame.
+    ``fault`` is what it last said was wrong. ``playback`` is set where frames come as fast as they are read. ``sound``
+    is FFmpeg's stream, and ``sound_head`` its first packet once that is known, for a film before its first frame.
     """
 
     ends: bool
+    fault: str
     rate: Fraction | None
     playback: Playback | None
     sound: Any
@@ -104,7 +105,7 @@ class StreamSource:
         found = frame_rate(self._video)
         self.rate = None if found is None else found.limit_denominator(1001)
         self.playback = _playback(address, self._container, self.ends)
-        self.sound_head = b""
+        self.sound_head, self.fault = b"", ""
         self._deinterlacer = Deinterlacer()
 
     def close(self) -> None:

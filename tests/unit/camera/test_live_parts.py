@@ -120,7 +120,7 @@ def test_a_source_of_another_shape_is_fitted_with_bars() -> None:
 def test_a_shape_is_what_is_displayed() -> None:
     """An anamorphic source that comes back with square pixels, and the other way round."""
     wide = Fraction(4, 3)
-    assert fit((240, 180), (320, 180), (640, 360), wide) == Fit((240, 180), (640, 360), wide)
+    assert fit((240, 180), (320, 180), (640, 360), wide) == Fit((240, 180), (640, 360))
     back = fit((320, 180), (240, 180), (480, 360), Fraction(1), wide)
     assert back == Fit((320, 180), (480, 360))
     # Pixels 4:3 wide in the output as well: a square picture is three quarters as many across.

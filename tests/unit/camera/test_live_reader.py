@@ -6,9 +6,11 @@ import contextlib
 import dataclasses
 import functools
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -154,6 +156,38 @@ def test_sound_that_begins_too_late_is_told(tmp_path: Path) -> None:
 def test_the_last_frame_of_an_interlaced_film_comes_too(tmp_path: Path) -> None:
     film = make_film(tmp_path / "i.mkv", Making(frames=10, interlaced=True))
     assert len(read(str(film)).frames) == 10
+
+
+def test_the_rate_is_held_when_the_source_comes_back_quicker(tmp_path: Path) -> None:
+    """Ten frames a second need no thinning to fifteen, fifty do."""
+    pieces = []
+    for rate in (10, 50):
+        with av.open(str(tmp_path / f"{rate}.ts"), "w") as container:
+            stream = container.add_stream("libx264", rate=rate, options={"tune": "zerolatency"})
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            for _ in range(400):
+                container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+            container.mux(stream.encode(None))
+        pieces.append((tmp_path / f"{rate}.ts").read_bytes())
+
+    def send(listening: socket.socket) -> None:
+        for piece in pieces:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=send, args=(listening,), daemon=True).start()
+        address = parse_address(f"tcp://127.0.0.1:{listening.getsockname()[1]}")
+        reader = Reader(SourcePlan(address, Fraction(15)), threading.Event(), lambda _: None)
+        assert reader.source_rate == 10
+        reader.start()
+        end = time.monotonic() + 20
+        while time.monotonic() < end and not reader.thinned:
+            time.sleep(0.02)
+        reader.finish()
+    assert reader.source_rate == 50
+    assert reader.thinned > 0
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
