@@ -150,6 +150,18 @@ def test_beyond_this_machine_the_token_is_needed(film: Path) -> None:
     run(work())
 
 
+def test_two_pages_on_one_host_keep_their_guests(film: Path) -> None:
+    async def work() -> None:
+        async with served(film, "0.0.0.0:0") as first, served(film, "0.0.0.0:0") as second:
+            jar = aiohttp.CookieJar(unsafe=True)
+            async with aiohttp.ClientSession(cookie_jar=jar) as guest:
+                for address in (first, second, first.split("?")[0], second.split("?")[0]):
+                    async with guest.get(address) as answer:
+                        assert answer.status == 200
+
+    run(work())
+
+
 def test_ten_thousand_bad_messages_stop_nothing(film: Path) -> None:
     noise = random.Random(0)
     shapes: list[Any] = [
@@ -246,6 +258,7 @@ def test_the_page_in_a_browser(film: Path, tmp_path: Path) -> None:
             await browser.resize(1000, 700)
             await browser.open(address)
             await browser.until("window.edgeSR && edgeSR.drawn > 2")
+            assert not browser.logged
             await _zooms(browser)
             await _moves_the_split(browser)
             await _switches(browser)

@@ -19,11 +19,12 @@ START_SECONDS = 40.0
 
 
 class Chromium:
-    """One browser with one tab; an async context manager."""
+    """One browser with one tab; an async context manager. ``logged`` is what the browser itself had to say."""
 
     def __init__(self, profile: Path) -> None:
         self._profile = profile
         self._numbers = itertools.count(1)
+        self.logged: list[str] = []
 
     async def __aenter__(self) -> Chromium:
         assert BINARY is not None
@@ -43,6 +44,7 @@ class Chromium:
             raise
         await self.send("Runtime.enable")
         await self.send("Page.enable")
+        await self.send("Log.enable")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -67,6 +69,8 @@ class Chromium:
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
         while True:
             found = json.loads((await self._socket.receive()).data)
+            if found.get("method") == "Log.entryAdded":
+                self.logged.append(found["params"]["entry"]["text"])
             if found.get("id") == number:
                 assert "error" not in found, found
                 result: dict[str, Any] = found["result"]

@@ -36,10 +36,11 @@ HEARTBEAT_SECONDS = 20.0
 SNAPSHOT_SECONDS = 20.0
 START_SECONDS = 10.0
 OFFER_SECONDS = 10.0
-COOKIE = "edge_sr_page"
+# Browsers keep cookies by host alone: each page's has its port in its name.
+COOKIE = "edge_sr_page_{}"
 # No other page may frame, read or script this one, and it loads nothing from anywhere.
 POLICY = (
-    "default-src 'none'; img-src 'self' blob:; connect-src 'self'; style-src 'nonce-{0}'; "
+    "default-src 'none'; img-src 'self' blob: data:; connect-src 'self'; style-src 'nonce-{0}'; "
     "script-src 'nonce-{0}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
@@ -138,13 +139,17 @@ class Server:
 
         return guard
 
+    @property
+    def _cookie(self) -> str:
+        return COOKIE.format(self._ready.result())
+
     def _check(self, request: Any) -> None:
         host = request.headers.get("Host", "")
         if not self._gate.admits_host(host):
             raise self._web.HTTPForbidden(text="unknown host\n")
         if not self._gate.admits_origin(request.headers.get("Origin"), host):
             raise self._web.HTTPForbidden(text="another page's request\n")
-        if not self._gate.admits_cookie(request.cookies.get(COOKIE, "")):
+        if not self._gate.admits_cookie(request.cookies.get(self._cookie, "")):
             self._check_token(request)
 
     def _check_token(self, request: Any) -> None:
@@ -152,7 +157,7 @@ class Server:
         given = request.query.get("token", "")
         if self._gate.admits_token(given):
             answer = self._web.HTTPSeeOther("/")
-            answer.set_cookie(COOKIE, self._gate.cookie, httponly=True, samesite="Strict")
+            answer.set_cookie(self._cookie, self._gate.cookie, httponly=True, samesite="Strict")
             raise answer
         if not self._gate.patient:
             raise self._web.HTTPTooManyRequests(text="too many wrong tokens: wait a while\n")
