@@ -91,8 +91,10 @@ def shifted(source: Path, path: Path, picture: float, sound: float) -> Path:
 
 @dataclasses.dataclass
 class Read:
-    """What a reader gave: frames in order, the number of packets of sound, seconds, and whether it knew the sound."""
+    """What a reader gave: how many frames came, those that were not overtaken (a busy machine loses some), packets of
+    sound, seconds, and whether it knew the sound."""
 
+    arrived: int
     frames: list[Arrival]
     sounds: int
     seconds: float
@@ -120,7 +122,7 @@ def read(address: str, seconds: float = 20.0) -> Read:
         assert reader.arrived == len(frames) + reader.frames.dropped
     finally:
         reader.finish()
-    return Read(frames, sounds, spent, track is not None, said)
+    return Read(reader.arrived, frames, sounds, spent, track is not None, said)
 
 
 def test_a_film_over_a_jump_of_its_clock(tmp_path: Path) -> None:
@@ -130,7 +132,8 @@ def test_a_film_over_a_jump_of_its_clock(tmp_path: Path) -> None:
     for parts in ((first, later), (later, first)):
         joined.write_bytes(b"".join(part.read_bytes() for part in parts))
         found = read(str(joined))
-        assert len(found.frames) >= 95
+        assert found.arrived == 100
+        assert len(found.frames) > 60
         assert 3.5 < found.seconds < 8
 
 
@@ -139,8 +142,9 @@ def test_a_film_whose_sound_begins_late_keeps_its_beginning(tmp_path: Path) -> N
     found = read(str(film))
     assert found.has_sound
     assert found.sounds > 10
-    assert len(found.frames) >= 47
-    assert found.frames[0].seconds == 0
+    assert found.arrived == 50
+    assert len(found.frames) > 30
+    assert found.frames[0].seconds < 0.3
     assert found.seconds < 6
 
 
@@ -150,12 +154,12 @@ def test_sound_that_begins_too_late_is_told(tmp_path: Path) -> None:
     found = read(str(film))
     assert not found.has_sound
     assert any("begins too late" in line for line in found.said)
-    assert len(found.frames) >= 105
+    assert found.arrived == 110
 
 
 def test_the_last_frame_of_an_interlaced_film_comes_too(tmp_path: Path) -> None:
     film = make_film(tmp_path / "i.mkv", Making(frames=10, interlaced=True))
-    assert len(read(str(film)).frames) == 10
+    assert read(str(film)).arrived == 10
 
 
 def test_the_rate_is_held_when_the_source_comes_back_quicker(tmp_path: Path) -> None:
@@ -211,7 +215,8 @@ def test_a_film_over_http_is_played_from_its_first_frame(tmp_path: Path) -> None
         make_film(tmp_path / name, PLAIN)
         with served(tmp_path) as place:
             found = read(f"{place}/{name}")
-        assert len(found.frames) >= 47, name
+        assert found.arrived >= 49, name
+        assert len(found.frames) > 30, name
         assert 1.5 < found.seconds < 6
 
 
@@ -221,7 +226,5 @@ def test_a_live_playlists_piece_is_played_and_not_swallowed(tmp_path: Path) -> N
     (tmp_path / "live.m3u8").write_text(f"{head}#EXTINF:3.0,\npiece.ts\n")
     with served(tmp_path) as place:
         found = read(f"{place}/live.m3u8", seconds=4)
-    # The first is the set-up's.
-    assert len(found.frames) >= 65
-    spacing = [b.captured - a.captured for a, b in zip(found.frames, found.frames[1:], strict=False)]
-    assert sum(spacing) > 2.4
+    assert len(found.frames) > 45
+    assert found.frames[-1].captured - found.frames[0].captured > 2.4
