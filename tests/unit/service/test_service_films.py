@@ -76,7 +76,7 @@ def test_the_sound_of_a_transport_stream_comes_along(container: str, tmp_path: P
     assert len(ours) == 1 and len(ours[0]) > 30 and ours == theirs
 
 
-def test_sound_that_a_stream_cannot_hold_is_named_before_it_begins(tmp_path: Path) -> None:
+def test_sound_that_a_stream_cannot_hold_as_it_is_comes_in_another_form(tmp_path: Path) -> None:
     """AAC that nothing describes: a Matroska file could hold it, a stream of Matroska cannot."""
     whole = make_film(tmp_path / "film.mp4", Making(frames=50, audio=("eng",)))
     source = tmp_path / "film.nut"
@@ -91,9 +91,9 @@ def test_sound_that_a_stream_cannot_hold_is_named_before_it_begins(tmp_path: Pat
     async def work() -> None:
         async with served() as there:
             status, headers, found = await there.upscale(source.read_bytes(), scale=2, format="mkv")
-        assert (status, headers["Edge-SR-Dropped"]) == (200, "audio track 1 (aac)")
+        assert status == 200 and "Edge-SR-Dropped" not in headers
         with av.open(io.BytesIO(found)) as film:
-            assert [stream.type for stream in film.streams] == ["video"]
+            assert sum(frame.samples for frame in film.decode(audio=0)) > 40_000
 
     run(work)
 
@@ -111,7 +111,7 @@ def test_a_cover_that_fragments_cannot_hold_is_named(container: str, kept: bool,
             status, headers, found = await there.upscale(source.read_bytes(), scale=2, format=container)
         assert (status, headers.get("Edge-SR-Dropped")) == (
             200,
-            None if kept else "video track 1 (mjpeg, cover.jpg)",
+            None if kept else "cover track 1 (mjpeg, cover.jpg)",
         )
         with av.open(io.BytesIO(found)) as film:
             assert len(film.streams) == 1 + kept
