@@ -17,13 +17,18 @@ namespace {
 using Maps = std::vector<float>;
 
 const std::vector<EncoderShape> &shapes() {
-    static const std::vector<EncoderShape> all = {
-        {32, 2, {32, 64}, false, 19, 37, false}, {16, 3, {32, 44}, false, 24, 64, true},  {64, 1, {17}, false, 5, 130, false},
-        {20, 0, {5, 3, 9}, false, 2, 3, true},   {1, 1, {1}, false, 1, 1, false},          {40, 1, {33, 48}, false, 11, 21, true},
-        {32, 2, {32, 64}, true, 19, 37, false},  {16, 3, {32, 44}, true, 24, 64, false},   {64, 1, {17, 80}, true, 7, 33, false},
-        {7, 0, {3, 20}, true, 5, 90, true},
-        {16, 1, {20}, false, 11, 100, false},
-    };
+    static const std::vector<EncoderShape> all = [] {
+        std::vector<EncoderShape> made = {
+            {32, 2, {32, 64}, false, 19, 37, false}, {16, 3, {32, 44}, false, 24, 64, true},  {64, 1, {17}, false, 5, 130, false},
+            {20, 0, {5, 3, 9}, false, 2, 3, true},   {1, 1, {1}, false, 1, 1, false},          {40, 1, {33, 48}, false, 11, 21, true},
+            {32, 2, {32, 64}, true, 19, 37, false},  {16, 3, {32, 44}, true, 24, 64, false},   {64, 1, {17, 80}, true, 7, 33, false},
+            {7, 0, {3, 20}, true, 5, 90, true},      {16, 1, {20}, false, 11, 100, false},
+        };
+        // Widths just beyond a whole group of Winograd's tiles, whose rows a mixed network's other convolutions read.
+        for (const int width : {3, 41, 81, 83, 161, 165})
+            for (const int channels : {16, 32}) made.push_back({channels, 4, {20}, true, 6, width, false, true});
+        return made;
+    }();
     return all;
 }
 

@@ -3,8 +3,11 @@
 RandomEncoder::RandomEncoder(const EncoderShape &shape, unsigned seed) : random_(seed) {
     const int c = shape.channels;
     exact_head(c);
-    for (int i = 0; i < 2 * shape.blocks + 1; ++i)
-        convolutions_.push_back(shape.int8 ? levels(c, c, i % 2 == 1 && i < 2 * shape.blocks) : floats(c, c));
+    for (int i = 0; i < 2 * shape.blocks + 1; ++i) {
+        const bool exact = !shape.int8 || (shape.mixed && (i % 4 == 1 || i % 4 == 2));
+        convolutions_.push_back(exact ? floats(c, c) : levels(c, c, i % 2 == 1 && i < 2 * shape.blocks));
+        if (exact && shape.int8 && i % 2 == 0) convolutions_.back().input_range = 3.0f;
+    }
     for (std::size_t i = 0; i < shape.contents.size(); ++i) {
         const int outputs = shape.contents[i];
         convolutions_.push_back(shape.int8 && i > 0 ? levels(c, outputs, false) : floats(c, outputs));

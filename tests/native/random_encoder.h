@@ -10,6 +10,7 @@ struct EncoderShape {
     bool int8;                           // all but the head, and the first content apart
     int height, width;
     bool float_pictures;
+    bool mixed = false;  // INT8 but for half of the blocks' convolutions, as calibration may leave a network
 
     int radius() const { return 3 + 2 * blocks; }
 };

@@ -8,8 +8,9 @@ namespace {
 
 constexpr std::size_t kLine = 64, kPage = 4096;
 constexpr int kLineWords = 16;
-// A kernel computes whole blocks of pixels, 64 at most, and reads a little beyond.
-constexpr int kRoom = 64 + 2 * kSpare;
+// A kernel computes whole blocks of pixels, 64 at most, and reads a little beyond; with Winograd's transform whole rows
+// of tiles, whatever form it leaves them in.
+constexpr int kRoom = 64 + 2 * kSpare, kRoomOfTiles = 2;
 
 std::size_t round_up(std::size_t count, std::size_t step) { return (count + step - 1) / step * step; }
 
@@ -32,7 +33,8 @@ int tiles_of(int width, int step) { return int(round_up((width + kWinogradTile -
 
 Frame::Frame(const PackedEncoder &network, const EncoderKernel &kernel, int height, int width, int threads)
     : height_(height), width_(width),
-      tiles_(tiles_of(width, kernel.winograd_tiles * (network.small_groups() ? 2 : 1))) {
+      tiles_(tiles_of(width, kernel.winograd_tiles * (network.small_groups() ? 2 : 1))),
+      pixels_(std::max(width + kRoom, tiles_ * kWinogradTile + kRoomOfTiles)) {
     std::size_t widest = 0;
     for (const Layer &layer : network.layers())
         if (!layer.convolution.maps) {
@@ -41,8 +43,7 @@ Frame::Frame(const PackedEncoder &network, const EncoderKernel &kernel, int heig
             widest = std::max(widest, pitch);
         }
     for (Rows &rows : activations_) rows.bytes = Buffer<char>(rows.pitch * std::size_t(height));
-    const std::size_t pixels = std::size_t(std::max(width + kRoom, tiles_ * kWinogradTile + 2));
-    head_.pitch = stream_.pitch = pitch_of(pixels * std::size_t(network.channels()) * sizeof(float));
+    head_.pitch = stream_.pitch = pitch_of(std::size_t(pixels_) * std::size_t(network.channels()) * sizeof(float));
     head_.bytes = Buffer<char>(head_.pitch * std::size_t(height));
     stream_.bytes = Buffer<char>(stream_.pitch * std::size_t(height));
     beyond_.pitch = widest;
@@ -59,13 +60,12 @@ std::size_t Frame::row_bytes(const Convolution &output) const {
     if (output.output == Format::Bf16Planes) return planes * (channels > 32 ? 2 : 1);
     if (output.output == Format::Int8Planes) return planes;
     if (output.output == Format::Winograd) return std::size_t(tiles_) * kWinogradPoints * channels * sizeof(float);
-    return std::size_t(width_ + kRoom) * channels * value_bytes(output.output) + kLine;
+    return std::size_t(pixels_) * channels * value_bytes(output.output) + kLine;
 }
 
 // A line of pixels, and a group's sums at every point of every tile.
 std::size_t Frame::scratch_values(const PackedEncoder &network) const {
-    const std::size_t pixels = std::size_t(std::max(width_ + kRoom, tiles_ * kWinogradTile + 2));
-    return pixels * std::size_t(network.widest()) + std::size_t(tiles_) * kWinogradPoints * kGroup;
+    return std::size_t(pixels_) * std::size_t(network.widest()) + std::size_t(tiles_) * kWinogradPoints * kGroup;
 }
 
 float *Frame::plane_row(Plane plane, int y) {

@@ -34,6 +34,7 @@ private:
     float *plane_row(Plane plane, int y);
 
     int height_, width_, tiles_;
+    int pixels_;  // of a row, those that are computed beside its own included
     Rows activations_[2], head_, stream_;
     Rows beyond_;  // for each layer a row of what stands for zero in its input
     std::vector<Buffer<float>> scratch_;
