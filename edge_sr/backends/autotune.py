@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -95,8 +94,6 @@ def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune
         return _candidate(bundle, chosen, _checked(precision, bundle, chosen)).chosen("as asked for")
     if backend == "auto" and (on_gpu := _on_gpu(bundle, precision)):
         return on_gpu
-    if backend == "auto" and BACKENDS["native"].takes(bundle):
-        _tell_of_slowness()
     candidates = list(_candidates(bundle, backend, precision))
     if not candidates:
         raise OptionError(f"model {bundle.name} has no {precision!r} on any backend here: see edge-sr doctor")
@@ -105,15 +102,6 @@ def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune
     best = _best(candidates, measured(bundle, threads, retune=retune))
     log.debug("auto: %s", best.times)
     return dataclasses.replace(best, why=best.times) if retune and best.times else best
-
-
-@functools.cache
-def _tell_of_slowness() -> None:
-    """Once a process: who has no compiler would take the speed for the project's."""
-    if BACKENDS["native"].unavailable_reason():
-        log.info(
-            "the native library is not built, so this runs several times slower: edge-sr doctor says how to get it"
-        )
 
 
 def _on_gpu(bundle: Bundle, precision: str) -> Choice | None:

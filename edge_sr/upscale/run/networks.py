@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from edge_sr.upscale.run.watcher import Watcher
     from edge_sr.upscaler import Upscaler
 
+# Who has no compiler would take the speed for the project's.
+SLOW = "note: the native library is not built, so this runs several times slower: edge-sr doctor says how to get it"
+
 
 class Networks:
     """Opens networks. With ``keeps`` the last one stays open for a next run that asks for the same, until ``close``."""
@@ -84,6 +87,16 @@ def tell_choice(network: Upscaler, request: Request, watcher: Watcher) -> None:
     if "auto" in (request.backend, request.precision):
         choice = f"{network.model} in {network.precision} on {network.backend}: {network.why}"
         watcher.say(choice if request.retune else f"{choice}; edge-sr doctor tells more")
+        if request.backend == "auto" and network.backend == "onnxruntime" and _lacks_the_library(network):
+            watcher.say(SLOW)
+
+
+def _lacks_the_library(network: Upscaler) -> bool:
+    """Whether the native library would run it, were it built here."""
+    from edge_sr.backends.registry import BACKENDS
+
+    native = BACKENDS["native"]
+    return native.takes(network.bundle) and native.unavailable_reason() is not None
 
 
 def _opened(request: Request) -> Upscaler:

@@ -17,7 +17,6 @@ from edge_sr.backends import autotune as choice
 from edge_sr.backends import measurement
 from edge_sr.backends.loss import NONE, Loss, budget_of, loss_of
 from edge_sr.backends.measurement import Measurement
-from edge_sr.backends.native import library
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.bundle import Bundle
 from edge_sr.errors import OptionError
@@ -122,17 +121,12 @@ def test_the_line_names_the_chosen_and_the_next(nano: Bundle) -> None:
     assert choice.choose(nano, "auto", "auto", 1, retune=True).why.count(" ms, ") == 2
 
 
-def test_who_waits_for_a_measurement_is_told_and_who_lacks_the_library_too(
-    nano: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(library, "_load", lambda: "not built")
-    choice._tell_of_slowness.cache_clear()
+def test_who_waits_for_a_measurement_is_told(nano: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "edge_sr")
     for _ in range(2):
-        assert choice.choose(nano, "auto", "auto", 1).backend.name != "native"
-    choice._tell_of_slowness.cache_clear()
-    slow, wait = caplog.messages
-    assert "native library is not built" in slow and "up to 20 s" in wait
+        choice.choose(nano, "auto", "auto", 1)
+    (wait,) = caplog.messages
+    assert "up to 20 s" in wait
 
 
 def test_losses_come_from_the_bundle(nano: Bundle) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from edge_sr.backends import autotune
 from edge_sr.backends.measurement import Measurement
+from edge_sr.backends.native import library
 from edge_sr.upscale.run.networks import Networks
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent
@@ -50,3 +51,13 @@ def test_whoever_warms_up_takes_nothing_from_the_first_run() -> None:
         with networks.opened(asked, listener) as network:
             assert network.model == "diinn-nano"
     assert len(listener.said) == 1
+
+
+def test_who_lacks_the_native_library_is_told_of_it_with_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_load", lambda: "not built")
+    asked = Request("a.png", scale=Fraction(2), model="diinn-nano", precision="fp32", threads=1)
+    listener = Listener()
+    with closing(Networks(keeps=True)) as networks, networks.opened(asked, listener) as network:
+        assert network.backend == "onnxruntime"
+    assert [line.split(":")[0] for line in listener.said] == ["diinn-nano in fp32 on onnxruntime", "note"]
+    assert "native library is not built" in listener.said[1]
