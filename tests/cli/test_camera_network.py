@@ -16,6 +16,7 @@ from pathlib import Path
 
 import av
 import pytest
+from support.calling import heard
 
 HERE, THERE, PORT = "10.213.7.1/30", "10.213.7.2/30", 5004
 ADDRESS = f"udp://{THERE.partition('/')[0]}:{PORT}"
@@ -88,7 +89,7 @@ def camera(name: str, target: Path, *more: str) -> subprocess.Popen[bytes]:
         ["ip", "netns", "exec", name, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stderr is not None
-    assert b"96x64 to 192x128" in process.stderr.readline()
+    assert b"96x64 to 192x128" in heard(process.stderr)
     return process
 
 
@@ -104,9 +105,9 @@ def test_a_cable_that_is_pulled_and_put_back(tmp_path: Path) -> None:
         time.sleep(1)
         configure("ip", "link", "set", name, "down")
         assert process.stderr is not None
-        assert b"connecting again" in process.stderr.readline()
+        assert b"connecting again" in heard(process.stderr)
         configure("ip", "link", "set", name, "up")
-        assert b"is back" in process.stderr.readline()
+        assert b"is back" in heard(process.stderr)
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         report = json.loads(process.communicate(timeout=30)[0])

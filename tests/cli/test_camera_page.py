@@ -21,6 +21,7 @@ import pytest
 
 aiohttp = pytest.importorskip("aiohttp")
 
+from support.calling import heard
 from support.chromium import BINARY, Chromium
 
 needs_browser = pytest.mark.skipif(BINARY is None, reason="no Chromium here")
@@ -50,7 +51,7 @@ async def served(film: Path, place: str = "127.0.0.1:0") -> AsyncIterator[str]:
         [*command, "--model", "diinn-nano"], stdout=-3, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    found = re.search(r"page: (http\S+)", process.stderr.readline())
+    found = re.search(r"page: (http\S+)", heard(process.stderr))
     assert found is not None
     # A host name of the machine may not lead to it from a sandbox.
     address = re.sub(r"//[^:/]+", "//127.0.0.1", found.group(1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 
@@ -39,3 +39,12 @@ class Command:
             main()
         streams = self._streams.readouterr()
         return Answer(int(ended.value.code or 0), streams.out, streams.err)
+
+
+def heard(stream: IO[Any] | None) -> Any:
+    """The next line that a command says; notes depend on the machine."""
+    assert stream is not None
+    mark = "note: "
+    return next(
+        line for line in stream if not line.startswith(mark if isinstance(line, str) else mark.encode())
+    )
