@@ -89,7 +89,7 @@ def test_auto_measures_int8_too(calibrated: Bundle, monkeypatch: pytest.MonkeyPa
     assert {"onnxruntime fp32", "onnxruntime int8"} <= choice.measured(calibrated, 1).milliseconds.keys()
     found = choice.choose(calibrated, "onnxruntime", "auto", 1)
     assert found.scheme == ("int8-cpu" if found.precision == "int8" else None)
-    assert "onnxruntime" in found.why
+    assert "onnxruntime" in found.times
 
 
 def test_scenes_are_the_same_everywhere() -> None:

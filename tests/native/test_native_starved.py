@@ -80,6 +80,9 @@ def starved(library: Path, program: str, *words: str) -> str:
         "PYTHONPATH": os.pathsep.join(paths),
     }
     command = [sys.executable, "-c", program, *words]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    # Not in the checkout, whose own package has no library where another is installed.
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=library.parent, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
