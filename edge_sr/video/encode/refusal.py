@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping
 
 from edge_sr.errors import EdgeSRError, MissingError, OptionError
@@ -10,6 +11,8 @@ from edge_sr.video.encode.codecs import Codec
 
 # The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
 NVENC_DRIVER = 570
+# FFmpeg's level is the process's: of two threads that changed it at once, one would put back the other's.
+_LEVEL = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -30,13 +33,14 @@ def _errors_said() -> Iterator[list[tuple[int, str, str]]]:
     """Fills with FFmpeg's errors in this thread as level, speaker and line; PyAV keeps it quiet otherwise."""
     import av.logging
 
-    earlier = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)
-    try:
-        with av.logging.Capture(local=True) as said:
-            yield said
-    finally:
-        av.logging.set_level(earlier)
+    with _LEVEL:
+        earlier = av.logging.get_level()
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            with av.logging.Capture(local=True) as said:
+                yield said
+        finally:
+            av.logging.set_level(earlier)
 
 
 def _refusal(codec: Codec, size: tuple[int, int], options: Mapping[str, str], words: str) -> EdgeSRError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge_sr.video import opening
 from edge_sr.video.encode.codecs import CODECS, find_codec, fitting_layout
 from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_options
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
+from edge_sr.video.encode.refusal import refusals
 from edge_sr.video.encode.segment_encoder import EncodeSettings, probe
 from edge_sr.video.encode.segments import SegmentWriter, finished_segments, frames_per_segment
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
@@ -265,6 +267,21 @@ def test_an_encoder_of_absent_hardware_is_missing() -> None:
     ):
         other.submit(probe, encoding_of("h264_nvenc", "mp4")).result()
     assert av.logging.get_level() is None
+
+
+def test_encoders_that_open_at_once_leave_ffmpeg_as_quiet_as_it_was() -> None:
+    codec, inside = CODECS["x264"], threading.Event()
+
+    def other() -> None:
+        with refusals(codec, (32, 24), {}):
+            inside.set()
+
+    thread = threading.Thread(target=other)
+    with refusals(codec, (32, 24), {}):
+        thread.start()
+        assert not inside.wait(0.3)
+    thread.join()
+    assert inside.is_set() and av.logging.get_level() is None
 
 
 @pytest.mark.parametrize("name", [codec.name for codec in CODECS.values() if not codec.element])
