@@ -37,6 +37,7 @@ from edge_sr.farm.nodes.connection import ClusterAddress, joined
 with joined(ClusterAddress.parse("local:1")) as cluster:
     print(cluster.ray.get(cluster.ray.remote(lambda: sys.path).remote()))
 """
+needs_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="onnx is not installed")
 needs_ray = pytest.mark.skipif(
     not sys.platform.startswith("linux") or find_spec("ray") is None,
     reason="Ray's clusters are tried on Linux",
@@ -46,7 +47,7 @@ needs_ray = pytest.mark.skipif(
 @pytest.mark.parametrize(
     "code",
     [
-        pytest.param(PROBE, id="export", marks=pytest.mark.torch),
+        pytest.param(PROBE, id="export", marks=needs_onnx),
         pytest.param(PEAK, id="bench"),
         pytest.param(
             PICTURES,
