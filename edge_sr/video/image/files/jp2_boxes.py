@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_sr.video.image.files.heif_boxes import boxes
+
 CODESTREAM, SIZE_MARKER = b"\xff\x4f", b"\xff\x51"
 LARGEST_PROFILE = 64 << 20
 
@@ -24,17 +26,11 @@ def bits_of(path: Path) -> int:
 
 def profile_of(path: Path) -> bytes | None:
     with path.open("rb") as file:
-        boxes = _boxes(file)
-        header = next((length for kind, length in boxes if kind == b"jp2h"), 0)
+        header = next((length for kind, length in _boxes(file) if kind == b"jp2h"), 0)
         body = file.read(header) if 0 < header <= LARGEST_PROFILE else b""
-    place = 0
-    while place + 11 <= len(body):
-        length, kind = struct.unpack_from(">I4s", body, place)
-        # A method of 2 or 3 is an ICC profile.
-        if kind == b"colr" and body[place + 8] in (2, 3):
-            return body[place + 11 : place + length]
-        place += max(8, length)
-    return None
+    # A method of 2 or 3 is an ICC profile.
+    profiles = (entry[3:] for kind, entry in boxes(body) if kind == b"colr" and entry[:1] in (b"\2", b"\3"))
+    return next(profiles, None)
 
 
 def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
