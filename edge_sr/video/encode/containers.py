@@ -56,15 +56,8 @@ MP4_TAGS = {
     *("title", "artist", "album", "album_artist", "composer", "date", "genre", "comment", "description"),
     *("synopsis", "show", "episode_id", "network", "lyrics", "copyright", "grouping", "track", "disc"),
     *("location", "location-eng", "creation_time", "timecode", "encoder"),
-    *(
-        "media_type",
-        "hd_video",
-        "season_number",
-        "episode_sort",
-        "keywords",
-        "compilation",
-        "gapless_playback",
-    ),
+    *("media_type", "hd_video", "season_number", "episode_sort", "keywords", "compilation"),
+    "gapless_playback",
 }
 
 
