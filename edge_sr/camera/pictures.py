@@ -12,6 +12,7 @@ from edge_sr.video.frames.colour import BT2020, UNSPECIFIED, Colour, guessed_mat
 from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.frames.pixels import Converter, PixelLayout, ToRgb
 from edge_sr.video.frames.siting import LEFT
+from edge_sr.video.shape import fitted
 
 if TYPE_CHECKING:
     import av
@@ -50,14 +51,6 @@ def _shrunk(size: Size, most: Size) -> Size | None:
     if size[0] <= most[0] and size[1] <= most[1]:
         return None
     return fitted(size, most)
-
-
-def fitted(size: Size, room: Size) -> Size:
-    """The largest size of the shape of ``size`` within ``room``, at least one pixel a side."""
-    width, height = size
-    if width * room[1] >= height * room[0]:
-        return room[0], max(1, round(height * room[0] / width))
-    return max(1, round(width * room[1] / height)), room[1]
 
 
 def sink_colour(size: Size, siting: str = LEFT, source: Colour | None = None) -> Colour:

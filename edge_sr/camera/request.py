@@ -6,14 +6,13 @@ import dataclasses
 from fractions import Fraction
 from typing import Any
 
-from edge_sr.camera.pictures import fitted
 from edge_sr.errors import OptionError
 from edge_sr.sizes import Size, output_size
 from edge_sr.video.frames.pixels import even_neighbours
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sources import SourcePlan
-from edge_sr.video.shape import pixel_aspect
+from edge_sr.video.shape import fitted, pixel_aspect
 from edge_sr.web.place import Place
 
 

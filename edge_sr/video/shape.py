@@ -6,6 +6,9 @@ from fractions import Fraction
 
 from edge_sr.sizes import Size
 
+Shape = tuple[Fraction, Fraction]
+"""Width and height, in any unit."""
+
 # A shape changed by less than this looks the same.
 NEGLIGIBLE = Fraction(1, 200)
 # H.264 and H.265 have 16 bits for either side of a ratio.
@@ -17,6 +20,12 @@ WIDEST = 100
 def is_credible(aspect: Fraction) -> bool:
     """Whether a pixel may be so much wider than high; encoders refuse others."""
     return Fraction(1, WIDEST) <= aspect <= WIDEST
+
+
+def fitted(shape: Size | Shape, room: Size) -> Size:
+    """The largest size of that shape that fits into ``room``, at least a pixel each way."""
+    scale = min(room[0] / Fraction(shape[0]), room[1] / Fraction(shape[1]))
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def upright_aspect(stated: Fraction | None, *, turned: bool) -> Fraction:

@@ -22,6 +22,7 @@ from edge_sr.video.frames.orientation import UPRIGHT, Orientation, display_matri
 from edge_sr.video.frames.pixels import Converter, FromRgb, PixelLayout, ToRgb
 from edge_sr.video.frames.siting import LEFT, TOPLEFT
 from edge_sr.video.frames.tonemap import ToneMap
+from edge_sr.video.shape import Shape, fitted
 from edge_sr.video.surfaces.read import is_on_gpu, on_host, stored_format, surface_of
 from edge_sr.yuv import YuvColour, YuvColours, YuvFrame
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 # Shapes that differ by less than this are one shape, rounded (of the ratio of width to height).
 ALIKE = Fraction(1, 50)
-# Width and height.
-Shape = tuple[Fraction, Fraction]
 # Layouts of NV12 and P010.
 KEPT = (PixelLayout(8, "420"), PixelLayout(10, "420"))
 
@@ -61,6 +60,7 @@ class UprightReader:
         self._largest = largest
         self._colours = FrameColours(info.colour)
         self._readers: dict[Colour, ToRgb] = {}
+        self._converters: dict[Colour, Converter] = {}
         self._tone_map = ToneMap(info.colour.transfer, info.hdr.peak) if info.tone_map else None
         self._format: str | None = None
 
@@ -69,7 +69,7 @@ class UprightReader:
         if self._format is None:
             self._format = stored_format(image)
         if stored_format(image) != self._format:
-            image = Converter(colour)(on_host(image), self._format)
+            image = self._converter(colour)(on_host(image), self._format)
         orientation = self._orientation(image)
         shown = orientation.displayed(image.width, image.height)
         is_alike = _alike(self._shape(shown, aspect, orientation), self._info.size)
@@ -97,6 +97,11 @@ class UprightReader:
         if colour not in self._readers:
             self._readers[colour] = ToRgb(colour, self._info.layout, keep_alpha=self._info.keeps_alpha)
         return self._readers[colour]
+
+    def _converter(self, colour: Colour) -> Converter:
+        if colour not in self._converters:
+            self._converters[colour] = Converter(colour)
+        return self._converters[colour]
 
     def _shape(self, shown: Size, aspect: Fraction | None, orientation: Orientation) -> Shape:
         """Width and height in pixels as wide as the film's first ones, of which the film's size counts."""
@@ -144,12 +149,6 @@ def _turned(aspect: Fraction, orientation: Orientation) -> Fraction:
 
 def _alike(one: Shape, other: Size) -> bool:
     return abs(one[0] * other[1] / (one[1] * other[0]) - 1) < ALIKE
-
-
-def fitted(shape: Shape, room: Size) -> Size:
-    """The largest size of that shape that fits into ``room``, at least a pixel each way."""
-    scale = min(room[0] / shape[0], room[1] / shape[1])
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def with_bars(pixels: Frame, size: Size) -> Frame:

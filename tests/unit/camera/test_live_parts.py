@@ -11,12 +11,13 @@ import pytest
 from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.camera.pacing.latency import Latencies
-from edge_sr.camera.pictures import FrameMaker, fitted, sink_colour
+from edge_sr.camera.pictures import FrameMaker, sink_colour
 from edge_sr.camera.reader import Thinner
 from edge_sr.camera.request import CameraRequest, Fit, fit
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.outlets import plan_outlet
+from edge_sr.video.shape import fitted
 
 
 def test_the_newest_frame_wins_and_drops_are_counted() -> None:
