@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge_sr.files.drafts import scratch_folder
 
 Picture = NDArray[np.uint8]
 # The planes keep their size, so that colour counts at full resolution in neither picture.
@@ -52,13 +52,13 @@ def _compared(
 ) -> dict[str, float]:
     height, width = reference[0].shape[:2]
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "25", "-i"]
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         for name, frames in (("film", film), ("original", reference)):
-            (Path(folder) / name).write_bytes(b"".join(np.ascontiguousarray(f).tobytes() for f in frames))
+            (folder / name).write_bytes(b"".join(np.ascontiguousarray(f).tobytes() for f in frames))
         command = [ffmpeg, "-nostdin", "-v", "info", *raw, "film", *raw, "original"]
         command += ["-lavfi", graph, "-f", "null", "-"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        log = Path(folder) / "log.json"
+        log = folder / "log.json"
         if done.returncode or not log.is_file():
             return {}
         pooled = json.loads(log.read_text(encoding="utf-8"))["pooled_metrics"]

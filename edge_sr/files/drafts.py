@@ -16,6 +16,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,12 +62,12 @@ def drafting_folder(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def scratch_folder(parent: Path) -> Iterator[Path]:
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     """Yields an empty folder in ``parent``, hidden and for this user alone, which goes when the block ends.
 
-    Raises ``OSError`` where none can be made.
+    Without ``parent`` it is the system's folder for temporary files. Raises ``OSError`` where none can be made.
     """
-    with _locked_folder(parent, "", 0o700) as folder:
+    with _locked_folder(parent or Path(tempfile.gettempdir()), "", 0o700) as folder:
         yield folder
 
 

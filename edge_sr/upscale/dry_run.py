@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import OptionError
+from edge_sr.files.drafts import scratch_folder
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
@@ -80,8 +80,8 @@ def _film(request: Request, controls: Controls) -> Outline:
         lost = (*plan.muxing.tracks.dropped, *film.lost)
     model, reason = (request.model, "as asked for") if request.model else suited_model(info)
     settled = dataclasses.replace(request, model=model)
-    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
-        sample = Path(folder) / f"sample{plan.output.suffix}"
+    with scratch_folder() as folder:
+        sample = folder / f"sample{plan.output.suffix}"
         middle = _middle(request.excerpt, info)
         report = upscale(
             dataclasses.replace(settled, output=sample, excerpt=middle),
@@ -129,10 +129,10 @@ def _picture(request: Request, path: Path, controls: Controls) -> Outline:
 
 def _sample(request: Request, path: Path, output: Path | None, controls: Controls) -> tuple[Report, str, int]:
     """The report of one picture upscaled in a folder of its own, its result's name and bytes."""
-    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
-        source = Path(folder) / path.name
+    with scratch_folder() as folder:
+        source = folder / path.name
         source.symlink_to(path.resolve())
-        target = None if output is None else Path(folder) / f"sample{output.suffix}"
+        target = None if output is None else folder / f"sample{output.suffix}"
         asked = dataclasses.replace(request, input=str(source), output=target)
         report = upscale(asked, Controls(stop=controls.stop, networks=controls.networks))
         written = Path(report.output)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from edge_sr.export.graphs import with_uint8_pictures
 from edge_sr.export.parity import CaseResult, Key, check_parity, open_graph
 from edge_sr.export.receptive import receptive_radius
 from edge_sr.export.single_graph import SIZES, PictureForm, describe
+from edge_sr.files.drafts import scratch_folder
 from edge_sr.machine.child import ended_by_sigterm
 from edge_sr.models.luma import LumaNetwork
 from edge_sr.spec import PublishedSpec
@@ -93,8 +93,8 @@ def _stated_sides(model: onnx.ModelProto) -> str:
 
 
 def _probed(path: Path, model: onnx.ModelProto, stated: Stated, sides: str) -> Findings:
-    with ended_by_sigterm(), tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / path.name
+    with ended_by_sigterm(), scratch_folder() as folder:
+        plain = folder / path.name
         onnx.save_model(model, plain)
         try:
             return probe(plain, stated)

@@ -10,7 +10,6 @@ import queue
 import secrets
 import shutil
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from edge_sr.errors import EdgeSRError, ResourceError
 from edge_sr.farm.films.job import Begun, Event, FilmJob, PieceMade, PieceRange, Progressed
 from edge_sr.farm.films.network import forget, opened
 from edge_sr.farm.films.transfer import local_input
+from edge_sr.files.drafts import scratch_folder
 from edge_sr.files.durable import to_disk
 from edge_sr.machine.description import available_cores
 from edge_sr.upscale.pipeline import Flow, run_film
@@ -45,9 +45,9 @@ def make_pieces(job: FilmJob, span: PieceRange) -> Iterator[Event]:
     import ray
 
     yield Begun(ray.get_runtime_context().get_node_id(), platform.node())
-    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
+    with scratch_folder() as folder:
         try:
-            yield from _Making(job, span, Path(folder)).events()
+            yield from _Making(job, span, folder).events()
         except EdgeSRError as error:
             if isinstance(error, ResourceError):
                 # What broke it may be the device, so the next task opens it anew.

@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from edge_sr.bundle import open_bundle
 from edge_sr.engines.interface.loader import Flavour, installed_version
 from edge_sr.errors import EdgeSRError
 from edge_sr.farm.films.network import NetworkChoice, opened
+from edge_sr.files.drafts import scratch_folder
 from edge_sr.kinds import Precision, Scheme
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.sizes import Size
@@ -152,10 +151,10 @@ def codec_digest(recipe: EncodeSettings) -> str:
     card = reference_card(*CLIP_SIZE)
     if recipe.encoding.layout.has_alpha:
         card = np.dstack([card, card[..., 0]])
-    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
+    with scratch_folder() as folder:
         made: list[str] = []
         writer = SegmentWriter(
-            Path(folder),
+            folder,
             small,
             CLIP_FRAMES,
             finished=lambda segment, _: made.extend(

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from edge_sr.backends.registry import BACKENDS
@@ -67,7 +65,7 @@ class Service:
         ``ready`` is called once it listens at ``port``. ``OptionError`` for a place that cannot be had.
         """
         self._loop = asyncio.get_running_loop()
-        with scratch_folder(Path(tempfile.gettempdir())) as self._folder:
+        with scratch_folder() as self._folder:
             workshop = Workshop(self._settings, self._pool)
             shared = self._admission, self._metrics, self._complaints
             self._upscaling = Upscaling(self._folder, workshop, self._limits, *shared)

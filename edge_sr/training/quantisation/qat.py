@@ -7,7 +7,6 @@ and factors stay as they are; only weights move.
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from edge_sr.errors import BundleError, ConfigError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.checkpoint import export_checkpoint
 from edge_sr.files.atomic import write_whole
+from edge_sr.files.drafts import scratch_folder
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.training.outputs import table_path
@@ -79,8 +79,8 @@ class RoundedTraining:
         """
         loaded = load_checkpoint(checkpoint)
         identity = Identity(checkpoint.stem, "1", Source(checkpoint.name, loaded.sha256))
-        with tempfile.TemporaryDirectory() as folder:
-            hashes = graph_hashes(export_checkpoint(loaded, identity, Path(folder) / "bundle", ["fp32"]))
+        with scratch_folder() as folder:
+            hashes = graph_hashes(export_checkpoint(loaded, identity, folder / "bundle", ["fp32"]))
         fresh = dataclasses.replace(
             self._table, encoder_sha256=hashes[0], decoder_sha256=hashes[1], weights={}, placements={}
         )

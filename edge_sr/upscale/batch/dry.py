@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import EdgeSRError, InterruptedRun, MediaError
+from edge_sr.files.drafts import scratch_folder
 from edge_sr.masking import masked_values
 from edge_sr.sizes import Size
 from edge_sr.upscale.batch.batch import plan_batch
@@ -73,8 +73,8 @@ def _outline(request: Request, job: Job, sample: Outline | None, controls: Contr
     if job.target is None:
         return outline(asked, controls)
     # The run makes the folders on its way, a dry one must not.
-    with tempfile.TemporaryDirectory(prefix="edge-sr-") as folder:
-        place = Path(folder) / job.target.name
+    with scratch_folder() as folder:
+        place = folder / job.target.name
         found = outline(dataclasses.replace(asked, output=place), controls)
     return dataclasses.replace(found, output=str(job.target))
 
