@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from edge_sr.sizes import Size
 from edge_sr.video.frames.colour import BT2020, UNSPECIFIED, Colour, guessed_matrix, read_colour
 from edge_sr.video.frames.orientation import frame_orientation
-from edge_sr.video.frames.pixels import Converter, PixelLayout, ToRgb
+from edge_sr.video.frames.pixels import Converter, PixelLayout, ToRgb, layout_of
 from edge_sr.video.frames.siting import LEFT
 from edge_sr.video.shape import fitted
 
@@ -41,7 +42,8 @@ class RgbReader:
             frame.color_range,
         )
         if self._convert is None or shape != self._shape:
-            self._convert, self._shape = ToRgb(read_colour(frame)[0], EIGHT_BITS), shape
+            layout = dataclasses.replace(EIGHT_BITS, is_grey=layout_of(frame.format).is_grey)
+            self._convert, self._shape = ToRgb(read_colour(frame)[0], layout), shape
         turn = frame_orientation(frame)
         size = None if most is None else _shrunk((frame.width, frame.height), turn.displayed(*most))
         return turn.apply(self._convert(frame, size))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
 from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.camera.pacing.latency import Latencies
-from edge_sr.camera.pictures import FrameMaker, sink_colour
+from edge_sr.camera.pictures import FrameMaker, RgbReader, sink_colour
 from edge_sr.camera.reader import Thinner
 from edge_sr.camera.request import CameraRequest, Fit, fit
 from edge_sr.errors import MediaError, OptionError
@@ -136,3 +137,19 @@ def test_the_network_never_computes_less_than_the_source() -> None:
     assert placed.network_size(1.5) == (480, 270)
     assert placed.network_size(0.5) == (320, 180)
     assert fitted((400, 300), (320, 180)) == (240, 180)
+
+
+@pytest.mark.parametrize(("pixel_format", "unit"), [("gray", 1), ("gray10le", 4)])
+@pytest.mark.parametrize(
+    ("code_range", "black", "white"), [(1, 16, 235), (2, 0, 255)], ids=["limited", "full"]
+)
+def test_grey_is_read_by_its_range(
+    pixel_format: str, unit: int, code_range: int, black: int, white: int
+) -> None:
+    middle = (black + white) // 2
+    codes = np.repeat(np.array([black, middle, white], np.uint16), 16) * unit
+    rows = np.tile(codes, (16, 1)).astype(np.uint8 if unit == 1 else np.uint16)
+    frame = av.VideoFrame.from_ndarray(rows, format=pixel_format)
+    frame.color_range = code_range
+    levels = RgbReader()(frame)[8, [8, 24, 40]].astype(int)
+    assert np.abs(levels - np.array([[0], [127], [255]])).max() <= 1
