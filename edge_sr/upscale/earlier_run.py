@@ -7,11 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import OutputExistsError
+from edge_sr.sizes import size_text
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import RunNetwork
 from edge_sr.upscale.run.controls import Controls
-from edge_sr.upscale.run.places import check_free
+from edge_sr.upscale.run.places import check_free, require_alike
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.version import __version__
@@ -99,13 +99,7 @@ def _frames_of(plan: FilmPlan) -> int:
     """How many frames the finished film has, as its headers tell."""
     with open_input(str(plan.output)) as found:
         stream = picture_stream(plan.output.name, found)
-        size = (stream.width, stream.height)
-        if size != plan.written:
-            wanted, there = ("x".join(map(str, pair)) for pair in (plan.written, size))
-            raise OutputExistsError(
-                f"{plan.output} is there, but {there} where this run makes {wanted}: "
-                "add --overwrite to replace it, or choose another with -o"
-            )
+        require_alike(plan.output, size_text((stream.width, stream.height)), size_text(plan.written))
         length = Fraction(found.duration or 0, 1_000_000)
         return stream.frames or round(length * (stream.average_rate or 0))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_sr.errors import MediaError, MemoryLimitError, OptionError, OutputExistsError
+from edge_sr.errors import MediaError, MemoryLimitError, OptionError
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Region, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.run.controls import Controls
-from edge_sr.upscale.run.places import check_free, check_place
+from edge_sr.upscale.run.places import check_free, check_place, require_alike
 from edge_sr.upscale.run.report import Report, finished, report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscaler import PartTimes, Upscaler
@@ -81,12 +81,7 @@ def _check_is_picture(source: Path, info: StillInfo, output: Path) -> None:
 
 def _report_of_finished(request: Request, info: StillInfo, output: Path, size: Size) -> Report:
     """The report of a picture that an earlier run made; ``OutputExistsError`` for one of another size."""
-    found = read_info(output).size
-    if found != size:
-        raise OutputExistsError(
-            f"{output} is there, but {size_text(found)} where this run makes {size_text(size)}: "
-            "add --overwrite to replace it, or choose another with -o"
-        )
+    require_alike(output, size_text(read_info(output).size), size_text(size))
     return finished(request, output=output, frames=1, input_size=info.size, output_size=size)
 
 

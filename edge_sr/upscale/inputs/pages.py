@@ -10,9 +10,10 @@ from pathlib import Path
 
 from edge_sr.errors import EdgeSRError, InterruptedRun, OptionError
 from edge_sr.files.drafts import drafting
+from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.networks import Networks
-from edge_sr.upscale.run.places import check_free, check_place
+from edge_sr.upscale.run.places import check_free, check_place, require_alike
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent, Watcher
@@ -48,6 +49,7 @@ def upscale_pages(request: Request, pages: Pages, controls: Controls) -> Report:
         output = request.output or request.default_output(size, source.suffix)
         check_place(request.input, output)
         if request.resume and not request.overwrite and output.exists():
+            require_alike(output, _found(output), _told(len(pages), size))
             return finished(request, output=output, frames=len(pages), input_size=info.size, output_size=size)
         if not request.overwrite:
             check_free(output)
@@ -61,6 +63,21 @@ def _check_output(request: Request, output: Path, count: int) -> None:
             "name a .tif with -o"
         )
     check_place(request.input, output)
+
+
+def _found(output: Path) -> str:
+    """How many pages an output that is there has, and their size."""
+    pages = paged(output)
+    if pages is None:
+        return _told(1, read_info(output).size)
+    with _copy(output, output) as page, _errors_named(page, str(output)):
+        pages.leave_only(0, page)
+        return _told(len(pages), read_info(page).size)
+
+
+def _told(count: int, first: Size) -> str:
+    pages = "1 page" if count == 1 else f"{count} pages"
+    return f"{pages}, the first of {size_text(first)}"
 
 
 @contextlib.contextmanager

@@ -56,6 +56,15 @@ def check_free(output: Path) -> None:
         )
 
 
+def require_alike(output: Path, found: str, wanted: str) -> None:
+    """Raises ``OutputExistsError`` where an output that is there, described as ``found``, is not what is ``wanted``."""
+    if found != wanted:
+        raise OutputExistsError(
+            f"{output} is there, but {found} where this run makes {wanted}: "
+            "add --overwrite to replace it, or choose another with -o"
+        )
+
+
 def _same(source: Path, output: Path) -> bool:
     if output.exists():
         return source.samefile(output)

@@ -110,6 +110,19 @@ def test_what_is_there_stays_unless_it_is_to_be_replaced(tmp_path: Path) -> None
     assert _run(scan, output, overwrite=True).frames == 3
 
 
+def test_another_result_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    scan, output = _scan(tmp_path / "scan.tif"), tmp_path / "out.tif"
+    _run(scan, output)
+    with pytest.raises(OutputExistsError, match=r"3 pages, the first of 48x32 where .* the first of 72x48"):
+        _run(scan, output, resume=True, scale=Fraction(3))
+    _cards()[0].resize((48, 32)).save(output)
+    with pytest.raises(OutputExistsError, match=r"1 page, .* where this run makes 3 pages"):
+        _run(scan, output, resume=True)
+    output.write_bytes(b"no picture")
+    with pytest.raises(MediaError):
+        _run(scan, output, resume=True)
+
+
 def test_a_chain_of_pages_that_loops_ends(tmp_path: Path) -> None:
     path = _scan(tmp_path / "scan.tif")
     pages = read_pages(path)
