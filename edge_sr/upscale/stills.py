@@ -50,24 +50,26 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     _check_memory(source, info, size)
     with controls.networks.opened(request, controls.watcher) as network:
         controls.watcher.begin(1, 0)
-        began = time.perf_counter()
-        still = _suited(request, _readable(request, source, controls), output)
-        whole = request.whole_size(info.size)
-        larger, times = _upscaled(still, whole, request.region, network, controls.stop)
-        dropped = _write(request, larger, still, output, controls)
-        controls.watcher.end()
-        return report(
-            network,
-            [times],
-            output=output,
-            frames=1,
-            seconds=time.perf_counter() - began,
-            input_size=info.size,
-            output_size=size,
-            dropped=dropped,
-            bad_frames=int(bool(still.damage)),
-            warnings=(f"{source}: {still.damage}",) if still.damage else (),
-        )
+        try:
+            began = time.perf_counter()
+            still = _suited(request, _readable(request, source, controls), output)
+            whole = request.whole_size(info.size)
+            larger, times = _upscaled(still, whole, request.region, network, controls.stop)
+            dropped = _write(request, larger, still, output, controls)
+            return report(
+                network,
+                [times],
+                output=output,
+                frames=1,
+                seconds=time.perf_counter() - began,
+                input_size=info.size,
+                output_size=size,
+                dropped=dropped,
+                bad_frames=int(bool(still.damage)),
+                warnings=(f"{source}: {still.damage}",) if still.damage else (),
+            )
+        finally:
+            controls.watcher.end()
 
 
 def _check_is_picture(source: Path, info: StillInfo, output: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from support.images import chunk, png
 
 from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
+from edge_sr.upscale.upscale import upscale
 from edge_sr.video.image.read import read_info, read_still
 
 CARD = reference_card(200, 150)
@@ -122,3 +127,32 @@ def test_one_bad_chunk_costs_a_png_nothing_else(tmp_path: Path, bad: bytes, dama
     assert ("Author", "Ann") in still.metadata.text
     if bad[4:8] in (b"zTXt", b"iTXt") and not damaged:
         assert dict(still.metadata.text)["workflow"] == "a" * 2_000_000
+
+
+class _Open(Silent):
+    """How many have begun to be told of and have not ended."""
+
+    count = 0
+
+    def begin(self, total: int, done: int) -> None:
+        self.count += 1
+
+    def end(self) -> None:
+        self.count -= 1
+
+
+def test_a_picture_that_fails_ends_what_is_told_of_it(tmp_path: Path) -> None:
+    """A terminal's cursor is hidden until then."""
+    request = Request(
+        str(cut(tmp_path / "a.jpg", 0.6)),
+        tmp_path / "out.png",
+        scale=Fraction(2),
+        model="diinn-nano",
+        backend="onnxruntime",
+        precision="fp32",
+        strict=True,
+    )
+    watcher = _Open()
+    with pytest.raises(MediaError):
+        upscale(request, Controls(watcher))
+    assert watcher.count == 0
