@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import OptionError
+from edge_sr.errors import MediaError, OptionError
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
@@ -82,11 +82,7 @@ def _film(request: Request, controls: Controls) -> Outline:
     settled = dataclasses.replace(request, model=model)
     with scratch_folder() as folder:
         sample = folder / f"sample{plan.output.suffix}"
-        middle = _middle(request.excerpt, info)
-        report = upscale(
-            dataclasses.replace(settled, output=sample, excerpt=middle),
-            Controls(stop=controls.stop, networks=controls.networks),
-        )
+        report = _sampled(dataclasses.replace(settled, output=sample), info, controls)
         size = sample.stat().st_size
     share = info.frames / report.frames if info.frames else None
     return Outline(
@@ -97,6 +93,18 @@ def _film(request: Request, controls: Controls) -> Outline:
         estimated_seconds=None if share is None else round(report.frames / report.fps * share, 1),
         estimated_bytes=None if share is None else round(size * share),
     )
+
+
+def _sampled(request: Request, info: FilmInfo, controls: Controls) -> Report:
+    quiet = Controls(stop=controls.stop, networks=controls.networks)
+    try:
+        return upscale(dataclasses.replace(request, excerpt=_middle(request.excerpt, info)), quiet)
+    except MediaError:
+        # A film that was cut off holds less than its headers say.
+        beginning = Excerpt(request.excerpt.start, SAMPLE_FRAMES / info.rate)
+        report = upscale(dataclasses.replace(request, excerpt=beginning), quiet)
+    controls.watcher.say("note: its middle cannot be decoded: judged by its beginning")
+    return report
 
 
 def _middle(excerpt: Excerpt, info: FilmInfo) -> Excerpt:

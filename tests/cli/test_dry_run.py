@@ -110,3 +110,17 @@ def test_what_a_run_refuses_a_dry_run_refuses_too(upscale: Command, tmp_path: Pa
     assert "leave --resume out" in refused(upscale(film, "--resume", *asked), 2)
     assert "needs a file or a folder" in refused(upscale("rtsp://192.0.2.1/cam", *asked), 2)
     assert "missing.mp4" in refused(upscale("missing.mp4", *asked), 4)
+
+
+def test_a_film_that_is_cut_off_is_judged_by_its_beginning(upscale: Command, tmp_path: Path) -> None:
+    making = Making(size=(32, 24), frames=200, options={"g": "12"})
+    film = make_film(tmp_path / "film.mkv", making)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(film.read_bytes()[: film.stat().st_size // 4])
+    told = upscale(cut, "--scale", "2", "--dry-run", "--json", *FAST)
+    assert told.code == 0, told.err
+    assert told.json["sample_frames"] == 12
+    assert "judged by its beginning" in told.err
+    assert upscale(cut, "--scale", "2", *FAST).code == 0
+    late = upscale(cut, "--scale", "2", "--dry-run", "--start", "60", *FAST)
+    assert "no frame" in refused(late, 4)
