@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from fractions import Fraction
@@ -18,6 +20,7 @@ from support.films import Making, frame_pixels, make_film
 from edge_sr.errors import InterruptedRun
 from edge_sr.tensors import reference_card
 from edge_sr.upscale.batch.batch import plan_batch, run_batch
+from edge_sr.upscale.batch.listing import picture_or_film, read_lists
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 
@@ -207,6 +210,20 @@ def test_a_result_beside_its_input_replaces_no_other_input(upscale: Upscale, tmp
     answer = upscale("film.mkv", "film-64x48.mkv", "--overwrite")
     assert answer.code == 2
     assert "film-64x48.mkv may be replaced" in answer.err
+
+
+@pytest.mark.parametrize("standard", [False, True], ids=["file", "standard input"])
+def test_a_list_may_hold_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standard: bool) -> None:
+    text = b"\xef\xbb\xbfa\xff.png\r\n\n# note\nnext\xc2\x85line.png\nform\x0cfeed.png"
+    (tmp_path / "list").write_bytes(text)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), "utf-8", "strict"))
+    found = read_lists(["@-" if standard else f"@{tmp_path / 'list'}"])
+    assert found == ["a\udcff.png", "next\x85line.png", "form\x0cfeed.png"]
+
+
+@pytest.mark.parametrize("name", ["gone.png", "gone.mkv", "gone.txt"])
+def test_a_file_that_goes_meanwhile_costs_nobody_anything(tmp_path: Path, name: str) -> None:
+    assert picture_or_film(tmp_path / name, ()) in (None, False)
 
 
 def test_a_result_of_another_size_is_not_taken_for_done(upscale: Upscale, mixed: Path) -> None:

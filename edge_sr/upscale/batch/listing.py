@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -56,14 +57,16 @@ def read_lists(inputs: Sequence[str]) -> list[str]:
 
 def _lines(name: str) -> list[str]:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(errors="surrogateescape")
+        text = os.fsdecode(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
     except FileNotFoundError as error:
         raise InputNotFoundError(
             f"no such list: {name} (a file whose name begins with @ is given as ./@{name})"
         ) from error
     except OSError as error:
         raise InputNotFoundError(f"the list {name} cannot be read: {error.strerror}") from error
-    return [line for line in text.removeprefix("\ufeff").splitlines() if line and not line.startswith("#")]
+    # Not splitlines: what else it takes for the end of a line may be in a name.
+    lines = re.split(r"\r?\n", text.removeprefix("\ufeff"))
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def gather(
@@ -142,15 +145,15 @@ def _counts(name: str) -> bool:
 def picture_or_film(path: Path, protocols: Collection[str]) -> bool | None:
     """True for a picture, False for a film, None for anything else; what a damaged file is, its name says.
 
-    A list of other files is a film where ``protocols`` let it open them.
+    A list of other files is a film where ``protocols`` let it open them. A file that goes meanwhile is nothing.
     """
-    if is_still(path) or (is_picture_name(path) and path.stat().st_size == 0):
-        return True
-    if path.suffix.lower() in FILM_SUFFIXES:
-        return False
     try:
+        if is_still(path) or (is_picture_name(path) and path.stat().st_size == 0):
+            return True
+        if path.suffix.lower() in FILM_SUFFIXES:
+            return False
         with open_input(str(path), protocols=protocols) as container:
             picture_stream(path.name, container)
             return None if container.format.name in TEXT_DEMUXERS else False
-    except EdgeSRError:
+    except (EdgeSRError, OSError):
         return None
