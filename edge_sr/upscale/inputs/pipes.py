@@ -19,20 +19,20 @@ CHUNK = 1 << 20
 
 
 def is_pipe(name: str) -> bool:
-    """Whether the name is that of a FIFO, a socket or a device that is read like one."""
+    """Whether the name is that of a FIFO or a device that is read like one."""
     try:
         mode = Path(name).stat().st_mode
     except (OSError, ValueError):
         return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 @contextlib.contextmanager
 def kept_in_file(request: Request, controls: Controls) -> Iterator[Request]:
     """The request with a file beside the output in place of its pipe; the file goes at the end.
 
-    Raises ``OptionError`` without an output name, ``MediaError`` for an empty pipe, ``DiskFullError`` when it does
-    not fit.
+    Raises ``OptionError`` without an output name, ``MediaError`` for a pipe that is empty or cannot be read,
+    ``DiskFullError`` when it does not fit.
     """
     if request.output is None:
         raise OptionError(f"{request.input} is a pipe: name the output with -o")
@@ -40,8 +40,7 @@ def kept_in_file(request: Request, controls: Controls) -> Iterator[Request]:
         with writing(str(request.output)):
             beside = request.output.with_suffix(Path(request.input).suffix)
             draft = stack.enter_context(drafting(beside, 0o600))
-        with writing(str(draft)):
-            _copy(request.input, draft, controls)
+        _copy(request.input, draft, controls)
         if not draft.stat().st_size:
             raise MediaError(f"{request.input} is empty, expected a film or a picture")
         # The same content is the same input, whenever it was sent.
@@ -51,8 +50,17 @@ def kept_in_file(request: Request, controls: Controls) -> Iterator[Request]:
 
 def _copy(source: str, draft: Path, controls: Controls) -> None:
     controls.watcher.say(f"reading {source} to its end")
-    with open(source, "rb", buffering=0) as pipe, draft.open("wb") as file:
-        while chunk := pipe.read(CHUNK):
+    with writing(str(draft)), draft.open("wb") as file:
+        for chunk in _chunks(source):
             if controls.stop.is_set():
                 raise InterruptedRun("stopped while reading the input: nothing was made yet")
             file.write(chunk)
+
+
+def _chunks(source: str) -> Iterator[bytes]:
+    try:
+        with open(source, "rb", buffering=0) as pipe:
+            while chunk := pipe.read(CHUNK):
+                yield chunk
+    except OSError as error:
+        raise MediaError(f"{source} cannot be read: {error.strerror or error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,8 @@ from support.films import Making, frame_pixels, frame_times, make_film, packets
 
 from edge_sr.errors import HdrError, MediaError, OptionError
 from edge_sr.upscale.film_plan import pixel_aspect
+from edge_sr.upscale.inputs.pipes import kept_in_file
+from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
@@ -396,3 +399,19 @@ def test_a_named_pipe_is_a_film_like_any_other(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "out.mp4", "pipe.mp4"]
     with pytest.raises(OptionError, match="-o"):
         upscale(Request(str(pipe), scale=Fraction(2)))
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs sockets that are files")
+def test_a_socket_is_no_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("film.mkv")
+        with pytest.raises(MediaError, match=r"film\.mkv is not a film"):
+            run(Path("film.mkv"), Path("out.mkv"))
+
+
+def test_an_input_that_cannot_be_read_is_the_one_that_is_named(tmp_path: Path) -> None:
+    request = Request(str(tmp_path), tmp_path / "out.mkv", scale=Fraction(1))
+    with pytest.raises(MediaError, match="cannot be read: Is a directory"), kept_in_file(request, Controls()):
+        pass
+    assert not list(tmp_path.iterdir())
