@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_sr.errors import InputError, MissingError, OptionError, OutputExistsError
 from edge_sr.upscale.batch.listing import BatchInput
-from edge_sr.upscale.run.places import check_folder
+from edge_sr.upscale.run.places import check_folder, folder_of_input
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.containers import film_suffix
 from edge_sr.video.film.film import Excerpt
@@ -77,7 +77,7 @@ def _wanted(request: Request, source: BatchInput) -> Path:
     if source.folder is not None:
         # With several inputs a place begins with the folder's own name.
         return output_folder(request, source.folder) / Path(source.name).relative_to(source.folder)
-    return (Path() if is_url(source.name) else Path(source.name).parent) / source.place
+    return folder_of_input(source.name) / source.place
 
 
 def _suffix(request: Request, source: BatchInput) -> str:

@@ -15,9 +15,13 @@ from edge_sr.video.opening import is_url
 
 def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) -> Path:
     """``NAME-WxH.EXT`` in the input's folder; for an address, in the current one. ``stem`` stands for ``NAME``."""
-    path = Path() if is_url(name) else Path(name).parent
     stem = stem or Path(name_of_input(name)).stem
-    return path / fitting_name(stem, f"-{size_text(size)}{suffix}")
+    return folder_of_input(name) / fitting_name(stem, f"-{size_text(size)}{suffix}")
+
+
+def folder_of_input(name: str) -> Path:
+    """Where a file lies, or the files of a numbered sequence; for an address, the current folder."""
+    return Path() if "://" in name else Path(name).parent
 
 
 def name_of_input(name: str) -> str:

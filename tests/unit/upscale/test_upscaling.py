@@ -58,7 +58,7 @@ with stopping(lambda text: None) as stop:
 """
 
 
-def request_for(source: Path, output: Path, **changes: object) -> Request:
+def request_for(source: Path, output: Path | None, **changes: object) -> Request:
     plain = {"scale": Fraction(3, 2), "model": "diinn-nano", "preset": "veryfast", "segment_frames": 4}
     # Two runs that are compared must not choose for themselves.
     fixed = {"backend": "onnxruntime", "precision": "fp32"}
@@ -357,13 +357,18 @@ def test_a_network_that_breaks_leaves_what_was_made(
     assert same_film(tmp_path / "film.mp4", whole)
 
 
-def test_a_numbered_sequence_of_pictures_is_a_film(tmp_path: Path) -> None:
+def test_a_numbered_sequence_of_pictures_is_a_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
     for index in range(5):
         Image.fromarray(moving_picture((32, 24), index)).save(tmp_path / f"frame{index:03d}.png")
     report = upscale(request_for(tmp_path / "frame%03d.png", tmp_path / "film.mp4", codec="x264"))
     assert (report.frames, report.output_size) == (5, (48, 36))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    beside = upscale(request_for(Path("../frame%03d.png"), None, codec="x264"))
+    assert beside.output == "../frame%03d-48x36.mkv" and not list(elsewhere.iterdir())
 
 
 def test_a_huge_picture_is_refused_before_it_is_begun(
