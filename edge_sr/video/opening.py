@@ -221,5 +221,7 @@ def write_error(name: str, error: Any) -> ResourceError:
 
 def open_encoder(context: Any) -> None:
     """Opens FFmpeg's encoder for its first frame, and leaves threads the scheduling that they have."""
+    # SVT-AV1 tells of itself on standard error; there is no other way to have it say nothing but errors.
+    os.environ.setdefault("SVT_LOG", "1")
     with keeping_scheduling():
         context.open(strict=False)

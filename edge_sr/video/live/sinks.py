@@ -176,7 +176,7 @@ def _video(container: Any, outlet: Outlet, form: PictureForm) -> Any:
     context.time_base = CLOCK
     tag_colours(context, form.colour)
     context.gop_size = max(1, round(form.rate * KEY_FRAME_SECONDS))
-    context.options = QUICK.get(codec.name, dict(codec.fixed))
+    context.options = {**dict(codec.fixed), **QUICK.get(codec.name, {})}
     with refusals(codec, form.size, context.options):
         open_encoder(context)
     return stream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,6 @@ def write_hdr_avif(pixels: NDArray[Any], path: Path, primaries: int, transfer: i
     import av
     import av.codec
 
-    # The encoder tells of itself on standard error.
-    os.environ.setdefault("SVT_LOG", "1")
     signal = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
     frame = FromRgb(Colour(BT2020, True, primaries, transfer), LAYOUT)(signal)
     frame.pts, frame.time_base = 0, Fraction(1)
