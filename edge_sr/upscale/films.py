@@ -7,7 +7,14 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from edge_sr.errors import DiskFullError, EdgeSRError, InterruptedRun, MediaError, ResourceError
+from edge_sr.errors import (
+    DiskFullError,
+    EdgeSRError,
+    InterruptedRun,
+    MediaError,
+    ResourceError,
+    as_ours,
+)
 from edge_sr.files.atomic import write_whole
 from edge_sr.files.drafts import drafting
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
@@ -123,9 +130,8 @@ class _FilmRun:
         if tail is None and not self._work.segments():
             return None
         kept = f"{self._kept(tail)}; {self._go_on}"
-        if isinstance(error, EdgeSRError):
-            return type(error)(f"{error}; {kept}")
-        return ResourceError(f"{type(error).__name__}: {error}; {kept}")
+        ours = as_ours(error) or ResourceError(f"{type(error).__name__}: {error}")
+        return type(ours)(f"{ours}; {kept}")
 
     @property
     def _go_on(self) -> str:

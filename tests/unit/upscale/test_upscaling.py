@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import random
 import shutil
@@ -337,8 +338,23 @@ def test_a_sequence_with_a_replaced_picture_is_another_input(tmp_path: Path) -> 
         upscale(request_for(pattern, output, resume=True))
 
 
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (RuntimeError("device lost"), ResourceError, "RuntimeError: device lost"),
+        (MemoryError(), MemoryLimitError, "not enough memory"),
+        (OSError(errno.ENOSPC, "No space left"), DiskFullError, "no space left"),
+    ],
+    ids=["unknown", "memory", "disk"],
+)
 def test_a_network_that_breaks_leaves_what_was_made(
-    source: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path,
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    kind: type[Exception],
+    told: str,
 ) -> None:
     from edge_sr.upscaler import Result, Upscaler
 
@@ -346,11 +362,12 @@ def test_a_network_that_breaks_leaves_what_was_made(
 
     def breaking(*given: Any, **more: Any) -> Iterator[Result]:
         yield from itertools.islice(working(*given, **more), 6)
-        raise RuntimeError("device lost")
+        raise error
 
     monkeypatch.setattr(Upscaler, "stream", breaking)
-    with pytest.raises(ResourceError, match=r"device lost; .*partial\.mp4 plays what was made so far"):
+    with pytest.raises(kind, match=rf"^{told}.*; .*partial\.mp4 plays what was made so far") as raised:
         upscale(request_for(source, tmp_path / "film.mp4"))
+    assert type(raised.value) is kind
     assert 4 <= len(frame_times(tmp_path / "film.partial.mp4")) <= 6
     monkeypatch.undo()
     upscale(request_for(source, tmp_path / "film.mp4", resume=True))
