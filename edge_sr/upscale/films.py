@@ -24,7 +24,7 @@ from edge_sr.upscale.making.here import Here
 from edge_sr.upscale.making.maker import Made, Maker
 from edge_sr.upscale.piped.film import PipedFilm, opened_film
 from edge_sr.upscale.run.controls import Controls
-from edge_sr.upscale.run.report import Report, report
+from edge_sr.upscale.run.report import Report, damage, report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.video.encode.segments import Segment
@@ -180,7 +180,8 @@ class _FilmRun:
 
     def _report(self, made: Made, muxed: Muxed) -> Report:
         plan, film = self._plan, self._film
-        warnings = [*self._warnings(made), *muxed.warnings]
+        found = damage(made.warnings, made.bad_frames, self._request.input)
+        warnings = [*found, *muxed.warnings]
         lost = [*muxed.lost, *made.lost]
         dropped = (*plan.muxing.tracks.dropped, *lost)
         unsaid = [name for name in lost if name not in self._said]
@@ -204,12 +205,6 @@ class _FilmRun:
             notes=tuple(made.notes),
             nodes=None if made.nodes is None else tuple(made.nodes),
         )
-
-    def _warnings(self, made: Made) -> list[str]:
-        found = list(made.warnings)
-        if made.bad_frames:
-            found.append(f"{made.bad_frames} bad frames in {self._request.input}")
-        return found
 
 
 def _check_room(segments: list[Segment], target: Path) -> None:

@@ -16,7 +16,7 @@ from edge_sr.upscale.film_plan import FilmPlan, plan_film
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.relay import Aborted, Relay
 from edge_sr.upscale.run.controls import Controls
-from edge_sr.upscale.run.report import Report, report
+from edge_sr.upscale.run.report import Report, damage, report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import Upscaler
@@ -68,7 +68,7 @@ def stream_film(request: Request, outgoing: Outgoing, controls: Controls) -> Rep
         settled = dataclasses.replace(request, model=request.model or suited_model(film.info)[0])
         with controls.networks.opened(settled, controls.watcher) as network:
             done = _StreamRun(film, plan, network, outgoing, controls).run()
-    if request.strict and (done.warnings or done.dropped or done.bad_frames):
+    if request.strict and (done.warnings or done.dropped):
         raise MediaError(f"strict, and the film is damaged: {'; '.join([*done.warnings, *done.dropped])}")
     return done
 
@@ -156,7 +156,7 @@ class _StreamRun:
             codec=plan.encoding.codec.name,
             bad_frames=film.bad_frames,
             dropped=(*plan.muxing.tracks.dropped, *self._muxed.lost, *film.lost),
-            warnings=(*film.warnings, *self._muxed.warnings),
+            warnings=(*damage(film.warnings, film.bad_frames, film.name), *self._muxed.warnings),
         )
 
 

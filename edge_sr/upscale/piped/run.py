@@ -12,7 +12,7 @@ from edge_sr.upscale.piped.film import BROKE_OFF, PipedFilm, opened_film
 from edge_sr.upscale.piped.output_form import OutputForm, output_form
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.run.controls import Controls
-from edge_sr.upscale.run.report import Report, report
+from edge_sr.upscale.run.report import Report, damage, report
 from edge_sr.upscale.run.request import PIPE, Request
 from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import Upscaler
@@ -131,7 +131,7 @@ def _report(
     film = source.film
     if controls.stop.is_set() and flow.interrupted:
         raise InterruptedRun(f"stopped after {sink.frames} frames, all of them written")
-    warnings = list(film.warnings)
+    warnings = damage(film.warnings, film.bad_frames, request.input)
     if source.broke_off and not flow.interrupted:
         warnings.append(BROKE_OFF)
     for text in warnings:

@@ -97,6 +97,11 @@ def report(
     )
 
 
+def damage(warnings: Sequence[str], bad_frames: int, source: str) -> list[str]:
+    """What is wrong with a film, a line each: what its reader warned of, and how many frames are bad."""
+    return [*warnings, *([f"{bad_frames} bad frames in {source}"] if bad_frames else [])]
+
+
 def finished(
     request: Request, settings: Mapping[str, Any] | None = None, *, output: Path, frames: int, **more: Any
 ) -> Report:
