@@ -211,11 +211,10 @@ def with_neutral_chroma(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFr
         frame = frame.reformat(format=grey, src_color_range=2, dst_color_range=2, threads=1)
     coloured = av.VideoFrame(frame.width, frame.height, PixelLayout(layout.depth, layout.chroma).name)
     dtype = np.dtype(np.uint8 if layout.depth == 8 else "<u2")
-    for index, plane in enumerate(coloured.planes):
-        rows = np.full((plane.height, plane.line_size // dtype.itemsize), 1 << (layout.depth - 1), dtype)
-        if index == 0:
-            rows[:, : frame.width] = read_plane(frame.planes[0], dtype, frame.width)
-        plane.update(rows.tobytes())
+    luma, *chroma = (read_plane(plane, dtype, plane.width) for plane in coloured.planes)
+    luma[...] = read_plane(frame.planes[0], dtype, frame.width)
+    for codes in chroma:
+        codes[...] = 1 << (layout.depth - 1)
     return coloured
 
 

@@ -16,6 +16,4 @@ def read_plane(plane: Any, dtype: Any, width: int) -> NDArray[Any]:
 
 def write_plane(plane: Any, codes: NDArray[Any], dtype: Any) -> None:
     """Puts ``H x W`` codes into a plane, as ``dtype``."""
-    rows = np.zeros((plane.height, plane.line_size // np.dtype(dtype).itemsize), dtype)
-    rows[:, : codes.shape[1]] = codes
-    plane.update(rows.tobytes())
+    read_plane(plane, dtype, codes.shape[1])[...] = codes
