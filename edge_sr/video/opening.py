@@ -165,14 +165,19 @@ def _by_gpu(
 
 def picture_stream(shown: str, container: av.container.InputContainer) -> av.video.stream.VideoStream:
     """The film's picture, not its cover; ``MediaError``, which names ``shown``, where it has none."""
-    from av.stream import Disposition
-
     for stream in container.streams.video:
-        is_cover = stream.disposition & Disposition.attached_pic
-        if stream.codec_context is not None and not is_cover and not is_still_of_sequence(container, stream):
+        aside = is_cover(stream) or is_still_of_sequence(container, stream)
+        if stream.codec_context is not None and not aside:
             return stream
     found = " and ".join(sorted({stream.type for stream in container.streams})) or "nothing"
     raise MediaError(f"{shown} has no picture, only {found}: expected a film or a camera")
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether the stream is a picture that belongs to the file as a whole."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
 def is_still_of_sequence(container: Any, stream: Any) -> bool:

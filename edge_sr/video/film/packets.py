@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.film.timeline import Timeline, Track
-from edge_sr.video.opening import NO_TIMES, frame_rate
+from edge_sr.video.opening import NO_TIMES, frame_rate, is_cover
 
 if TYPE_CHECKING:
     import av.container
@@ -147,13 +147,6 @@ def _track(stream: Any) -> Track:
         rate = frame_rate(stream) or Fraction(25)
         return Track(unit, 1 / rate, dense=not is_cover(stream), is_picture=True)
     return Track(unit, dense=stream.type == "audio")
-
-
-def is_cover(stream: Any) -> bool:
-    """Whether the stream is a picture that belongs to the file as a whole."""
-    from av.stream import Disposition
-
-    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
 def packets_for(packets: Iterable[Any], time: Fraction) -> Iterator[Any]:

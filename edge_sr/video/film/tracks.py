@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.encode.containers import Container
 from edge_sr.video.film.channels import channels_of, encoded_layout, usual_layout
-from edge_sr.video.film.packets import is_cover
-from edge_sr.video.opening import is_still_of_sequence
+from edge_sr.video.opening import is_cover, is_still_of_sequence
 
 if TYPE_CHECKING:
     import av

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from edge_sr.video.film.packets import is_cover
 from edge_sr.video.film.tracks import lost_metadata, track_name
-from edge_sr.video.opening import ffmpeg_name
+from edge_sr.video.opening import ffmpeg_name, is_cover
 
 
 def lost_parts(source: Any, kept: Iterable[int], result: Any) -> list[str]:

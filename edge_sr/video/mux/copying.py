@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from edge_sr.video.film.info import Excerpt
-from edge_sr.video.film.packets import FilmPackets, is_cover
+from edge_sr.video.film.packets import FilmPackets
+from edge_sr.video.opening import is_cover
 
 
 class PacketConverter(Protocol):

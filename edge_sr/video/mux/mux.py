@@ -15,7 +15,7 @@ from edge_sr.video.encode.containers import Container, muxer_options
 from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
-from edge_sr.video.film.packets import FilmPackets, is_cover
+from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tracks import (
     STALE,
     STALE_OF_VIDEO,
@@ -47,7 +47,7 @@ from edge_sr.video.mux.gaps import GapFiller, closes_gaps
 from edge_sr.video.mux.sound import SoundConverter, add_sound
 from edge_sr.video.mux.time_code import moved_time_code
 from edge_sr.video.mux.words import WordsConverter
-from edge_sr.video.opening import ffmpeg_name, open_input
+from edge_sr.video.opening import ffmpeg_name, is_cover, open_input
 
 
 @dataclasses.dataclass(frozen=True)

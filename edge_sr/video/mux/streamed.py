@@ -12,10 +12,9 @@ from edge_sr.errors import EdgeSRError
 from edge_sr.video.encode.containers import Container
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces, reorder_delay
-from edge_sr.video.film.packets import is_cover
 from edge_sr.video.film.tracks import TrackPlan, Way, fewer_and_fewer, track_name
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
-from edge_sr.video.opening import open_input, writing
+from edge_sr.video.opening import is_cover, open_input, writing
 
 # Each fragment begins with a keyframe, and stands where the stream is cut; its header waits for the first, for only
 # then is it known where the tracks begin.
