@@ -79,11 +79,11 @@ def _fitting(first: Segment, plan: MuxPlan) -> tuple[MuxPlan, Muxed]:
         fewer, muxed = dataclasses.replace(plan, tracks=tracks), Muxed()
         try:
             MuxRun(pieces, fewer, open_trial, until, muxed).run()
-            return fewer, muxed
+            break
         except (av.error.FFmpegError, ValueError, TypeError, RuntimeError) as error:
             if isinstance(error, EdgeSRError) or not tracks.ways:
                 raise
-    return plan, Muxed()
+    return fewer, muxed
 
 
 def _all_names(plan: MuxPlan) -> list[str]:
