@@ -277,7 +277,7 @@ class Upscaler:
     def _enlarged(self, frame: Frame, whole_size: Size, box: Box | None, stop: Stop = None) -> Result:
         def one_pass(frame: Frame, whole_size: Size, box: Box | None) -> Result:
             runner = self._runner(sample_type_of(frame))
-            plan = self._plan(runner, Encoded(frame, None).size, whole_size, box)
+            plan = self._plan(runner, form_of(frame).size, whole_size, box)
             return one_frame(runner, frame, plan, stop)
 
         if self.tta:
