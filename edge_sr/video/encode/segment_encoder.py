@@ -17,7 +17,7 @@ from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder
 from edge_sr.video.encode.refusal import refusals
 from edge_sr.video.frames.alpha import ALPHA_MODE
-from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.colour import BT709, Colour
 from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.opening import ffmpeg_name, open_encoder
 from edge_sr.video.surfaces.read import ON_GPU, is_on_gpu, on_host
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Closed captions by the number of their frame in the film, on their way from decoder to encoder.
 Captions = dict[int, bytes]
+# What an encoder is tried with.
+TRIAL_COLOUR = Colour(BT709, False, BT709, BT709)
 MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut", ".mkv": "matroska"}
 
 
@@ -206,7 +208,7 @@ def probe(encoding: Encoding) -> None:
             "pip install --upgrade av, or use --codec x264"
         ) from error
     with refusals(encoding.codec, encoding.size, dict(encoding.options)):
-        configure(context, encoding, Fraction(1), Colour(1, False, 1, 1))
+        configure(context, encoding, Fraction(1), TRIAL_COLOUR)
         open_encoder(context)
 
 
@@ -216,4 +218,4 @@ def _probe_element(encoding: Encoding) -> None:
 
     with av.open(io.BytesIO(), "w", format="mp4") as file:
         stream = mux_stream(file, encoding)
-        GStreamerEncoder(encoding, stream, Fraction(1), Colour(1, False, 1, 1)).close()
+        GStreamerEncoder(encoding, stream, Fraction(1), TRIAL_COLOUR).close()
