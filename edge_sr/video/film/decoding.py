@@ -41,7 +41,7 @@ class FrameDecoder:
         self._context = decoder_with_alpha(stream) or stream.codec_context
         self._warn = warn
         self._is_marked_3d = STEREO_MODE in stream.metadata
-        self._deinterlacer = Deinterlacer()
+        self._deinterlacer = Deinterlacer(self._context.codec.canonical_name)
         self._aspects = PixelAspects(self._context)
         self.bad_frames = 0
         self.lost: list[str] = []

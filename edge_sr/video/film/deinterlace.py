@@ -6,23 +6,32 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from edge_sr.video.frames.progressive import as_progressive
+
 if TYPE_CHECKING:
     import av
 
+# Codecs whose frames have no fields, whatever their decoders mark.
+WITHOUT_FIELDS = ("png", "apng")
+
 
 class Deinterlacer:
-    """FFmpeg's bwdif, set up at the first interlaced frame; progressive frames pass through untouched.
+    """FFmpeg's bwdif, set up at the first interlaced frame of ``codec``; progressive frames pass through untouched.
 
     The filter holds one frame back, so ``flush`` must be called at the end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str) -> None:
+        self._has_fields = codec not in WITHOUT_FIELDS
         self._graph: Any = None
         self._shape: tuple[int, int, str] | None = None
         self.active = False
 
     def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """The frames that are ready once this one is in; a change of size starts a new filter."""
+        if not self._has_fields:
+            yield as_progressive(frame)
+            return
         shape = (frame.width, frame.height, frame.format.name)
         if self._graph is not None and shape != self._shape:
             yield from self.flush()

@@ -14,6 +14,7 @@ from edge_sr.errors import MediaError
 from edge_sr.video.frames.alpha import read_alpha
 from edge_sr.video.frames.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
 from edge_sr.video.frames.pixels import PixelLayout, ToRgb, layout_of
+from edge_sr.video.frames.progressive import as_progressive
 from edge_sr.video.frames.siting import CENTER, LEFT, stated_siting
 from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
 from edge_sr.video.image.pillow_reader import Pixels
@@ -44,7 +45,7 @@ def first_frame(path: Path) -> av.VideoFrame:
 
 def frame_pixels(frame: av.VideoFrame, picture: HeifPicture | None = None) -> Pixels:
     """The frame as RGB, its alpha channel beside it."""
-    layout = layout_of(frame.format)
+    frame, layout = as_progressive(frame), layout_of(frame.format)
     deep = max(component.bits for component in frame.format.components) > 8
     alpha = read_alpha(frame, np.float32 if deep else np.uint8) if layout.has_alpha else None
     grey = len(frame.format.components) - layout.has_alpha < 3

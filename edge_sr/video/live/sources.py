@@ -106,7 +106,7 @@ class StreamSource:
         self.rate = None if found is None else found.limit_denominator(1001)
         self.playback = _playback(address, self._container, self.ends)
         self.sound_head, self.fault = b"", ""
-        self._deinterlacer = Deinterlacer()
+        self._deinterlacer = Deinterlacer(self._video.codec_context.codec.canonical_name)
 
     def close(self) -> None:
         self._container.close()

@@ -45,12 +45,6 @@ def test_rows_that_are_missing_are_counted(tmp_path: Path, deep: bool) -> None:
         read_still(path)
 
 
-def test_an_interlaced_png_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "laced.png"
-    Image.fromarray(CARD[:13, :11].copy()).save(path)
-    assert read_still(path).damage == ""
-
-
 @pytest.mark.parametrize(("name", "share"), [("a.png", 0.6), ("a.jpg", 0.6), ("a.bmp", 0.6), ("a.gif", 0.6)])
 def test_what_decodes_of_a_cut_picture_is_kept(tmp_path: Path, name: str, share: float) -> None:
     path = cut(tmp_path / name, share)
