@@ -26,6 +26,7 @@ NOT_KEPT = {
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
     "SPHERICAL": "the mark of a 360° film",
     "STEREO3D": MARK_OF_3D,
+    "ICC_PROFILE": "the colour profile",
 }
 
 
