@@ -66,6 +66,24 @@ def test_what_a_camera_wrote_is_kept_in_every_format(tmp_path: Path, kind: str) 
     assert np.allclose(dpi, 240, atol=0.1)
 
 
+@pytest.mark.parametrize("kind", ["jpg", "png", "tif", "webp", "avif", "heic"])
+def test_text_that_is_not_ascii_stays_byte_for_byte(tmp_path: Path, kind: str) -> None:
+    if kind in ("avif", "heic"):
+        pytest.importorskip({"avif": "PIL._avif", "heic": "pillow_heif"}[kind])
+    written = "Мария Ёлкина, 渡辺".encode()
+    exif = camera_exif()
+    # The second's type Pillow does not know: it goes by the value's.
+    exif[315] = exif.get_ifd(34665)[42036] = exif.get_ifd(34853)[29] = "?" * len(written)
+    path = tmp_path / "in.jpg"
+    Image.fromarray(CARD).save(path, exif=exif.tobytes().replace(b"?" * len(written), written))
+    target = tmp_path / f"out.{kind}"
+    write_still(read_still(path), target, output_format(target))
+    found = read_still(target).metadata.exif
+    assert found is not None
+    texts = found.main[315], found.exposure[42036], found.place[29]
+    assert texts == (written.decode("latin-1"),) * 3
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_keep_all_that_eight_do(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "in.png"

@@ -25,6 +25,13 @@ DESCRIPTIVE = frozenset(
 ) | {*range(33434, 33438), 34850, 34852, *range(34855, 34868), *range(36864, 42241)}  # fmt: skip
 
 
+class Text(str):
+    """A tag's text, which Pillow reads as Latin-1 and would write as ASCII: its bytes go on, UTF-8 for instance."""
+
+    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
+        return super().encode("latin-1")
+
+
 @dataclasses.dataclass(frozen=True)
 class Tags:
     """Values by tag, of the main directory and of those for the exposure and for the place."""
@@ -57,12 +64,14 @@ class Tags:
 
 def described(exif: Any) -> tuple[Tags, list[str]]:
     """The descriptive part of Pillow's ``exif``, and a name for each tag that is neither that nor structure."""
-    tags = Tags(
-        {tag: exif[tag] for tag in exif if tag in DESCRIPTIVE},
-        {tag: value for tag, value in exif.get_ifd(EXIF_IFD).items() if tag != INTEROPERABILITY},
-        dict(exif.get_ifd(GPS_IFD)),
-    )
+    exposure = {tag: value for tag, value in exif.get_ifd(EXIF_IFD).items() if tag != INTEROPERABILITY}
+    tables = {tag: exif[tag] for tag in exif if tag in DESCRIPTIVE}, exposure, exif.get_ifd(GPS_IFD)
+    tags = Tags(*({tag: _kept(value) for tag, value in table.items()} for table in tables))
     return tags, [f"tag {_name(tag)}" for tag in exif if tag not in DESCRIPTIVE | STRUCTURAL]
+
+
+def _kept(value: Any) -> Any:
+    return Text(value) if isinstance(value, str) else value
 
 
 def fitting(tags: Tags, kind: str, size: tuple[int, int]) -> tuple[Tags, list[str]]:
