@@ -18,13 +18,15 @@ from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pi
 from edge_sr.video.image.files.heif_items import HeifPicture
 from edge_sr.video.image.files.tga_header import states_no_alpha
 from edge_sr.video.image.files.tiff_tags import EXTRA_SAMPLES, NOT_ALPHA, PLANAR, PREMULTIPLIED, TILE_WIDTH
-from edge_sr.video.image.files.xmp import states_gain_map, without_gain_map
+from edge_sr.video.image.files.xmp import states_gain_map, states_motion_photo, without_parts
 from edge_sr.video.image.metadata import CICP, Metadata, read_metadata
 from edge_sr.video.image.picture_file import GAIN_MAP_LOST, PictureFile, open_file
 from edge_sr.video.image.pillow_reader import Pixels
 from edge_sr.video.image.recognise import open_picture, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
 from edge_sr.video.image.stored_metadata import heif_metadata, psd_metadata, tiff_metadata
+
+MOTION_LOST = "the motion photo's film (its picture is read)"
 
 
 def read_info(path: Path) -> StillInfo:
@@ -53,18 +55,24 @@ def read_still(path: Path) -> Still:
     turn = UPRIGHT if pixels.upright else file.orientation
     alpha = None if pixels.alpha is None else turn.apply(pixels.alpha[..., None])[..., 0]
     metadata = _with_colours(metadata, file.heif)
-    if metadata.xmp is not None and states_gain_map(metadata.xmp):
-        metadata = dataclasses.replace(metadata, xmp=without_gain_map(metadata.xmp))
-        lost = [*lost, GAIN_MAP_LOST]
+    metadata, parts = _without_parts(metadata)
     return Still(
         turn.apply(pixels.colour),
         alpha,
         pixels.grey,
         dataclasses.replace(metadata, icc=pixels.icc),
         pixels.notes,
-        tuple(dict.fromkeys((*file.lost, *pixels.lost, *lost))),
+        tuple(dict.fromkeys((*file.lost, *pixels.lost, *lost, *parts))),
         damage or file.damage,
     )
+
+
+def _without_parts(metadata: Metadata) -> tuple[Metadata, list[str]]:
+    """XMP that no longer speaks of what else the file holds, and a name for that."""
+    xmp = metadata.xmp or b""
+    stated = {GAIN_MAP_LOST: states_gain_map(xmp), MOTION_LOST: states_motion_photo(xmp)}
+    lost = [name for name, found in stated.items() if found]
+    return dataclasses.replace(metadata, xmp=without_parts(xmp)) if lost else metadata, lost
 
 
 def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:

@@ -227,19 +227,6 @@ def test_a_profile_of_grey_is_not_put_into_colours(tmp_path: Path, kind: str) ->
     assert through(path, "PNG")[0].info["icc_profile"] == grey
 
 
-def test_a_gain_map_is_named_and_no_longer_stated(tmp_path: Path) -> None:
-    described = (
-        b'<rdf:Description xmlns:hdrgm="u" dc:creator="Ann" hdrgm:Version="1.0"><hdrgm:GainMapMax>2</hdrgm:GainMapMax>'
-        b'<Container:Directory><rdf:Seq><rdf:li Item:Semantic="GainMap"/></rdf:Seq></Container:Directory>'
-        b"</rdf:Description>"
-    )
-    path = tmp_path / "phone.jpg"
-    Image.fromarray(CARD).save(path, xmp=described)
-    still = read_still(path)
-    assert still.lost == ("the gain map (the SDR picture is read)",)
-    assert still.metadata.xmp == b'<rdf:Description xmlns:hdrgm="u" dc:creator="Ann"></rdf:Description>'
-
-
 def test_comments_iptc_and_long_xmp(tmp_path: Path) -> None:
     path = tmp_path / "in.jpg"
     iptc = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x06\x1c\x02\x78\0\x01x"

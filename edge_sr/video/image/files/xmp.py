@@ -1,4 +1,4 @@
-"""XMP of a picture that is written anew: upright, and without what it says of pictures that are left out."""
+"""XMP of a picture that is written anew: upright, and without what it says of what is left out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ EXTENDED = re.compile(
     rb"|<xmpNote:HasExtendedXMP>[^<]*</xmpNote:HasExtendedXMP>"
 )
 GAIN_MAP = b"hdrgm:"
-# Adobe's description of a gain map, as attributes and as elements, and Google's list of the file's pictures.
-OF_GAIN_MAPS = re.compile(
-    rb"""\shdrgm:\w+\s*=\s*("[^"]*"|'[^']*')"""
-    rb"|<hdrgm:(?P<name>\w+)\b[^>]*(/>|>.*?</hdrgm:(?P=name)>)"
+# Google's words for a film behind the picture, of both versions of its format.
+MOTION_PHOTO = re.compile(
+    rb"""\bG?Camera:(?:MotionPhoto|MicroVideo)[\s="'>]+1|\bItem:Semantic[\s="'>]+MotionPhoto\b"""
+)
+# Adobe's description of a gain map and Google's of a film, as attributes and as elements, and Google's list of all that
+# the file holds.
+OF_PARTS = re.compile(
+    rb"""\s(?:hdrgm:\w+|G?Camera:(?:MotionPhoto|MicroVideo)\w*)\s*=\s*("[^"]*"|'[^']*')"""
+    rb"|<(?P<name>hdrgm:\w+|G?Camera:(?:MotionPhoto|MicroVideo)\w*)\b[^>]*(/>|>.*?</(?P=name)>)"
     rb"|<(?P<list>G?Container):Directory\b.*?</(?P=list):Directory>",
     re.DOTALL,
 )
@@ -28,9 +33,14 @@ def without_extension(xmp: bytes) -> bytes:
     return EXTENDED.sub(b"", xmp)
 
 
-def states_gain_map(xmp: bytes | None) -> bool:
-    return GAIN_MAP in (xmp or b"")
+def states_gain_map(xmp: bytes) -> bool:
+    return GAIN_MAP in xmp
 
 
-def without_gain_map(xmp: bytes) -> bytes:
-    return OF_GAIN_MAPS.sub(b"", xmp)
+def states_motion_photo(xmp: bytes) -> bool:
+    return MOTION_PHOTO.search(xmp) is not None
+
+
+def without_parts(xmp: bytes) -> bytes:
+    """Without what it says of a gain map or a film in the same file."""
+    return OF_PARTS.sub(b"", xmp)
