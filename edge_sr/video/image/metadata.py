@@ -192,7 +192,7 @@ def _colours(chunks: dict[bytes, bytes], kind: str) -> list[str]:
     if len(chroma) == 32 and b"sRGB" not in chunks:
         far = (abs(a - b) > 500 for a, b in zip(struct.unpack(">8I", chroma), SRGB_CHROMA, strict=True))
         lost += [f"chromaticities ({kind} has none)"] if any(far) else []
-    if kind != "HEIF" and chunks.get(CICP, b"\1\x0d")[:2] != b"\1\x0d":
+    if kind not in ("HEIF", "AVIF") and chunks.get(CICP, b"\1\x0d")[:2] != b"\1\x0d":
         lost.append(f"the colour description cICP ({kind} has none)")
     return lost
 

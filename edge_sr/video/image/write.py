@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.video.image.files import deep_files
+from edge_sr.video.image.files.avif_colours import with_colours
 from edge_sr.video.image.files.hdr_avif import write_hdr_avif
 from edge_sr.video.image.files.heic_file import write_heic
 from edge_sr.video.image.files.png_chunks import with_chunks
@@ -36,8 +37,8 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
         dropped.append(f"the colour profile ({kind.name} has colours alone, and it is one of grey)")
         metadata = dataclasses.replace(metadata, icc=None)
     options, lost = saving(metadata, kind.name, (channels.shape[1], channels.shape[0]))
+    described = None if metadata.transfer is None else (metadata.primaries, metadata.transfer)
     if kind.name == "HEIF":
-        described = None if metadata.transfer is None else (metadata.primaries, metadata.transfer)
         write_heic(channels, path, options, described)
     elif kind.name == "TIFF":
         path.write_bytes(deep_files.tiff(channels, options))
@@ -47,6 +48,8 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
         _save_8_bits(channels, path, kind, options)
     if kind.name == "PNG" and metadata.hdr_chunks:
         path.write_bytes(with_chunks(path.read_bytes(), metadata.hdr_chunks))
+    if kind.name == "AVIF" and described is not None and metadata.icc is None:
+        path.write_bytes(with_colours(path.read_bytes(), *described))
     return dropped + lost
 
 

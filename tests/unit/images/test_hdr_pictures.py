@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from edge_sr.errors import OptionError
 from edge_sr.upscale.run.report import Report
@@ -132,3 +133,18 @@ def test_a_pq_avif_becomes_a_png_that_says_so(tmp_path: Path) -> None:
     run(path, tmp_path / "out.png")
     assert kept_chunks(tmp_path / "out.png")[b"cICP"] == PQ_CICP
     assert read_still(tmp_path / "out.png").pixels.dtype == np.float32
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_wide_colours_stay_what_they_are_in_an_avif_of_eight_bits(tmp_path: Path, mode: str) -> None:
+    """Display P3's primaries with sRGB's transfer, as phones take pictures."""
+    pytest.importorskip("PIL._avif")
+    source, output, p3 = tmp_path / "p3.png", tmp_path / "out.avif", bytes([12, 13, 0, 1])
+    picture = Image.new("RGBA", (32, 24), (200, 40, 90, 120)).convert(mode)
+    info = PngInfo()
+    info.add(b"cICP", p3)
+    picture.save(source, pnginfo=info)
+    assert write_still(read_still(source), output, output_format(output)) == []
+    found = read_still(output)
+    assert found.metadata.chunks == {b"cICP": p3}
+    assert np.abs(found.pixels.astype(int) - read_still(source).pixels).max() <= 2
