@@ -58,7 +58,8 @@ def frame_pixels(frame: av.VideoFrame, picture: HeifPicture | None = None) -> Pi
 
 
 def _rgb(frame: av.VideoFrame, colour: Colour, layout: PixelLayout) -> NDArray[Any]:
-    if layout.is_rgb or len(frame.format.components) < 3 or "pal" in frame.format.name:
+    # swscale takes grey for full range whatever it is told, and is a level off in ten bits.
+    if layout.is_rgb or (layout.is_grey and colour.full_range and layout.depth == 8):
         deep = layout.depth > 8
         # In several threads swscale writes over the rows where their slices meet.
         samples = frame.reformat(format="rgb48le" if deep else "rgb24", threads=1).to_ndarray()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -17,7 +18,8 @@ pillow_heif = pytest.importorskip("pillow_heif")
 from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
 from edge_sr.video.frames.orientation import Orientation
-from edge_sr.video.image.ffmpeg_reader import heif_pixels
+from edge_sr.video.frames.planes import write_plane
+from edge_sr.video.image.ffmpeg_reader import frame_pixels, heif_pixels
 from edge_sr.video.image.files.heif_items import Tiles, _Meta, read_items
 from edge_sr.video.image.formats import output_format
 from edge_sr.video.image.read import read_info, read_still
@@ -99,6 +101,22 @@ def test_ten_bits_stay_ten(tmp_path: Path) -> None:
     assert still.pixels.dtype == np.float32
     assert len(np.unique(still.pixels)) > 400
     assert np.abs(still.pixels * 65535 - deep).mean() < 400
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("depth", [8, 10, 12])
+def test_levels_of_grey_are_those_of_its_range(depth: int, full: bool) -> None:
+    """As AV1 decodes to where a picture has no chroma."""
+    unit = 1 << (depth - 8)
+    black, white = (0, (1 << depth) - 1) if full else (16 * unit, 235 * unit)
+    frame = av.VideoFrame(16, 8, "gray" if depth == 8 else f"gray{depth}le")
+    codes = np.tile(np.linspace(black, white, 16).round(), (8, 1))
+    write_plane(frame.planes[0], codes, np.uint8 if depth == 8 else "<u2")
+    frame.color_range = 2 if full else 1
+    found = frame_pixels(frame)
+    wanted = ((codes - black) / (white - black))[..., None]
+    top, error = (255, 0.5) if depth == 8 else (1, 1e-6)
+    assert found.grey and np.abs(found.colour - wanted * top).max() <= error + 1e-6
 
 
 def test_turns_and_mirrors_are_applied_in_order() -> None:
