@@ -7,12 +7,13 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.files.drafts import drafting
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
-from edge_sr.video.image.animation import write_film
+from edge_sr.video.image.animation import to_srgb, write_film
 from edge_sr.video.image.recognise import open_picture, pictures_in
 from edge_sr.video.opening import writing
 
@@ -38,7 +39,8 @@ def as_film(
     """The request with a film beside the output in place of the animation; it goes at the end.
 
     ``check`` is told of the film's bytes as it grows, and raises when they are too many. Raises ``MediaError`` for an
-    animation that does not decode, ``DiskFullError`` when the film does not fit.
+    animation that does not decode, and with ``strict`` for a colour profile that cannot be used; ``DiskFullError`` when
+    the film does not fit.
     """
     source = Path(request.input)
     beside = (request.output or source).with_suffix(".mkv")
@@ -46,7 +48,21 @@ def as_film(
         with writing(str(beside)):
             film = stack.enter_context(drafting(beside, 0o600))
             with open_picture(source) as image:
+                _tell_of_profile(image, request, controls)
                 write_film(image, film, source, controls.stop, check)
         # The same animation is the same input, whenever it was decoded.
         os.utime(film, ns=(0, 0))
         yield dataclasses.replace(request, input=str(film), stem=request.stem or source.stem)
+
+
+def _tell_of_profile(image: Any, request: Request, controls: Controls) -> None:
+    if not image.info.get("icc_profile"):
+        return
+    if to_srgb(image) is not None:
+        controls.watcher.say("note: the animation becomes sRGB, by its colour profile")
+        return
+    if request.strict:
+        raise MediaError(
+            f"--strict asks for all, and the colour profile of {request.input} is none of RGB: leave --strict out"
+        )
+    controls.watcher.say("warning: the colour profile, which is none of RGB, cannot be kept")

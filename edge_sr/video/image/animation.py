@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable
 from fractions import Fraction
@@ -24,6 +25,7 @@ def write_film(
 ) -> None:
     """The frames of Pillow's ``image``, which is ``source``, as a lossless film with their times, alpha included.
 
+    A colour profile, which no film keeps, brings them to sRGB: see ``to_srgb``.
     ``check`` is told after each frame how many bytes they take, and raises when these are too many. Raises
     ``MediaError`` for a frame that does not decode, ``InterruptedRun`` once ``stop`` was set.
     """
@@ -33,13 +35,12 @@ def write_film(
         stream: Any = file.add_stream("ffv1", rate=1000, options={"flags": "bitexact"})
         stream.width, stream.height, stream.pix_fmt = image.width, image.height, "bgra"
         stream.time_base = stream.codec_context.time_base = MILLISECOND
-        time = taken = 0
+        transform, time, taken = to_srgb(image), 0, 0
         for index in range(pictures_in(image)):
             if stop.is_set():
                 raise InterruptedRun("stopped while reading the input: nothing was made yet")
-            frame = av.VideoFrame.from_ndarray(_decoded(image, index, source), format="rgba").reformat(
-                format="bgra"
-            )
+            pixels = _decoded(image, index, source, transform)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format="bgra")
             lasts = max(LEAST_MILLISECONDS, int(image.info.get("duration", 0)))
             frame.pts, frame.time_base = time, MILLISECOND
             for packet in stream.encode(frame):
@@ -51,9 +52,21 @@ def write_film(
         file.mux(stream.encode(None))
 
 
-def _decoded(image: Any, index: int, source: Path) -> NDArray[Any]:
+def to_srgb(image: Any) -> Any | None:
+    """What takes RGBA pictures from the colour profile of Pillow's ``image`` to sRGB; None without a profile of RGB."""
+    from PIL import ImageCms
+
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info.get("icc_profile") or b""))
+        return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), "RGBA", "RGBA")
+    except (ImageCms.PyCMSError, OSError):
+        return None
+
+
+def _decoded(image: Any, index: int, source: Path, transform: Any | None) -> NDArray[Any]:
     try:
         image.seek(index)
-        return np.asarray(image.convert("RGBA"))
+        picture = image.convert("RGBA")
+        return np.asarray(picture if transform is None else transform.apply(picture))
     except Exception as error:  # damaged frames make Pillow's decoder raise nearly anything
         raise MediaError(f"frame {index + 1} of {source} cannot be decoded: {error}") from error

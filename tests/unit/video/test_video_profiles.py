@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import gc
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from support.films import frame_pixels
 
+from edge_sr.errors import MediaError
+from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.run.watcher import Silent
+from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -28,8 +35,28 @@ def numbered(folder: Path, frames: int = 60) -> Path:
     return folder / "p%02d.png"
 
 
-@pytest.mark.parametrize("make", [lambda folder: animation(folder / "a.png", icc_profile=SRGB), numbered])
-def test_pngs_with_a_profile_are_read_and_its_loss_is_named(tmp_path: Path, make: Any) -> None:
+MAKERS = (
+    lambda folder: animation(folder / "a.png", icc_profile=SRGB),
+    lambda folder: animation(folder / "a.avif", icc_profile=SRGB),
+    numbered,
+)
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def request(path: Path, **changes: Any) -> Request:
+    fixed = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
+    return Request(str(path), path.with_suffix(".mkv"), **{**fixed, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=["png", "avif", "numbered"])
+def test_pictures_with_a_profile_are_read_and_its_loss_is_named(tmp_path: Path, make: Any) -> None:
     """PyAV and FFmpeg both free the profile's name, which ends the process, unless one is kept from it."""
     for _ in range(3):
         with Film(str(make(tmp_path))) as film:
@@ -37,3 +64,34 @@ def test_pngs_with_a_profile_are_read_and_its_loss_is_named(tmp_path: Path, make
             assert film.lost == ["the colour profile"]
         gc.collect()
     assert count in (4, 60)
+
+
+def test_an_animated_webp_becomes_srgb_by_its_profile(tmp_path: Path) -> None:
+    """Of a profile that takes red for green."""
+    swapped = SRGB.replace(b"rXYZ", b"xXYZ").replace(b"gXYZ", b"rXYZ").replace(b"xXYZ", b"gXYZ")
+    first, second = (Image.new("RGBA", (24, 16), (250, 10, 10, alpha)) for alpha in (255, 90))
+    path = tmp_path / "a.webp"
+    first.save(
+        path,
+        save_all=True,
+        append_images=[second],
+        duration=100,
+        lossless=True,
+        exact=True,
+        icc_profile=swapped,
+    )
+    heard = Heard()
+    report = upscale(request(path, codec="ffv1", strict=True), Controls(heard))
+    assert report.dropped == ()
+    assert "note: the animation becomes sRGB, by its colour profile" in heard.said
+    shown = np.array([picture[8, 8] for picture in frame_pixels(Path(report.output), "rgba")]).astype(int)
+    assert np.abs(shown - [[10, 250, 10, 255], [10, 250, 10, 90]]).max() < 12
+
+
+def test_a_profile_that_says_nothing_of_an_animation_is_named(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.webp", icc_profile=b"no profile")
+    heard = Heard()
+    upscale(request(path), Controls(heard))
+    assert [text for text in heard.said if text.startswith("warning: the colour profile")]
+    with pytest.raises(MediaError, match="--strict"):
+        upscale(request(path, strict=True, overwrite=True))
