@@ -31,7 +31,7 @@ class Footprint:
     decoder eats on each side; ``bytes_per_pixel``: live activations for one LR pixel. ``block_bytes``: what one
     block may take of memory, ``None`` for frames that are never cut. ``multiple``: blocks begin and end at multiples
     of it, for networks whose result depends on where a pixel lies among so many. ``spare_columns``: LR columns beyond
-    the radius that change the last bits of a result.
+    the radius that change the last bits of a result. ``least_columns``: what a row takes of memory however short it is.
     """
 
     radius: int
@@ -40,6 +40,11 @@ class Footprint:
     block_bytes: int | None = BLOCK_BYTES
     multiple: int = 1
     spare_columns: int = 0
+    least_columns: int = 1
+
+    def columns(self, width: int) -> int:
+        """The columns that a row of ``width`` takes of memory."""
+        return max(width, self.least_columns)
 
     @property
     def margin(self) -> int:
@@ -125,14 +130,15 @@ def plan_blocks(area: Box, size: Size, footprint: Footprint) -> list[Block]:
     margin, wide = footprint.margin, footprint.wide_margin
     pixels = max(1, (footprint.block_bytes or BLOCK_BYTES) // footprint.bytes_per_pixel)
     all_of_it = _block(area, size, footprint)
-    if all_of_it.padded.width * all_of_it.padded.height <= pixels:
+    if footprint.columns(all_of_it.padded.width) * all_of_it.padded.height <= pixels:
         return [all_of_it]
-    width = _padded_length(area.width, size[0], wide)
+    width = footprint.columns(_padded_length(area.width, size[0], wide))
     rows = pixels // width - 2 * margin
     if rows >= min(area.height, 4 * margin + 16):
         return [_block(core, size, footprint) for core in _cut(area, area.width, rows)]
     columns = max(16, 2 * wide, math.isqrt(pixels) - 2 * wide)
-    rows = max(16, 2 * margin, pixels // _padded_length(columns, size[0], wide) - 2 * margin)
+    width = footprint.columns(_padded_length(columns, size[0], wide))
+    rows = max(16, 2 * margin, pixels // width - 2 * margin)
     return [_block(core, size, footprint) for core in _cut(area, columns, rows)]
 
 

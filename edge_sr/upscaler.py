@@ -293,7 +293,6 @@ class Upscaler:
     def _plan(self, runner: Runner, given: Size, wanted: Size, box: Box | None) -> Plan:
         about = self.bundle.description
         limit = None if runner.whole_frames else self._block_bytes
-        footprint = Footprint(
-            about.radius, about.halo, about.working_bytes, limit, about.multiple, runner.spare_columns
-        )
+        columns = runner.spare_columns, runner.least_columns
+        footprint = Footprint(about.radius, about.halo, about.working_bytes, limit, about.multiple, *columns)
         return plan_run(given, wanted, box, footprint)

@@ -101,9 +101,9 @@ class Runner(Protocol):
     """An open pair of encoder and decoder.
 
     ``backend`` is the decoder's, ``encoder_backend`` the encoder's. ``whole_frames``: it takes frames of any size
-    whole, so that plans for it have one step. ``spare_columns``: see ``Footprint``. One thread at a time may use a
-    runner, and nothing else may be asked of it until a stream has ended or was closed. The conformance tests hold every
-    backend to the same results.
+    whole, so that plans for it have one step. ``spare_columns`` and ``least_columns``: see ``Footprint``. One thread at
+    a time may use a runner, and nothing else may be asked of it until a stream has ended or was closed. The conformance
+    tests hold every backend to the same results.
     """
 
     backend: str
@@ -115,6 +115,9 @@ class Runner(Protocol):
 
     @property
     def spare_columns(self) -> int: ...
+
+    @property
+    def least_columns(self) -> int: ...
 
     @property
     def device_bytes(self) -> int | None:
@@ -197,6 +200,7 @@ class OpenRunner(Closable):
     """What runners derive from."""
 
     spare_columns: int = 0
+    least_columns: int = 1
 
 
 class CpuRunner(OpenRunner):

@@ -43,6 +43,14 @@ def test_blocks_cover_once_and_stay_within_the_limit(size: tuple[int, int]) -> N
     assert {n for row in covered for n in row} == {1}
 
 
+def test_a_short_row_counts_for_what_it_takes_of_memory() -> None:
+    size = (8, 65500)
+    footprint = Footprint(19, 0, 1280, 64 * MIB, least_columns=80)
+    plan = plan_blocks(Box(0, 0, *size), size, footprint)
+    assert sum(block.core.height for block in plan) == size[1]
+    assert max(block.padded.height for block in plan) * 80 * 1280 <= 64 * MIB
+
+
 def test_a_wide_margin_is_not_computed_many_times_over() -> None:
     """Meta-SR over RDN: what the limit leaves of a block is narrower than its margin."""
     size = (1280, 720)

@@ -16,6 +16,8 @@ BF16_KERNELS = frozenset({TILES, BF16_DOT})
 INT8_KERNELS = ("avx512-vnni", "avx2-vnni", "neon-dot")
 # Columns beyond its own two neighbours that a Winograd convolution's last bits depend on: it works on tiles of four.
 WINOGRAD_COLUMNS = 3
+# Columns that an encoder's row takes of memory at least: kernels compute blocks of up to 64 pixels and read beyond.
+LEAST_COLUMNS = 80
 PEAK_SECONDS = 0.1
 
 

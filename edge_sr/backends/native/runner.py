@@ -11,7 +11,7 @@ from edge_sr.backends.base import CpuRunner, RunnerConfig
 from edge_sr.backends.native.decoder import NativeDecoder
 from edge_sr.backends.native.encoder import NativeEncoder
 from edge_sr.backends.native.encoders import open_encoder
-from edge_sr.backends.native.kernels import BF16_KERNELS, decoder_kernel
+from edge_sr.backends.native.kernels import BF16_KERNELS, LEAST_COLUMNS, decoder_kernel
 from edge_sr.grid import SamplingGrid
 from edge_sr.tensors import Image
 
@@ -34,6 +34,7 @@ class NativeRunner(CpuRunner):
         self.encoder_backend = self._encoder.backend
         if isinstance(self._encoder, NativeEncoder):
             self.spare_columns = self._encoder.spare_columns
+            self.least_columns = LEAST_COLUMNS
         self._dtype = config.dtype
         self._decoder = NativeDecoder(
             config.bundle.decoder_arrays(),
