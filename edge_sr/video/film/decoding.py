@@ -10,6 +10,7 @@ from edge_sr.video.film.info import TRANSPARENCY
 from edge_sr.video.film.pixel_aspects import PixelAspects
 from edge_sr.video.film.tracks import MARK_OF_3D, STEREO_MODE
 from edge_sr.video.frames.alpha import decoder_with_alpha, is_transparent
+from edge_sr.video.frames.colour_profile import is_srgb
 from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.surfaces.read import on_host
 
@@ -93,6 +94,8 @@ class FrameDecoder:
         if self._is_marked_3d or ("STEREO3D" in found and not any(bytes(found["STEREO3D"])[:4])):
             # Matroska's own mark goes on with the other tags, and flat pictures need none.
             found.pop("STEREO3D", None)
+        if "ICC_PROFILE" in found and is_srgb(bytes(found["ICC_PROFILE"])):
+            found.pop("ICC_PROFILE")
         names = [name for kind, name in NOT_KEPT.items() if kind in found]
         if TRANSPARENCY not in self.lost and is_transparent(frame):
             names.append(TRANSPARENCY)
