@@ -151,7 +151,8 @@ class Reader:
         pace = PlaybackPace(source.playback, source.rate)
         for item in items:
             if isinstance(item, Arrival):
-                item = dataclasses.replace(item, captured=pace.wait(item.seconds, self._stop))
+                seconds, captured = pace.wait(item.seconds, self._stop)
+                item = dataclasses.replace(item, seconds=seconds, captured=captured)
             yield item
 
     def _after_set_up(self, items: Iterator[Arrival | Sound], number: int) -> Iterator[Arrival | Sound]:

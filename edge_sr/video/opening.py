@@ -115,7 +115,7 @@ def _on_cpu(name: str, options: dict[str, str]) -> av.container.InputContainer:
     if Path(name).is_file():
         options = {**options, **PROBING}
     container = _opened(name, options)
-    if rate := _coded_rate(container):
+    if rate := coded_rate(container):
         container.close()
         container = _opened(name, {**options, "framerate": str(rate)})
     return container
@@ -130,7 +130,7 @@ def _opened(name: str, options: dict[str, str]) -> av.container.InputContainer:
         raise _unreadable(name, error) from error
 
 
-def _coded_rate(container: av.container.InputContainer) -> Fraction | None:
+def coded_rate(container: av.container.InputContainer) -> Fraction | None:
     """The rate in a raw stream's own headers, where FFmpeg takes another: such a file has no times to go by."""
     if not container.format.flags & NO_TIMES or len(container.streams.video) != 1:
         return None

@@ -41,12 +41,28 @@ class PlaybackPace:
             self._shift = now - seconds
         return self._shift + seconds
 
-    def wait(self, seconds: float | None, stop: threading.Event) -> float:
-        """Waits until then, or for ``stop``, and gives the moment; a frame without a time is due at once."""
+    def next_time(self, now: float) -> float:
+        """The own time of a frame that comes without, as in raw H.264: one spacing after the last, or ``now`` where it
+        is late and the source may stall."""
+        if self._last is None:
+            self._shift, self._last = now, 0.0
+            return self._last
+        self._last += self._spacing
+        late = now - self._shift - self._last
+        if self._playback.stalls and late > LATE_SECONDS:
+            self._last += late
+        return self._last
+
+    def wait(self, seconds: float | None, stop: threading.Event) -> tuple[float, float]:
+        """Waits until the frame is due, or for ``stop``; gives its own time and the moment."""
         now = time.monotonic()
-        if seconds is not None:
-            stop.wait(max(0.0, self.due(seconds, now) - now))
-        return time.monotonic()
+        if seconds is None:
+            seconds = self.next_time(now)
+            due = self._shift + seconds
+        else:
+            due = self.due(seconds, now)
+        stop.wait(max(0.0, due - now))
+        return seconds, time.monotonic()
 
     def _breaks(self, step: float) -> bool:
         """A gap that comes twice is the film's own spacing."""

@@ -25,7 +25,7 @@ from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Playback, Sound
-from edge_sr.video.opening import SHORT_OF, ffmpeg_name, frame_rate, picture_stream
+from edge_sr.video.opening import NO_TIMES, SHORT_OF, coded_rate, ffmpeg_name, frame_rate, picture_stream
 from edge_sr.video.protocols import opening_options
 from edge_sr.video.shape import upright_aspect
 
@@ -102,7 +102,7 @@ class StreamSource:
             raise
         self.ends = _has_end(address, self._container)
         self.sound = next(iter(self._container.streams.audio), None)
-        found = frame_rate(self._video)
+        found = coded_rate(self._container) or frame_rate(self._video)
         self.rate = None if found is None else found.limit_denominator(1001)
         self.playback = _playback(address, self._container, self.ends)
         self.sound_head, self.fault = b"", ""
@@ -282,7 +282,9 @@ def _playback(address: Address, container: Any, ends: bool) -> Playback | None:
     """None for what comes at its own pace, as from a camera."""
     if not (ends or _in_pieces(container)):
         return None
-    return Playback(bool(container.format.flags & CLOCK_MAY_BREAK), stalls=address.is_network)
+    # A pipe without times may come from a camera.
+    stalls = address.is_network or (address.kind == "pipe" and bool(container.format.flags & NO_TIMES))
+    return Playback(bool(container.format.flags & CLOCK_MAY_BREAK), stalls)
 
 
 def _has_end(address: Address, container: Any) -> bool:

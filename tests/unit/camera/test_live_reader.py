@@ -56,6 +56,13 @@ def test_a_late_piece_is_played_from_its_first_frame_where_the_source_may_stall(
     assert due(Playback(), times, came) == times
 
 
+@pytest.mark.parametrize(("stalls", "seconds"), [(False, 0.16), (True, 3.04)])
+def test_frames_without_times_follow_each_other_at_the_rate(stalls: bool, seconds: float) -> None:
+    pace = PlaybackPace(Playback(stalls=stalls), Fraction(25))
+    times = [pace.next_time(1000 + now) for now in (0.0, 0.0, 0.0, 3.0, 3.0)]
+    assert times == pytest.approx([0, 0.04, 0.08, seconds - 0.04, seconds])
+
+
 def test_sound_waits_for_the_picture_where_the_clock_jumps() -> None:
     timeline = LiveTimeline(began=0.0)
     timeline.picture(5.0, 1.0)
@@ -135,6 +142,20 @@ def test_a_film_over_a_jump_of_its_clock(tmp_path: Path) -> None:
         assert found.arrived == 100
         assert len(found.frames) > 60
         assert 3.5 < found.seconds < 8
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"), [("raw.h264", "libx264", 50), ("raw.hevc", "libx265", 25)]
+)
+def test_a_raw_stream_is_played_at_the_rate_in_its_headers(
+    tmp_path: Path, name: str, codec: str, rate: int
+) -> None:
+    made = Making(frames=50, time_base=Fraction(1, rate), codec=codec)
+    found = read(str(make_film(tmp_path / name, made)))
+    assert found.arrived == 50
+    assert len(found.frames) > 30
+    assert 48 / rate < found.seconds < 48 / rate + 3
+    assert found.frames[-1].seconds == pytest.approx(49 / rate)
 
 
 def test_a_film_whose_sound_begins_late_keeps_its_beginning(tmp_path: Path) -> None:
