@@ -57,6 +57,11 @@ class Outlet:
         return CENTER if self.muxer == "yuv4mpegpipe" else LEFT
 
     @property
+    def has_rate_alone(self) -> bool:
+        """Whether frames are written without their times, as y4m's are."""
+        return self.muxer == "yuv4mpegpipe"
+
+    @property
     def can_reopen(self) -> bool:
         """A stream may be tried again; a file or pipe that fails has failed."""
         return self.address.is_network

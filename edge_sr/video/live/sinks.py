@@ -22,6 +22,7 @@ from edge_sr.video.encode.refusal import refusals
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.live.address import Address
+from edge_sr.video.live.cadence import Cadence
 from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sound import SoundTrack
 from edge_sr.video.live.sources import without_protocol
@@ -79,6 +80,8 @@ class StreamSink:
     def __init__(self, outlet: Outlet, form: PictureForm, sound: SoundTrack | None = None) -> None:
         self._outlet = outlet
         self._last = {"video": -1, "audio": -1}
+        self._cadence = Cadence(form.rate) if outlet.has_rate_alone else None
+        self._shown: av.VideoFrame | None = None
         self._track = sound if outlet.takes_sound else None
         try:
             self._begin(form, self._track)
@@ -106,6 +109,13 @@ class StreamSink:
         return self._sound is not None
 
     def write(self, frame: av.VideoFrame, seconds: float) -> None:
+        if self._cadence is not None:
+            for _ in self._cadence.missing(seconds):
+                self._put(self._shown or frame, 0)
+            self._shown, seconds = frame, 0
+        self._put(frame, seconds)
+
+    def _put(self, frame: av.VideoFrame, seconds: float) -> None:
         unit = self._video.codec_context.time_base
         frame.pts = self._rising("video", seconds, unit)
         frame.time_base = unit
