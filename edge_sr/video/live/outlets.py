@@ -29,6 +29,8 @@ STREAMS: dict[str, tuple[str, dict[str, str]]] = {
     "rtmp": ("flv", {}),
     "rtmps": ("flv", {}),
 }
+# Codecs that are found again in MPEG-TS: FFmpeg's muxer takes all others too, as data that nobody plays.
+IN_TRANSPORT_STREAMS = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc"})
 # Codecs whose own streams say how wide a pixel is.
 SAY_ASPECT = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc", "prores"})
 
@@ -86,8 +88,7 @@ def plan_outlet(address: Address, codec: str | None, overwrite: bool) -> Outlet:
             f"{address.shown} cannot be written: use a file, -, /dev/videoN or {', '.join(STREAMS)}"
         )
     muxer, options = STREAMS[address.kind]
-    container = "mp4" if muxer == "flv" else "mkv"
-    return Outlet(address, muxer, options, _live_codec(codec or "x264", container))
+    return Outlet(address, muxer, options, _live_codec(codec or "x264", muxer))
 
 
 def _refuse_codec(codec: str | None, reason: str) -> None:
@@ -104,12 +105,15 @@ def _file(address: Address, codec: str | None, overwrite: bool) -> Outlet:
     if not path.parent.is_dir():
         raise OutputFolderError(f"no folder {path.parent}: make it first")
     muxer, options = FILES[path.suffix.lower()]
-    container = {"matroska": "mkv", "mpegts": "mkv"}.get(muxer, muxer)
-    return Outlet(address, muxer, options, _live_codec(codec, container))
+    return Outlet(address, muxer, options, _live_codec(codec, muxer))
 
 
-def _live_codec(name: str | None, container: str) -> Codec:
-    codec = find_codec(name, container)
+def _live_codec(name: str | None, muxer: str) -> Codec:
+    codec = find_codec(name, {"mp4": "mp4", "mov": "mov", "webm": "webm", "flv": "mp4"}.get(muxer, "mkv"))
+    if muxer == "mpegts" and codec.name not in IN_TRANSPORT_STREAMS:
+        raise OptionError(
+            f"MPEG-TS cannot hold {codec.title} from {codec.name}: use x264 or x265, or write another kind of file"
+        )
     if codec.element:
         raise OptionError(f"--codec {codec.name} is for films, not for live video: use another")
     return codec

@@ -72,6 +72,9 @@ def test_sinks_that_cannot_be(tmp_path: Path) -> None:
         plan_outlet(parse_address("out.avi"), None, False)
     with pytest.raises(OptionError, match="--codec"):
         plan_outlet(parse_address("-"), "x264", False)
+    for name in ("out.ts", "udp://127.0.0.1:5000"):
+        with pytest.raises(OptionError, match="MPEG-TS cannot hold AV1 from svt-av1: use x264"):
+            plan_outlet(parse_address(name), "svt-av1", False)
     with pytest.raises(OutputFolderError):
         plan_outlet(parse_address("/no/such/folder/out.mkv"), None, False)
     (tmp_path / "out.mkv").touch()

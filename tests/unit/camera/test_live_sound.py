@@ -89,15 +89,29 @@ def test_sound_is_copied_again_and_again_once_its_source_is_gone(
         np.testing.assert_allclose(made, wanted, atol=0.02)
 
 
-def test_sound_that_the_sink_cannot_hold_is_told(tmp_path: Path) -> None:
-    track, found = packets(film(tmp_path / "a.mkv", "aac"))
-    outlet = plan_outlet(parse_address(str(tmp_path / "out.webm")), None, False)
+@pytest.mark.parametrize(
+    ("source", "codec", "name"),
+    [("a.mkv", "aac", "out.webm"), ("a.mov", "pcm_mulaw", "out.ts"), ("a.mkv", "flac", "out.ts")],
+)
+def test_sound_that_the_sink_cannot_hold_is_told(tmp_path: Path, source: str, codec: str, name: str) -> None:
+    """MPEG-TS takes any sound, and makes data of it that nobody plays."""
+    track, found = packets(film(tmp_path / source, codec))
+    outlet = plan_outlet(parse_address(str(tmp_path / name)), None, False)
     said: list[str] = []
     sink = SinkPlan(outlet, FORM, track).open(said.append)
     assert not sink.has_sound
     assert len(said) == 1
-    assert "out.webm cannot hold the source's sound (aac, 48000 Hz" in said[0]
+    assert f"{name} cannot hold the source's sound ({codec}, 48000 Hz" in said[0]
     copied(sink, found)
+
+
+@pytest.mark.parametrize("codec", ["aac", "ac3", "eac3", "libmp3lame", "libopus", "mp2"])
+def test_sound_that_a_transport_stream_holds_is_found_in_it(tmp_path: Path, codec: str) -> None:
+    track, found = packets(film(tmp_path / "a.mkv", codec))
+    outlet = plan_outlet(parse_address(str(tmp_path / "out.ts")), None, False)
+    copied(SinkPlan(outlet, FORM, track).open(pytest.fail), found)
+    with av.open(str(tmp_path / "out.ts")) as made:
+        assert [stream.type for stream in made.streams] == ["video", "audio"]
 
 
 @pytest.fixture
