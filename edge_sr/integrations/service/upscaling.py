@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from edge_sr.integrations.service.asked import parse_query
 from edge_sr.integrations.service.metrics import Metrics
-from edge_sr.integrations.service.problems import Refusal, said_to_clients, without_places
+from edge_sr.integrations.service.problems import Refusal, without_places
 from edge_sr.integrations.service.receiving import receive
 from edge_sr.integrations.service.sending import Channel, send, send_file
 from edge_sr.integrations.service.settings import ServiceLimits
@@ -126,9 +126,11 @@ class Upscaling:
             if response is None:
                 raise
             # The body stays without an end, which is how the client sees that it is not whole.
-            self._complaints.tell(f"a film broke off: {said_to_clients(error, self._folder)}")
             if request.transport is not None:
                 request.transport.abort()
+            if isinstance(error, ConnectionResetError):
+                raise
+            self._complaints.tell("a film broke off", error)
         finally:
             channel.close()
             making.cancel()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,14 @@ import av
 import numpy as np
 import pytest
 
-pytest.importorskip("aiohttp")
+aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("prometheus_client")
 
 from PIL import Image
 from support.films import Making, make_film, moving_picture, packets
 from support.service import expected, run, served, until
 
+from edge_sr.integrations.service import sending, upscaling
 from edge_sr.integrations.service.settings import ServiceLimits
 
 
@@ -166,5 +169,48 @@ def test_a_film_ends_when_its_client_goes(tmp_path: Path) -> None:
                 await answer.content.readany()
             await until(lambda: there.inside == 0)
             assert there.left == []
+
+    run(work)
+
+
+def test_a_client_who_takes_nothing_is_said_to_have_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "SEND_SECONDS", 0.5)
+    source = make_film(tmp_path / "film.mkv", Making(size=(192, 128), frames=200)).read_bytes()
+    head = f"POST /upscale?scale=3&codec=ffv1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(source)}\r\n\r\n"
+
+    async def work() -> None:
+        async with served() as there:
+            with socket.socket() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.connect(("127.0.0.1", there.service.port))
+                client.setblocking(False)
+                await asyncio.get_running_loop().sock_sendall(client, head.encode() + source)
+                await until(lambda: there.inside == 1)
+                for _ in range(120):
+                    if there.inside:
+                        await asyncio.sleep(0.5)
+            assert (there.inside, there.left) == (0, [])
+            figures = await (await there.session.get("/metrics")).text()
+        assert "edge_sr_clients_gone_total 1.0" in figures
+        assert any("/upscale: the client went after" in line for line in there.said)
+        assert not any("broke off" in line for line in there.said)
+
+    run(work)
+
+
+def test_the_log_says_why_a_film_broke_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send(*_: Any) -> None:
+        raise RuntimeError("no more room for bytes")
+
+    monkeypatch.setattr(upscaling, "send", send)
+    source = make_film(tmp_path / "film.mkv", Making()).read_bytes()
+
+    async def work() -> None:
+        async with served() as there:
+            with pytest.raises(aiohttp.ClientError):
+                await there.upscale(source, scale=2)
+            assert "service: a film broke off (RuntimeError: no more room for bytes)" in there.said
 
     run(work)
