@@ -264,9 +264,32 @@ def test_the_page_in_a_browser(film: Path, tmp_path: Path) -> None:
             await _moves_the_split(browser)
             await _switches(browser)
             await _touches(browser)
+            assert await browser.evaluate(OVERTAKING) == 100_002
             await _finds_back(browser)
 
     run(work())
+
+
+# Two pictures, of which the first takes longer to decode.
+OVERTAKING = """(async () => {
+  const decode = createImageBitmap, image = await new Promise(done => canvas.toBlob(done, "image/jpeg"));
+  const jpeg = new Uint8Array(await image.arrayBuffer());
+  const message = number => {
+    const sizes = { sharp_bytes: jpeg.length, soft_bytes: jpeg.length };
+    const head = new TextEncoder().encode(JSON.stringify({ ...state.shown.head, number, ...sizes }));
+    const data = new Uint8Array(4 + head.length + 2 * jpeg.length);
+    new DataView(data.buffer).setUint32(0, head.length);
+    [[head, 4], [jpeg, 4 + head.length], [jpeg, 4 + head.length + jpeg.length]].forEach(part => data.set(...part));
+    return data.buffer;
+  };
+  let decodeFirst, calls = 0;
+  const held = new Promise(done => decodeFirst = done);
+  window.createImageBitmap = async blob => { if (calls++ < 2) await held; return decode(blob); };
+  const first = picture(state.socket, message(100001)), second = picture(state.socket, message(100002));
+  await second; decodeFirst(); await first;
+  window.createImageBitmap = decode;
+  return state.shown.head.number;
+})()"""
 
 
 async def _zooms(browser: Chromium) -> None:

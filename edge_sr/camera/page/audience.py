@@ -146,15 +146,15 @@ class Audience:
         painted: dict[ViewPlan, Future[tuple[bytes, bytes]]] = {}
         most = self._most_pixels()
         for viewer in viewers:
-            view = viewer.view
-            if view is None or (scene.still and not viewer.moved):
+            if viewer.view is None or (scene.still and not viewer.moved):
                 self._send_figures(viewer, scene)
                 continue
             # Who is left out now comes first with the next frame.
             if painted and time.monotonic() > until:
                 return
-            plan = view.plan(scene.size, most)
+            # In this order: it may move meanwhile.
             viewer.moved = False
+            plan = viewer.view.plan(scene.size, most)
             if plan not in painted:
                 painted[plan] = self._paint(engine, scene, plan)
             self._send(viewer, scene, plan, painted[plan])
