@@ -24,6 +24,16 @@ class ModelChoice:
     threads: int | None = None
     retune: bool = False
 
+    def open(self) -> Upscaler:
+        """Raises what ``Upscaler`` raises; where ``auto`` has to measure, it takes many seconds."""
+        return Upscaler(
+            self.model,
+            backend=self.backend,
+            precision=self.precision,
+            threads=self.threads,
+            retune=self.retune,
+        )
+
 
 class LiveUpscaler:
     """An open ``Upscaler`` with its static tiles. All calls come from one thread."""
@@ -32,24 +42,17 @@ class LiveUpscaler:
         self._threshold = threshold
         self.reused = 0
         self.work, self._times = Work(0, 0, 1.0, 1.0), PartTimes()
-        self._open(choice)
+        self._adopt(choice, choice.open())
 
-    def _open(self, choice: ModelChoice) -> None:
-        self.network = Upscaler(
-            choice.model,
-            backend=choice.backend,
-            precision=choice.precision,
-            threads=choice.threads,
-            retune=choice.retune,
-        )
-        self.choice = choice
+    def _adopt(self, choice: ModelChoice, network: Upscaler) -> None:
+        self.choice, self.network = choice, network
         self._encoded: Encoded | None = None
         self._tiles = StaticTileUpscaler(self._part, self.network.radius, self._threshold)
 
-    def switch(self, choice: ModelChoice) -> None:
-        """Another model or precision; the old one stays when that cannot be opened."""
+    def switch(self, choice: ModelChoice, network: Upscaler) -> None:
+        """Another model or precision, opened already; the old one is closed."""
         old = self.network
-        self._open(choice)
+        self._adopt(choice, network)
         old.close()
 
     def close(self) -> None:

@@ -15,11 +15,11 @@ import numpy as np
 from edge_sr.camera.engine import LiveUpscaler, ModelChoice
 from edge_sr.camera.pacing.latency import Latencies
 from edge_sr.camera.page.messages import before_region, jpeg, packed, png
+from edge_sr.camera.page.model_switch import ModelSwitch
 from edge_sr.camera.page.viewer import Viewer
 from edge_sr.camera.page.views import FEWEST_PIXELS, MOST_PIXELS, ViewPlan
 from edge_sr.camera.pictures import Picture
 from edge_sr.camera.request import LiveReport
-from edge_sr.errors import EdgeSRError
 from edge_sr.sizes import Size
 
 # Of a frame's time, how much the views may take together.
@@ -60,7 +60,7 @@ class Audience:
         self._scene: LatestFrame | None = None
         self._snapshots: list[Future[bytes]] = []
         self._watchers: dict[object, Show] = {}
-        self._wishes: list[tuple[Viewer, ModelChoice]] = []
+        self._models = ModelSwitch()
         self._pixel_seconds = 0.0
         self._encode_seconds = 0.0
         self._painters = ThreadPoolExecutor(2, thread_name_prefix="page-jpeg")
@@ -87,9 +87,8 @@ class Audience:
         return len(self._viewers)
 
     def wish(self, viewer: Viewer, choice: ModelChoice) -> None:
-        """Another model, as soon as the network is free; only the last wish counts."""
-        with self._lock:
-            self._wishes = [(viewer, choice)]
+        """Another model, once it is open; only the last wish counts."""
+        self._models.wish(viewer, choice)
 
     def snapshot(self) -> Future[bytes]:
         """A PNG of the next frame at the run's output size."""
@@ -102,6 +101,7 @@ class Audience:
         for future in self._taken_snapshots():
             future.cancel()
         self._painters.shutdown(wait=False)
+        self._models.close()
 
     @property
     def waiting(self) -> bool:
@@ -121,10 +121,8 @@ class Audience:
 
     def attend(self, engine: LiveUpscaler) -> None:
         """Between frames: another model, and views that moved."""
-        with self._lock:
-            wishes, self._wishes = self._wishes, []
-        for viewer, choice in wishes:
-            self._switch(engine, viewer, choice)
+        if self._models.attend(engine):
+            self._begin_anew(engine)
         if self._scene is not None:
             moved = [viewer for viewer in self._ready() if viewer.moved]
             self._show(engine, moved, dataclasses.replace(self._scene, still=False))
@@ -226,13 +224,8 @@ class Audience:
             "viewers": self.count,
         }
 
-    def _switch(self, engine: LiveUpscaler, viewer: Viewer, choice: ModelChoice) -> None:
-        try:
-            kept = engine.choice
-            engine.switch(dataclasses.replace(choice, backend=kept.backend, threads=kept.threads))
-        except EdgeSRError as error:
-            viewer.tell({"error": str(error)})
-            return
+    def _begin_anew(self, engine: LiveUpscaler) -> None:
+        """The scene by another network, for everybody."""
         self._pixel_seconds = 0.0
         if self._scene is not None:
             self._scene = dataclasses.replace(self._scene, encoded=engine.encode(self._scene.encoded.frame))
