@@ -15,7 +15,7 @@ import numpy as np
 from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import MissingError, OptionError
 from edge_sr.sizes import Size, output_size, parse_scale
-from edge_sr.tensors import Frame
+from edge_sr.tensors import SMALLEST_SIDE, Frame
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.frames.colour import BT2020, HDR_TRANSFERS, LUMA_WEIGHTS, UNSPECIFIED, guessed_matrix
 from edge_sr.video.frames.pixels import even_neighbours
@@ -42,12 +42,14 @@ def upscale(
     RGB of 8 to 16 bits, RGBS, and YUV 4:2:0, 4:2:2 and 4:4:4 of 8 to 16 bits. A size that is computed goes up to even
     where the format halves its chroma. Frame properties of the first frame say matrix, range and chroma location; the
     pixel aspect is kept right. Frames are upscaled one at a time, each on all cores or on the GPU. Raises
-    ``OptionError`` for formats and sizes that do not fit, and what ``Upscaler`` raises.
+    ``OptionError`` for formats and sizes that do not fit and for an interlaced clip, and what ``Upscaler`` raises; an
+    interlaced frame later on is an error of VapourSynth.
     """
     vs = _vapoursynth()
     chroma = _chroma(vs, clip)
     given = (clip.width, clip.height)
     wanted = _wanted(given, scale, width, height, chroma)
+    _check_progressive(clip.get_frame(0))
     network = Upscaler(model, backend=backend, precision=precision)
     matrix = None if clip.format.color_family == vs.RGB else _matrix(clip)
     rgb = _to_rgb(vs, clip, matrix, eight_bit=clip.format.bits_per_sample == 8 and chroma in ("420", "rgb"))
@@ -81,7 +83,16 @@ def _chroma(vs: Any, clip: Clip) -> str:
     return halved
 
 
+def _check_progressive(frame: Any) -> None:
+    if int(frame.props.get("_FieldBased", 0)) != 0:
+        raise OptionError("the frame is interlaced (_FieldBased): deinterlace the clip first")
+
+
 def _wanted(given: Size, scale: Any, width: int | None, height: int | None, chroma: str) -> Size:
+    if min(given) < SMALLEST_SIDE:
+        raise OptionError(
+            f"a frame must have at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, found {given[0]} x {given[1]}"
+        )
     exact = None if scale is None else parse_scale(scale)
     if width is not None and height is None:
         raise OptionError("width goes with a height: give both, or height alone")
@@ -120,6 +131,7 @@ def _enlarged(rgb: Clip, network: Upscaler, size: Size) -> Clip:
     turn = threading.Lock()
 
     def one(blank: Any, source: Any) -> Any:
+        _check_progressive(source)
         frame: Frame = np.stack([np.asarray(source[plane]) for plane in range(3)], axis=-1)
         if frame.dtype == np.float32:
             frame = np.clip(np.nan_to_num(frame), 0, 1)

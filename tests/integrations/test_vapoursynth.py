@@ -279,3 +279,17 @@ def test_the_python_filter_refuses_in_plain_words() -> None:
         upscale(clip, width=97, height=72)
     with pytest.raises(OptionError, match="matrix 10"):
         upscale(core.std.SetFrameProps(clip, _Matrix=10), scale=2)
+    with pytest.raises(OptionError, match="at least 4 x 4 pixels, found 2 x 2"):
+        upscale(core.std.BlankClip(format=vs.YUV444P8, width=2, height=2), scale=2)
+
+
+@pytest.mark.parametrize("pixels", [vs.YUV420P8, vs.RGB24])
+def test_the_python_filter_refuses_interlaced_frames(pixels: int) -> None:
+    clip = core.std.BlankClip(format=pixels, width=WIDTH, height=HEIGHT, length=2)
+    interlaced = core.std.SetFrameProps(clip, _FieldBased=2)
+    with pytest.raises(OptionError, match="deinterlace the clip first"):
+        upscale(interlaced, scale=2, model="diinn-nano")
+    later = upscale(clip[0] + interlaced[1], scale=2, model="diinn-nano")
+    later.get_frame(0)
+    with pytest.raises(vs.Error, match="deinterlace the clip first"):
+        later.get_frame(1)
