@@ -157,7 +157,7 @@ class CameraSession:
             if duration is not None and time.monotonic() - self._began >= duration:
                 self._last_frame(reader, engine)
                 return
-            if self._writer is not None and self._writer.error is not None:
+            if self._writer is not None and self._writer.ended:
                 return
             if self.audience is not None:
                 self.audience.attend(engine)

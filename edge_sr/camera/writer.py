@@ -19,6 +19,7 @@ from edge_sr.video.live.arrival import Sound
 from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sinks import PictureForm, Sink, StreamSink
 from edge_sr.video.live.sound import SoundTrack
+from edge_sr.video.piped.sink import ReaderLeft
 
 # Silence of so many frames' time is a gap, and filled with the last frame.
 GAP_FRAMES = 5
@@ -58,7 +59,10 @@ class SinkPlan:
 
 
 class Writer:
-    """One sink and its thread. ``written`` frames are the source's, ``repeated`` ones fill its gaps."""
+    """One sink and its thread. ``written`` frames are the source's, ``repeated`` ones fill its gaps.
+
+    ``ended`` once it takes no more: for its ``error``, or because whoever read from it left.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Writer:
         self.written = self.repeated = self.lost = 0
         self.first = self.last = 0.0
         self.error: BaseException | None = None
+        self.ended = False
         self._plan, self._sounds, self._say, self._watch = plan, sounds, say, watch
         self._make = FrameMaker(plan.form.size, plan.form.colour)
         self._gap = max(SHORTEST_GAP, GAP_FRAMES * float(1 / plan.form.rate))
@@ -99,8 +104,12 @@ class Writer:
     def _run(self) -> None:
         try:
             self._write_on()
+        except ReaderLeft:
+            self._say(f"note: whoever read the frames left after {self.written}: ending here")
         except BaseException as error:  # the network's thread raises it for the user
             self.error = error
+        finally:
+            self.ended = True
             self.queue.close()
 
     def _write_on(self) -> None:

@@ -143,8 +143,8 @@ def camera(
     talker = Talker()
     with stopping(talker.say) as stop:
         report = run(request, stop, talker.say)
-    if output != "-":
-        typer.echo(json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report))
+    text = json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report)
+    typer.echo(text, err=output == "-")
     if report.interrupted:
         raise InterruptedRun("stopped: what was written so far is playable; run the same command to go on")
 

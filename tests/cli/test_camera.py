@@ -350,6 +350,18 @@ def test_a_pipe_in_and_a_pipe_out(film: Path, tmp_path: Path) -> None:
     frames, size, _ = contents(target)
     assert frames > 5
     assert size == (192, 128)
+    assert b" frames, 96x64 to 192x128, " in said
+
+
+def test_a_reader_of_the_pipe_who_leaves_ends_it_cleanly(film: Path) -> None:
+    process = start(str(film), "-o", "-", "--scale", "2", "--model", "diinn-nano")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.read(100)
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    assert process.wait(60) == 0, said
+    assert "whoever read the frames left after" in said
+    assert " frames, 96x64 to 192x128, " in said
 
 
 def test_raw_video_from_a_pipe(tmp_path: Path) -> None:

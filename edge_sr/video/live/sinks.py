@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +28,7 @@ from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sound import SoundTrack
 from edge_sr.video.live.sources import without_protocol
 from edge_sr.video.opening import ffmpeg_name, open_encoder
+from edge_sr.video.piped.sink import ReaderLeft
 
 if TYPE_CHECKING:
     import av
@@ -74,7 +76,8 @@ class StreamSink:
     """An outlet opened by FFmpeg.
 
     ``sound`` is copied where the muxer takes it, which ``has_sound`` tells.
-    Raises ``UnreachableError``, ``ResourceError``, ``DiskFullError`` or ``MissingError``.
+    Raises ``UnreachableError``, ``ResourceError``, ``DiskFullError`` or ``MissingError``, and ``ReaderLeft`` for a
+    pipe.
     """
 
     def __init__(self, outlet: Outlet, form: PictureForm, sound: SoundTrack | None = None) -> None:
@@ -143,7 +146,7 @@ class StreamSink:
             with _failing(self._outlet.address):
                 self._container.mux(self._video.encode(None))
                 self._container.close()
-        except (UnreachableError, av.error.EOFError):
+        except (UnreachableError, ReaderLeft, av.error.EOFError):
             return
 
     def _rising(self, kind: str, seconds: float, unit: Fraction) -> int:
@@ -213,6 +216,8 @@ def _failing(address: Address) -> Iterator[None]:
     except EdgeSRError:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        if address.kind == "pipe" and getattr(error, "errno", None) == errno.EPIPE:
+            raise ReaderLeft from error
         raise _failure(address, error) from error
 
 
