@@ -31,6 +31,8 @@ from edge_sr.video.image.recognise import open_picture
 # Pillow's switch for damaged files is one for the whole process.
 LENIENT = threading.Lock()
 WHITE_IS_ZERO = 0
+# Bits of a sample in the layouts whose transparent level PNG names by itself.
+KEY_BITS = {"L;2": 2, "L;4": 4, "L": 8, "RGB": 8}
 OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 
@@ -69,7 +71,7 @@ def _part(samples: NDArray[Any], box: Box) -> NDArray[Any]:
 def opened(path: Path) -> tuple[Any, str]:
     """The picture that Pillow opens, and what is damaged about its header, in words; ``MediaError`` for others."""
     try:
-        image = open_picture(path)
+        image = _with_key(open_picture(path))
         if image.format == "JPEG2000":  # of which Pillow reads no profile
             image.info.setdefault("icc_profile", profile_of(path))
         return image, ""
@@ -78,7 +80,17 @@ def opened(path: Path) -> tuple[Any, str]:
             raise
     # One bad chunk of many makes Pillow refuse a PNG, whose orientation and pixels may be sound.
     with _lenient():
-        return open_picture(path), "damaged: part of what it says beside its pixels cannot be read"
+        return _with_key(open_picture(path)), "damaged: part of what it says beside its pixels cannot be read"
+
+
+def _with_key(image: Any) -> Any:
+    """A PNG's transparent level spread as Pillow spreads the samples; of its two bytes only a sample's bits count."""
+    key, bits = image.info.get("transparency"), KEY_BITS.get(_rawmode(image))
+    if image.format == "PNG" and key is not None and bits is not None:
+        top = (1 << bits) - 1
+        spread = tuple((level & top) * 255 // top for level in (key if isinstance(key, tuple) else (key,)))
+        image.info["transparency"] = spread if isinstance(key, tuple) else spread[0]
+    return image
 
 
 @contextlib.contextmanager
@@ -124,7 +136,7 @@ def missing_rows(path: Path, image: Any) -> str:
 def _as_far_as_it_decodes(path: Path) -> Any:
     try:
         with _lenient():
-            image = open_picture(path)
+            image = _with_key(open_picture(path))
             as_stored(image)
             image.load()
     except Exception as error:  # as above
@@ -135,8 +147,9 @@ def _as_far_as_it_decodes(path: Path) -> Any:
     return image
 
 
-def eight_bit_pixels(image: Any, *, of_more: bool = False) -> Pixels:
-    """The loaded picture in 8 bits (``of_more`` that it has); CMYK and LAB become sRGB, CMYK by its colour profile."""
+def eight_bit_pixels(path: Path, image: Any, *, of_more: bool = False) -> Pixels:
+    """The loaded picture of ``path`` in 8 bits (``of_more`` that it has); CMYK and LAB become sRGB, CMYK by its
+    colour profile."""
     icc, notes, lost = image.info.get("icc_profile"), [], []
     grey = image.mode in ("1", "L", "LA", "La")
     has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
@@ -148,9 +161,20 @@ def eight_bit_pixels(image: Any, *, of_more: bool = False) -> Pixels:
         notes.append(note)
     if image.mode == "La":  # premultiplied, from which Pillow converts to this alone
         image = image.convert("LA")
-    pixels = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
+    pixels = _of_all_levels(path, image, np.asarray(image.convert("RGBA" if has_alpha else "RGB")))
     alpha = np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
     return Pixels(np.ascontiguousarray(pixels[..., :3]), alpha, grey, icc, tuple(notes), tuple(lost))
+
+
+def _of_all_levels(path: Path, image: Any, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Samples from black to white where Pillow gives others: of a Photoshop bitmap, of JPEG 2000 of a few bits."""
+    if (image.format, image.mode) == ("PSD", "1"):
+        return 255 - pixels
+    bits = bits_of(path) if image.format == "JPEG2000" and image.mode != "P" else 8
+    if bits >= 8:
+        return pixels
+    levels: NDArray[np.uint8] = np.rint((pixels >> (8 - bits)) * (255 / ((1 << bits) - 1))).astype(np.uint8)
+    return levels
 
 
 def _to_srgb(image: Any, icc: bytes | None) -> tuple[Any, str]:
@@ -180,6 +204,9 @@ def bits_a_channel(path: Path, image: Any) -> int:
         return 16 if isinstance(arguments, tuple) and int(arguments[-1]) > 255 else 8
     if image.format == "JPEG2000":
         return bits_of(path)
+    if image.format == "SGI":
+        with path.open("rb") as file:
+            return 8 * file.read(4)[3]
     return 16 if image.mode.startswith("I") or ";16" in _rawmode(image) else 8
 
 

@@ -98,7 +98,7 @@ def _decoded(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
         return _planes(file), *_said(file), ""
     image, damage = pillow_reader.loaded(file.path, file.image)
     file = dataclasses.replace(file, image=image)
-    pixels = pillow_reader.eight_bit_pixels(image, of_more=deep)
+    pixels = pillow_reader.eight_bit_pixels(file.path, image, of_more=deep)
     # Pillow knows no clean aperture.
     return pixels if file.heif is None else pixels.within(file.heif.crop), *_said(file), damage
 
@@ -117,7 +117,7 @@ def _by_ffmpeg(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
     except MediaError:
         # What FFmpeg does not decode (overlays, other codecs) is left to libheif, an extra.
         image, damage = pillow_reader.loaded(file.path, open_picture(file.path))
-        pixels = pillow_reader.eight_bit_pixels(image)._replace(upright=True)
+        pixels = pillow_reader.eight_bit_pixels(file.path, image)._replace(upright=True)
         return pixels, *read_metadata(image, {}), damage
     return pixels, *heif_metadata(file.heif), ""
 
