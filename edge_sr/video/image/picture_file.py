@@ -13,6 +13,7 @@ from edge_sr.video.image.ffmpeg_reader import first_frame
 from edge_sr.video.image.files.exif import ORIENTATION
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
 from edge_sr.video.image.files.png_chunks import is_png, kept_chunks, repeated_texts
+from edge_sr.video.image.files.psd_resources import is_psd
 from edge_sr.video.image.files.tiff_tags import (
     EXTRA_SAMPLES,
     NOT_ALPHA,
@@ -20,6 +21,7 @@ from edge_sr.video.image.files.tiff_tags import (
     read_tags,
     refuse_layout,
     refuse_misread,
+    refuse_planes,
     refuse_samples,
 )
 from edge_sr.video.image.metadata import raw_exif
@@ -78,6 +80,7 @@ def open_file(path: Path) -> PictureFile:
     tags = image.tag_v2 if image.format == "TIFF" else {}
     refuse_misread(path, tags)
     refuse_samples(path, tags)
+    refuse_planes(path, tags)
     if image.mode in ("F", "I") and image.format != "PPM":
         raise MediaError(f"{path} has samples of type {image.mode}, expected 8 or 16 bits a channel")
     chunks = kept_chunks(path) if image.format == "PNG" else {}
@@ -111,9 +114,21 @@ def _opened_by_ffmpeg(path: Path) -> PictureFile:
     tags = read_tags(path)
     refuse_samples(path, tags)
     refuse_layout(path, tags)
-    first_frame(path)
+    _refuse_undecoded(path)
     lost = (*_unnamed_channels(tags), *(("what its chunks say beside the pixels",) if is_png(path) else ()))
     return PictureFile(path, lost=lost, tags=tags, orientation=_orientation(tags))
+
+
+def _refuse_undecoded(path: Path) -> None:
+    try:
+        first_frame(path)
+    except MediaError as error:
+        if is_psd(path):
+            raise MediaError(
+                f"{path} is a Photoshop file of a kind that is not read, expected 8 bits a channel, or 16 without "
+                "compression: save it as TIFF or PNG"
+            ) from error
+        raise
 
 
 def _unnamed_channels(tags: Any) -> tuple[str, ...]:

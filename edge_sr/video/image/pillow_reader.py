@@ -23,6 +23,7 @@ from edge_sr.video.image.files.tiff_tags import (
     HEIGHT,
     PHOTOMETRIC,
     PLANAR,
+    WHITE_IS_ZERO,
     WIDTH,
     refuse_compression,
 )
@@ -30,7 +31,6 @@ from edge_sr.video.image.recognise import open_picture
 
 # Pillow's switch for damaged files is one for the whole process.
 LENIENT = threading.Lock()
-WHITE_IS_ZERO = 0
 # Bits of a sample in the layouts whose transparent level PNG names by itself.
 KEY_BITS = {"L;2": 2, "L;4": 4, "L": 8, "RGB": 8}
 OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from edge_sr.errors import MediaError
 from edge_sr.video.frames.colour import BT709, HDR_TRANSFERS, RGB, UNSPECIFIED
 from edge_sr.video.frames.orientation import UPRIGHT
@@ -17,7 +19,18 @@ from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pixels
 from edge_sr.video.image.files.heif_items import HeifPicture
 from edge_sr.video.image.files.tga_header import states_no_alpha
-from edge_sr.video.image.files.tiff_tags import EXTRA_SAMPLES, NOT_ALPHA, PLANAR, PREMULTIPLIED, TILE_WIDTH
+from edge_sr.video.image.files.tiff_tags import (
+    CMYK,
+    EXTRA_SAMPLES,
+    NOT_ALPHA,
+    PHOTOMETRIC,
+    PLANAR,
+    PREMULTIPLIED,
+    TILE_WIDTH,
+    WHITE_IS_ZERO,
+    read_tags,
+    refuse_layout,
+)
 from edge_sr.video.image.files.xmp import states_gain_map, states_motion_photo, without_parts
 from edge_sr.video.image.metadata import CICP, Metadata, read_metadata
 from edge_sr.video.image.picture_file import GAIN_MAP_LOST, PictureFile, open_file
@@ -146,12 +159,18 @@ def _planes(file: PictureFile) -> Pixels:
         raise MediaError(
             f"{file.path} keeps its channels in tiled planes, which is not read: save it interleaved"
         )
+    refuse_layout(file.path, read_tags(file.path))
     return _frame_of(file)._replace(icc=file.image.info.get("icc_profile"))
 
 
 def _frame_of(file: PictureFile) -> Pixels:
     """By FFmpeg, the channel beside the colours taken for what a TIFF's tags say."""
     pixels = frame_pixels(first_frame(file.path))
+    if pixels.alpha is not None and file.tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        # FFmpeg turns all samples round.
+        pixels = pixels._replace(alpha=(255 if pixels.alpha.dtype == np.uint8 else 1) - pixels.alpha)
+    if file.tags.get(PHOTOMETRIC) == CMYK:
+        pixels = pixels._replace(notes=("the CMYK picture becomes RGB, without a CMYK colour profile",))
     beside = file.tags.get(EXTRA_SAMPLES, ())[:1]
     # Some programs leave the fourth byte at zero, others keep alpha there whatever the header says.
     empty = pixels.alpha is not None and not pixels.alpha.any() and states_no_alpha(file.path)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+SIGNATURE = b"8BPS"
 RESOLUTION, PROFILE, EXIF, XMP = 1005, 1039, 1058, 1060
 LARGEST = 64 << 20
+
+
+def is_psd(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == SIGNATURE
 
 
 def read_resources(path: Path) -> dict[int, bytes]:
     """Resources by their numbers, as far as they are whole; none of a file that is no PSD or PSB."""
     with path.open("rb") as file:
         head = file.read(30)
-        if head[:4] != b"8BPS" or len(head) < 30:
+        if head[:4] != SIGNATURE or len(head) < 30:
             return {}
         file.seek(struct.unpack_from(">I", head, 26)[0], 1)
         length = int.from_bytes(file.read(4), "big")

@@ -8,12 +8,15 @@ from typing import Any
 from edge_sr.errors import MediaError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, PLANAR, TILE_WIDTH = 256, 257, 258, 259, 262, 284, 322
-SAMPLES_PER_PIXEL, GREY = 277, (0, 1)
+SAMPLES_PER_PIXEL, GREY, WHITE_IS_ZERO, CMYK = 277, (0, 1), 0, 5
 EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
 # What tag 338 says of a channel beside the colours: nothing, or alpha that they are multiplied by.
 NOT_ALPHA, PREMULTIPLIED = 0, 1
 # What tag 339 says of samples that are not whole numbers from 0 on; 4 is "undefined", which writers of those use too.
 SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+# FFmpeg's most channels, of others and of CMYK; compressions that Pillow alone reads.
+MOST_CHANNELS, MOST_OF_CMYK = 4, 5
+OF_PILLOW = {34925: "LZMA", 50000: "Zstandard"}
 # Compressions that neither Pillow, as it is built, nor FFmpeg reads.
 NOT_READ = {
     33003: "JPEG 2000",
@@ -37,6 +40,8 @@ def read_tags(path: Path) -> Any:
         head = file.read(8)
         if head[:4] == b"MM\0+":
             raise MediaError(f"{path} is a big-endian BigTIFF, which is not read: save it as a classic TIFF")
+        if head[:4] == b"II+\0":
+            raise MediaError(f"{path} is a BigTIFF of a layout that is not read: save it as a classic TIFF")
         if head[:4] not in (b"II*\0", b"MM\0*"):
             return {}
         try:
@@ -58,19 +63,40 @@ def refuse_samples(path: Path, tags: Any) -> None:
             )
 
 
+def refuse_planes(path: Path, tags: Any) -> None:
+    """``MediaError`` for channels in planes of which Pillow reads the first alone, or FFmpeg makes other colours."""
+    channels, kind = tags.get(SAMPLES_PER_PIXEL, 1), tags.get(PHOTOMETRIC)
+    of_ffmpeg = kind == CMYK and max(tags.get(BITS, (1,))) > 8
+    if tags.get(PLANAR, 1) != 1 and channels > 1 and (kind in GREY or channels > MOST_CHANNELS or of_ffmpeg):
+        name = "grey" if kind in GREY else "CMYK" if kind == CMYK else "colour"
+        raise MediaError(
+            f"{path} is a {name} TIFF of {channels} channels in planes, which is not read: save it interleaved"
+        )
+
+
 def refuse_layout(path: Path, tags: Any) -> None:
     """``MediaError`` for a TIFF that Pillow does not read and FFmpeg would misread or not read either."""
     refuse_compression(path, tags)
-    bits, tiled = tags.get(BITS, (1,)), TILE_WIDTH in tags
+    if tags.get(COMPRESSION) in OF_PILLOW:
+        raise MediaError(
+            f"{path} is a TIFF compressed as {OF_PILLOW[tags[COMPRESSION]]}, which is not read in this layout: "
+            "save it with LZW or Deflate"
+        )
+    refuse_planes(path, tags)
+    bits, tiled, channels = tags.get(BITS, (1,)), TILE_WIDTH in tags, tags.get(SAMPLES_PER_PIXEL, 1)
     if tiled or set(bits) - {1, 8, 16}:
         layout = f"{'+'.join(map(str, bits))} bits{' in tiles' if tiled else ''}"
         raise MediaError(
-            f"{path} is a TIFF of {layout}, which is not read, expected 8 or 16: convert it first"
+            f"{path} is a TIFF of {layout}, which is not read, expected 8 or 16 in strips: convert it first"
         )
-    if tags.get(PHOTOMETRIC) in GREY and tags.get(SAMPLES_PER_PIXEL, 1) > 2:
+    if tags.get(PHOTOMETRIC) in GREY and channels > 2:
         raise MediaError(
-            f"{path} is a grey TIFF of {tags[SAMPLES_PER_PIXEL]} channels, expected grey and alpha at most: "
-            "convert it first"
+            f"{path} is a grey TIFF of {channels} channels, expected grey and alpha at most: convert it first"
+        )
+    most = MOST_OF_CMYK if tags.get(PHOTOMETRIC) == CMYK and max(bits) == 8 else MOST_CHANNELS
+    if channels > most:
+        raise MediaError(
+            f"{path} is a TIFF of {channels} channels of {max(bits)} bits, expected {most} at most: convert it first"
         )
 
 

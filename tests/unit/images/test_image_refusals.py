@@ -1,0 +1,112 @@
+"""What nobody here reads is refused and told for what it is, never called damaged or read as another picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.images import psd, write_tiff
+
+from edge_sr.errors import MediaError
+from edge_sr.tensors import reference_card
+from edge_sr.video.image.read import read_info, read_still
+
+CARD = reference_card(50, 40)
+DEEP = CARD.astype(np.uint16) * 257 - CARD.astype(np.uint16) // 3
+
+
+@pytest.mark.parametrize("tags", [{}, {322: 16, 323: 16}], ids=["strips", "tiles"])
+@pytest.mark.parametrize("beside", [0, 1, 2])
+@pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
+def test_grey_and_alpha_in_planes_are_refused(
+    tmp_path: Path, card: np.ndarray, beside: int, tags: dict[int, Any]
+) -> None:
+    path = tmp_path / "planes.tif"
+    write_tiff(path, card[..., :2].transpose(2, 0, 1), {284: 2, 262: 1, 338: beside, **tags})
+    with pytest.raises(MediaError, match="grey TIFF of 2 channels in planes"):
+        read_still(path)
+
+
+def test_a_photoshop_file_that_nobody_reads_is_told_for_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "packed.psd"
+    whole = psd(DEEP, {})
+    pixels = len(whole) - DEEP.nbytes - 2
+    path.write_bytes(whole[:pixels] + b"\0\1" + bytes(DEEP.nbytes))
+    with pytest.raises(MediaError, match="Photoshop file of a kind that is not read"):
+        read_still(path)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(2, "signed"), (3, "floating-point")])
+@pytest.mark.parametrize(
+    "samples", [CARD, DEEP, DEEP[..., :1], DEEP[..., :2]], ids=lambda found: str(found.shape)
+)
+def test_samples_that_are_not_unsigned_are_refused(
+    tmp_path: Path, samples: np.ndarray, kind: int, name: str
+) -> None:
+    path = tmp_path / "odd.tif"
+    write_tiff(path, samples, {339: (kind,) * samples.shape[2]})
+    with pytest.raises(MediaError, match=f"{name} samples"):
+        read_still(path)
+    with pytest.raises(MediaError, match=f"{name} samples"):
+        read_info(path)
+
+
+def test_bits_that_nobody_reads_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "odd.tif"
+    write_tiff(path, DEEP, {258: (12, 12, 12)})
+    with pytest.raises(MediaError, match=r"12\+12\+12 bits"):
+        read_still(path)
+
+
+def test_a_cameras_raw_picture_is_not_its_thumbnail(tmp_path: Path) -> None:
+    path = tmp_path / "raw.tif"
+    write_tiff(path, CARD, {254: 1, 330: 8})
+    with pytest.raises(MediaError, match="raw picture"):
+        read_info(path)
+
+
+@pytest.mark.parametrize(
+    ("samples", "tags", "message"),
+    [
+        (CARD, {259: 34933}, "compressed as PNG"),
+        (CARD, {259: 50001}, "compressed as WebP"),
+        (DEEP, {259: 34712}, "compressed as JPEG 2000"),
+        (DEEP, {262: 1, 338: (0, 0)}, "grey TIFF of 3 channels"),
+        (CARD.astype(np.uint32), {}, r"32\+32\+32 bits"),
+        (
+            DEEP[..., :2],
+            {322: 16, 323: 16},
+            r"16\+16 bits in tiles, which is not read, expected 8 or 16 in strips",
+        ),
+        (DEEP[..., [0, 1, 2, 0, 1]], {338: (2, 0)}, "5 channels of 16 bits, expected 4"),
+        (DEEP[..., :2], {259: 50000}, "compressed as Zstandard, which is not read in this layout"),
+        (
+            CARD[..., [0, 1, 2, 0, 1]].transpose(2, 0, 1),
+            {284: 2, 338: (2, 0)},
+            "colour TIFF of 5 channels in planes",
+        ),
+        (DEEP[..., [0, 1, 2, 0]].transpose(2, 0, 1), {284: 2, 262: 5}, "CMYK TIFF of 4 channels in planes"),
+    ],
+    ids=[
+        *("PNG", "WebP", "JPEG 2000", "grey of three", "32 bits", "tiles", "five", "Zstandard", "planes"),
+        "CMYK in planes",
+    ],
+)
+def test_what_nobody_reads_is_told_for_what_it_is(
+    tmp_path: Path, samples: np.ndarray, tags: dict[int, Any], message: str
+) -> None:
+    write_tiff(tmp_path / "odd.tif", samples, tags)
+    with pytest.raises(MediaError, match=message):
+        read_still(tmp_path / "odd.tif")
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [(b"MM\0+\0\x08\0\0", "big-endian BigTIFF"), (b"II+\0\x08\0\0\0", "BigTIFF of a layout")],
+)
+def test_a_bigtiff_that_nobody_reads_is_told_for_what_it_is(tmp_path: Path, head: bytes, name: str) -> None:
+    (tmp_path / "big.tif").write_bytes(head + bytes(200))
+    with pytest.raises(MediaError, match=name):
+        read_still(tmp_path / "big.tif")
