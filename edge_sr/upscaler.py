@@ -13,6 +13,7 @@ from types import TracebackType
 
 from edge_sr.backends.autotune import choose
 from edge_sr.backends.base import (
+    Closable,
     PartTimes,
     Result,
     Runner,
@@ -50,7 +51,7 @@ from edge_sr.yuv import YuvFrame, checked_either, form_of
 __all__ = ["Encoded", "PartTimes", "Result", "Upscaler"]
 
 
-class Upscaler:
+class Upscaler(Closable):
     """An open model on one backend.
 
     ``model`` is a shipped model's name (``diinn-edge``) or a bundle's folder; ``backend`` and ``precision`` may be
@@ -61,8 +62,9 @@ class Upscaler:
     Raises ``UnknownNameError``, ``BundleError``, ``OptionError`` or ``MissingError`` when it cannot be opened so.
 
     One thread at a time may use it, whichever that is; several threads take an upscaler each. A stream has it to
-    itself until it ends or is closed. ``close`` waits for what runs, and a closed one is never opened again. A
-    process that forks does so before it opens one. Whatever breaks these rules raises ``LifetimeError``.
+    itself until it ends or is closed. ``close`` waits for what runs, and a closed one is never opened again. None is
+    copied or pickled, and a process that forks does so before it opens one. Whatever breaks these rules raises
+    ``LifetimeError``.
     """
 
     def __init__(
@@ -227,9 +229,6 @@ class Upscaler:
             self._closed, self._stream = True, None
             while self._runners:
                 self._runners.popitem()[1].close()
-
-    def __enter__(self) -> Upscaler:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.bundle import Bundle, Graph
-from edge_sr.errors import BundleError, InterruptedRun, OptionError
+from edge_sr.errors import BundleError, InterruptedRun, LifetimeError, OptionError
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Precision, Role, SampleType, Scheme, StoredPrecision
 from edge_sr.plan import Plan
@@ -182,7 +182,7 @@ class DeviceNetwork(Encoder, Protocol):
 
 
 class Closable(abc.ABC):
-    """A context manager over ``close``."""
+    """A context manager over ``close``; two would close the same, so copying or pickling one is a ``LifetimeError``."""
 
     @abc.abstractmethod
     def close(self) -> None: ...
@@ -194,6 +194,11 @@ class Closable(abc.ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise LifetimeError(
+            f"{type(self).__name__} cannot be copied or pickled: open another where it is needed"
+        )
 
 
 class OpenRunner(Closable):

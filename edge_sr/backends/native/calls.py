@@ -65,4 +65,6 @@ class NativePart(Closable):
             self._free(self._handle)
 
     def __del__(self) -> None:
-        self.close()
+        # One that never came to be has nothing to free.
+        if hasattr(self, "_calls"):
+            self.close()

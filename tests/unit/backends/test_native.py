@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import signal
@@ -263,6 +264,9 @@ def test_unknown_kernel_and_closed_decoder() -> None:
     decoder.close()
     with pytest.raises(LifetimeError, match="closed"):
         decoder.decode(*case.arguments)
+    with pytest.raises(LifetimeError, match="NativeDecoder cannot be copied"):
+        copy.copy(decoder)
+    NativeDecoder.__new__(NativeDecoder).__del__()
 
 
 @needs_library

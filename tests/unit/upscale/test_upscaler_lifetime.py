@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -35,6 +37,15 @@ def test_a_closed_one_says_so_and_stays_closed(up: Upscaler, picture: np.ndarray
         with pytest.raises(LifetimeError, match="was closed: open another"):
             use()
     assert (up.backend, up.precision, up.model) == ("onnxruntime", "fp32", "diinn-nano")
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_none_is_copied_or_sent_to_another_process(
+    up: Upscaler, picture: np.ndarray, copied: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(LifetimeError, match="cannot be copied or pickled: open another where"):
+        copied(up)
+    assert up(picture, scale=1).shape == picture.shape
 
 
 class Waiting:
