@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from edge_sr.upscale.run.controls import Controls
     from edge_sr.upscale.run.request import Request
 
+SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 EXAMPLES = (
     "edge-sr upscale holiday.mp4 --height 1080",
     "edge-sr upscale films/*.mkv photos @more.txt --scale 2.7 -o larger",
@@ -55,11 +57,13 @@ Inputs = Annotated[
         "or -, frames from standard input.",
     ),
 ]
+# As it was typed, for the slash at a folder's end tells that it is one.
 Output = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "-o",
         "--output",
+        metavar="PATH",
         help="The file to write, the folder for several, or - for frames to standard output; by default NAME-WxH.EXT "
         "beside the input.",
         rich_help_panel=RUN,
@@ -210,13 +214,19 @@ def upscale(
             controls = Controls(talker, stop, **makers)
             if watch:
                 _watch(request, given, controls)
-            _upscale(request, inputs, controls, dry_run=dry_run, as_json=as_json)
+            _upscale(request, inputs, output, controls, dry_run=dry_run, as_json=as_json)
 
 
 def _upscale(
-    request: Request, inputs: list[str], controls: Controls, *, dry_run: bool, as_json: bool
+    request: Request,
+    inputs: list[str],
+    output: str | None,
+    controls: Controls,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    if _is_one(inputs, request.output):
+    if _is_one(inputs, output):
         work = _dry_run if dry_run else _run
         mapping, text = work(request, controls)
         typer.echo(json.dumps(mapping, allow_nan=False) if as_json else text, err=request.writes_pipe)
@@ -234,12 +244,12 @@ def _watch(request: Request, given: dict[str, Any], controls: Controls) -> NoRet
     watch_folders(request, given["inputs"], controls, as_json=given["as_json"])
 
 
-def _is_one(inputs: list[str], output: Path | None) -> bool:
+def _is_one(inputs: list[str], output: str | None) -> bool:
     """Whether there is one film or picture to do, and a name for the result."""
-    if str(output) == "-" and len(inputs) > 1:
+    if output == "-" and len(inputs) > 1:
         raise OptionError("-o - takes the frames of one film: give one input")
     one = len(inputs) == 1 and not inputs[0].startswith("@") and not Path(inputs[0]).is_dir()
-    return one and (output is None or not output.is_dir())
+    return one and (output is None or not (output.endswith(SEPARATORS) or Path(output).is_dir()))
 
 
 @contextlib.contextmanager

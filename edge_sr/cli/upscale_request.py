@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from edge_sr.cli.words import command_to_go_on, parse_rate
@@ -12,7 +13,7 @@ from edge_sr.video.film.info import parse_excerpt
 from edge_sr.video.piped.forms import PipeFormat
 from edge_sr.video.protocols import parse_protocols
 
-AS_GIVEN = ("output", "height", "model", "backend", "precision", "codec", "crf", "preset", "threads")
+AS_GIVEN = ("height", "model", "backend", "precision", "codec", "crf", "preset", "threads")
 FLAGS = ("hwaccel", "resume", "overwrite", "strict", "recursive", "tta", "tonemap", "retune")
 
 
@@ -20,6 +21,7 @@ def request_of(given: dict[str, Any]) -> Request:
     """The request of the command line's words, by their names in ``upscale``."""
     return Request(
         input=given["inputs"][0],
+        output=None if given["output"] is None else Path(given["output"]),
         **{name: given[name] for name in AS_GIVEN + FLAGS},
         scale=None if given["scale"] is None else parse_scale(given["scale"]),
         size=None if given["size"] is None else parse_size(given["size"], "--size"),

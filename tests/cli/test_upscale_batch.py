@@ -118,6 +118,14 @@ def test_without_an_output_folder_each_goes_beside_its_input(upscale: Upscale, m
     assert {"card-24x20.png", "film-64x48.mkv", "film.avi-64x48.mkv"} < made(mixed)
 
 
+def test_one_input_goes_into_a_folder_that_is_said_to_be_one(upscale: Upscale, mixed: Path) -> None:
+    answer = upscale(str(mixed / "card.png"), "-o", "new/")
+    assert answer.code == 0, answer.err
+    assert made(mixed.parent / "new") == {"card.png"}
+    assert upscale(str(mixed / "card.png"), "-o", "other/", "--dry-run").code == 0
+    assert not (mixed.parent / "other").exists()
+
+
 def test_one_input_goes_into_a_folder_that_is_there(upscale: Upscale, mixed: Path) -> None:
     Path("out").mkdir()
     assert upscale(mixed / "old.avi", "-o", "out").code == 0
