@@ -16,6 +16,8 @@ from edge_sr.video.image.files.xmp import upright, without_extension
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
 CICP = b"cICP"
 XMP_KEY = "XML:com.adobe.xmp"
+# How a JPEG's segment of Photoshop's resources begins, IPTC's data among them; TIFF keeps them under a tag.
+PHOTOSHOP, PHOTOSHOP_TAG = b"Photoshop 3.0\0", 34377
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 # A JPEG segment less XMP's signature, and the longest comment.
 LONGEST_XMP, LONGEST_COMMENT = 65_504, 65_533
@@ -140,7 +142,7 @@ def _comment(info: dict[str, Any]) -> bytes:
 def saving(metadata: Metadata, kind: str, size: tuple[int, int]) -> tuple[dict[str, Any], list[str]]:
     """Pillow's options that write it into a ``kind`` of ``size``, and a name for each thing left out."""
     lost = _lost(metadata, kind)
-    tags, missing = fitting(_with_dpi(metadata, kind), kind, size)
+    tags, missing = fitting(_with_photoshop(_with_dpi(metadata, kind), metadata, kind), kind, size)
     options = {
         "icc_profile": metadata.icc,
         "exif": (tags if kind == "TIFF" else tags.encoded()) if tags else None,
@@ -175,7 +177,7 @@ def _lost(metadata: Metadata, kind: str) -> list[str]:
         kind in ("WEBP", "TIFF", "AVIF", "HEIF") or len(metadata.comment) > LONGEST_COMMENT
     ):
         lost.append(f"the comment ({kind} has no room for it)")
-    if metadata.photoshop and (kind != "JPEG" or len(metadata.photoshop) > LONGEST_COMMENT):
+    if metadata.photoshop and not _holds_photoshop(metadata.photoshop, kind):
         lost.append(f"IPTC and Photoshop data ({kind} has no place for them)")
     if kind == "JPEG" and len(metadata.xmp or b"") > LONGEST_XMP:
         lost.append("XMP (longer than JPEG's 65,504 bytes)")
@@ -204,6 +206,20 @@ def _with_dpi(metadata: Metadata, kind: str) -> Tags:
         return tags
     resolution = dict(zip(RESOLUTION, (*metadata.dpi, 2), strict=True))
     return dataclasses.replace(tags, main={**tags.main, **resolution})
+
+
+def _with_photoshop(tags: Tags, metadata: Metadata, kind: str) -> Tags:
+    """TIFF's tags, with what a JPEG keeps in segments of its own."""
+    if kind != "TIFF" or not _holds_photoshop(metadata.photoshop, kind):
+        return tags
+    resources = metadata.photoshop.replace(PHOTOSHOP, b"")
+    return dataclasses.replace(tags, main={**tags.main, PHOTOSHOP_TAG: resources})
+
+
+def _holds_photoshop(segments: bytes, kind: str) -> bool:
+    if kind == "TIFF":
+        return segments.startswith(PHOTOSHOP)
+    return kind == "JPEG" and len(segments) <= LONGEST_COMMENT
 
 
 def _png_info(metadata: Metadata) -> Any:

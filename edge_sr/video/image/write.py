@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.video.frames.colour_profile import is_srgb
 from edge_sr.video.image.files import deep_files
 from edge_sr.video.image.files.avif_colours import with_colours
 from edge_sr.video.image.files.hdr_avif import write_hdr_avif
@@ -33,8 +34,10 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
         alpha = None if still.alpha is None else eight_bits(still.alpha)
         still, deep = dataclasses.replace(still, pixels=eight_bits(still.pixels), alpha=alpha), False
     channels, metadata = _samples16(still) if deep else _channels(still), still.metadata
-    if still.grey and not kind.grey and (metadata.icc or b"")[16:20] == b"GRAY":
-        dropped.append(f"the colour profile ({kind.name} has colours alone, and it is one of grey)")
+    space, name = (b"GRAY", "grey") if still.grey and kind.grey else (b"RGB ", "RGB")
+    if metadata.icc is not None and metadata.icc[16:20] != space:
+        if not is_srgb(metadata.icc):
+            dropped.append(f"the colour profile (it is none of {name}, which the {kind.name} is written in)")
         metadata = dataclasses.replace(metadata, icc=None)
     options, lost = saving(metadata, kind.name, (channels.shape[1], channels.shape[0]))
     described = None if metadata.transfer is None else (metadata.primaries, metadata.transfer)

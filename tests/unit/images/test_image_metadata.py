@@ -24,6 +24,7 @@ from edge_sr.video.image.write import write_still
 CARD = reference_card(30, 20)
 DEEP = CARD.astype(np.uint16) * 256 + 77
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+GREY_PROFILE = PROFILE[:16] + b"GRAY" + PROFILE[20:]
 XMP = b'<x:xmpmeta tiff:Orientation="6"/>'
 
 
@@ -152,7 +153,7 @@ def test_structure_of_a_tiff_is_dropped_and_unknown_tags_are_named(tmp_path: Pat
 
 def test_a_tiff_that_ffmpeg_alone_reads_keeps_all_that_it_says(tmp_path: Path) -> None:
     path = tmp_path / "grey.tif"
-    said = Metadata(PROFILE, Tags({315: "Ann"}, {37500: b"maker's own"}), (300, 200), b"<x:xmpmeta/>")
+    said = Metadata(GREY_PROFILE, Tags({315: "Ann"}, {37500: b"maker's own"}), (300, 200), b"<x:xmpmeta/>")
     grey = np.repeat(DEEP[..., :1], 3, axis=2) / np.float32(65535)
     write_still(Still(grey, grey[..., 0], grey=True, metadata=said), path, BY_NAME["TIFF"])
     assert read_info(path).content == ""
@@ -219,12 +220,11 @@ def test_a_profile_of_grey_is_not_put_into_colours(tmp_path: Path, kind: str) ->
     if kind == "AVIF":
         pytest.importorskip("PIL._avif")
     path = tmp_path / "in.jpg"
-    grey = PROFILE[:16] + b"GRAY" + PROFILE[20:]
-    Image.fromarray(CARD[..., 0]).save(path, icc_profile=grey)
+    Image.fromarray(CARD[..., 0]).save(path, icc_profile=GREY_PROFILE)
     image, lost = through(path, kind)
     assert image.info.get("icc_profile") is None
     assert "the colour profile" in lost[0]
-    assert through(path, "PNG")[0].info["icc_profile"] == grey
+    assert through(path, "PNG")[0].info["icc_profile"] == GREY_PROFILE
 
 
 def test_comments_iptc_and_long_xmp(tmp_path: Path) -> None:
@@ -235,6 +235,10 @@ def test_comments_iptc_and_long_xmp(tmp_path: Path) -> None:
     image, lost = through(path, "JPEG")
     assert (image.info["comment"], lost) == (b"said", [])
     assert iptc in (tmp_path / "out.jpg").read_bytes()
+    image, lost = through(path, "TIFF")
+    assert lost == ["the comment (TIFF has no room for it)"]
+    assert image.tag_v2[34377] == iptc.removeprefix(b"Photoshop 3.0\0")
+    assert through(tmp_path / "out.tif", "TIFF")[0].tag_v2[34377] == image.tag_v2[34377]
     image, lost = through(path, "PNG")
     assert image.info["Comment"] == "said"
     assert lost == ["IPTC and Photoshop data (PNG has no place for them)"]
