@@ -10,7 +10,8 @@ from typing import Any
 
 from edge_sr.video.frames.colour import UNSPECIFIED
 from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
-from edge_sr.video.image.files.png_chunks import HDR
+from edge_sr.video.image.files.jfif import LARGEST as LARGEST_DENSITY
+from edge_sr.video.image.files.png_chunks import ASPECT, HDR
 from edge_sr.video.image.files.xmp import upright, without_extension
 
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
@@ -28,8 +29,9 @@ SRGB_CHROMA = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """``dpi``: across and down; ``text``: PNG's keys and values;
-    ``chunks``: PNG's colour chunks as they stand; ``photoshop``: a JPEG's APP13 with its IPTC data."""
+    """``dpi``: across and down; ``aspect``: how many pixels across and down are of one length, where they are not
+    square and no ``dpi`` says so; ``text``: PNG's keys and values; ``chunks``: PNG's colour chunks as they
+    stand; ``photoshop``: a JPEG's APP13 with its IPTC data."""
 
     icc: bytes | None = None
     exif: Tags | None = None
@@ -39,6 +41,7 @@ class Metadata:
     comment: bytes = b""
     chunks: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
     photoshop: bytes = b""
+    aspect: tuple[int, int] | None = None
 
     @property
     def transfer(self) -> int | None:
@@ -56,6 +59,17 @@ class Metadata:
     def hdr_chunks(self) -> dict[bytes, bytes]:
         """PNG's chunks of an HDR picture's mastering display and light levels."""
         return {kind: data for kind, data in self.chunks.items() if kind in HDR}
+
+    @property
+    def own_chunks(self) -> dict[bytes, bytes]:
+        """Those of a PNG that Pillow does not write: HDR's, and the pixels' shape."""
+        shape = {} if self.aspect is None else {ASPECT: struct.pack(">IIB", *self.aspect, 0)}
+        return {**self.hdr_chunks, **shape}
+
+    def transposed(self) -> Metadata:
+        """For a picture whose rows became columns."""
+        dpi, aspect = self.dpi and self.dpi[::-1], self.aspect and self.aspect[::-1]
+        return dataclasses.replace(self, dpi=dpi, aspect=aspect)
 
     def without_colours(self) -> Metadata:
         """For pixels that were brought to sRGB."""
@@ -77,10 +91,12 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
     segments = getattr(image, "applist", ())
     if any(name == "APP1" and data.startswith(EXTENDED_XMP) for name, data in segments):
         xmp, lost = without_extension(xmp or b""), [*lost, "XMP beyond its first 64 KB"]
+    dpi = _dpi(image, found)
     metadata = Metadata(
         icc=info.get("icc_profile") or None,
         exif=exif,
-        dpi=_dpi(image, found),
+        dpi=dpi,
+        aspect=_aspect(image) if dpi is None else None,
         xmp=upright(xmp) if isinstance(xmp, bytes) and xmp else None,
         text=_text(image),
         comment=b"\n".join(data for name, data in segments if name == "COM") or _comment(info),
@@ -110,6 +126,13 @@ def _dpi(image: Any, exif: Any) -> tuple[float, float] | None:
     return _sound(lambda: info["dpi"])
 
 
+def _aspect(image: Any) -> tuple[int, int] | None:
+    """The shape of the pixels by a PNG's ``pHYs`` or a JPEG's density without a unit; None of square ones."""
+    info = image.info
+    across, down = info.get("aspect") or ((1, 1) if info.get("jfif_unit") != 0 else info["jfif_density"])
+    return (across, down) if across != down and min(across, down) > 0 else None
+
+
 def stated_dpi(tags: Any) -> tuple[float, float] | None:
     """The resolution by EXIF's or TIFF's ``tags``, where they state one in inches or centimetres."""
     across, down, unit = RESOLUTION
@@ -130,8 +153,8 @@ def _text(image: Any) -> tuple[tuple[str, str], ...]:
     if image.format != "PNG":
         return ()
     entries = getattr(image, "text", {}).items()
-    kept = ((str(key), str(value)) for key, value in entries if key not in (XMP_KEY, "Raw profile type exif"))
-    return tuple(kept)
+    # Values as Pillow has them, with their language.
+    return tuple(entry for entry in entries if entry[0] not in (XMP_KEY, "Raw profile type exif"))
 
 
 def _comment(info: dict[str, Any]) -> bytes:
@@ -173,6 +196,8 @@ def _lost(metadata: Metadata, kind: str) -> list[str]:
         lost += [f"mastering display and light levels ({kind} is written without)"] * bool(
             metadata.hdr_chunks
         )
+    if metadata.aspect is not None and not _holds_aspect(metadata.aspect, kind):
+        lost.append(f"the shape of the pixels ({kind} has no place for it)")
     if metadata.comment and (
         kind in ("WEBP", "TIFF", "AVIF", "HEIF") or len(metadata.comment) > LONGEST_COMMENT
     ):
@@ -216,6 +241,10 @@ def _with_photoshop(tags: Tags, metadata: Metadata, kind: str) -> Tags:
     return dataclasses.replace(tags, main={**tags.main, PHOTOSHOP_TAG: resources})
 
 
+def _holds_aspect(aspect: tuple[int, int], kind: str) -> bool:
+    return kind == "PNG" or (kind == "JPEG" and max(aspect) <= LARGEST_DENSITY)
+
+
 def _holds_photoshop(segments: bytes, kind: str) -> bool:
     if kind == "TIFF":
         return segments.startswith(PHOTOSHOP)
@@ -230,13 +259,9 @@ def _png_info(metadata: Metadata) -> Any:
         if kind not in HDR and not (metadata.icc and kind == b"sRGB"):
             info.add(kind, data)
     for key, value in metadata.text:
-        info.add_itxt(key, value) if _needs_utf8(value) else info.add_text(key, value)
+        info.add_text(key, value)
     if metadata.comment:
         info.add_itxt("Comment", metadata.comment.decode("utf-8", "replace"))
     if metadata.xmp:
         info.add_itxt(XMP_KEY, metadata.xmp.decode("utf-8", "replace"))
     return info if info.chunks else None
-
-
-def _needs_utf8(value: str) -> bool:
-    return any(ord(letter) > 255 for letter in value)

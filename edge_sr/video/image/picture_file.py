@@ -12,7 +12,7 @@ from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame
 from edge_sr.video.image.files.exif import ORIENTATION
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
-from edge_sr.video.image.files.png_chunks import is_png, kept_chunks, repeated_texts
+from edge_sr.video.image.files.png_chunks import is_png, kept_chunks, repeated_texts, unkept_chunks
 from edge_sr.video.image.files.psd_resources import is_psd
 from edge_sr.video.image.files.tiff_tags import (
     EXTRA_SAMPLES,
@@ -84,13 +84,18 @@ def open_file(path: Path) -> PictureFile:
     if image.mode in ("F", "I") and image.format != "PPM":
         raise MediaError(f"{path} has samples of type {image.mode}, expected 8 or 16 bits a channel")
     chunks = kept_chunks(path) if image.format == "PNG" else {}
-    texts = repeated_texts(path) if image.format == "PNG" else ()
+    beside = _unkept(path) if image.format == "PNG" else ()
     heif = read_items(path) if image.format == "AVIF" else None
-    lost = (*lost, *(() if heif is None else _beside(heif)), *_unnamed_channels(tags))
-    lost += tuple(f"all but the last of the texts {key}" for key in texts)
+    lost = (*lost, *(() if heif is None else _beside(heif)), *_unnamed_channels(tags), *beside)
     turn = _orientation_of(image, chunks) if heif is None else heif.orientation
     pillow_reader.as_stored(image)
     return PictureFile(path, image, heif, chunks, lost, tags, turn, damage)
+
+
+def _unkept(path: Path) -> tuple[str, ...]:
+    """What a PNG says that Pillow does not hand on."""
+    texts = (f"all but the last of the texts {key}" for key in repeated_texts(path))
+    return (*texts, *(f"the chunk {kind}" for kind in unkept_chunks(path)))
 
 
 def _of_items(path: Path, items: HeifPicture) -> PictureFile:

@@ -68,6 +68,7 @@ def read_still(path: Path) -> Still:
     turn = UPRIGHT if pixels.upright else file.orientation
     alpha = None if pixels.alpha is None else turn.apply(pixels.alpha[..., None])[..., 0]
     metadata = _with_colours(metadata, file.heif)
+    metadata = metadata.transposed() if file.orientation.transpose else metadata
     metadata, parts = _without_parts(metadata)
     return Still(
         turn.apply(pixels.colour),

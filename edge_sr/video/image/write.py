@@ -14,6 +14,7 @@ from edge_sr.video.image.files import deep_files
 from edge_sr.video.image.files.avif_colours import with_colours
 from edge_sr.video.image.files.hdr_avif import write_hdr_avif
 from edge_sr.video.image.files.heic_file import write_heic
+from edge_sr.video.image.files.jfif import LARGEST, with_aspect
 from edge_sr.video.image.files.png_chunks import with_chunks
 from edge_sr.video.image.formats import Format
 from edge_sr.video.image.metadata import saving
@@ -49,8 +50,10 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
         path.write_bytes(deep_files.png16(channels, options))
     else:
         _save_8_bits(channels, path, kind, options)
-    if kind.name == "PNG" and metadata.hdr_chunks:
-        path.write_bytes(with_chunks(path.read_bytes(), metadata.hdr_chunks))
+    if kind.name == "PNG" and metadata.own_chunks:
+        path.write_bytes(with_chunks(path.read_bytes(), metadata.own_chunks))
+    if kind.name == "JPEG" and metadata.aspect is not None and max(metadata.aspect) <= LARGEST:
+        path.write_bytes(with_aspect(path.read_bytes(), metadata.aspect))
     if kind.name == "AVIF" and described is not None and metadata.icc is None:
         path.write_bytes(with_colours(path.read_bytes(), *described))
     return dropped + lost
@@ -67,6 +70,7 @@ def _write_hdr(still: Still, path: Path, transfer: int) -> list[str]:
         "text": metadata.text,
         "the comment": metadata.comment,
         "IPTC and Photoshop data": metadata.photoshop,
+        "the shape of the pixels": metadata.aspect,
         "mastering display and light levels": metadata.hdr_chunks,
     }
     return [f"{name} (an AVIF of 10 bits is written without)" for name, found in beside.items() if found]

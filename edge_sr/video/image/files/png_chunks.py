@@ -13,6 +13,12 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR = (b"cHRM", b"cICP", b"gAMA", b"sRGB")
 # An HDR picture's mastering display and light levels, which Pillow does not write.
 HDR = (b"mDCV", b"cLLI")
+# How the old file keeps its pixels and what Pillow hands on: said anew, or without meaning, in the new one.
+STRUCTURAL = (
+    *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"hIST", b"sBIT", b"iDOT", b"acTL", b"fcTL", b"fdAT"),
+    *(b"iCCP", b"eXIf", b"pHYs"),
+)
+ASPECT = b"pHYs"
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 LONGEST_KEY = 79
 LARGEST_KEPT = 1 << 20
@@ -34,6 +40,13 @@ def kept_chunks(path: Path) -> dict[bytes, bytes]:
             for kind, length in _chunks(file)
             if kind in (*COLOUR, *HDR, b"eXIf") and length <= LARGEST_KEPT
         }
+
+
+def unkept_chunks(path: Path) -> list[str]:
+    """Kinds of chunks that say what nobody here hands on."""
+    with path.open("rb") as file:
+        kinds = dict.fromkeys(kind for kind, _ in _chunks(file))
+    return [kind.decode("latin-1") for kind in kinds if kind not in (*COLOUR, *HDR, *TEXTS, *STRUCTURAL)]
 
 
 def repeated_texts(path: Path) -> list[str]:

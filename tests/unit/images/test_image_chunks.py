@@ -1,0 +1,74 @@
+"""PNG's rarer chunks: the pixels' shape is kept, a text's language too, and the others are named."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.images import chunk, png
+
+from edge_sr.tensors import reference_card
+from edge_sr.video.image.formats import BY_NAME
+from edge_sr.video.image.read import read_still
+from edge_sr.video.image.write import write_still
+
+CARD = reference_card(30, 20)
+DEEP = CARD.astype(np.uint16) * 256 + 77
+
+
+def through(source: Path, kind: str) -> tuple[Any, list[str]]:
+    """The picture read and written again as ``kind``, opened by Pillow, and what was named."""
+    still = read_still(source)
+    target = source.with_name(f"out{BY_NAME[kind].suffixes[0]}")
+    lost = write_still(still, target, BY_NAME[kind])
+    with Image.open(target) as image:
+        image.load()
+    return image, [*still.lost, *lost]
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[274] = 6
+    return exif
+
+
+def test_chunks_that_nobody_hands_on_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "said.png"
+    before = chunk(b"sBIT", bytes([5, 6, 5])) + chunk(b"bKGD", bytes(6)) + chunk(b"caBX", b"provenance")
+    path.write_bytes(png(CARD, before=before, after=chunk(b"tIME", bytes([7, 232, 1, 2, 3, 4, 5]))))
+    assert read_still(path).lost == ("the chunk bKGD", "the chunk caBX", "the chunk tIME")
+
+
+@pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
+def test_a_text_keeps_its_language(tmp_path: Path, card: np.ndarray) -> None:
+    text = "Title\0\0\0de\0Titel\0Schön".encode()
+    path = tmp_path / "in.png"
+    path.write_bytes(png(card, before=chunk(b"iTXt", text)))
+    assert through(path, "PNG")[1] == []
+    assert chunk(b"iTXt", text) in (tmp_path / "out.png").read_bytes()
+
+
+@pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
+def test_the_shape_of_pixels_is_kept_in_png_and_jpeg_and_named_elsewhere(
+    tmp_path: Path, card: np.ndarray
+) -> None:
+    path = tmp_path / "in.png"
+    shape = chunk(b"pHYs", struct.pack(">IIB", 2, 1, 0))
+    path.write_bytes(png(card, before=shape, after=chunk(b"eXIf", turned().tobytes()[6:])))
+    image, lost = through(path, "PNG")
+    # What was across is down in the picture turned upright.
+    assert (image.info["aspect"], lost) == ((1, 2), [])
+    image, _ = through(path, "JPEG")
+    assert (image.info["jfif_unit"], image.info["jfif_density"]) == (0, (1, 2))
+    assert through(tmp_path / "out.jpg", "PNG")[0].info["aspect"] == (1, 2)
+    assert "the shape of the pixels (TIFF has no place for it)" in through(path, "TIFF")[1]
+
+
+def test_the_resolution_of_a_turned_picture_is_turned(tmp_path: Path) -> None:
+    path = tmp_path / "in.jpg"
+    Image.fromarray(CARD).save(path, exif=turned(), dpi=(300, 200))
+    assert read_still(path).metadata.dpi == (200, 300)
