@@ -43,10 +43,10 @@ def kept_chunks(path: Path) -> dict[bytes, bytes]:
 
 
 def unkept_chunks(path: Path) -> list[str]:
-    """Kinds of chunks that say what nobody here hands on."""
+    """Kinds of chunks that say what nobody here hands on; what has no letters for a name is damage."""
     with path.open("rb") as file:
-        kinds = dict.fromkeys(kind for kind, _ in _chunks(file))
-    return [kind.decode("latin-1") for kind in kinds if kind not in (*COLOUR, *HDR, *TEXTS, *STRUCTURAL)]
+        kinds = dict.fromkeys(kind for kind, _ in _chunks(file) if kind.isalpha())
+    return [kind.decode("ascii") for kind in kinds if kind not in (*COLOUR, *HDR, *TEXTS, *STRUCTURAL)]
 
 
 def repeated_texts(path: Path) -> list[str]:
