@@ -95,7 +95,9 @@ def open_file(path: Path) -> PictureFile:
 def _unkept(path: Path) -> tuple[str, ...]:
     """What a PNG says that Pillow does not hand on."""
     texts = (f"all but the last of the texts {key}" for key in repeated_texts(path))
-    return (*texts, *(f"the chunk {kind}" for kind in unkept_chunks(path)))
+    chunks = unkept_chunks(path)
+    named = f"the chunk{'s' * (len(chunks) > 1)} {', '.join(chunks)}"
+    return (*texts, *([named] if chunks else []))
 
 
 def _of_items(path: Path, items: HeifPicture) -> PictureFile:
