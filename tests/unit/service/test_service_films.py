@@ -177,7 +177,7 @@ def test_a_client_who_takes_nothing_is_said_to_have_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "SEND_SECONDS", 0.5)
-    source = make_film(tmp_path / "film.mkv", Making(size=(192, 128), frames=200)).read_bytes()
+    source = make_film(tmp_path / "film.mkv", Making(size=(192, 128), frames=50)).read_bytes()
     head = f"POST /upscale?scale=3&codec=ffv1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(source)}\r\n\r\n"
 
     async def work() -> None:
@@ -188,7 +188,7 @@ def test_a_client_who_takes_nothing_is_said_to_have_gone(
                 client.setblocking(False)
                 await asyncio.get_running_loop().sock_sendall(client, head.encode() + source)
                 await until(lambda: there.inside == 1)
-                for _ in range(120):
+                for _ in range(240):
                     if there.inside:
                         await asyncio.sleep(0.5)
             assert (there.inside, there.left) == (0, [])
