@@ -64,8 +64,8 @@ def _through(graph: _Graph, inner: onnx.GraphProto, planes: str, found: Findings
     made = PREFIX + found.output
     if inner.output[0].type.tensor_type.elem_type != TensorProto.FLOAT:
         made = graph.add("Cast", made, to=TensorProto.FLOAT)
-    if found.top != 1:
-        made = graph.add("Div", made, graph.scalar(found.top))
+    if found.output_top != 1:
+        made = graph.add("Div", made, graph.scalar(found.output_top))
     return made if found.layout == "NCHW" else graph.add("Transpose", made, perm=PLANES)
 
 

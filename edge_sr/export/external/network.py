@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,8 +20,9 @@ from edge_sr.errors import CheckpointError, ParityError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.external.contract import behind_contract
 from edge_sr.export.external.frame_wide import frame_wide_operator
+from edge_sr.export.external.gain import LEAST_GAIN_DB, Array, gain_db, padded_to
 from edge_sr.export.external.model import read_model
-from edge_sr.export.external.probe import Findings, Stated, probe
+from edge_sr.export.external.probe import Findings, Stated, probe, white_at
 from edge_sr.export.graphs import with_uint8_pictures
 from edge_sr.export.parity import CaseResult, Key, check_parity, open_graph
 from edge_sr.export.receptive import receptive_radius
@@ -106,7 +108,7 @@ def _probed(path: Path, model: onnx.ModelProto, stated: Stated, sides: str) -> F
 def _sentence(found: Findings) -> str:
     what = "luma" if found.channels == 1 else "RGB"
     return (
-        f"{found.input} to {found.output}: {what}, {found.layout} {found.dtype}, white at {found.top}, "
+        f"{found.input} to {found.output}: {what}, {found.layout} {found.dtype}, {white_at(found)}, "
         f"x{found.scale}; {found.gain_db:+.1f} dB from bicubic on a test card"
         + (f"; sides padded to multiples of {found.multiple}" if found.multiple > 1 else "")
     )
@@ -144,7 +146,7 @@ def _same_in_a_crop(graph: onnx.ModelProto, found: Findings, radius: int) -> boo
 
 
 def _compared(model: onnx.ModelProto, found: Findings, graph: onnx.ModelProto) -> list[CaseResult]:
-    """The graph behind the contract against the network as it came."""
+    """The graph behind the contract against the network as it came, and against the picture it was shown."""
     own: nn.Module = AsItCame(model, found)
     own = own if found.channels == 3 else LumaNetwork(own, found.scale)
     wrapped, results = open_graph(graph), []
@@ -154,10 +156,26 @@ def _compared(model: onnx.ModelProto, found: Findings, graph: onnx.ModelProto) -
         made = wrapped.run(None, {"image": unit})[0]
         wanted = own(torch.from_numpy(unit).permute(0, 3, 1, 2)).clamp(0, 1).permute(0, 2, 3, 1).numpy()
         results.append(CaseResult(f"{width}x{height}", float(np.abs(made - wanted).max())))
+    _check_gain(wrapped, found)
     check_parity(
         results, 0, half=any(one.data_type == TensorProto.FLOAT16 for one in model.graph.initializer)
     )
     return results
+
+
+def _check_gain(session: Any, found: Findings) -> None:
+    """Both sides of the comparison believe the findings; the test card does not."""
+
+    def run(picture: Array) -> Array:
+        made: Array = session.run(None, {"image": picture[None]})[0][0]
+        return made
+
+    gain = gain_db(padded_to(found.multiple, found.scale, run), found.scale, 3)
+    if not gain >= LEAST_GAIN_DB:
+        raise ParityError(
+            f"the graph behind the contract lies {gain:.1f} dB from bicubic, the network as it came "
+            f"{found.gain_db:.1f}; expected {LEAST_GAIN_DB:.0f} or more; the bundle was not written"
+        )
 
 
 class AsItCame(nn.Module):
@@ -174,7 +192,7 @@ class AsItCame(nn.Module):
         given = (given.round() if found.dtype == "uint8" else given).astype(found.dtype)
         made = self._session.run(None, {found.input: np.ascontiguousarray(given)})[0].astype(np.float32)
         made = made if found.layout == "NCHW" else made.transpose(0, 3, 1, 2)
-        return torch.from_numpy(np.ascontiguousarray(made)) / found.top
+        return torch.from_numpy(np.ascontiguousarray(made)) / found.output_top
 
 
 def _form(found: Findings, graph: onnx.ModelProto, radius: int | None, how: str) -> PictureForm:

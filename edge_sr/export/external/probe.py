@@ -11,39 +11,31 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from edge_sr.backends.onnxruntime.runner import open_session
 from edge_sr.errors import BundleError, CheckpointError, ConfigError
+from edge_sr.export.external.gain import LEAST_GAIN_DB, PROBED, Array, Run, gain_db, padded_to
 from edge_sr.files.config import from_mapping
 from edge_sr.machine.child import python_child
-from edge_sr.resample import resize
-from edge_sr.tensors import reference_card
-
-Array = NDArray[Any]
-Run = Callable[[NDArray[Any]], NDArray[Any]]
 
 MEMORY = 6 << 30
 SECONDS = 300
-# Odd and unequal, so that a network for multiples of something shows itself.
-PROBED = (37, 29)
 LAYOUTS, TOPS = ("NCHW", "NHWC"), (1, 255)
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
 FIELD_SIDES = (64, 160, 320)
-# In a wrong range or layout the result is nothing like the picture; in the right one it is about bicubic's.
-LEAST_GAIN_DB = -6.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """``layout`` NCHW or NHWC; ``top``: the value of white, 1 or 255; ``dtype`` of input and output; ``channels``
-    1 (luma) or 3; ``reach``: input pixels around one that can change it, -1 for the whole frame;
+    """``layout`` NCHW or NHWC; ``top`` and ``output_top``: the value of white at the input and at the output, 1 or
+    255; ``dtype`` of the input; ``channels`` 1 (luma) or 3; ``reach``: input pixels around one that can change it,
+    -1 for the whole frame;
     ``gain_db``: PSNR on a shrunk test card less bicubic's; ``multiple``: sides that it takes are multiples of that."""
 
     input: str
@@ -51,6 +43,7 @@ class Findings:
     layout: str
     dtype: str
     top: int
+    output_top: int
     channels: int
     scale: int
     reach: int
@@ -119,23 +112,23 @@ def examine(path: Path, stated: Stated) -> Findings:
     best = max(readings, key=lambda reading: reading.gain)
     if not best.gain >= LEAST_GAIN_DB:
         raise CheckpointError(
-            f"{path} does not enlarge pictures: {best.gain:.1f} dB from bicubic at best ({best.layout}, white at "
-            f"{best.top}), expected {LEAST_GAIN_DB:.0f} or more; state layout and top in a spec if that is wrong"
+            f"{path} does not enlarge pictures: {best.gain:.1f} dB from bicubic at best ({best.layout}, "
+            f"{white_at(best)}), expected {LEAST_GAIN_DB:.0f} or more; state layout and top in a spec if that is wrong"
         )
 
     def run(picture: Array) -> Array:
         return _result(session, given.name, picture, best.layout, best.top, dtype)
 
-    padding = _padding(run, best.multiple, best.scale)
     return Findings(
         input=given.name,
         output=made.name,
         layout=best.layout,
         dtype=str(dtype),
         top=best.top,
+        output_top=best.output_top,
         channels=best.channels,
         scale=best.scale,
-        reach=_reach(padding, best.channels),
+        reach=_reach(padded_to(best.multiple, best.scale, run), best.channels),
         gain_db=round(best.gain, 2),
         multiple=best.multiple,
     )
@@ -169,14 +162,23 @@ class Reading:
     gain: float
     layout: str
     top: int
+    output_top: int
     channels: int
     scale: int
     multiple: int
 
 
+def white_at(found: Reading | Findings) -> str:
+    """The value of white in words, both of them where input and output differ."""
+    if found.top == found.output_top:
+        return f"white at {found.top}"
+    return f"white at {found.top} in the input, {found.output_top} in the output"
+
+
 def _readings(path: Path, session: Any, name: str, dtype: Any, stated: Stated) -> list[Reading]:
     """Every reading that the network accepts; ``CheckpointError`` with all obstacles when it is none."""
     readings: list[Reading] = []
+    output_tops = TOPS if "float" in session.get_outputs()[0].type else (255,)
     obstacles: dict[str, list[str]] = {}
     for layout, channels, top in _ways(dtype, stated):
 
@@ -185,8 +187,10 @@ def _readings(path: Path, session: Any, name: str, dtype: Any, stated: Stated) -
 
         try:
             multiple, scale = _least_multiple(run, channels)
-            gain = _gain(_padding(run, multiple, scale), scale, channels)
-            readings.append(Reading(gain, layout, top, channels, scale, multiple))
+            padded = padded_to(multiple, scale, run)
+            for output_top in output_tops:
+                gain = gain_db(padded, scale, channels, output_top)
+                readings.append(Reading(gain, layout, top, output_top, channels, scale, multiple))
         except CheckpointError as error:
             way = f"{'RGB' if channels == 3 else 'luma'} {layout}"
             obstacles.setdefault(str(error), []).append(way)
@@ -219,17 +223,6 @@ def _sharply(multiple: int, least: int) -> int:
     return times * multiple
 
 
-def _padding(run: Run, multiple: int, scale: int) -> Run:
-    """The network for sides of any length: edges mirrored at the right and the bottom, and the result cropped."""
-
-    def padded(picture: Array) -> Array:
-        height, width = picture.shape[:2]
-        more = ((0, -height % multiple), (0, -width % multiple), (0, 0))
-        return run(np.pad(picture, more, "reflect"))[: scale * height, : scale * width]
-
-    return padded
-
-
 def _ways(dtype: Any, stated: Stated) -> Iterator[tuple[str, int, int]]:
     layouts = (stated.layout,) if stated.layout else LAYOUTS
     channels = (stated.channels,) if stated.channels else (3, 1)
@@ -241,20 +234,8 @@ def _black(size: tuple[int, int], channels: int) -> Array:
     return np.zeros((size[1], size[0], channels), np.float32)
 
 
-def _gain(run: Run, scale: int, channels: int) -> float:
-    """dB over bicubic for a shrunk picture; a network that refines is shown it enlarged again."""
-    shrunk_by = max(2, scale)
-    width, height = PROBED[0] * shrunk_by, PROBED[1] * shrunk_by
-    whole = reference_card(width, height)[..., :channels].astype(np.float32) / np.float32(255)
-    low = resize(whole, PROBED).clip(0, 1)
-    base = resize(low, (width, height)).reshape(whole.shape).clip(0, 1)
-    made = run(low.reshape(*low.shape[:2], channels) if scale > 1 else base)
-    error = float(np.mean((made - whole) ** 2) / np.mean((base - whole) ** 2))
-    return float(-10 * np.log10(max(error, 1e-10))) if np.isfinite(error) else -np.inf
-
-
 def _result(session: Any, name: str, picture: Array, layout: str, top: int, dtype: Any) -> Array:
-    """``h x w x channels`` in [0, 1] through the network; ``CheckpointError`` when it refuses."""
+    """``h x w x channels`` in [0, 1] to the network's own values, float32; ``CheckpointError`` when it refuses."""
     given = (picture * top).round() if dtype == np.uint8 else picture * np.float32(top)
     given = given.astype(dtype)
     given = given[None] if layout == "NHWC" else given.transpose(2, 0, 1)[None]
@@ -266,7 +247,7 @@ def _result(session: Any, name: str, picture: Array, layout: str, top: int, dtyp
     if made.ndim != 4 or made.shape[0] != 1:
         raise CheckpointError(f"its output has the shape {made.shape}, expected one picture")
     made = made[0] if layout == "NHWC" else made[0].transpose(1, 2, 0)
-    return made.astype(np.float32) / (255 if made.dtype == np.uint8 else top)
+    return made.astype(np.float32)
 
 
 def _scale(size: tuple[int, int], made: Array) -> int:
