@@ -18,7 +18,10 @@ POINTWISE = frozenset(
      "Relu", "Round", "Sigmoid", "Split", "Sub", "Tanh", "Transpose", "QuantizeLinear", "DequantizeLinear"}
 )  # fmt: skip
 
+POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
+
 Attributes = dict[str, Any]
+Constants = Mapping[str, onnx.TensorProto]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +53,7 @@ def receptive_radius(graph: onnx.ModelProto) -> int:
 
 def output_field(model: onnx.ModelProto) -> Field:
     """The field of the first output over the first input; ``ParityError`` where an operator's is not known."""
-    constants = {value.name: value for value in model.graph.initializer}
+    constants = _constants(model)
     fields = {model.graph.input[0].name: Field()}
     for node in model.graph.node:
         known = [fields[name] for name in node.input if name in fields]
@@ -59,24 +62,65 @@ def output_field(model: onnx.ModelProto) -> Field:
     return fields[model.graph.output[0].name]
 
 
+def gap_reach(model: onnx.ModelProto) -> int:
+    """Input pixels to one side that dilated windows span together, at least and on the worst path.
+
+    Others leave no gap, so that what they read shows at every distance. ``ParityError`` where a window's size is
+    not known.
+    """
+    constants = _constants(model)
+    fields = {model.graph.input[0].name: Field()}
+    for node in model.graph.node:
+        known = [fields[name] for name in node.input if name in fields]
+        if known:
+            largest = [max(getattr(field, side) for field in known) for side in ("low", "high", "step")]
+            fields.update(dict.fromkeys(node.output, _past_gaps(node, constants, Field(*largest))))
+    field = fields.get(model.graph.output[0].name, Field())
+    return math.ceil(max(field.low, field.high))
+
+
+def _past_gaps(node: onnx.NodeProto, constants: Constants, field: Field) -> Field:
+    if node.op_type not in WINDOWS and node.op_type not in POOLS:
+        return field
+    attributes = _attributes(node, constants)
+    after = WINDOWS.get(node.op_type, _convolved)(attributes, field)
+    if max(attributes.get("dilations", [1])) > 1:
+        return after
+    return dataclasses.replace(field, step=after.step)
+
+
+def _constants(model: onnx.ModelProto) -> Constants:
+    """Initializers, and what Constant nodes hold as tensors, by name."""
+    nodes = [node for node in model.graph.node if node.op_type == "Constant"]
+    held = {node.output[0]: one.t for node in nodes for one in node.attribute if one.name == "value"}
+    return {**held, **{value.name: value for value in model.graph.initializer}}
+
+
 def _joined(node: onnx.NodeProto, inputs: list[Field]) -> Field:
     if len({field.step for field in inputs}) > 1:
         raise ParityError(f"operator {node.op_type} joins pictures of different sizes")
     return Field(max(one.low for one in inputs), max(one.high for one in inputs), inputs[0].step)
 
 
-def _after(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto], field: Field) -> Field:
+def _after(node: onnx.NodeProto, constants: Constants, field: Field) -> Field:
     if node.op_type in POINTWISE:
         return field
     if node.op_type == "Pad":
         return _padded(node, constants, field)
     if node.op_type not in WINDOWS:
         raise ParityError(f"operator {node.op_type} has no known receptive field; strips would not be exact")
+    return WINDOWS[node.op_type](_attributes(node, constants), field)
+
+
+def _attributes(node: onnx.NodeProto, constants: Constants) -> Attributes:
+    """The node's own, and a convolution's ``kernel_shape``, which may be left to its weights to say."""
     attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-    return WINDOWS[node.op_type](attributes, field)
+    if node.op_type in ("Conv", "ConvTranspose") and node.input[1] in constants:
+        attributes.setdefault("kernel_shape", list(constants[node.input[1]].dims[2:]))
+    return attributes
 
 
-def _padded(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto], field: Field) -> Field:
+def _padded(node: onnx.NodeProto, constants: Constants, field: Field) -> Field:
     """A border before the first pixel moves every window back by as much."""
     if len(node.input) < 2 or node.input[1] not in constants:
         raise ParityError("a Pad whose border is computed cannot be measured; run onnx-simplifier on it")
@@ -93,9 +137,11 @@ def _convolved(attributes: Attributes, field: Field) -> Field:
 
 
 def _transposed(attributes: Attributes, field: Field) -> Field:
-    """Output ``o`` reads inputs from ``ceil((o + pad - k + 1) / s)`` to ``floor((o + pad) / s)``."""
+    """Output ``o`` reads inputs from ``ceil((o + pad - span) / s)`` to ``floor((o + pad) / s)``."""
     stride, pads = attributes.get("strides", [1, 1]), attributes.get("pads", [0, 0, 0, 0])
-    before = max((size - 1 - pads[i]) // stride[i] for i, size in enumerate(_kernel(attributes)))
+    dilation = attributes.get("dilations", [1, 1])
+    spans = [(size - 1) * dilation[i] for i, size in enumerate(_kernel(attributes))]
+    before = max((span - pads[i]) // stride[i] for i, span in enumerate(spans))
     after = max((stride[i] - 1 + pads[i]) // stride[i] for i in (0, 1))
     return field.window(before, after).spaced(Fraction(1, stride[0]))
 
@@ -110,7 +156,9 @@ def _unshuffled(attributes: Attributes, field: Field) -> Field:
 
 def _kernel(attributes: Attributes) -> list[int]:
     if "kernel_shape" not in attributes:
-        raise ParityError("a Conv without kernel_shape cannot be measured; run onnx-simplifier on it")
+        raise ParityError(
+            "a Conv whose kernel_shape is computed cannot be measured; run onnx-simplifier on it"
+        )
     return [int(size) for size in attributes["kernel_shape"]]
 
 

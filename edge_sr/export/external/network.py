@@ -135,7 +135,7 @@ def _same_in_a_crop(graph: onnx.ModelProto, found: Findings, radius: int) -> boo
     rng = np.random.default_rng(0)
     seen = -(-CROP_SEEN // found.multiple) * found.multiple
     cut = -(-(seen + radius) // found.multiple) * found.multiple
-    whole = rng.uniform(0, 0.2, (1, seen, cut + seen, 3)).astype(np.float32)
+    whole = rng.uniform(0, 0.2, (1, seen, 2 * cut, 3)).astype(np.float32)
     whole[:, :, cut:] = rng.integers(0, 2, whole[:, :, cut:].shape)
     session = open_graph(graph)
     in_whole, in_crop = (

@@ -21,6 +21,7 @@ import onnx
 from edge_sr.backends.onnxruntime.runner import open_session
 from edge_sr.errors import BundleError, CheckpointError, ConfigError
 from edge_sr.export.external.gain import LEAST_GAIN_DB, PROBED, Array, Run, gain_db, padded_to
+from edge_sr.export.external.reach import measured_reach
 from edge_sr.files.config import from_mapping
 from edge_sr.machine.child import python_child
 
@@ -28,7 +29,6 @@ MEMORY = 6 << 30
 SECONDS = 300
 LAYOUTS, TOPS = ("NCHW", "NHWC"), (1, 255)
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
-FIELD_SIDES = (64, 160, 320)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +128,7 @@ def examine(path: Path, stated: Stated) -> Findings:
         output_top=best.output_top,
         channels=best.channels,
         scale=best.scale,
-        reach=_reach(padded_to(best.multiple, best.scale, run), best.channels),
+        reach=measured_reach(padded_to(best.multiple, best.scale, run), best.channels, model),
         gain_db=round(best.gain, 2),
         multiple=best.multiple,
     )
@@ -255,24 +255,3 @@ def _scale(size: tuple[int, int], made: Array) -> int:
     if scale < 1 or made.shape[:2] != (scale * size[1], scale * size[0]) or made.shape[2] not in (1, 3):
         raise CheckpointError(f"it makes {made.shape} out of {size[0]}x{size[1]}, no whole multiple of it")
     return scale
-
-
-def _reach(run: Run, channels: int) -> int:
-    """By how far a changed pixel shows, on ever larger pictures; -1 when it shows up to the border of all."""
-    for side in FIELD_SIDES:
-        reach = max(_shown(run, side, channels, seed) for seed in range(2))
-        if reach < side // 2 - 1:
-            return reach
-    return -1
-
-
-def _shown(run: Run, side: int, channels: int, seed: int) -> int:
-    picture = np.random.default_rng(seed).uniform(0.2, 0.8, (side, side, channels)).astype(np.float32)
-    before, middle, reach = run(picture), side // 2, 0
-    # Black and white: what is less shows nothing where the largest value of all is taken.
-    for value in (0, 1):
-        picture[middle, middle] = value
-        after = run(picture)
-        places = np.argwhere((after != before).any(axis=2)) // (len(after) // side)
-        reach = max(reach, int(np.abs(places - middle).max(initial=0).item()))
-    return reach

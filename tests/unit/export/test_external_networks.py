@@ -21,12 +21,11 @@ from onnx import TensorProto, helper, numpy_helper
 from support.external_onnx import model
 
 from edge_sr.bundle import Source, read_bundle
-from edge_sr.errors import CheckpointError, InputNotFoundError, MemoryLimitError, OutputExistsError
+from edge_sr.errors import CheckpointError, InputNotFoundError, OutputExistsError
 from edge_sr.export.bundle import Identity
 from edge_sr.export.external.model import read_model
 from edge_sr.export.external.network import export_external, freed
 from edge_sr.export.external.probe import Stated
-from edge_sr.machine import memory
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
@@ -68,76 +67,6 @@ def test_what_is_stated_is_not_tried_otherwise(tmp_path: Path, layout: str, top:
     with pytest.raises(CheckpointError, match=r"refuses|dB"):
         export_external(path, IDENTITY, tmp_path / "other", Stated(layout, top, 1))
     assert not (tmp_path / "other").exists()
-
-
-def test_a_field_without_bound_is_found_and_runs_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundle = export_external(saved(tmp_path, model(whole=True)), IDENTITY, tmp_path / "out", Stated())
-    assert bundle.description.whole_frames
-    assert "whole frame" in bundle.description.extra["field"]
-    small = bundle.description.working_bytes * 900
-    with Upscaler(bundle, backend="onnxruntime", precision="fp32", block_bytes=small) as upscaler:
-        everything = upscaler(FRAME, scale=2)
-        part = upscaler(FRAME, scale=2, region=(10, 5, 20, 30))
-        monkeypatch.setattr(memory, "available_bytes", lambda: 1 << 20)
-        with pytest.raises(MemoryLimitError, match="external cannot run in parts, and 61x47 at once needs"):
-            upscaler(FRAME, scale=2)
-    np.testing.assert_array_equal(part, everything[10:70, 20:60])
-
-
-def between(*nodes: onnx.NodeProto) -> onnx.ModelProto:
-    """The small network with ``nodes`` from "b" to "c", both ``1 x 8 x h x w``."""
-    made = model()
-    made.graph.node.pop(2)
-    for node in reversed(nodes):
-        made.graph.node.insert(2, node)
-    return made
-
-
-def _scaled(*nodes: onnx.NodeProto) -> onnx.ModelProto:
-    """By what ``nodes`` make of "b": ``m``."""
-    return between(
-        *nodes, helper.make_node("Sigmoid", ["m"], ["s"]), helper.make_node("Mul", ["b", "s"], ["c"])
-    )
-
-
-FRAME_WIDE = {
-    "GlobalMaxPool": lambda: _scaled(helper.make_node("GlobalMaxPool", ["b"], ["m"])),
-    "ReduceMax": lambda: _scaled(helper.make_node("ReduceMax", ["b"], ["m"], axes=[2, 3])),
-    "ReduceMin": lambda: _scaled(
-        helper.make_node("Transpose", ["b"], ["t"], perm=[0, 2, 3, 1]),
-        helper.make_node("ReduceMin", ["t"], ["u"], axes=[1, 2]),
-        helper.make_node("Transpose", ["u"], ["m"], perm=[0, 3, 1, 2]),
-    ),
-    "DynamicQuantizeLinear": lambda: between(
-        helper.make_node("DynamicQuantizeLinear", ["b"], ["q", "scale", "zero"]),
-        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["c"]),
-    ),
-    "Softmax": lambda: between(
-        helper.make_node("Softmax", ["b"], ["m"], axis=3), helper.make_node("Add", ["b", "m"], ["c"])
-    ),
-}
-
-
-@pytest.mark.parametrize("operator", FRAME_WIDE)
-def test_an_operator_that_takes_the_frame_s_largest_value_runs_whole(tmp_path: Path, operator: str) -> None:
-    bundle = export_external(saved(tmp_path, FRAME_WIDE[operator]()), IDENTITY, tmp_path / "out", Stated())
-    assert bundle.description.whole_frames
-    assert f"operator {operator} reads all of it" in bundle.description.extra["field"]
-
-
-def test_a_value_taken_over_channels_alone_leaves_the_field_bounded(tmp_path: Path) -> None:
-    made = _scaled(helper.make_node("ReduceMax", ["b"], ["m"], axes=[1]))
-    bundle = export_external(saved(tmp_path, made), IDENTITY, tmp_path / "out", Stated())
-    assert not bundle.description.whole_frames
-    assert "measured" in bundle.description.extra["field"]
-
-
-def test_a_largest_value_that_no_operator_tells_of_is_seen_in_a_crop(tmp_path: Path) -> None:
-    made = _scaled(helper.make_node("MaxPool", ["b"], ["m"], kernel_shape=[3, 399], pads=[1, 199, 1, 199]))
-    bundle = export_external(saved(tmp_path, made), IDENTITY, tmp_path / "out", Stated())
-    assert bundle.description.whole_frames
 
 
 def windowed(multiple: int, made: onnx.ModelProto) -> onnx.ModelProto:
