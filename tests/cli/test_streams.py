@@ -52,6 +52,20 @@ def test_nobody_listens(upscaled: Upscaled, redirection: str) -> None:
     assert upscaled(redirection).returncode == 0
 
 
+@pytest.mark.parametrize("end", ["stdout", "stderr"])
+@pytest.mark.parametrize("words", [["models"], ["--version"], ["--help"], ["export", "--help"]])
+def test_a_reader_of_ascii_may_leave_too(words: list[str], end: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ends = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, end: writer}
+    ended = subprocess.run(
+        [sys.executable, "-m", "edge_sr", *words],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, **ends, timeout=120,  # type: ignore[call-overload]
+    )  # fmt: skip
+    os.close(writer)
+    assert ended.returncode == 0
+
+
 @linux
 def test_a_report_that_finds_no_room_is_told(upscaled: Upscaled) -> None:
     ended = upscaled(">/dev/full")

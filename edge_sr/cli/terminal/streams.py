@@ -39,6 +39,9 @@ class Enduring:
             self._give_up(error)
 
     def __getattr__(self, name: str) -> Any:
+        # Typer would write past this stream, and past what masks secrets, into the bytes of one of ASCII.
+        if name == "buffer":
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
     def _give_up(self, error: Exception) -> None:
