@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from edge_sr.bundle.description import DESCRIPTION, Description
+from edge_sr.bundle.description import DESCRIPTION, SCHEMA, Description
 from edge_sr.bundle.stored import Bundle, shipped_folder
 from edge_sr.errors import BundleError, ConfigError, OptionError, UnknownNameError
 from edge_sr.files.config import load_json
@@ -49,6 +49,6 @@ def read_bundle(folder: Path) -> Bundle:
     if not (folder / DESCRIPTION).is_file():
         raise BundleError(f"{folder} is no bundle: it holds no {DESCRIPTION}; make one with: edge-sr export")
     try:
-        return Bundle(folder, load_json(folder / DESCRIPTION, Description))
+        return Bundle(folder, load_json(folder / DESCRIPTION, Description, SCHEMA))
     except ConfigError as error:
         raise BundleError(str(error)) from error

@@ -93,7 +93,7 @@ def graph_hashes(bundle: Bundle) -> tuple[str, str]:
 
 def read_table(path: Path) -> ScaleTable:
     """The table in a JSON file; ``ConfigError`` for an unknown key or a wrong value."""
-    return load_json(path, ScaleTable)
+    return load_json(path, ScaleTable, SCHEMA)
 
 
 def table_text(table: ScaleTable) -> str:

@@ -55,9 +55,16 @@ def _require_finite(value: Any, where: str) -> None:
             _require_finite(entry, where)
 
 
-def load_json(path: Path, cls: type[T]) -> T:
-    """A JSON file as ``cls``; errors as ``load_toml``'s."""
-    return load_json_of(path, (cls,))
+def load_json(path: Path, cls: type[T], newest: int | None = None) -> T:
+    """A JSON file as ``cls``; errors as ``load_toml``'s, and for a ``schema`` beyond the ``newest`` that is known."""
+    table = _json(path)
+    schema = table.get("schema") if isinstance(table, dict) else None
+    # Before its keys are judged: which they are is what a newer schema changes.
+    if newest is not None and isinstance(schema, int) and schema > newest:
+        raise ConfigError(
+            f"{path} was made by a newer Edge SR (schema {schema}, this one reads {newest}): update edge-sr"
+        )
+    return from_mapping(cls, table, str(path))
 
 
 def load_json_of(path: Path, classes: Sequence[type[T]]) -> T:

@@ -18,7 +18,7 @@ onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper
 from support.tiny_bundle import write_bundle
 
-from edge_sr.bundle import Bundle, Weights, file_sha256, read_bundle
+from edge_sr.bundle import SCHEMA, Bundle, Weights, file_sha256, read_bundle
 from edge_sr.bundle.graph_file import declared
 from edge_sr.errors import BundleError, ConfigError
 from edge_sr.files.config import load_toml
@@ -63,6 +63,12 @@ def changed(bundle: Bundle, change: Change) -> Path:
 def test_numbers_that_mean_nothing_are_refused(bundle: Bundle, key: str, value: Any) -> None:
     folder = changed(bundle, lambda description: description.update({key: value}))
     with pytest.raises(BundleError, match=key):
+        read_bundle(folder)
+
+
+def test_a_newer_schema_is_told_before_its_keys(bundle: Bundle) -> None:
+    folder = changed(bundle, lambda description: description.update(schema=SCHEMA + 1, new_key=1))
+    with pytest.raises(BundleError, match=r"a newer Edge SR \(schema 2, this one reads 1\): update edge-sr"):
         read_bundle(folder)
 
 
