@@ -52,7 +52,7 @@ def export(
     if not checkpoint.exists():
         raise InputNotFoundError(f"no such checkpoint, model spec or network: {checkpoint}")
     for module in ("torch", "onnx", "onnxsim"):
-        require(module, "edge-sr export")
+        require(module, "edge-sr export", "export")
     spec = _read_spec(checkpoint) if checkpoint.suffix == ".toml" else None
     weights = checkpoint if spec is None else checkpoint.parent / spec.weights
     if weights.suffix == ".onnx":

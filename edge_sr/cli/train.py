@@ -97,7 +97,7 @@ def _run(
     model = load_toml(spec, ModelSpec)
     limit = _limit(model, minutes, steps)
     for module in ("torch", "safetensors", "matplotlib"):
-        require(module, "edge-sr train")
+        require(module, "edge-sr train", "train")
     from edge_sr.training.device import open_device
     from edge_sr.training.run import TrainingRun
 
@@ -113,7 +113,7 @@ def _rounding(bundle: str | None) -> RoundedTraining | None:
     from edge_sr.machine.optional import require
 
     for module in ("onnx", "onnxsim"):
-        require(module, "edge-sr train --qat")
+        require(module, "edge-sr train --qat", "train")
     from edge_sr.bundle import open_bundle
     from edge_sr.training.quantisation.qat import RoundedTraining
 

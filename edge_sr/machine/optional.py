@@ -7,10 +7,10 @@ from types import ModuleType
 
 from edge_sr.errors import MissingError
 
-# Which extra of this package brings which import.
+# Which extra of this package brings which import, the smallest where several do.
 EXTRAS: dict[str, str] = {
     "torch": "export",
-    "onnx": "export",
+    "onnx": "calibrate",
     "onnxsim": "export",
     "safetensors": "export",
     "openvino": "openvino",
@@ -30,19 +30,19 @@ EXTRAS: dict[str, str] = {
 }
 
 
-def require(module: str, purpose: str) -> ModuleType:
-    """The imported module, or ``MissingError`` naming the extra that brings it.
+def require(module: str, purpose: str, extra: str = "") -> ModuleType:
+    """The imported module, or ``MissingError`` naming the extra that brings it: ``extra`` if one is given.
 
     ``purpose`` completes the sentence "PURPOSE needs MODULE", for instance "edge-sr export".
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingError(_explain(module, purpose, error)) from error
+        raise MissingError(_explain(module, purpose, extra, error)) from error
 
 
-def _explain(module: str, purpose: str, error: ImportError) -> str:
+def _explain(module: str, purpose: str, extra: str, error: ImportError) -> str:
     package = module.partition(".")[0]
-    extra = EXTRAS.get(package, "all")
+    extra = extra or EXTRAS.get(package, "all")
     reason = "" if isinstance(error, ModuleNotFoundError) and error.name == package else f" ({error})"
     return f"{purpose} needs {package}, which cannot be imported here{reason}: pip install 'edge-sr[{extra}]'"

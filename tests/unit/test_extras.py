@@ -1,4 +1,4 @@
-"""The GPU's extras: what they ask for on each kind of machine, and that it is there to be had."""
+"""Extras: which one a message names, what the GPU's ask for on each kind of machine, and that it is to be had."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.calling import Command
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,7 +17,8 @@ else:
 
 requirements = pytest.importorskip("packaging.requirements")
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # Compiled where they are installed: on purpose for pycuda, which must match the device's CUDA.
 SOURCES_ALONE = {"pycuda", "PyGObject", "tensorrt-cu12"}
@@ -64,6 +66,26 @@ def test_no_extra_asks_for_cuda_13_where_cuda_12_is() -> None:
 def test_gb10_gets_what_there_is_for_aarch64() -> None:
     assert names("tensorrt-rtx", "aarch64") == {"tensorrt-rtx-cu13"}
     assert not any(name.startswith("tensorrt") for name in names("tensorrt", "aarch64"))
+
+
+@pytest.mark.parametrize(
+    ("command", "package"),
+    [
+        ("calibrate diinn-nano --frames . -o out", "onnx"),
+        ("export export/example.toml -o out", "onnx"),
+        ("train export/example.toml --images . -o out.safetensors", "torch"),
+        ("train export/example.toml --images . -o out.safetensors", "matplotlib"),
+    ],
+)
+def test_a_missing_package_is_brought_by_the_command_s_own_extra(
+    command: str, package: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setitem(sys.modules, package, None)
+    name, *words = command.split()
+    answer = Command(name, monkeypatch, capsys)(*words)
+    assert answer.code == 3 and f"needs {package}" in answer.err
+    assert f"pip install 'edge-sr[{name}]'" in answer.err
 
 
 @pytest.mark.full
