@@ -203,7 +203,10 @@ def _require_kernels(bundle: Any) -> None:
 
 
 def _split(text: str | None) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()] if text else []
+    words = [word.strip() for word in text.split(",") if word.strip()] if text else []
+    if twice := next((word for word in words if words.count(word) > 1), None):
+        raise OptionError(f"{twice} is asked for twice; name it once")
+    return words
 
 
 def _flavour(name: str | None) -> Any:

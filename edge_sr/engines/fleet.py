@@ -28,6 +28,9 @@ class FleetGroup:
     def __post_init__(self) -> None:
         if not self.bundles or not self.targets:
             raise ConfigError("a group needs at least one bundle and one target")
+        for names in (self.bundles, self.targets, self.precisions, self.sizes):
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise ConfigError(f"a group asks for {twice} twice; name it once")
 
 
 @dataclass(frozen=True)

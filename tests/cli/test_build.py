@@ -134,6 +134,9 @@ def test_a_pair_that_nobody_can_build_names_what_is_possible(target: str, capabi
         (["diinn-edge", "--target", ""], "at least one name"),
         (["diinn-edge", "--target", ","], "at least one name"),
         (["diinn-edge", "--target", "rtx-40", "--precision", ","], "at least one name"),
+        (["diinn-edge", "--target", "rtx-40, rtx-40"], "rtx-40 is asked for twice"),
+        (["diinn-edge", "--target", "rtx-40", "--precision", "fp16,fp16"], "fp16 is asked for twice"),
+        (["diinn-edge", "--target", "rtx-40", "--sizes", "64x48,64x48"], "64x48 is asked for twice"),
         (["diinn-edge", "--target", "rtx-40", "--precision", "bogus"], "unknown precision 'bogus'"),
         (["diinn-edge", "--target", "rtx-40", "--precision", "int8-cpu"], "give --precision int8"),
     ],
@@ -209,6 +212,11 @@ def test_a_fleet_with_a_wrong_name_builds_nothing(tmp_path: Path, cache: Path) -
 def test_a_fleet_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text(FLEET.replace("sizes", "size"))
     assert "unknown key 'size'" in error(4, "--fleet", str(tmp_path / "fleet.toml"))
+
+
+def test_a_fleet_that_names_a_target_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(FLEET.replace('["l4"]', '["l4", "l4"]'))
+    assert "l4 twice" in error(4, "--fleet", str(tmp_path / "fleet.toml"))
 
 
 def test_a_fleet_of_nothing_is_refused(tmp_path: Path) -> None:
