@@ -57,6 +57,8 @@ def _refuse_structure(path: Path, model: onnx.ModelProto) -> None:
         raise CheckpointError(
             f"{path} is of opset {opset}, expected {OPSETS[0]} to {OPSETS[-1]}; export it anew"
         )
+    for sparse in model.graph.sparse_initializer:
+        raise CheckpointError(f"{path}: constant {sparse.values.name} is stored sparse; store it dense")
     for node in model.graph.node:
         if node.domain not in ("", "ai.onnx"):
             raise CheckpointError(f"{path}: operator {node.domain}.{node.op_type} is not one of ONNX's own")
@@ -64,15 +66,18 @@ def _refuse_structure(path: Path, model: onnx.ModelProto) -> None:
             raise CheckpointError(
                 f"{path}: operator {node.op_type} runs a graph of its own, which is not taken"
             )
+        if any(attribute.type in SPARSE for attribute in node.attribute):
+            raise CheckpointError(
+                f"{path}: operator {node.op_type} holds values stored sparse; store them dense"
+            )
 
 
 SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+SPARSE = (AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS)
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
     yield from model.graph.initializer
-    for sparse in model.graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
     for node in model.graph.node:
         for attribute in node.attribute:
             yield from attribute.tensors

@@ -222,6 +222,26 @@ def _dark(made: onnx.ModelProto) -> None:
     made.graph.output[0].name = "nothing"
 
 
+def _sparse(made: onnx.ModelProto) -> onnx.SparseTensorProto:
+    dense = made.graph.initializer.pop(0)
+    values = numpy_helper.to_array(dense)
+    places = np.flatnonzero(values)
+    return helper.make_sparse_tensor(
+        numpy_helper.from_array(values.ravel()[places], dense.name),
+        numpy_helper.from_array(places.astype(np.int64), "places"),
+        values.shape,
+    )
+
+
+def _sparse_weights(made: onnx.ModelProto) -> None:
+    made.graph.sparse_initializer.append(_sparse(made))
+
+
+def _sparse_constant(made: onnx.ModelProto) -> None:
+    sparse = _sparse(made)
+    made.graph.node.insert(0, helper.make_node("Constant", [], [sparse.values.name], sparse_value=sparse))
+
+
 def _functions(made: onnx.ModelProto) -> None:
     made.functions.append(onnx.FunctionProto(name="f", domain="mine"))
 
@@ -235,6 +255,8 @@ def _functions(made: onnx.ModelProto) -> None:
         (_exploding, r"refuses|GB|status"),
         (_two_inputs, "second_picture"),
         (_old, "opset 7"),
+        (_sparse_weights, "constant first is stored sparse"),
+        (_sparse_constant, "operator Constant holds values stored sparse"),
         (_dark, "does not enlarge"),
         (_functions, "functions of its own"),
     ],
