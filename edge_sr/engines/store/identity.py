@@ -13,6 +13,9 @@ from edge_sr.kinds import Role, SampleType
 
 Shape = tuple[int, ...]
 
+# Bundles and targets are named by users, and a file's name has at most 255 bytes.
+LONGEST_WORD = 40
+
 
 @dataclass(frozen=True)
 class ShapeRange:
@@ -77,7 +80,7 @@ class EngineKey:
 
     @property
     def name(self) -> str:
-        """A file name: the readable inputs, then a digest of them all."""
+        """A file name: the readable inputs, long ones cut, then a digest of them all."""
         device = "_".join(self.compute_capabilities)
         dla = "" if self.settings.dla_core is None else f"-dla{self.settings.dla_core}"
         words = (
@@ -88,7 +91,9 @@ class EngineKey:
             self.target + dla,
             self.flavour + self.version,
         )
-        readable = ".".join(re.sub(r"[^A-Za-z0-9_-]+", "_", word) for word in (*words, f"sm{device}"))
+        readable = ".".join(
+            re.sub(r"[^A-Za-z0-9_-]+", "_", word)[:LONGEST_WORD] for word in (*words, f"sm{device}")
+        )
         return f"{readable}.{digest(asdict(self))[:20]}"
 
 

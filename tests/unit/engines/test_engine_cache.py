@@ -123,6 +123,15 @@ def test_every_input_of_a_build_is_in_the_name(
     assert cache.find(other) is None
 
 
+def test_long_names_are_cut_and_told_apart(cache: EngineStore) -> None:
+    keys = [dataclasses.replace(KEY, bundle="b" * 200 + end, target="t" * 200) for end in ("1", "2")]
+    for key in keys:
+        cache.store(manifest(key), DATA, "")
+        assert cache.find(key) is not None
+        assert cache.find(key).manifest.key == key  # type: ignore[union-attr]
+    assert KEY.name.startswith("tiny.encoder.uint8.fp16.rtx-40.tensorrt-rtx1_0.sm8_9.")
+
+
 def test_an_engine_without_its_manifest_is_not_used(cache: EngineStore, engine: EngineFile) -> None:
     engine.path.with_suffix(".json").unlink()
     assert cache.find(KEY) is None
