@@ -30,7 +30,7 @@ def to_mapping(value: Any) -> dict[str, Any]:
 def load_toml(path: Path, cls: type[T]) -> T:
     """A TOML file as ``cls``; ``ConfigError`` names an unknown key, a missing one or a wrong type."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InputNotFoundError(f"no such file: {path}") from error
     except OSError as error:

@@ -59,7 +59,7 @@ def _listed(listing: Path) -> Iterator[Picture]:
             f"the spec names a listing that is not there: {listing}; to take every picture of the folder, set "
             'listing = "" under [training.data] in a copy of the spec'
         )
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(listing.read_text(encoding="utf-8-sig").splitlines(), 1):
         if line.strip() and not line.startswith("#"):
             yield _row(listing, number, line)
 

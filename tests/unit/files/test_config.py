@@ -33,6 +33,12 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, load: object, content: byt
         load(path, Named)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(("load", "text"), [(load_json, '{"name": "x"}'), (load_toml, 'name = "x"')])
+def test_editors_may_mark_utf_8(tmp_path: Path, load: object, text: str) -> None:
+    (tmp_path / "named").write_text(text, encoding="utf-8-sig")
+    assert load(tmp_path / "named", Named) == Named("x")  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("load", [load_json, load_toml])
 def test_a_missing_file_is_no_such_file(tmp_path: Path, load: object) -> None:
     with pytest.raises(InputNotFoundError, match="no such file"):
