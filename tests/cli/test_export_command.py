@@ -48,6 +48,23 @@ def test_what_contradicts_is_refused(
     assert not (folder / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ('layout = "nhwc"', "options: layout must be NCHW or NHWC, found 'nhwc'"),
+        ("top = 2", "options: top must be 1 or 255, found 2"),
+        ("channels = 4", "options: channels must be 3 or 1, found 4"),
+    ],
+)
+def test_a_wrong_option_of_a_spec_is_named(
+    folder: Path, option: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = (folder / "net.toml").read_text().replace("top = 255", option)
+    (folder / "net.toml").write_text(spec)
+    answer = Command("export", monkeypatch, capsys)(folder / "net.toml", "-o", folder / "out")
+    assert answer.code == 4 and says in answer.err
+
+
 def test_a_file_that_is_not_there_is_named_before_a_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,7 +27,7 @@ from edge_sr.machine.child import python_child
 
 MEMORY = 6 << 30
 SECONDS = 300
-LAYOUTS, TOPS = ("NCHW", "NHWC"), (1, 255)
+LAYOUTS, TOPS, CHANNELS = ("NCHW", "NHWC"), (1, 255), (3, 1)
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
 
 
@@ -60,8 +60,10 @@ class Stated:
     channels: int = 0
 
     def __post_init__(self) -> None:
-        if self.layout not in ("", *LAYOUTS) or self.top not in (0, *TOPS) or self.channels not in (0, 1, 3):
-            raise ConfigError(f"layout is NCHW or NHWC, top 1 or 255, channels 1 or 3; found {self}")
+        for key, known in (("layout", LAYOUTS), ("top", TOPS), ("channels", CHANNELS)):
+            value = getattr(self, key)
+            if value and value not in known:
+                raise ConfigError(f"{key} must be {' or '.join(map(str, known))}, found {value!r}")
 
 
 def probe(path: Path, stated: Stated = Stated()) -> Findings:
@@ -225,7 +227,7 @@ def _sharply(multiple: int, least: int) -> int:
 
 def _ways(dtype: Any, stated: Stated) -> Iterator[tuple[str, int, int]]:
     layouts = (stated.layout,) if stated.layout else LAYOUTS
-    channels = (stated.channels,) if stated.channels else (3, 1)
+    channels = (stated.channels,) if stated.channels else CHANNELS
     tops = (stated.top,) if stated.top else (255,) if dtype == np.uint8 else TOPS
     return itertools.product(layouts, channels, tops)
 
