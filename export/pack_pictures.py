@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from edge_sr.errors import EdgeSRError, MediaError, OutputExistsError  # noqa: E402
+from edge_sr.errors import EdgeSRError, MediaError, MissingError, OutputExistsError  # noqa: E402
 from edge_sr.files.config import load_toml  # noqa: E402
 from edge_sr.spec import ModelSpec  # noqa: E402
 from edge_sr.training.data.pictures import VALIDATION, Picture, find_pictures, read_for_crops  # noqa: E402
@@ -55,7 +55,7 @@ def encoded(picture: Picture, least: int, quality: int) -> bytes:
 
     try:
         pixels = read_for_crops(picture, least)
-    except MediaError as error:
+    except (MediaError, MissingError) as error:
         print(f"skipped {error}", file=sys.stderr)
         return b""
     buffer = io.BytesIO()

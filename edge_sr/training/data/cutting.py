@@ -10,7 +10,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from edge_sr.errors import MediaError
+from edge_sr.errors import MediaError, MissingError
 from edge_sr.machine.description import available_cores
 from edge_sr.training.data.pictures import Picture, Pixels, read_for_crops, shrunk
 from edge_sr.training.data.processes import picture_processes
@@ -51,7 +51,7 @@ def cuttings(pictures: list[Picture], apart: set[Picture], spec: DataSpec) -> It
 def _cut(picture: Picture, apart: bool, spec: DataSpec) -> Cuttings:
     try:
         pixels = read_for_crops(picture, spec.crop)
-    except MediaError as error:
+    except (MediaError, MissingError) as error:
         return Cuttings(complaint=f"skipped {error}")
     if apart:
         return Cuttings(middle=_middle(pixels, spec.crop))

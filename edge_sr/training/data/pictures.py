@@ -6,15 +6,15 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError
 from edge_sr.resample import resize
+from edge_sr.video.hr_references import read_reference
+from edge_sr.video.image.recognise import is_picture_name
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
 VALIDATION = "validation"
 
 Pixels = NDArray[np.uint8]
@@ -40,7 +40,7 @@ def find_pictures(folders: list[Path], listing: str) -> list[Picture]:
     found = [picture for folder in folders for picture in _in_folder(folder, listing)]
     if not found:
         raise InputNotFoundError(
-            f"expected pictures ({', '.join(sorted(SUFFIXES))}), found none in {', '.join(map(str, folders))}"
+            f"expected pictures, found none in {', '.join(map(str, folders))}: name another folder"
         )
     return found
 
@@ -50,7 +50,7 @@ def _in_folder(folder: Path, listing: str) -> list[Picture]:
         raise InputNotFoundError(f"no such folder of pictures: {folder}")
     if listing:
         return list(_listed(folder / listing))
-    return [Picture(path) for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    return [Picture(path) for path in sorted(folder.rglob("*")) if is_picture_name(path)]
 
 
 def _listed(listing: Path) -> Iterator[Picture]:
@@ -79,12 +79,15 @@ def _row(listing: Path, number: int, line: str) -> Picture:
 
 
 def read_picture(picture: Picture) -> Pixels:
-    """One picture as uint8 RGB, shrunk; raises ``MediaError`` naming the file."""
-    return shrunk(_decode(picture.path), picture.shrink)
+    """One picture as uint8 RGB, upright, shrunk.
+
+    Raises ``MediaError`` naming the file where it is damaged, ``MissingError`` where a package is needed to read it.
+    """
+    return shrunk(read_reference(picture.path).pixels, picture.shrink)
 
 
 def read_for_crops(picture: Picture, side: int) -> Pixels:
-    """As ``read_picture``; ``MediaError`` too for a picture that gives no crop of ``side`` pixels."""
+    """As ``read_picture``; raises ``MediaError`` too for a picture that gives no crop of ``side`` pixels."""
     pixels = read_picture(picture)
     if min(pixels.shape[:2]) < side:
         raise MediaError(f"{picture.path}: smaller than a crop of {side} pixels")
@@ -97,28 +100,3 @@ def shrunk(pixels: Pixels, factor: float) -> Pixels:
         return pixels
     height, width = (max(1, int(side / factor)) for side in pixels.shape[:2])
     return resize(pixels, (width, height), "lanczos3")
-
-
-def _decode(path: Path) -> Pixels:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return _flat(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path}: {error}") from error
-
-
-def _flat(image: Any) -> Pixels:
-    return np.asarray(_upright(image).convert("RGB"), np.uint8)
-
-
-def _upright(image: Any) -> Any:
-    """Turned as its EXIF says; as it lies where the EXIF cannot be read."""
-    from PIL import ImageOps
-
-    image.load()
-    try:
-        return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError):
-        return image

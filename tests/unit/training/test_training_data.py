@@ -72,6 +72,26 @@ def test_a_picture_whose_exif_cannot_be_read_is_taken_as_it_lies(tmp_path: Path)
     assert read_picture(find_pictures([tmp_path], "")[0]).shape == (8, 12, 3)
 
 
+@pytest.mark.parametrize("name", ["ramp.png", "ramp.tif"])
+def test_sixteen_bits_are_rounded_to_eight(tmp_path: Path, name: str) -> None:
+    ramp = np.linspace(0, 65535, 64 * 32).astype(np.uint16).reshape(32, 64)
+    Image.fromarray(ramp).save(tmp_path / name)
+    pixels = read_picture(find_pictures([tmp_path], "")[0])
+    expected = np.floor(ramp / 257 + 0.5).astype(np.uint8)
+    assert np.array_equal(pixels, np.repeat(expected[..., None], 3, axis=2))
+
+
+def test_a_picture_that_is_cut_short_is_left_out_and_named(tmp_path: Path) -> None:
+    for index in range(3):
+        write(tmp_path, f"{index}.png", (64, 64), index)
+    path = write(tmp_path, "short.jpg", (128, 128))
+    path.write_bytes(path.read_bytes()[:4000])
+    said: list[str] = []
+    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", said.append)
+    assert len(crops.train) == 2
+    assert len(said) == 1 and "short.jpg is damaged" in said[0]
+
+
 def test_a_listing_chooses_pictures_and_shrinks_them(tmp_path: Path) -> None:
     write(tmp_path, "deep/large.png", (90, 60))
     write(tmp_path, "ignored.png", (90, 60))
