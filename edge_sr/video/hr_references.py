@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import InputNotFoundError, MediaError
+from edge_sr.tensors import Frame
 from edge_sr.video.film.film import Film
-from edge_sr.video.frames.pixels import ToRgb
+from edge_sr.video.film.info import FilmInfo
+from edge_sr.video.film.upright import UprightReader, shown_orientation
 from edge_sr.video.image.read import read_still
 from edge_sr.video.image.recognise import is_still
 from edge_sr.video.image.still import eight_bits
+
+if TYPE_CHECKING:
+    import av
 
 
 class HrReference(NamedTuple):
@@ -47,18 +53,25 @@ def read_reference(path: Path) -> HrReference:
 def film_references(
     path: Path, wanted: Callable[[int], bool], *, keep_hdr: bool = False
 ) -> Iterator[HrReference]:
-    """The film's frames whose number is ``wanted``, upright, one in memory at a time.
+    """The film's frames whose number is ``wanted``, upright, each in its own size and colours, one in memory at a time.
 
     In 8 bits, but with ``keep_hdr`` those of an HDR film. Raises ``MediaError`` in the end for a film that is damaged.
     """
     with Film(str(path)) as film:
-        to_rgb = ToRgb(film.info.colour, film.info.layout)
         for frame in film.frames():
             if wanted(frame.index):
-                upright = film.info.orientation.apply(to_rgb(frame.frame))
+                upright = _upright(film.info, frame.frame)
                 deep = keep_hdr and film.info.colour.is_hdr
                 pixels = upright * np.float32(255) if deep else eight_bits(upright)
                 yield HrReference(f"{path.name} frame {frame.index}", pixels)
         damage = film.warnings[0] if film.warnings else f"{film.bad_frames} frames are corrupt"
         if film.warnings or film.bad_frames:
             raise MediaError(f"{path} is no film to take references from: {damage}; give one that is whole")
+
+
+def _upright(info: FilmInfo, frame: av.VideoFrame) -> Frame:
+    """Of a reference every pixel counts: none is scaled to the size or the shape of the film's first frame."""
+    size = shown_orientation(info, frame).displayed(frame.width, frame.height)
+    read = UprightReader(dataclasses.replace(info, size=size, coded_aspect=None), None)
+    # Only who names YUV's colours is given any.
+    return cast(Frame, read(frame))

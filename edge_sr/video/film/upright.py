@@ -70,7 +70,7 @@ class UprightReader:
             self._format = stored_format(image)
         if stored_format(image) != self._format:
             image = self._converter(colour)(on_host(image), self._format)
-        orientation = self._orientation(image)
+        orientation = shown_orientation(self._info, image)
         shown = orientation.displayed(image.width, image.height)
         is_alike = _alike(self._shape(shown, aspect, orientation), self._info.size)
         stays = is_alike and self._stays(shown) and orientation == UPRIGHT
@@ -111,10 +111,6 @@ class UprightReader:
         wider = _turned(aspect, orientation) / _turned(first, self._info.orientation)
         return shown[0] * wider, Fraction(shown[1])
 
-    def _orientation(self, image: av.VideoFrame) -> Orientation:
-        matrix = display_matrix(image)
-        return self._info.orientation if matrix is None else from_display_matrix(matrix)
-
     def _in_codes(self, image: av.VideoFrame) -> bool:
         whole = image.width % 2 == image.height % 2 == 0 and not image.interlaced_frame
         return whole and CODE_DEPTHS.get(stored_format(image)) == self._info.layout.depth
@@ -124,6 +120,12 @@ class UprightReader:
             return True
         largest = self._largest
         return largest is not None and shown[0] <= largest[0] and shown[1] <= largest[1]
+
+
+def shown_orientation(info: FilmInfo, image: av.VideoFrame) -> Orientation:
+    """The frame's own where it states one, else the film's."""
+    matrix = display_matrix(image)
+    return info.orientation if matrix is None else from_display_matrix(matrix)
 
 
 def yuv_colours(info: FilmInfo, to_yuv: object) -> YuvColours | None:

@@ -13,6 +13,7 @@ from support.films import Making, make_film, moving_picture
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.upright import UprightReader
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout
+from edge_sr.video.hr_references import film_references
 
 EACH = 12
 SIZE = (72, 48)
@@ -98,3 +99,20 @@ def test_a_part_of_other_colours_does_not_go_to_a_gpu_as_it_is(tmp_path: Path) -
         read = UprightReader(film.info, None, colours)
         kinds = [isinstance(read(timed.frame), YuvFrame) for timed in film.frames()]
     assert kinds == [True] * EACH + [False] * EACH
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        Making(size=SIZE, frames=EACH, colours=(6, 1, 6, 6)),
+        Making(size=SIZE, frames=EACH, aspect=Fraction(4, 3)),
+        Making(size=(SIZE[0] * 2, SIZE[1] * 2), frames=EACH),
+        Making(size=(48, 72), frames=EACH),
+    ],
+    ids=["matrix", "aspect", "size", "shape"],
+)
+def test_references_of_a_later_part_are_as_it_stores_them(tmp_path: Path, second: Making) -> None:
+    film = joined(tmp_path, Making(size=SIZE, frames=EACH), second)
+    both = [reference.pixels for reference in film_references(film, lambda number: True)]
+    alone = [reference.pixels for reference in film_references(tmp_path / "1.ts", lambda number: True)]
+    assert all(np.array_equal(one, other) for one, other in zip(both[EACH:], alone, strict=True))
