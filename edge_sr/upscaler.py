@@ -224,7 +224,14 @@ class Upscaler(Closable):
                 self._stream = None
 
     def close(self) -> None:
-        """Free every session, thread and device memory, once nothing runs any more; closing twice is harmless."""
+        """Free every session, thread and device memory, once nothing runs any more; closing twice is harmless.
+
+        In a process that forked since it waits for nothing, and what the parent runs is left to that.
+        """
+        if os.getpid() != self._process:
+            # A thread of the parent's that had the lock at the fork never opens it here.
+            self._closed = True
+            return
         with self._turn:
             self._closed, self._stream = True, None
             while self._runners:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import multiprocessing
+import os
 import pickle
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +21,7 @@ from edge_sr.upscaler import Upscaler
 
 @pytest.fixture
 def up(nano: Bundle) -> Iterator[Upscaler]:
-    with Upscaler(nano, backend="onnxruntime", precision="fp32", threads=1) as upscaler:
+    with Upscaler(nano, backend="onnxruntime", precision="fp32", threads=2) as upscaler:
         yield upscaler
 
 
@@ -125,10 +127,11 @@ def _use_in_child(up: Upscaler, picture: np.ndarray, told: Any) -> None:
         up(picture, scale=2)
     except LifetimeError as error:
         told.put(str(error))
+    up.close()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_forked_process_is_told_to_open_its_own(up: Upscaler, picture: np.ndarray) -> None:
+def test_a_forked_process_is_told_to_open_its_own_and_can_close(up: Upscaler, picture: np.ndarray) -> None:
     context = multiprocessing.get_context("fork")
     told = context.Queue()
     child = context.Process(target=_use_in_child, args=(up, picture, told))
@@ -136,6 +139,36 @@ def test_a_forked_process_is_told_to_open_its_own(up: Upscaler, picture: np.ndar
     assert "before the process forked" in told.get(timeout=30)
     child.join(30)
     assert child.exitcode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("backend", ["native", "onnxruntime"])
+def test_a_child_that_was_forked_during_a_call_can_close(
+    nano: Bundle, picture: np.ndarray, backend: str
+) -> None:
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def frames() -> Iterator[np.ndarray]:
+        yield picture
+        at_work.set()
+        go_on.wait()
+
+    with Upscaler(nano, backend=backend, precision="fp32", threads=2) as up:
+        stream = up.stream(frames(), size=(74, 58))
+        thread = threading.Thread(target=lambda: list(stream))
+        thread.start()
+        at_work.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            try:
+                up.close()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        go_on.set()
+        thread.join()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize(
