@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.errors import MediaError
+from edge_sr.errors import EdgeSRError, MediaError, ResourceError
 from edge_sr.farm.films.job import FilmJob
 from edge_sr.farm.nodes.trial import sees
-from edge_sr.files.posix import lock_handle
+from edge_sr.files.drafts import drafting
+from edge_sr.files.posix import has_owners, is_own_folder, lock_handle
 from edge_sr.video.opening import is_url, writing
 
 PART_BYTES = 8 << 20
+UNUSED_SECONDS = 24 * 3600
 
 
 class InputServer:
@@ -39,12 +43,20 @@ class InputServer:
 
 
 def local_input(job: FilmJob) -> str:
-    """The input's name on this node: its own where that is the same film, else that of a copy."""
+    """The input's name on this node: its own where that is the same film, else that of a copy.
+
+    Raises ``ResourceError`` where no copy can be made or the folder for them is not this user's alone.
+    """
     if job.source is None or sees(job.input, job.identity):
         return job.input
-    target = _copies() / _digest(job) / Path(job.input).name
-    if not target.exists():
-        _fetch(job.source, target)
+    name = Path(job.input).name
+    with writing(f"the copy of {name}"):
+        copies = _copies()
+        target = copies / _digest(job) / name
+        if not target.exists():
+            _remove_unused(copies)
+            _fetch(job.source, target)
+        os.utime(target.parent)
     return str(target)
 
 
@@ -60,7 +72,8 @@ def can_travel(name: str) -> bool:
 
 def remove_copy(digest: str) -> None:
     """Deletes this node's copy of an input, if it has one."""
-    shutil.rmtree(_copies() / digest, ignore_errors=True)
+    with contextlib.suppress(OSError, EdgeSRError):
+        shutil.rmtree(_copies() / digest, ignore_errors=True)
 
 
 def digest_of(identity: dict[str, Any]) -> str:
@@ -73,17 +86,34 @@ def _digest(job: FilmJob) -> str:
 
 
 def _copies() -> Path:
+    """This user's folder of them: in one that others may write to, they could plant links and films."""
     owner = os.getuid() if hasattr(os, "getuid") else os.getlogin()
-    return Path(tempfile.gettempdir()) / f"edge-sr-inputs-{owner}"
+    folder = Path(tempfile.gettempdir()) / f"edge-sr-inputs-{owner}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    facts = os.lstat(folder)
+    if not is_own_folder(facts) or (has_owners() and facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        raise ResourceError(
+            f"{folder} must be a folder of your own that nobody else may write to: "
+            "remove it on that node, or give its Ray another TMPDIR"
+        )
+    return folder
+
+
+def _remove_unused(copies: Path) -> None:
+    """What killed drivers left: copies that no piece was begun from for long."""
+    for folder in copies.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - os.lstat(folder).st_mtime > UNUSED_SECONDS:
+                shutil.rmtree(folder)
 
 
 def _fetch(source: Any, target: Path) -> None:
     """Made under another name and renamed, while other workers of this node wait."""
-    with writing(str(target)):
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(target.parent / "lock"):
-            if not target.exists():
-                draft = target.with_name(target.name + ".part")
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    with _locked(target.parent / "lock"):
+        if not target.exists():
+            with drafting(target, 0o600) as draft:
                 with draft.open("wb") as file:
                     for part in _parts(source):
                         file.write(part.data)
