@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import InterruptedRun, MediaError
+from edge_sr.video.image.leniency import minding_damage
 from edge_sr.video.image.recognise import pictures_in
 
 MILLISECOND = Fraction(1, 1000)
@@ -63,6 +64,7 @@ def to_srgb(image: Any) -> Any | None:
         return None
 
 
+@minding_damage()
 def _decoded(image: Any, index: int, source: Path, transform: Any | None) -> NDArray[Any]:
     try:
         image.seek(index)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,10 +24,9 @@ from edge_sr.video.image.files.tiff_tags import (
     WIDTH,
     refuse_compression,
 )
+from edge_sr.video.image.leniency import lenient, minding_damage
 from edge_sr.video.image.recognise import open_picture
 
-# Pillow's switch for damaged files is one for the whole process.
-LENIENT = threading.Lock()
 # Bits of a sample in the layouts whose transparent level PNG names by itself.
 KEY_BITS = {"L;2": 2, "L;4": 4, "L": 8, "RGB": 8}
 OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
@@ -79,7 +75,7 @@ def opened(path: Path) -> tuple[Any, str]:
         if not is_png(path):
             raise
     # One bad chunk of many makes Pillow refuse a PNG, whose orientation and pixels may be sound.
-    with _lenient():
+    with lenient():
         return _with_key(open_picture(path)), "damaged: part of what it says beside its pixels cannot be read"
 
 
@@ -91,18 +87,6 @@ def _with_key(image: Any) -> Any:
         spread = tuple((level & top) * 255 // top for level in (key if isinstance(key, tuple) else (key,)))
         image.info["transparency"] = spread if isinstance(key, tuple) else spread[0]
     return image
-
-
-@contextlib.contextmanager
-def _lenient() -> Iterator[None]:
-    from PIL import ImageFile
-
-    with LENIENT:
-        ImageFile.LOAD_TRUNCATED_IMAGES = True
-        try:
-            yield
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 def as_stored(image: Any) -> None:
@@ -118,7 +102,8 @@ def as_stored(image: Any) -> None:
 def loaded(path: Path, image: Any) -> tuple[Any, str]:
     """The picture decoded, and what is damaged about it, in words; ``MediaError`` when nothing decodes."""
     try:
-        image.load()
+        with minding_damage():
+            image.load()
     except Exception as error:  # damaged data make Pillow's decoders raise nearly anything
         refuse_compression(path, getattr(image, "tag_v2", {}))
         return _as_far_as_it_decodes(path), f"damaged: {error}"
@@ -135,7 +120,7 @@ def missing_rows(path: Path, image: Any) -> str:
 
 def _as_far_as_it_decodes(path: Path) -> Any:
     try:
-        with _lenient():
+        with lenient():
             image = _with_key(open_picture(path))
             as_stored(image)
             image.load()
@@ -210,6 +195,7 @@ def bits_a_channel(path: Path, image: Any) -> int:
     return 16 if image.mode.startswith("I") or ";16" in _rawmode(image) else 8
 
 
+@minding_damage()
 def deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
     """The 16 bits of a TIFF, or None for a layout whose low bytes Pillow does not give.
 

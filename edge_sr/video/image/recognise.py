@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_sr.errors import MediaError, MissingError
 from edge_sr.machine.optional import require
+from edge_sr.video.image.leniency import minding_damage
 from edge_sr.video.protocols import opening_options
 
 # Pillow's readers that are used: none that starts another program (EPS) or has no signature to tell it by.
@@ -79,7 +80,7 @@ def open_picture(path: Path) -> Any:
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
     formats = [*READERS, *_plugins(path)]
     try:
-        with tags_unheard():
+        with minding_damage(), tags_unheard():
             return Image.open(path, formats=formats)
     except Exception as error:  # damaged headers make Pillow's readers raise nearly anything
         raise MediaError(f"{path} is not a picture that can be read: {error}") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import zlib
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +21,7 @@ from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
+from edge_sr.video.image.leniency import lenient
 from edge_sr.video.image.read import read_info, read_still
 
 CARD = reference_card(200, 150)
@@ -150,3 +153,20 @@ def test_a_picture_that_fails_ends_what_is_told_of_it(tmp_path: Path) -> None:
     with pytest.raises(MediaError):
         upscale(request, Controls(watcher))
     assert watcher.count == 0
+
+
+def test_damage_is_seen_while_another_thread_reads_a_damaged_picture(tmp_path: Path) -> None:
+    path = cut(tmp_path / "short.jpg", 0.5)
+    is_lenient = threading.Event()
+
+    def read_a_damaged_one() -> None:
+        with lenient():
+            is_lenient.set()
+            time.sleep(0.5)
+
+    other = threading.Thread(target=read_a_damaged_one)
+    other.start()
+    is_lenient.wait()
+    still = read_still(path)
+    other.join()
+    assert still.damage.startswith("damaged")
