@@ -89,6 +89,7 @@ def _run(
     steps: int | None,
     qat: str | None,
 ) -> Outcome:
+    from edge_sr.cli.terminal.interrupts import stopping
     from edge_sr.files.claims import claimed
     from edge_sr.files.config import load_toml
     from edge_sr.machine.optional import require
@@ -104,7 +105,8 @@ def _run(
     run = TrainingRun(model, spec.parent, output, limit, _say, _rounding(qat))
     with claimed(output):
         run.prepare(images, open_device(device), resume)
-        return run.run()
+        with stopping(_say, "stopping after this step; once more to stop at once") as stop:
+            return run.run(stop)
 
 
 def _rounding(bundle: str | None) -> RoundedTraining | None:

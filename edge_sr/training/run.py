@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -102,13 +103,11 @@ class TrainingRun:
         if state is not None:
             self._restore(state)
 
-    def run(self) -> Outcome:
-        """Train; raises ``InterruptedRun`` after saving when the user stops it."""
-        try:
-            self._train()
-        except KeyboardInterrupt as error:
+    def run(self, stop: threading.Event | None = None) -> Outcome:
+        """Train; once ``stop`` is set, raises ``InterruptedRun`` after the step under way, its result saved."""
+        if not self._train(stop or threading.Event()):
             self._save()
-            raise InterruptedRun(f"stopped at step {self._step}; go on with --resume") from error
+            raise InterruptedRun(f"stopped at step {self._step}; go on with --resume")
         return self._finish()
 
     def _start(self) -> Path | None:
@@ -174,7 +173,8 @@ class TrainingRun:
             return DeviceScales(crops.train, device)
         return ScaleStore(self._checkpoint.with_suffix(SCALES), crops.train, self._training)
 
-    def _train(self) -> None:
+    def _train(self, stop: threading.Event) -> bool:
+        """Whether the limit was reached before it was stopped."""
         saved = time.monotonic()
         pace = Pace(self._step, self._say)
         if not self._history:
@@ -182,8 +182,8 @@ class TrainingRun:
         for seconds in _stopwatch(self._seconds):
             self._seconds = seconds
             fraction = self._limit.fraction(self._step, seconds)
-            if fraction >= 1:
-                return
+            if fraction >= 1 or stop.is_set():
+                break
             value = self._learner.step(self._task.draw(self._source), self._step, fraction)
             self._step += 1
             pace.tell(self._step)
@@ -195,6 +195,7 @@ class TrainingRun:
             if time.monotonic() - saved > self._training.save_seconds:
                 self._save()
                 saved = time.monotonic()
+        return fraction >= 1
 
     def _validate(self) -> None:
         figures = self._validation.measure(self._learner.average, self._learner.device)

@@ -192,6 +192,39 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
     assert all(torch.equal(expected[key], found[key]) for key in expected)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="sends Ctrl-C as Unix does")
+def test_a_run_that_is_stopped_twice_ends_as_if_it_never_were(
+    spec: Path, images: Path, tmp_path: Path
+) -> None:
+    """It is saved between two steps alone, not in the middle of one."""
+    text = spec.read_text().replace("steps = 24", "steps = 500").replace("every = 8", "every = 500")
+    spec.write_text(text.replace("save_seconds = 0", "save_seconds = 1000"))
+    whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
+    assert train(spec, images, whole).returncode == 0
+    said = stopped(command(spec, images, cut), signal.SIGINT)
+    assert "stopping after this step" in said and "go on with --resume" in said
+    stopped(command(spec, images, cut, "--resume"), signal.SIGTERM)
+    resumed = train(spec, images, cut, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    expected, found = tensors(whole), tensors(cut)
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+def stopped(line: list[str], number: signal.Signals) -> str:
+    """What a run says that gets the signal soon after it has begun to learn."""
+    with subprocess.Popen(line, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) as running:
+        said = ""
+        assert running.stderr is not None
+        for told in running.stderr:
+            said += told
+            if told.startswith(("step 0", "resumed")):
+                time.sleep(0.3)
+                running.send_signal(number)
+    assert running.returncode == 130
+    return said
+
+
 def test_a_resumed_run_of_another_spec_is_refused(spec: Path, images: Path, tmp_path: Path) -> None:
     output = tmp_path / "tiny.safetensors"
     assert train(spec, images, output, "--steps", "2").returncode == 0
