@@ -9,12 +9,15 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from edge_sr.errors import DiskFullError, OutputFolderError, ResourceError
+from edge_sr.errors import OUT_OF_DISK, DiskFullError, EdgeSRError, OutputFolderError, ResourceError
 from edge_sr.files.drafts import drafting
 from edge_sr.files.durable import to_disk
 
 # What the file systems in use hold, in bytes.
 LONGEST_NAME = 255
+# What a better chosen place would mend; all else is the machine's fault.
+_NO_PLACE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def write_whole(
@@ -30,7 +33,7 @@ def write_whole(
     ``content`` may come in parts, so that it need not be in memory at once. ``draft``: where it grows, beside ``path``,
     by default a draft (``files.drafts``); whatever lies there is replaced. ``mode``: its permissions before the umask;
     ``advice``: what to do about a full disk. Raises ``DiskFullError``, ``OutputFolderError``, or ``ResourceError`` when
-    the folder goes meanwhile, and leaves ``path`` as it was.
+    the folder goes meanwhile or the machine fails otherwise, and leaves ``path`` as it was.
     """
     had_folder = path.parent.is_dir()
     try:
@@ -71,7 +74,8 @@ def fitting_name(stem: str, ending: str) -> str:
     return name[: room - 9].decode("utf-8", "ignore") + "-" + digest + ending
 
 
-def _explained(path: Path, error: OSError, advice: str) -> DiskFullError | OutputFolderError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def _explained(path: Path, error: OSError, advice: str) -> EdgeSRError:
+    if error.errno in OUT_OF_DISK:
         return DiskFullError(f"no space left for {path}: {advice}")
-    return OutputFolderError(f"{path} cannot be written: {error.strerror}")
+    kind = OutputFolderError if error.errno in _NO_PLACE | _REFUSED else ResourceError
+    return kind(f"{path} cannot be written: {error.strerror}")
