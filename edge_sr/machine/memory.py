@@ -46,8 +46,10 @@ def forget_peak_rss() -> None:
 def peak_rss_mb() -> float | None:
     """The largest resident set of this process so far, in MB of 10^6 bytes; None where nobody says."""
     with contextlib.suppress(OSError):
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        return round(int(line.split()[1]) * 1024 / 1e6, 1)
+        lines = STATUS.read_text().splitlines()
+        line = next((line for line in lines if line.startswith("VmHWM")), None)
+        if line is not None:
+            return round(int(line.split()[1]) * 1024 / 1e6, 1)
     if sys.platform == "win32":
         return None
     import resource

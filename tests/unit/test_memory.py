@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,18 @@ def test_version_1_of_control_groups_limits_too(cgroup: Path) -> None:
 def test_without_a_limit_the_systems_own_figure_stands(cgroup: Path, files: dict[str, str]) -> None:
     group(cgroup, **files)
     assert memory.available_bytes() == 1 << 50
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody says there")
+@pytest.mark.parametrize("text", ["Name:\tpython\n", None])
+def test_the_peak_is_told_where_the_status_leaves_it_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
+) -> None:
+    """As sandboxes and kernels without accounting of it do."""
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "status")
+    if text is not None:
+        (tmp_path / "status").write_text(text)
+    assert (memory.peak_rss_mb() or 0) > 10
 
 
 def test_more_than_the_limit_is_nothing_left(cgroup: Path) -> None:
