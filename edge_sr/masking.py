@@ -66,11 +66,13 @@ def starred(text: str) -> str:
 
 
 def masked_values(value: Any) -> Any:
-    """The strings of nested lists, tuples and dictionaries masked."""
+    """The strings of nested lists, tuples (named ones too) and dictionaries masked."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):
         return {key: masked_values(inner) for key, inner in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(masked_values, value))
     if isinstance(value, (list, tuple)):
         return type(value)(masked_values(inner) for inner in value)
     return value

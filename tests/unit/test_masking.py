@@ -6,12 +6,19 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from edge_sr.errors import InputNotFoundError, UnreachableError
 from edge_sr.masking import disclose, masked, remember, starred
 from edge_sr.upscale.run.places import beside_input
+
+
+class Tried(NamedTuple):
+    address: str
+    times: int
+
 
 ADDRESSES = [
     "rtsp://user:sesame@192.0.2.1/cam",
@@ -36,6 +43,13 @@ def test_no_message_shows_a_secret(address: str, text: str) -> None:
     assert "sesame" not in starred(message)
     assert len(starred(message)) == len(message)
     assert "sesame" not in str(UnreachableError(message))
+
+
+def test_values_of_an_error_keep_their_types() -> None:
+    tried = [Tried("http://h/?token=sesame", 3), ("http://h/?token=sesame",)]
+    error = UnreachableError("no answer", {"tried": tried})
+    assert error.args[1] == {"tried": [Tried("http://h/", 3), ("http://h/",)]}
+    assert type(error.args[1]["tried"][0]) is Tried
 
 
 @pytest.mark.parametrize(
