@@ -36,8 +36,11 @@ class Lender:
     def lend(self, shape: tuple[int, ...]) -> Array:
         """An array of that shape, aligned to cache lines; its contents are whatever was there before."""
         values = math.prod(shape)
-        buffer = self._pool.pop() if self._pool else _aligned(values, self._dtype)
-        if buffer.size < values:
+        try:
+            buffer = self._pool.pop()
+        except IndexError:
+            buffer = None
+        if buffer is None or buffer.size < values:
             buffer = _aligned(values, self._dtype)
         return np.asarray(_Lease(buffer[:values].reshape(shape), buffer, self._pool))
 
