@@ -12,6 +12,8 @@ from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.machine.gpu import Gpu, gpu_if_any
 
+State = tuple[tuple[int, int] | None, ...]
+
 
 @dataclass(frozen=True)
 class Removal:
@@ -31,8 +33,10 @@ class Limits:
 
 def prune(cache: EngineStore, limits: Limits, dry_run: bool = False) -> list[Removal]:
     """Remove what the limits name, damaged engines always; with ``dry_run`` only say what would go."""
-    doomed = dict(_doomed(cache, limits))
-    return [_remove(cache, path, reason, dry_run) for path, reason in doomed.items() if _settled(cache, path)]
+    judged = {path: _state(path) for path in cache.paths()}
+    doomed = {path: reason for path, reason in _doomed(cache, limits) if _settled(cache, path)}
+    removals = (_remove(cache, path, why, judged.get(path), dry_run) for path, why in doomed.items())
+    return [removal for removal in removals if removal is not None]
 
 
 def _settled(cache: EngineStore, path: Path) -> bool:
@@ -84,8 +88,24 @@ def _last_use(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _remove(cache: EngineStore, path: Path, reason: str, dry_run: bool) -> Removal:
+def _remove(
+    cache: EngineStore, path: Path, reason: str, judged: State | None, dry_run: bool
+) -> Removal | None:
+    """None where the engine was built anew or used since it was ``judged``."""
     if dry_run:
         return Removal(path, reason, path.stat().st_size if path.exists() else 0)
     with cache.lock(path.stem):
-        return Removal(path, reason, cache.remove(path))
+        return Removal(path, reason, cache.remove(path)) if _state(path) == judged else None
+
+
+def _state(path: Path) -> State:
+    """What changes when an engine or its manifest is replaced, removed or handed out."""
+    return tuple(_version(path.with_suffix(suffix)) for suffix in (".engine", ".json"))
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns

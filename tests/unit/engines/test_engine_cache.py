@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,21 @@ def test_prune_leaves_what_is_being_built(cache: EngineStore, engine: EngineFile
     with cache.lock(KEY.name):
         assert prune(cache, Limits()) == []
     assert len(prune(cache, Limits())) == 1
+
+
+class BuiltMeanwhile(EngineStore):
+    """Another process builds the engine in the moment before its lock is taken."""
+
+    def lock(self, name: str, waiting: Callable[[], None] | None = None) -> AbstractContextManager[None]:
+        self.store(manifest(), DATA, "log\n")
+        return super().lock(name, waiting)
+
+
+@pytest.mark.parametrize("leave", [".engine.part", ".engine", ".json"])
+def test_prune_leaves_what_was_built_since_it_looked(cache: EngineStore, leave: str) -> None:
+    (cache.folder / f"{KEY.name}{leave}").write_bytes(b"half")
+    assert prune(BuiltMeanwhile(cache.folder), Limits(stale=False)) == []
+    assert cache.find(KEY) is not None
 
 
 def test_prune_by_age_and_by_size(cache: EngineStore, engine: EngineFile) -> None:
