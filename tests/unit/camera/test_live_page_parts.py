@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_sr.camera.engine import ModelChoice
@@ -15,6 +15,10 @@ from edge_sr.camera.page.views import MOST_PIXELS, Acknowledged, BadMessage, Vie
 from edge_sr.web.authentication import Bucket, Gate, is_loopback, page_token
 
 SOURCE = (320, 180)
+KEYS = ("view", "screen", "model", "precision", "drawn")
+NUMBER = st.floats() | st.integers()
+TEXT = st.sampled_from(("", "diinn-nano", "é" * 65))
+VALUE = st.none() | st.booleans() | NUMBER | TEXT | st.lists(NUMBER, max_size=4)
 
 
 @given(
@@ -41,10 +45,16 @@ def test_a_view_is_as_sharp_as_the_screen() -> None:
     assert View(40.0, 30.0, 100.0, 50.0, (50, 25)).plan(SOURCE).size == SOURCE
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.integers(), st.lists))
-def test_nonsense_is_refused(value: object) -> None:
-    with pytest.raises(BadMessage):
-        parse_message(json.dumps(value))
+@settings(max_examples=100)
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, VALUE)))
+def test_an_object_is_a_message_or_refused(value: dict[str, object]) -> None:
+    try:
+        message = parse_message(json.dumps(value))
+    except BadMessage:
+        return
+    assert isinstance(message, (Acknowledged, ModelChoice, View))
+    if isinstance(message, View):
+        message.plan(SOURCE)
 
 
 def test_messages() -> None:
@@ -57,6 +67,7 @@ def test_messages() -> None:
         '{"view": [0, 0, NaN, 1], "screen": [1, 1]}',
         '{"drawn": true}',
         '{"x": 1}',
+        *("null", "1", '"drawn"', "[]", "[[7]]", "{}"),
     ):
         with pytest.raises(BadMessage):
             parse_message(text)
