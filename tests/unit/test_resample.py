@@ -37,7 +37,7 @@ def test_edges_are_mirrored() -> None:
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(source=st.integers(1, 90), target=st.integers(1, 200), antialias=st.booleans())
 def test_bands_are_the_matrix(kernel: resample.Kernel, source: int, target: int, antialias: bool) -> None:
     matrix = resample.weight_matrix(source, target, kernel, antialias)

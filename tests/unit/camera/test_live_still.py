@@ -108,7 +108,7 @@ def test_a_threshold_ignores_noise_but_not_its_sum(network: Upscaler) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_dirty_tiles_are_those_within_the_radius_and_the_boxes_cover_them(data: st.DataObject) -> None:
     height = data.draw(st.integers(4, 150))
     width = data.draw(st.integers(4, 150))

@@ -97,7 +97,7 @@ def test_a_straggler_is_copied_once_and_the_first_one_counts() -> None:
     assert queue.is_finished
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(0, 1 << 32))
 def test_whatever_fails_every_piece_is_made_once(count: int, slots: int, seed: int) -> None:
     queue, made, now, dice = queue_of(count), [], 0.0, random.Random(seed)
