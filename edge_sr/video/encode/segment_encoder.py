@@ -125,6 +125,7 @@ class SegmentEncoder:
                     f"frames go to the encoder by way of the host: FFmpeg says {error}", stacklevel=2
                 )
             self._on_gpu = False
+            self._file.close()
             self._begin()
         return list(self._encoder.encode(on_host(frame)))
 
