@@ -165,3 +165,17 @@ def as_ours(error: BaseException) -> EdgeSRError | None:
         full = error.filename2 or error.filename or "here"
         return DiskFullError(f"no space left for {full}: free some and run again")
     return ResourceError(f"the system refuses it: {reason}")
+
+
+def first_line(error: BaseException) -> str:
+    """Of a foreign error's message, which may have many; the name of its kind where it has none."""
+    return _lines(error)[0].strip()
+
+
+def last_line(error: BaseException) -> str:
+    """As ``first_line``, for those that lead from the outside in."""
+    return _lines(error)[-1].strip()
+
+
+def _lines(error: BaseException) -> list[str]:
+    return str(error).strip().splitlines() or [type(error).__name__]

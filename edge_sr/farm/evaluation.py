@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from edge_sr.bundle import open_bundle
-from edge_sr.errors import EdgeSRError, MissingError, ResourceError
+from edge_sr.errors import EdgeSRError, MissingError, ResourceError, last_line
 from edge_sr.evaluation.hr_references import HrSet
 from edge_sr.evaluation.measure import BASELINES, EvaluationRequest, evaluate, unique_names
 from edge_sr.evaluation.results import Evaluation, Row
@@ -108,7 +108,7 @@ def _result(ray: Any, task: Any) -> Evaluation:
         cause = getattr(error, "cause", None)
         if isinstance(cause, EdgeSRError):
             raise cause from None
-        raise ResourceError(f"a part of the evaluation failed: {str(error).splitlines()[-1]}") from error
+        raise ResourceError(f"a part of the evaluation failed: {last_line(error)}") from error
     return found
 
 

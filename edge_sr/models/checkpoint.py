@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_sr.bundle import file_sha256
-from edge_sr.errors import CheckpointError, InputNotFoundError
+from edge_sr.errors import CheckpointError, InputNotFoundError, first_line
 from edge_sr.machine.optional import require
 from edge_sr.models.families import FAMILIES, build_network, family_of, recognise
 from edge_sr.models.foreign_tensor import plain_tensor
@@ -222,8 +222,7 @@ def _read_pickled(path: Path) -> Any:
             "state_dict() with the software that made it"
         ) from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {reason}") from error
+        raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {first_line(error)}") from error
 
 
 def _statement(path: Path, hyperparameters: Any) -> DecoderStatement:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_sr.backends.base import CpuRunner, RunnerConfig
 from edge_sr.backends.sampling import TileSampler
 from edge_sr.backends.tiles import TILE_PIXELS, TILE_VALUES, Tile, decoder_strips, row_tiles
-from edge_sr.errors import BundleError, MemoryLimitError
+from edge_sr.errors import BundleError, MemoryLimitError, first_line
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Role
 from edge_sr.machine.memory import ran_out
@@ -37,7 +37,7 @@ def open_session(graph: Path, threads: int) -> Any:
     except Exception as error:  # its exceptions have no public base class
         if ran_out(error):
             raise MemoryLimitError(f"not enough memory to open {graph.name}: close other programs") from error
-        raise BundleError(f"ONNX Runtime refuses {graph.name}: {str(error).splitlines()[0]}") from error
+        raise BundleError(f"ONNX Runtime refuses {graph.name}: {first_line(error)}") from error
 
 
 def run_session(session: Any, feeds: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -49,7 +49,7 @@ def run_session(session: Any, feeds: dict[str, NDArray[Any]]) -> NDArray[Any]:
             raise MemoryLimitError(
                 "not enough memory for this size: use a smaller scale or --region"
             ) from error
-        raise BundleError(f"ONNX Runtime cannot run the graph: {str(error).splitlines()[0]}") from error
+        raise BundleError(f"ONNX Runtime cannot run the graph: {first_line(error)}") from error
     return result
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_sr.backends.lending import Lender
 from edge_sr.backends.openvino.core import imported_openvino, process_core
-from edge_sr.errors import BundleError, LifetimeError, MemoryLimitError
+from edge_sr.errors import BundleError, LifetimeError, MemoryLimitError, last_line
 from edge_sr.kinds import Precision
 from edge_sr.machine.memory import ran_out
 
@@ -54,8 +54,7 @@ def refused(graph: Path, error: RuntimeError) -> BundleError | MemoryLimitError:
     """What OpenVINO's error stands for. Its lines lead from the outside in, and the last one says why."""
     if ran_out(error):
         return MemoryLimitError(f"not enough memory to run {graph.name}: close other programs")
-    reason = str(error).strip().splitlines() or ["it does not say why"]
-    return BundleError(f"OpenVINO refuses {graph.name}: {reason[-1]}")
+    return BundleError(f"OpenVINO refuses {graph.name}: {last_line(error)}")
 
 
 class OpenVinoEncoder:

@@ -17,7 +17,7 @@ from edge_sr.calibration.graph.layers import GraphMap
 from edge_sr.calibration.ranges.methods import Probe
 from edge_sr.calibration.recipe import Recipe
 from edge_sr.calibration.search.trial import Draw, Models, Picture, Shape, Sight, Tensors, open_graph
-from edge_sr.errors import BundleError
+from edge_sr.errors import BundleError, first_line
 from edge_sr.grid import sampling_grid
 from edge_sr.machine.description import available_cores
 
@@ -103,7 +103,7 @@ def _check(bundle: Bundle, model: onnx.ModelProto) -> None:
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise BundleError(f"{bundle.name}'s graph is unsound: {str(error).splitlines()[0]}") from error
+        raise BundleError(f"{bundle.name}'s graph is unsound: {first_line(error)}") from error
 
 
 def _work(model: onnx.ModelProto) -> dict[str, int]:

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
-from edge_sr.errors import CheckpointError, InputNotFoundError
+from edge_sr.errors import CheckpointError, InputNotFoundError, first_line
 
 LARGEST_BYTES = 1 << 30
 # What makes large tensors out of small ones; a network for pictures needs none of them with a constant size.
@@ -32,19 +32,15 @@ def read_model(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load_model(path, load_external_data=False)
     except (DecodeError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path} is not a readable ONNX file: {_first_line(error)}") from error
+        raise CheckpointError(f"{path} is not a readable ONNX file: {first_line(error)}") from error
     _refuse_structure(path, model)
     _load_data(path, model)
     _refuse_large_constants(path, model)
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
-        raise CheckpointError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
+        raise CheckpointError(f"{path} is not a valid ONNX model: {first_line(error)}") from error
     return model
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _refuse_structure(path: Path, model: onnx.ModelProto) -> None:

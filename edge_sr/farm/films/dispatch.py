@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from edge_sr.errors import ResourceError
+from edge_sr.errors import ResourceError, last_line
 from edge_sr.farm.films.index import Piece
 from edge_sr.farm.films.intake import Intake, MovedFrames
 from edge_sr.farm.films.job import Begun, FilmJob, PieceMade, PieceRange, Progressed
@@ -204,9 +204,7 @@ class Dispatcher:
 
 
 def _reason(error: Exception) -> str:
-    cause = getattr(error, "cause", None) or error
-    lines = str(cause).strip().splitlines()
-    return lines[-1].strip() if lines else type(cause).__name__
+    return last_line(getattr(error, "cause", None) or error)
 
 
 def _given_up(run: Run, failures: list[PieceFailure], nodes: Mapping[str, ClusterNode]) -> str:

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Collection
 from typing import Any
 
+from edge_sr.errors import last_line
+
 # Measuring all backends takes a node half a minute; one that says nothing for so long is not waited for.
 ANSWER_SECONDS = 180.0
 # Enough to be shown the node's GPU, little enough to be let in beside its work.
@@ -46,7 +48,7 @@ def ask(
         try:
             answers[asked[ref].id] = ray.get(ref)
         except Exception as error:
-            failures[asked[ref].id] = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            failures[asked[ref].id] = last_line(error)
     return answers, failures
 
 
