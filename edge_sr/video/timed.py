@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from typing import Generic, TypeVar
 
 Form = TypeVar("Form")
@@ -21,3 +22,12 @@ class Timed(Generic[Form]):
     def holding(self, frame: Other) -> Timed[Other]:
         """Another form of the frame, at the same place and time."""
         return Timed(self.index, self.pts, self.duration, frame)
+
+
+def longest_frame(unit: Fraction) -> Fraction:
+    """How long one frame may last in a film that counts time in ``unit``, both in seconds.
+
+    MP4 has 31 bits for it, of which FFmpeg's muxer needs some for the delay of decoding and for a finer unit than a
+    coarse one.
+    """
+    return min(Fraction(24 * 3600), unit * (7 << 28))

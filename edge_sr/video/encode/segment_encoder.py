@@ -21,7 +21,7 @@ from edge_sr.video.frames.colour import BT709, Colour
 from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.opening import ffmpeg_name, open_encoder
 from edge_sr.video.surfaces.read import ON_GPU, is_on_gpu, on_host
-from edge_sr.video.timed import Timed
+from edge_sr.video.timed import Timed, longest_frame
 
 if TYPE_CHECKING:
     import av
@@ -63,6 +63,8 @@ class SegmentEncoder:
         self.first_pts = first.pts
         self._recipe = recipe
         self._captions = {} if captions is None else captions
+        # The last one of a film says itself how long it lasts.
+        self._longest = int(longest_frame(recipe.time_base) / recipe.time_base)
         self._times: list[tuple[int, int]] = []
         self._packets: list[Any] = []
         self._on_gpu = is_on_gpu(first.frame)
@@ -82,7 +84,7 @@ class SegmentEncoder:
     def encode(self, frame: Timed[av.VideoFrame]) -> None:
         frame.frame.pts = len(self._times)
         frame.frame.time_base = 1 / self._recipe.encoding.rate
-        self._times.append((frame.pts - self.first_pts, frame.duration))
+        self._times.append((frame.pts - self.first_pts, min(frame.duration, self._longest)))
         self._keep(self._packets_of(frame.frame))
 
     def save(self) -> None:

@@ -12,6 +12,8 @@ import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 
+from edge_sr.video.timed import longest_frame
+
 # A track that goes back by more than this is on a new clock (seconds): without decoding times, by more than that.
 BACKWARD = Fraction(1, 10)
 REORDERED = Fraction(1)
@@ -69,7 +71,7 @@ class Timeline:
     """``place`` takes each packet's times, in file order, and returns those to use.
 
     ``origin`` is taken off every time, in seconds. ``jumps``: the format's clock may leap ahead, as a transport
-    stream's does; elsewhere such a gap is the film's own.
+    stream's does; elsewhere such a gap is the film's own, as far as one frame may last.
     """
 
     def __init__(self, tracks: Sequence[Track], origin: Fraction, *, jumps: bool) -> None:
@@ -78,7 +80,8 @@ class Timeline:
         self._ticks = [max(1, round(track.tick / track.unit)) for track in tracks]
         self._seconds = [max(1, int(1 / track.unit)) for track in tracks]
         self._epochs = [_Epoch(-origin, origin)]
-        self._jumps = jumps
+        units = [track.unit for track in tracks if track.is_picture and track.dense]
+        self._leap = FORWARD if jumps else longest_frame(min(units, default=Fraction(1)))
 
     def place(
         self, index: int, pts: int | None, dts: int | None, duration: int
@@ -144,7 +147,7 @@ class Timeline:
         if placed < last - tolerance:
             return False
         furthest = max(other.end for other in self._positions if other.end is not None)
-        return not self._jumps or placed <= furthest + FORWARD
+        return placed <= furthest + self._leap
 
     def _fits_better(self, position: _Position, time: Fraction) -> bool:
         """Whether the time follows on the clock before."""

@@ -40,5 +40,8 @@ def pictures_in(paths: Iterable[Path]) -> int:
     count = 0
     for path in paths:
         with av.open(ffmpeg_name(str(path))) as file:
-            count += sum(1 for packet in file.demux(video=0) if packet.size)
+            # One that the muxer gave up has none.
+            count += sum(
+                1 for stream in file.streams.video[:1] for packet in file.demux(stream) if packet.size
+            )
     return count

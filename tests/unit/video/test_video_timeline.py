@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -123,9 +124,20 @@ def test_one_packet_with_a_wrong_time_moves_nothing_else() -> None:
 
 
 def test_a_film_format_keeps_its_long_gaps() -> None:
-    packets = [(0, 0, TICK), (0, DAY, TICK)]
-    assert placed(packets, Timeline([PICTURE], Fraction(0), jumps=False)) == [(0, 0), (0, DAY)]
+    hours = 5 * 3600 * 90000
+    packets = [(0, 0, TICK), (0, hours, TICK)]
+    assert placed(packets, Timeline([PICTURE], Fraction(0), jumps=False)) == [(0, 0), (0, hours)]
     assert placed(packets, Timeline([PICTURE], Fraction(0), jumps=True)) == [(0, 0), (0, TICK)]
+
+
+@pytest.mark.parametrize(("unit", "hours"), [(Fraction(1, 1000), 25), (UNIT, 6)])
+def test_no_film_leaps_by_days_nor_by_more_than_a_frame_can_last(unit: Fraction, hours: int) -> None:
+    rate = int(1 / unit)
+    picture, sound = Track(unit, Fraction(1, 25), is_picture=True), Track(unit, Fraction(1, 25))
+    times = [index * rate // 25 + (hours * 3600 * rate if index > 2 else 0) for index in range(6)]
+    packets = [(track, time, rate // 25) for time in times for track in (0, 1)]
+    found = placed(packets, Timeline([picture, sound], Fraction(0), jumps=False))
+    assert found == [(track, index * rate // 25) for index in range(6) for track in (0, 1)]
 
 
 def test_frames_in_decoding_order_without_decoding_times() -> None:

@@ -1,0 +1,80 @@
+"""Films whose clocks leap by days, or whose last frame says that it lasts for weeks."""
+
+from __future__ import annotations
+
+import itertools
+import wave
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from support.films import Making, frame_times, make_film, packets
+
+from edge_sr.upscale.run.report import Report
+from edge_sr.upscale.run.request import Request
+from edge_sr.upscale.upscale import upscale
+from edge_sr.video.mux.arrival import pictures_in
+
+MONTH = 30 * 24 * 3600 * 1000
+
+
+def run(source: Path, output: Path) -> Report:
+    return upscale(
+        Request(
+            str(source),
+            output,
+            scale=Fraction(1),
+            model="diinn-nano",
+            backend="onnxruntime",
+            precision="fp32",
+        )
+    )
+
+
+def leaping(path: Path, begins: int, by: int) -> Path:
+    """An FLV whose tags from ``begins`` on are ``by`` later (milliseconds)."""
+    data = bytearray(make_film(path, Making(audio=("eng",), options={"bf": "0"})).read_bytes())
+    place = 13
+    while place + 11 < len(data):
+        time = int.from_bytes(data[place + 4 : place + 7], "big") | data[place + 7] << 24
+        if time >= begins:
+            time += by
+            data[place + 4 : place + 7] = (time & 0xFFFFFF).to_bytes(3, "big")
+            data[place + 7] = time >> 24
+        place += 15 + int.from_bytes(data[place + 1 : place + 4], "big")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_a_clock_that_leaps_by_a_month_goes_on(tmp_path: Path, name: str) -> None:
+    source = leaping(tmp_path / "in.flv", 80, MONTH)
+    assert run(source, tmp_path / name).frames == 12
+    times = frame_times(tmp_path / name)
+    assert [time - times[0] for time in times] == pytest.approx(
+        [index / 25 for index in range(12)], abs=0.002
+    )
+    sound = [time for time, _ in packets(tmp_path / name, "audio")[0]]
+    assert all(later - earlier < 0.1 for earlier, later in itertools.pairwise(sound))
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_a_last_frame_of_weeks(tmp_path: Path, name: str) -> None:
+    film, source = make_film(tmp_path / "film.mkv", Making(frames=5)), tmp_path / "in.mkv"
+    with av.open(str(film)) as whole, av.open(str(source), "w") as target:
+        twin = target.add_stream_from_template(whole.streams.video[0], opaque=True)
+        for packet in whole.demux(video=0):
+            if packet.size:
+                packet.stream = twin
+                packet.duration = MONTH if packet.pts == 160 else packet.duration
+                target.mux(packet)
+    assert run(source, tmp_path / name).frames == 5
+
+
+def test_a_file_without_a_picture_holds_none(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.wav"
+    with wave.open(str(sound), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(1600))
+    assert pictures_in([sound]) == 0
