@@ -191,7 +191,7 @@ class Film(AbstractContextManager["Film"]):
     @property
     def _shift(self) -> int:
         """Units to take off every time, so that an excerpt begins at 0."""
-        return round(self._begin / self._unit) if self.excerpt.start else 0
+        return int(self._begin // self._unit) if self.excerpt.start else 0
 
     def _target(self, start: Fraction) -> Fraction | None:
         return self._packets.begins + start if start else None

@@ -33,11 +33,15 @@ class Window:
         return self.begin if self.cuts_begin else Fraction(0)
 
 
-def window_of(packets: FilmPackets, excerpt: Excerpt, until: Fraction | None) -> Window:
-    """The excerpt's window; ``until`` is where to stop, in seconds of the output, None for the end."""
-    begin = packets.begins + excerpt.start
+def window_of(packets: FilmPackets, excerpt: Excerpt, until: Fraction | None, unit: Fraction) -> Window:
+    """The excerpt's window; ``until`` is where to stop, in seconds of the output, None for the end.
+
+    It begins where the picture does, which is moved by a multiple of its ``unit``: in AVI a whole frame.
+    """
+    wanted = packets.begins + excerpt.start
+    begin = wanted // unit * unit
     cuts = bool(excerpt.start)
-    ends = [] if excerpt.duration is None else [begin + excerpt.duration]
+    ends = [] if excerpt.duration is None else [wanted + excerpt.duration]
     ends += [] if until is None else [until + (begin if cuts else 0)]
     return Window(begin, min(ends) if ends else None, cuts)
 

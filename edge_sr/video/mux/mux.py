@@ -105,7 +105,7 @@ class MuxRun:
             av_open(self._pieces.first.path) as first,
         ):
             packets = FilmPackets(source)
-            window = window_of(packets, plan.excerpt, self._until)
+            window = window_of(packets, plan.excerpt, self._until, plan.time_base)
             metadata = self._tags(source, STALE)
             has_cover = any(is_cover(source.streams[index]) for index in plan.tracks.kept)
             late = self._late(source, packets)

@@ -69,7 +69,9 @@ def copied(
         twins = {index: copy_stream(target, source.streams[index]) for index in found}
         numbers = {twin.index: index for index, twin in twins.items()}
         packets = FilmPackets(source)
-        for packet in other_packets(packets, twins, {}, window_of(packets, excerpt, until)):
+        for packet in other_packets(
+            packets, twins, {}, window_of(packets, excerpt, until, Fraction(1, 1000))
+        ):
             found[numbers[packet.stream_index]].append((packet.pts * packet.time_base, bytes(packet)))
     return found
 
@@ -100,7 +102,9 @@ def test_chapters_move_with_the_excerpt(rich: Path) -> None:
     def times(excerpt: Excerpt, until: Fraction | None = None) -> list[tuple[str, float, float]]:
         with av.open(str(rich)) as source:
             packets = FilmPackets(source)
-            moved = moved_chapters(source.chapters(), packets, window_of(packets, excerpt, until))
+            moved = moved_chapters(
+                source.chapters(), packets, window_of(packets, excerpt, until, Fraction(1, 1000))
+            )
             return [
                 (c["metadata"]["title"], float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]))
                 for c in moved
