@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import enum
-import itertools
-import os
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.encode.containers import Container
-from edge_sr.video.film.channels import channels_of, encoded_layout, usual_layout
+from edge_sr.video.film.channels import channels_of, encoded_layout
+from edge_sr.video.film.trials import Trials
 from edge_sr.video.opening import is_cover, is_still_of_sequence
 
 if TYPE_CHECKING:
-    import av
     import av.container
-    import av.stream
 
-# Facts about the old file or the old encoding, untrue of the new one.
-STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
-STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes", "alpha_mode"}
 # Matroska's tag of a picture that is 3D.
 STEREO_MODE = "stereo_mode"
 MARK_OF_3D = "the mark of a 3D film"
-# Filled in by every muxer, so of no interest when it is missing.
-FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
 # Subtitles that are words, as FFmpeg names them; all others are pictures.
 WORDS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
-
-# So many packets of a film are looked at for the first of each track.
-SOON = 1000
 
 
 class Way(enum.Enum):
@@ -182,94 +169,6 @@ def track_name(stream: Any) -> str:
     details = [detail for detail in (codec, stream.metadata.get("language"), title) if detail]
     kind = stream.type if stream.type != "video" else "cover" if is_cover(stream) else "further video"
     return f"{kind} track {stream.index}" + (f" ({', '.join(details)})" if details else "")
-
-
-class Trials:
-    """Trials of one track each in a file of its own, which goes nowhere."""
-
-    def __init__(self, source: Any, container: Container) -> None:
-        self._muxer = container.muxer
-        self._first = _first_packets(source, {stream.index for stream in source.streams.audio})
-
-    def hold(self, stream: Any) -> bool:
-        return self._tried(self._muxer, os.devnull, stream)
-
-    def tee_holds(self, stream: Any) -> bool:
-        """Asks the muxer itself: PyAV asks FFmpeg's lists first, which lack what some muxers write all the same."""
-        return self._tried("tee", f"[f={self._muxer}]{os.devnull}", stream)
-
-    def _tried(self, muxer: str, name: str, stream: Any) -> bool:
-        import av
-
-        try:
-            with av.open(name, "w", format=muxer) as trial:
-                twin = copy_stream(trial, stream)
-                trial.start_encoding()
-                if data := self._first.get(stream.index):
-                    _mux_one(trial, twin, data)
-            return True
-        except (av.error.FFmpegError, ValueError, TypeError):
-            return False
-
-
-def _first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:
-    """The first packet of each track, of those that begin soon."""
-    import av
-
-    found: dict[int, bytes] = {}
-    # At the end PyAV flushes every stream, and does not know those that turned up on the way.
-    with contextlib.suppress(av.error.FFmpegError, IndexError):
-        for packet in itertools.islice(source.demux(), SOON):
-            if indices <= found.keys():
-                break
-            if packet.size and packet.stream_index in indices:
-                found.setdefault(packet.stream_index, bytes(packet))
-    return found
-
-
-def _mux_one(target: Any, stream: Any, data: bytes) -> None:
-    """Some muxers find only at their end that they cannot say what a packet's stream is."""
-    import av
-
-    packet: Any = av.Packet(data)
-    packet.stream, packet.time_base = stream, Fraction(1, 1000)
-    packet.pts = packet.dts = 0
-    packet.duration = 1
-    # A damaged one says nothing of the others.
-    with contextlib.suppress(av.error.FFmpegError):
-        target.mux(packet)
-
-
-def copy_stream(target: av.container.OutputContainer, stream: Any) -> Any:
-    """A stream of the same kind in ``target``, with language, title and disposition."""
-    twin: Any = target.add_stream_from_template(stream, opaque=True)
-    # MP4 says of PCM where each channel is to be heard.
-    if stream.type == "audio" and target.format.name == "mp4" and (usual := usual_layout(stream.layout)):
-        twin.codec_context.layout = usual
-    carry_over(stream, twin)
-    return twin
-
-
-def carry_over(stream: Any, twin: Any) -> None:
-    """Tags and disposition of ``stream`` to ``twin``."""
-    twin.metadata.update(without(stream.metadata, STALE))
-    twin.disposition = stream.disposition
-
-
-def without(metadata: dict[str, str], stale: frozenset[str]) -> dict[str, str]:
-    """The entries that are not stale, whatever the case of their keys, nor Matroska's statistics."""
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.lower() not in stale and not key.startswith("_STATISTICS")
-    }
-
-
-def lost_metadata(source: dict[str, str], target: dict[str, str], where: str) -> list[str]:
-    """A name for each entry of ``source`` that did not arrive in ``target``."""
-    arrived = {key.lower() for key in target}
-    expected = [key for key in without(source, STALE) if key.lower() not in FILLED_IN]
-    return [f"metadata {key!r} of {where}" for key in expected if key.lower() not in arrived]
 
 
 def cover_name(stream: Any) -> tuple[str, str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from edge_sr.video.film.tracks import lost_metadata, track_name
+from edge_sr.video.film.tags import lost_metadata
+from edge_sr.video.film.tracks import track_name
 from edge_sr.video.opening import ffmpeg_name, is_cover
 
 

@@ -16,18 +16,8 @@ from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
-from edge_sr.video.film.tracks import (
-    STALE,
-    STALE_OF_VIDEO,
-    TrackPlan,
-    Way,
-    carry_over,
-    copy_stream,
-    cover_name,
-    encoding_for,
-    track_name,
-    without,
-)
+from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, without
+from edge_sr.video.film.tracks import TrackPlan, Way, cover_name, encoding_for, track_name
 from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription

@@ -16,7 +16,8 @@ from edge_sr.video.encode.containers import CONTAINERS
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.info import CROP, Excerpt
 from edge_sr.video.film.packets import FilmPackets
-from edge_sr.video.film.tracks import TrackPlan, Way, copy_stream, lost_metadata, plan_tracks
+from edge_sr.video.film.tags import copy_stream, lost_metadata
+from edge_sr.video.film.tracks import TrackPlan, Way, plan_tracks
 from edge_sr.video.mux.copying import moved_chapters, other_packets, window_of
 
 RICH = Making(

@@ -1,0 +1,48 @@
+"""Tags, language and disposition from a track or film to what becomes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge_sr.video.film.channels import usual_layout
+
+if TYPE_CHECKING:
+    import av.container
+
+# Facts about the old file or the old encoding, untrue of the new one.
+STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
+STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes", "alpha_mode"}
+# Filled in by every muxer, so of no interest when it is missing.
+FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
+
+
+def copy_stream(target: av.container.OutputContainer, stream: Any) -> Any:
+    """A stream of the same kind in ``target``, with language, title and disposition."""
+    twin: Any = target.add_stream_from_template(stream, opaque=True)
+    # MP4 says of PCM where each channel is to be heard.
+    if stream.type == "audio" and target.format.name == "mp4" and (usual := usual_layout(stream.layout)):
+        twin.codec_context.layout = usual
+    carry_over(stream, twin)
+    return twin
+
+
+def carry_over(stream: Any, twin: Any) -> None:
+    """Tags and disposition of ``stream`` to ``twin``."""
+    twin.metadata.update(without(stream.metadata, STALE))
+    twin.disposition = stream.disposition
+
+
+def without(metadata: dict[str, str], stale: frozenset[str]) -> dict[str, str]:
+    """The entries that are not stale, whatever the case of their keys, nor Matroska's statistics."""
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.lower() not in stale and not key.startswith("_STATISTICS")
+    }
+
+
+def lost_metadata(source: dict[str, str], target: dict[str, str], where: str) -> list[str]:
+    """A name for each entry of ``source`` that did not arrive in ``target``."""
+    arrived = {key.lower() for key in target}
+    expected = [key for key in without(source, STALE) if key.lower() not in FILLED_IN]
+    return [f"metadata {key!r} of {where}" for key in expected if key.lower() not in arrived]

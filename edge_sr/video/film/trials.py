@@ -1,0 +1,73 @@
+"""Whether a container holds a track: tried, for the muxer alone knows."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edge_sr.video.encode.containers import Container
+from edge_sr.video.film.tags import copy_stream
+from edge_sr.video.mux.output import open_output
+
+# So many packets of a film are looked at for the first of each track.
+SOON = 1000
+
+
+class Trials:
+    """Trials of one track each in a file of its own, which goes nowhere."""
+
+    def __init__(self, source: Any, container: Container) -> None:
+        self._container = container
+        self._first = _first_packets(source, {stream.index for stream in source.streams.audio})
+
+    def hold(self, stream: Any) -> bool:
+        return self._tried(Path(os.devnull), stream, tee=False)
+
+    def tee_holds(self, stream: Any) -> bool:
+        """Asks the muxer itself: PyAV asks FFmpeg's lists first, which lack what some muxers write all the same."""
+        return self._tried(Path(os.devnull), stream, tee=True)
+
+    def _tried(self, path: Path, stream: Any, *, tee: bool) -> bool:
+        import av
+
+        try:
+            with open_output(path, self._container, {}, tee=tee) as trial:
+                twin = copy_stream(trial, stream)
+                trial.start_encoding()
+                if data := self._first.get(stream.index):
+                    _mux_one(trial, twin, data)
+            return True
+        except (av.error.FFmpegError, ValueError, TypeError):
+            return False
+
+
+def _first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:
+    """The first packet of each track, of those that begin soon."""
+    import av
+
+    found: dict[int, bytes] = {}
+    # At the end PyAV flushes every stream, and does not know those that turned up on the way.
+    with contextlib.suppress(av.error.FFmpegError, IndexError):
+        for packet in itertools.islice(source.demux(), SOON):
+            if indices <= found.keys():
+                break
+            if packet.size and packet.stream_index in indices:
+                found.setdefault(packet.stream_index, bytes(packet))
+    return found
+
+
+def _mux_one(target: Any, stream: Any, data: bytes) -> None:
+    """Some muxers find only at their end that they cannot say what a packet's stream is."""
+    import av
+
+    packet: Any = av.Packet(data)
+    packet.stream, packet.time_base = stream, Fraction(1, 1000)
+    packet.pts = packet.dts = 0
+    packet.duration = 1
+    # A damaged one says nothing of the others.
+    with contextlib.suppress(av.error.FFmpegError):
+        target.mux(packet)
