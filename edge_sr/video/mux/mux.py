@@ -22,6 +22,7 @@ from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
 from edge_sr.video.mux.adts import HeaderRemover, is_undescribed_aac
+from edge_sr.video.mux.copied_sound import SoundCopier
 from edge_sr.video.mux.copying import (
     PacketConverter,
     Window,
@@ -190,6 +191,8 @@ class MuxRun:
                 self._converters[stream.index] = remover
         elif self._plan.container.name in ("mp4", "mov") and stream.type == "audio" and closes_gaps(stream):
             self._converters[stream.index] = GapFiller(stream)
+        elif stream.type == "audio":
+            self._converters[stream.index] = SoundCopier()
 
     def _write(self, output: Any, packets: FilmPackets, video: Any, window: Window) -> None:
         """Picture and other tracks merged by time, so that the muxer never holds much back."""
