@@ -21,6 +21,8 @@ STEREO_MODE = "stereo_mode"
 MARK_OF_3D = "the mark of a 3D film"
 # Subtitles that are words, as FFmpeg names them; all others are pictures.
 WORDS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
+# Matroska counts their samples by the film's length, which FFmpeg's muxer rounds: the last packet would not decode.
+MISCOUNTED = ("tta",)
 
 
 class Way(enum.Enum):
@@ -142,6 +144,8 @@ def _way(source: Any, stream: Any, container: Container, trials: Trials) -> Way 
         return Way.COPY if container.name == "mp4" and trials.hold(stream) else None
     if stream.type not in ("audio", "subtitle") or stream.codec_context is None:
         return None
+    if stream.codec_context.name in MISCOUNTED:
+        return Way.ENCODE
     if trials.hold(stream):
         return Way.COPY
     # The tee muxer does not hand on chapters.

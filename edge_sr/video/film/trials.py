@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from edge_sr.files.drafts import scratch_folder
 from edge_sr.video.encode.containers import Container
 from edge_sr.video.film.tags import copy_stream
 from edge_sr.video.mux.output import open_output
@@ -28,8 +29,17 @@ class Trials:
         return self._tried(Path(os.devnull), stream, tee=False)
 
     def tee_holds(self, stream: Any) -> bool:
-        """Asks the muxer itself: PyAV asks FFmpeg's lists first, which lack what some muxers write all the same."""
-        return self._tried(Path(os.devnull), stream, tee=True)
+        """Asks the muxer itself: PyAV asks FFmpeg's lists first, which lack what some muxers write all the same.
+
+        Of sound the muxer does not always tell that it cannot describe it, as MOV's of WMA: that is read back.
+        """
+        if stream.index not in self._first:
+            return self._tried(Path(os.devnull), stream, tee=True)
+        try:
+            with scratch_folder() as folder:
+                return self._tried(folder / "trial", stream, tee=True) and _is_described(folder / "trial")
+        except OSError:
+            return False
 
     def _tried(self, path: Path, stream: Any, *, tee: bool) -> bool:
         import av
@@ -43,6 +53,18 @@ class Trials:
             return True
         except (av.error.FFmpegError, ValueError, TypeError):
             return False
+
+
+def _is_described(path: Path) -> bool:
+    """Whether the sound in a file has what every decoder asks for."""
+    import av
+
+    try:
+        with av.open(str(path)) as file:
+            context: Any = file.streams.audio[0].codec_context
+            return bool(context and context.sample_rate and context.layout.nb_channels)
+    except (av.error.FFmpegError, IndexError):
+        return False
 
 
 def _first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:

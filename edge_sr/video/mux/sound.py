@@ -14,6 +14,8 @@ from edge_sr.video.film.channels import channels_of, encoded_layout, encoded_rat
 CHANNEL_BITS = 96_000
 # Decoders make samples of any size of damaged packets. Full scale is 1, and FFmpeg's AAC encoder loops on millions.
 LOUDEST = 8.0
+# Samples of more than 16 bits, which FLAC keeps.
+DEEP = ("s32", "s32p")
 # Silence of more seconds is not written out: the sound begins again at its time.
 LONGEST_SILENCE = 600
 
@@ -24,6 +26,8 @@ def add_sound(output: Any, stream: Any, codec: str) -> Any:
     rate, layout = encoded_rate(codec, context), encoded_layout(codec, context)
     twin = output.add_stream(codec, rate=rate)
     twin.codec_context.layout = layout
+    if codec == "flac" and context.format is not None and context.format.name in DEEP:
+        twin.codec_context.format = "s32"
     if codec != "flac":
         twin.codec_context.bit_rate = CHANNEL_BITS * channels_of(layout)
     twin.time_base = Fraction(1, rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,14 @@ def film(path: Path, picture: str, sound: str, samples: str | None = None) -> Pa
     return path
 
 
+def state_length(path: Path) -> None:
+    """Puts the exact length into Matroska's header, by which TTA's samples are counted; FFmpeg's muxer rounds it."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\x44\x89\x88") + 3
+    data[place : place + 8] = struct.pack(">d", 1000 * SAMPLES / RATE)
+    path.write_bytes(data)
+
+
 def sound_of(path: Path) -> tuple[str, str, np.ndarray]:
     """Codec, format and all samples."""
     with av.open(str(path)) as file:
@@ -85,6 +94,29 @@ def test_sound_that_an_edit_list_cuts_away_stays_away(tmp_path: Path, name: str)
     assert sum(time < 0 for time in times) == 2
     assert times[0] > Fraction(-2 * 1024, 16000)
     assert times[-1] == pytest.approx(packets(source, "audio")[0][-1][0], abs=0.001)
+
+
+@pytest.mark.parametrize("codec", ["wmav1", "wmav2"])
+def test_wma_that_mov_cannot_describe_is_encoded(tmp_path: Path, codec: str) -> None:
+    source = film(tmp_path / "in.wmv", "wmv2", codec)
+    run(source, tmp_path / "out.mov")
+    name, _, sound = sound_of(tmp_path / "out.mov")
+    assert name == "aac"
+    assert sound.shape[1] / RATE == pytest.approx(2, abs=0.1)
+    run(source, tmp_path / "out.mkv")
+    before, after = (packets(path, "audio")[0] for path in (source, tmp_path / "out.mkv"))
+    assert [data for _, data in after] == [data for _, data in before]
+
+
+@pytest.mark.parametrize("samples", ["s16", "s32"])
+def test_tta_becomes_flac_bit_for_bit(tmp_path: Path, samples: str) -> None:
+    source = film(tmp_path / "in.mkv", "libx264", "tta", samples)
+    state_length(source)
+    run(source, tmp_path / "out.mkv")
+    name, form, sound = sound_of(tmp_path / "out.mkv")
+    assert (name, form) == ("flac", samples)
+    assert sound.shape[1] == SAMPLES
+    assert np.array_equal(sound, sound_of(source)[2])
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
