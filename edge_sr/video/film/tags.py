@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.film.channels import usual_layout
+from edge_sr.video.film.languages import suited_language
 
 if TYPE_CHECKING:
     import av.container
@@ -16,20 +17,31 @@ STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes"
 FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
 
 
-def copy_stream(target: av.container.OutputContainer, stream: Any) -> Any:
+def copy_stream(target: av.container.OutputContainer, stream: Any, container: str) -> Any:
     """A stream of the same kind in ``target``, with language, title and disposition."""
     twin: Any = target.add_stream_from_template(stream, opaque=True)
     # MP4 says of PCM where each channel is to be heard.
     if stream.type == "audio" and target.format.name == "mp4" and (usual := usual_layout(stream.layout)):
         twin.codec_context.layout = usual
-    carry_over(stream, twin)
+    carry_over(stream, twin, container)
     return twin
 
 
-def carry_over(stream: Any, twin: Any) -> None:
-    """Tags and disposition of ``stream`` to ``twin``."""
-    twin.metadata.update(without(stream.metadata, STALE))
+def carry_over(stream: Any, twin: Any, container: str) -> None:
+    """Tags and disposition of ``stream`` to ``twin`` in a ``container`` of that name."""
+    twin.metadata.update(suited_tags(without(stream.metadata, STALE), container))
     twin.disposition = stream.disposition
+
+
+def suited_tags(tags: dict[str, str], container: str) -> dict[str, str]:
+    """A track's tags by the names and in the words that the container has for them."""
+    tags = dict(tags)
+    if "language" in tags:
+        tags["language"] = suited_language(tags["language"], container)
+    if container in ("mkv", "webm") and "name" in tags:
+        # What MP4 calls a track's title.
+        tags.setdefault("title", tags.pop("name"))
+    return tags
 
 
 def without(metadata: dict[str, str], stale: frozenset[str]) -> dict[str, str]:

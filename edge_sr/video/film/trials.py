@@ -46,7 +46,7 @@ class Trials:
 
         try:
             with open_output(path, self._container, {}, tee=tee) as trial:
-                twin = copy_stream(trial, stream)
+                twin = copy_stream(trial, stream, self._container.name)
                 trial.start_encoding()
                 if data := self._first.get(stream.index):
                     _mux_one(trial, twin, data)

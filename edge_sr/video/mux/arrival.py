@@ -7,27 +7,71 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from edge_sr.video.film.languages import UNKNOWN
 from edge_sr.video.film.tags import lost_metadata
 from edge_sr.video.film.tracks import track_name
 from edge_sr.video.opening import ffmpeg_name, is_cover
+
+# FFmpeg's names of the marks by which a track is chosen; of some there are two, and containers have one or the other.
+MARKS = {
+    "forced": ("forced",),
+    "commentary": ("comment",),
+    "hearing impaired": ("hearing_impaired", "captions"),
+    "visually impaired": ("visual_impaired", "descriptions"),
+    "dubbed": ("dub",),
+    "original": ("original",),
+    "lyrics": ("lyrics",),
+    "karaoke": ("karaoke",),
+    "clean effects": ("clean_effects",),
+}
+# Where a track's title stands: in MP4 and MOV as the second.
+TITLES = frozenset({"title", "name"})
 
 
 def lost_parts(source: Any, kept: Iterable[int], result: Any) -> list[str]:
     """A name for each part of ``source`` that is not in ``result``: of its tags, and of the streams to be ``kept``."""
     return [
         *lost_metadata(dict(source.metadata), dict(result.metadata), "the film"),
-        *_lost_tracks([source.streams[index] for index in kept], result),
+        *_lost_tracks([source.streams[index] for index in sorted(kept)], result),
     ]
 
 
 def _lost_tracks(planned: list[Any], result: Any) -> list[str]:
     """By kind, as the streams of two containers have nothing else in common; the first of a kind are taken as kept."""
-    expected, arrived = defaultdict[str, list[Any]](list), defaultdict[str, int](int)
-    for stream in planned:
-        expected[_kind(stream)].append(stream)
-    for stream in result.streams:
-        arrived[_kind(stream)] += 1
-    return [track_name(stream) for kind, streams in expected.items() for stream in streams[arrived[kind] :]]
+    expected, arrived = _by_kind(planned), _by_kind(result.streams)
+    lost = []
+    for kind, streams in expected.items():
+        twins = arrived[kind]
+        lost += [track_name(stream) for stream in streams[len(twins) :]]
+        if len(streams) == len(twins):
+            lost += [name for pair in zip(streams, twins, strict=True) for name in _lost_of_track(*pair)]
+    return lost
+
+
+def _by_kind(streams: Iterable[Any]) -> defaultdict[str, list[Any]]:
+    found = defaultdict[str, list[Any]](list)
+    for stream in streams:
+        found[_kind(stream)].append(stream)
+    return found
+
+
+def _lost_of_track(stream: Any, twin: Any) -> list[str]:
+    """A name for each thing by which people choose a track, and that is no longer said of it."""
+    lost = [f"the mark {mark!r}" for mark in sorted(_marks(stream) - _marks(twin))]
+    language = stream.metadata.get("language", "")
+    if language not in UNKNOWN and twin.metadata.get("language", "") in UNKNOWN:
+        lost.append(f"the language {language!r}")
+    if not TITLES.isdisjoint(stream.metadata) and TITLES.isdisjoint(twin.metadata):
+        lost.append("the title")
+    return [f"{name} of {track_name(stream)}" for name in lost]
+
+
+def _marks(stream: Any) -> set[str]:
+    from av.stream import Disposition
+
+    return {
+        mark for mark, names in MARKS.items() if any(stream.disposition & Disposition[name] for name in names)
+    }
 
 
 def _kind(stream: Any) -> str:

@@ -16,7 +16,7 @@ from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
-from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, without
+from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, suited_tags, without
 from edge_sr.video.film.tracks import TrackPlan, Way, cover_name, encoding_for, track_name
 from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour
@@ -140,7 +140,7 @@ class MuxRun:
         video.codec_context.framerate = self._plan.rate
         # Not every codec carries its colours itself.
         tag_colours(video.codec_context, self._plan.colour)
-        video.metadata.update(self._tags(stream, STALE_OF_VIDEO))
+        video.metadata.update(suited_tags(self._tags(stream, STALE_OF_VIDEO), self._plan.container.name))
         if self._plan.has_alpha:
             video.metadata[ALPHA_MODE] = "1"
         video.disposition = stream.disposition
@@ -179,11 +179,11 @@ class MuxRun:
             twin = output.add_mux_stream(codec)
             twin.time_base = stream.time_base
             self._converters[stream.index] = WordsConverter(stream.codec_context.name, codec)
-        carry_over(stream, twin)
+        carry_over(stream, twin, self._plan.container.name)
         self._twins[stream.index] = twin
 
     def _add_copied(self, output: Any, stream: Any) -> None:
-        twin = self._twins[stream.index] = copy_stream(output, stream)
+        twin = self._twins[stream.index] = copy_stream(output, stream, self._plan.container.name)
         if is_undescribed_aac(stream):
             remover = HeaderRemover(self._plan.source, stream.index, self._plan.protocols)
             if remover.config:

@@ -56,7 +56,7 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
     with writing(str(target)):
         to_disk(target)
     with open_input(plan.source, protocols=plan.protocols) as source, open_input(str(target)) as result:
-        muxed.lost += lost_parts(source, set(tracks.kept) - run.idle, result)
+        muxed.lost += lost_parts(source, {plan.picture, *tracks.kept} - run.idle, result)
     muxed.warnings += _encoded_after_all(plan, tracks, names)
     return muxed
 

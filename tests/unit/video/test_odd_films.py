@@ -221,10 +221,10 @@ def test_a_track_that_cannot_be_written_after_all_does_not_cost_the_film(
 
     copied = muxing.copy_stream
 
-    def refusing(output: Any, stream: Any) -> Any:
+    def refusing(output: Any, stream: Any, container: str) -> Any:
         if stream.type in refused:
             raise av.error.InvalidDataError(1, "refused")
-        return copied(output, stream)
+        return copied(output, stream, container)
 
     monkeypatch.setattr(muxing, "copy_stream", refusing)
     for refused, lost in ((("subtitle",), ["subtitle"]), (("audio", "subtitle"), ["audio", "subtitle"])):

@@ -67,7 +67,7 @@ def copied(
     """Time and content of every copied packet, by the source's stream."""
     found: dict[int, list[tuple[Fraction, bytes]]] = {1: [], 3: []}
     with av.open(str(path)) as source, av.open("nothing.mkv", "w", format="null") as target:
-        twins = {index: copy_stream(target, source.streams[index]) for index in found}
+        twins = {index: copy_stream(target, source.streams[index], "mkv") for index in found}
         numbers = {twin.index: index for index, twin in twins.items()}
         packets = FilmPackets(source)
         for packet in other_packets(
