@@ -116,12 +116,13 @@ def encoding_for(container: Container, kind: str) -> str:
 
 
 def _is_kept_otherwise(source: Any, stream: Any) -> bool:
-    """Tracks that hold what the output has elsewhere: QuickTime's chapters and time code, an animation's still."""
+    """Tracks that hold what the output has elsewhere: QuickTime's chapters and time code, an animation's still; and a
+    DVD's navigation, which means nothing without its menus."""
     if is_still_of_sequence(source, stream):
         return True
     if stream.type != "data":
         return False
-    if _tag(stream) == "tmcd" or "timecode" in stream.metadata:
+    if _tag(stream) == "tmcd" or "timecode" in stream.metadata or stream.name == "dvd_nav_packet":
         return True
     chapters = "mov" in source.format.name and bool(source.chapters())
     return chapters and _tag(stream) in ("text", "")

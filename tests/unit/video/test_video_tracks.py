@@ -61,6 +61,20 @@ def test_what_webm_cannot_hold_is_encoded_again(rich: Path) -> None:
     )
 
 
+def test_a_dvd_s_navigation_is_no_loss(tmp_path: Path) -> None:
+    path = tmp_path / "in.vob"
+    with av.open(str(path), "w", format="dvd") as target:
+        video: Any = target.add_stream("mpeg2video", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(5):
+            target.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
+        target.mux(video.encode(None))
+    with av.open(str(path)) as source:
+        data = [stream for stream in source.streams if stream.type == "data"]
+        assert [getattr(stream, "name", "") for stream in data] == ["dvd_nav_packet"]
+        assert plan_tracks(source, source.streams.video[0].index, MKV) == TrackPlan((), ())
+
+
 def copied(
     path: Path, excerpt: Excerpt, until: Fraction | None = None
 ) -> dict[int, list[tuple[Fraction, bytes]]]:
