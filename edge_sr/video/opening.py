@@ -23,7 +23,7 @@ from edge_sr.errors import (
     as_ours,
 )
 from edge_sr.machine.scheduling import keeping_scheduling
-from edge_sr.video.protocols import opening_options
+from edge_sr.video.protocols import NEEDS, opening_options
 from edge_sr.video.sequences import numbered_files
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ NO_TIMES = 0x0080
 PROBING = {"probesize": str(64 << 20), "analyzeduration": str(120_000_000)}
 # Brands of image sequences (ISO 23008-12 and AV1 Image File Format), whose stills FFmpeg lists first.
 SEQUENCES = ("avis", "msf1")
+# Seconds until a host that says nothing is given up, as it is opened and between two packets.
+TIMEOUT = (30.0, 60.0)
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
@@ -125,9 +127,17 @@ def _opened(name: str, options: dict[str, str]) -> av.container.InputContainer:
     import av
 
     try:
-        return av.open(ffmpeg_name(name), options=options, metadata_errors="replace", timeout=(30, 60))
+        return av.open(
+            ffmpeg_name(name), options=options, metadata_errors="replace", timeout=_patience(options)
+        )
     except av.error.FFmpegError as error:
         raise _unreadable(name, error) from error
+
+
+def _patience(options: dict[str, str]) -> tuple[float, float] | None:
+    """For how long FFmpeg may open, and look for one packet: without end where it may read nothing but files."""
+    allowed = options.get("protocol_whitelist")
+    return None if allowed and {"file", *NEEDS["file"]}.issuperset(allowed.split(",")) else TIMEOUT
 
 
 def coded_rate(container: av.container.InputContainer) -> Fraction | None:
@@ -156,7 +166,11 @@ def _by_gpu(
     device = HWAccel(device_type="cuda", allow_software_fallback=hwaccel == "auto", **owned)
     try:
         opened = av.open(
-            ffmpeg_name(name), options=options, metadata_errors="replace", timeout=(30, 60), hwaccel=device
+            ffmpeg_name(name),
+            options=options,
+            metadata_errors="replace",
+            timeout=_patience(options),
+            hwaccel=device,
         )
         return opened, ""
     except (av.error.FFmpegError, RuntimeError) as error:
@@ -197,6 +211,8 @@ def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
 def _unreadable(name: str, error: Any) -> EdgeSRError:
     if error.errno in SHORT_OF:
         return as_ours(error) or ResourceError(f"{name} cannot be opened: {error.strerror}")
+    if type(error).__name__ == "ExitError":
+        return UnreachableError(f"{name} cannot be reached: it has not answered for {TIMEOUT[0]:.0f} seconds")
     if error.errno in UNREACHABLE or type(error).__name__.startswith("HTTP"):
         return UnreachableError(f"{name} cannot be reached: {error.strerror}")
     return MediaError(f"{name} is not a film or picture that FFmpeg can open: {error.strerror}")

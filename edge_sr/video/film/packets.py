@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.film.timeline import Timeline, Track
-from edge_sr.video.opening import NO_TIMES, frame_rate, is_cover
+from edge_sr.video.opening import NO_TIMES, TIMEOUT, frame_rate, is_cover
 
 if TYPE_CHECKING:
     import av.container
@@ -135,6 +135,9 @@ class FilmPackets:
                 return
             except IndexError:
                 # At the end PyAV flushes every stream, and does not know those that turned up on the way.
+                return
+            except av.error.ExitError:
+                self._warn(f"the film breaks off: nothing more has come for {TIMEOUT[1]:.0f} seconds")
                 return
             except av.error.FFmpegError as error:
                 failures += 1
