@@ -40,11 +40,10 @@ def _packet_times(name: str, excerpt: Excerpt, protocols: Collection[str]) -> It
         stream: Any = picture_stream(Path(name).name, container)
         unit = Fraction(stream.time_base or Fraction(1, 1000))
         packets = FilmPackets(container)
-        begin = packets.begins + excerpt.start
         if excerpt.start:
-            packets.seek(begin - RUN_UP, stream)
+            packets.seek(packets.begins + excerpt.start - RUN_UP, stream)
         shown = _in_order(packet for packet in packets if packet.stream_index == stream.index)
-        yield from _within(shown, unit, begin, excerpt)
+        yield from _within(shown, unit, packets.begins, excerpt)
 
 
 def _in_order(packets: Iterable[Any]) -> Iterator[int]:
@@ -62,10 +61,10 @@ def _in_order(packets: Iterable[Any]) -> Iterator[int]:
         yield heapq.heappop(waiting)
 
 
-def _within(times: Iterable[int], unit: Fraction, begin: Fraction, excerpt: Excerpt) -> Iterator[int]:
+def _within(times: Iterable[int], unit: Fraction, begins: Fraction, excerpt: Excerpt) -> Iterator[int]:
     """Times from the excerpt's beginning, at which the frame that is being shown begins."""
-    shift = round(begin / unit) if excerpt.start else 0
-    end = None if excerpt.duration is None else begin + excerpt.duration
+    shift = excerpt.shift(begins, unit)
+    end = None if excerpt.duration is None else begins + excerpt.start + excerpt.duration
     last: int | None = None
     earlier = False
     for pts in times:

@@ -181,17 +181,14 @@ class Film(AbstractContextManager["Film"]):
         return max(1, round(1 / (self._rate * self._unit)))
 
     @property
-    def _begin(self) -> Fraction:
-        return self._packets.begins + self.excerpt.start
-
-    @property
     def _end(self) -> Fraction | None:
-        return None if self.excerpt.duration is None else self._begin + self.excerpt.duration
+        if self.excerpt.duration is None:
+            return None
+        return self._packets.begins + self.excerpt.start + self.excerpt.duration
 
     @property
     def _shift(self) -> int:
-        """Units to take off every time, so that an excerpt begins at 0."""
-        return int(self._begin // self._unit) if self.excerpt.start else 0
+        return self.excerpt.shift(self._packets.begins, self._unit)
 
     def _target(self, start: Fraction) -> Fraction | None:
         return self._packets.begins + start if start else None

@@ -44,6 +44,11 @@ class Excerpt:
     def is_whole(self) -> bool:
         return self.start == 0 and self.duration is None
 
+    def shift(self, begins: Fraction, unit: Fraction) -> int:
+        """What to take off every time of a film that begins at ``begins``, in its ``unit``, which may be a whole frame:
+        the frame that is shown where the excerpt begins is then at 0."""
+        return int((begins + self.start) // unit) if self.start else 0
+
 
 def parse_time(text: str, what: str) -> Fraction:
     """Seconds, or ``[H:]M:S``, as an exact fraction; ``OptionError`` for anything else."""

@@ -36,12 +36,11 @@ class Window:
 def window_of(packets: FilmPackets, excerpt: Excerpt, until: Fraction | None, unit: Fraction) -> Window:
     """The excerpt's window; ``until`` is where to stop, in seconds of the output, None for the end.
 
-    It begins where the picture does, which is moved by a multiple of its ``unit``: in AVI a whole frame.
+    It begins with the picture, whose times are in ``unit``.
     """
-    wanted = packets.begins + excerpt.start
-    begin = wanted // unit * unit
     cuts = bool(excerpt.start)
-    ends = [] if excerpt.duration is None else [wanted + excerpt.duration]
+    begin = excerpt.shift(packets.begins, unit) * unit if cuts else packets.begins
+    ends = [] if excerpt.duration is None else [packets.begins + excerpt.start + excerpt.duration]
     ends += [] if until is None else [until + (begin if cuts else 0)]
     return Window(begin, min(ends) if ends else None, cuts)
 
