@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from edge_sr.errors import InterruptedRun
 from edge_sr.sizes import size_text
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import RunNetwork
@@ -18,6 +21,7 @@ from edge_sr.version import __version__
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.identity import input_identity
+from edge_sr.video.mux.arrival import pictures_in
 from edge_sr.video.opening import open_input, picture_stream
 
 
@@ -78,9 +82,13 @@ def is_finished(request: Request, output: Path) -> bool:
 def finished_report(request: Request, film: Film, plan: FilmPlan, controls: Controls) -> Report:
     """The report of a film that an earlier run finished; what that run left behind is tidied up.
 
-    Raises ``OutputExistsError`` when the file that is there is not what this run would make.
+    Raises ``OutputExistsError`` when the file that is there is not what this run would make: another size, or so many
+    frames more or fewer that it is of another film or excerpt.
     """
     frames = _frames_of(plan)
+    if not _alike(frames, film.info.frames):
+        controls.watcher.say(f"note: {plan.output} is not as long as its input says: counting frames")
+        frames = _counted_frames(film, plan.output, controls.stop)
     settings = _settings(plan.output)
     WorkFolder(plan.output).tidy()
     controls.watcher.say(f"{plan.output} is done already")
@@ -102,6 +110,29 @@ def _frames_of(plan: FilmPlan) -> int:
         require_alike(plan.output, size_text((stream.width, stream.height)), size_text(plan.written))
         length = Fraction(found.duration or 0, 1_000_000)
         return stream.frames or round(length * (stream.average_rate or 0))
+
+
+def _alike(found: int, wanted: int) -> bool:
+    """Whether two counts of frames may be of one film: headers round, and a bad frame may decode elsewhere."""
+    return abs(found - wanted) <= 2 + max(found, wanted) // 20
+
+
+def _counted_frames(film: Film, output: Path, stop: threading.Event) -> int:
+    """How many frames the output holds, refused where they are not as many as the film gives.
+
+    The film's own are decoded: cut off or damaged, it promises more than its result can hold.
+    """
+    held, given = pictures_in([output]), 0
+    # Headers that promise more are believed once more than this decodes.
+    enough = held + held // 10 + 4
+    for _ in itertools.islice(film.frames(), enough):
+        given += 1
+        if stop.is_set():
+            raise InterruptedRun(f"stopped while the frames of {output} were compared with its input's")
+    if not _alike(held, given):
+        wanted = max(given, film.info.frames) if given == enough else given
+        require_alike(output, f"{held} frames", f"{wanted} frames")
+    return held
 
 
 def _settings(output: Path) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder, folder_for, partial_for
+from edge_sr.video.film.film import Excerpt, Film
 
 RUN = """
 import sys
@@ -288,6 +289,29 @@ def test_a_finished_film_is_done_already(source: Path, whole: Path, tmp_path: Pa
     assert output.stat().st_mtime_ns == before
     with pytest.raises(OutputExistsError, match="48x36 where this run makes 64x48"):
         upscale(request_for(source, output, resume=True, scale=Fraction(2)))
+
+
+def test_a_film_of_another_length_is_not_what_an_earlier_run_finished(source: Path, tmp_path: Path) -> None:
+    output, half = tmp_path / "film.mp4", Excerpt(duration=Fraction(1, 2))
+    assert upscale(request_for(source, output, excerpt=half)).frames == 12
+    assert upscale(request_for(source, output, excerpt=half, resume=True)).was_done
+    with pytest.raises(OutputExistsError, match="12 frames where this run makes 30 frames"):
+        upscale(request_for(source, output, resume=True))
+    upscale(request_for(source, output, overwrite=True))
+    with pytest.raises(OutputExistsError, match="30 frames where this run makes 12 frames"):
+        upscale(request_for(source, output, resume=True, excerpt=half))
+
+
+def test_a_film_that_promised_more_than_it_held_is_done_too(tmp_path: Path) -> None:
+    cut, output = make_film(tmp_path / "cut.mkv", Making(size=(32, 24), frames=120)), tmp_path / "film.mkv"
+    with Film(str(cut)) as film:
+        promised = film.info.frames
+    with cut.open("r+b") as file:
+        file.truncate(cut.stat().st_size // 2)
+    made = upscale(request_for(cut, output)).frames
+    assert made < promised * 0.8
+    again = upscale(request_for(cut, output, resume=True))
+    assert (again.was_done, again.frames) == (True, made)
 
 
 @pytest.mark.parametrize("moment", ["rename", "tidying"])
