@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import threading
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from edge_sr.upscale.run.places import check_free, require_alike
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.version import __version__
+from edge_sr.video.encode.changes import MODEL, NETWORK_FILES, SETTINGS
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.identity import input_identity
@@ -42,8 +45,8 @@ def run_state(request: Request, plan: FilmPlan, network: RunNetwork, work: WorkF
     salt = work.recorded().get("input", {}).get("salt") if request.resume else None
     settings = {
         "edge-sr": __version__,
-        "model": network.model,
-        "graphs": sorted(graph.sha256 for graph in network.bundle.description.graphs),
+        MODEL: network.model,
+        NETWORK_FILES: _digest(graph.sha256 for graph in network.bundle.description.graphs),
         "backend": network.backend,
         "encoder backend": network.encoder_backend,
         "precision": network.precision,
@@ -61,7 +64,12 @@ def run_state(request: Request, plan: FilmPlan, network: RunNetwork, work: WorkF
         "encoder threads": encoding.threads,
         "frames a segment": plan.length,
     }
-    return {"input": input_identity(request.input, salt), "settings": settings}
+    return {"input": input_identity(request.input, salt), SETTINGS: settings}
+
+
+def _digest(hashes: Iterable[str]) -> str:
+    """One hash for all, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
 
 
 def is_finished(request: Request, output: Path) -> bool:

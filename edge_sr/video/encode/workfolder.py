@@ -17,6 +17,7 @@ from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
 from edge_sr.files.drafts import drafting, remove_dead_drafts
 from edge_sr.files.durable import to_disk
 from edge_sr.files.posix import NO_FOLLOWING, is_own_folder, try_lock
+from edge_sr.video.encode.changes import changes
 from edge_sr.video.encode.segments import (
     SEGMENT_NAME,
     Segment,
@@ -229,11 +230,10 @@ class WorkFolder:
         self._take_lock()
 
     def _compare(self, state: Mapping[str, Any]) -> None:
-        earlier = self.recorded()
-        changes = _differences(earlier, state)
-        if changes:
+        found = changes(self.recorded(), state)
+        if found:
             raise OptionError(
-                f"--resume needs the earlier run's input and options, but {'; '.join(changes)}: "
+                f"--resume needs the earlier run's input and options, but {'; '.join(found)}: "
                 "use the earlier ones, or --overwrite without --resume to begin again"
             )
 
@@ -268,22 +268,6 @@ class WorkFolder:
 def _is_file(path: Path) -> bool:
     """A file itself, not what a link leads to."""
     return not path.is_symlink() and path.is_file()
-
-
-def _differences(earlier: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """One phrase for each leaf that differs."""
-    changes: list[str] = []
-    for key in sorted({*earlier, *now}):
-        old, new = earlier.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            changes += _differences(old, new, f"{prefix}{key} ")
-        elif old != new:
-            changes.append(f"{prefix}{key} was {_shown(old)}, now {_shown(new)}")
-    return changes
-
-
-def _shown(value: Any) -> str:
-    return "absent" if value is None else str(value)
 
 
 @contextlib.contextmanager

@@ -358,7 +358,7 @@ def test_a_sequence_with_a_replaced_picture_is_another_input(tmp_path: Path) -> 
     pattern, output = tmp_path / "frame%03d.png", tmp_path / "film.mp4"
     stop_after(pattern, output, 9)
     Image.fromarray(moving_picture((32, 24), 99)).save(tmp_path / "frame015.png")
-    with pytest.raises(OptionError, match="input sizes and times was"):
+    with pytest.raises(OptionError, match="input sizes and times changed"):
         upscale(request_for(pattern, output, resume=True))
 
 

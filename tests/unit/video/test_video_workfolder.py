@@ -85,10 +85,27 @@ def test_overwriting_begins_again(output: Path) -> None:
 def test_what_differs_is_said(output: Path) -> None:
     start(output)
     other = {"input": {"bytes": 6}, "settings": {"scale": "2", "codec options": {"crf": "20"}}}
-    with pytest.raises(
-        OptionError, match=r"input bytes was 5, now 6; settings codec options crf was 18, now 20"
-    ):
+    with pytest.raises(OptionError, match=r"but input bytes was 5, now 6; codec options crf was 18, now 20"):
         WorkFolder(output).open(other, resume=True, overwrite=False)
+
+
+NETWORK = {"model": "diinn-nano", "network's files": "a" * 64}
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        ({"model": "diinn-edge", "network's files": "b" * 64}, "but model was diinn-nano, now diinn-edge:"),
+        ({**NETWORK, "network's files": "b" * 64}, "but the network's files changed:"),
+        ({**NETWORK, "crf": 26}, "but crf was absent, now 26:"),
+    ],
+)
+def test_another_network_is_told_by_its_name(output: Path, now: dict[str, object], says: str) -> None:
+    earlier = WorkFolder(output)
+    earlier.open({"settings": NETWORK}, resume=False, overwrite=False)
+    earlier.close()
+    with pytest.raises(OptionError, match=says):
+        WorkFolder(output).open({"settings": now}, resume=True, overwrite=False)
 
 
 def test_two_runs_at_once_are_refused(output: Path) -> None:
