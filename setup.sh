@@ -6,11 +6,7 @@ sources="edge_sr native cuda/kernels engines/targets calibration/recipes export/
 
 # shellcheck disable=SC2086 # several words on purpose
 sources_hash() {
-    {
-        git ls-tree -r HEAD -- $sources
-        git diff HEAD -- $sources
-        git ls-files --others --exclude-standard -z -- $sources | xargs -0 cat
-    } 2>/dev/null | git hash-object --stdin
+    find $sources -type f ! -path '*/__pycache__/*' ! -name '*.so' | LC_ALL=C sort | tr '\n' '\0' | xargs -0 cksum | cksum
 }
 
 set_up() {

@@ -68,6 +68,12 @@ def test_wheels_by_ziglang_are_built_where_the_toolchain_finds_it(project: str) 
     assert [one.get("build-frontend") for one in by_ziglang] == ["pip"]
 
 
+def test_a_source_archive_holds_what_its_scripts_run() -> None:
+    """`demo.sh` upscales a film of the tests, `test.sh` runs them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "tests" not in project["tool"]["scikit-build"]["sdist"]["exclude"]
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_the_package_alone(tmp_path: Path) -> None:
     importlib.import_module("pip")
