@@ -161,6 +161,7 @@ class WorkFolder:
         for name in self._beside():
             (self.path.parent / name).unlink(missing_ok=True)
         self._empty()
+        (self.path / BESIDE).unlink(missing_ok=True)
         self.close()
         left = {path.name for path in self.path.iterdir()} - {LOCK, MARKER}
         if not left:
@@ -243,8 +244,9 @@ class WorkFolder:
         self._delete(kept)
 
     def _empty(self) -> None:
+        """Deletes the earlier run, all but its list of the files beside the output, which go when this one ends."""
         (self.path / STATE).unlink(missing_ok=True)
-        self._delete({LOCK, MARKER})
+        self._delete({LOCK, MARKER, BESIDE})
 
     def _delete(self, kept: set[str]) -> None:
         for path in self.path.iterdir():

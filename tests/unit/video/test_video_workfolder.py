@@ -318,6 +318,18 @@ def test_files_beside_the_output_that_are_not_ours_stay(output: Path) -> None:
     assert [path.name for path in output.parent.iterdir()] == [partial_for(output).name]
 
 
+def test_beginning_again_knows_the_files_beside_the_output(output: Path) -> None:
+    abandoned = WorkFolder(output)
+    abandoned.open(STATE, resume=False, overwrite=False)
+    abandoned.place_beside(partial_for(output)).write_text("the abandoned run's")
+    abandoned.close()
+    work = WorkFolder(output)
+    work.open(STATE, resume=False, overwrite=True)
+    assert work.place_beside(partial_for(output)) == partial_for(output)
+    work.remove()
+    assert list(output.parent.iterdir()) == []
+
+
 def test_a_partial_film_has_its_own_name(output: Path) -> None:
     assert partial_for(output).name == "film.partial.mkv"
 
