@@ -31,6 +31,8 @@ from edge_sr.upscale.surfaces import stays_on_gpu
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.upright import UprightReader, yuv_colours
+from edge_sr.video.frames.headroom import Headroom
+from edge_sr.video.frames.pixels import FromRgb
 from edge_sr.video.timed import Timed
 from edge_sr.yuv import YuvFrame
 
@@ -126,10 +128,13 @@ def run_film(
     flow = Flow()
     wanted = range(first, END if last is None else last)
     read = _reader(film.info, network, to_yuv, target)
+    headroom = _headroom(to_yuv, target)
     began = time.perf_counter()
     stages = [
-        stage("decode", lambda: _decode(film, read, wanted, decoded, stop, flow), decoded, upscaled),
-        stage("encode", lambda: _encode(upscaled, to_yuv, writer, flow), decoded, upscaled),
+        stage(
+            "decode", lambda: _decode(film, read, headroom, wanted, decoded, stop, flow), decoded, upscaled
+        ),
+        stage("encode", lambda: _encode(upscaled, to_yuv, headroom, writer, flow), decoded, upscaled),
     ]
     try:
         with closing(_upscaled(decoded, target, network, stop, flow)) as results:
@@ -161,6 +166,13 @@ def _reader(
     yuv = yuv_colours(info, to_yuv) if network.takes_yuv else None
     to_surface = yuv is not None and stays_on_gpu(network, to_yuv)
     return UprightReader(info, target.size if target.box is None else None, yuv, to_surface=to_surface)
+
+
+def _headroom(to_yuv: Callable[[Frame], Any], target: Target) -> Headroom | None:
+    """For luma beyond black and white, where frames become YUV of limited range."""
+    if not isinstance(to_yuv, FromRgb) or to_yuv.colour.full_range:
+        return None
+    return Headroom(target.size, target.box, to_yuv.layout.depth)
 
 
 def _pace(decoded: Relay[Any], upscaled: Relay[Any], seconds: float) -> str:
@@ -202,6 +214,7 @@ def _upscaled(
 def _decode(
     film: FrameSource,
     read: UprightReader,
+    headroom: Headroom | None,
     wanted: range,
     decoded: Relay[Timed[Frame | YuvFrame]],
     stop: threading.Event,
@@ -211,7 +224,12 @@ def _decode(
         if stop.is_set():
             break
         if timed.index in wanted:
-            decoded.put(timed.holding(read(timed.frame)))
+            frame = read(timed.frame)
+            if headroom is not None and isinstance(frame, YuvFrame):
+                headroom.lose(timed.frame)
+            elif headroom is not None:
+                headroom.keep(timed.index, read.luma_beyond(timed.frame, headroom.depth))
+            decoded.put(timed.holding(frame))
         if timed.index >= wanted.stop - 1:
             flow.exhausted = True
             break
@@ -222,8 +240,15 @@ def _decode(
 
 
 def _encode(
-    upscaled: Relay[Timed[Frame]], to_yuv: Callable[[Frame], Any], writer: FrameWriter, flow: Flow
+    upscaled: Relay[Timed[Frame]],
+    to_yuv: Callable[[Frame], Any],
+    headroom: Headroom | None,
+    writer: FrameWriter,
+    flow: Flow,
 ) -> None:
     for timed in upscaled:
-        writer.write(timed.holding(to_yuv(timed.frame)))
+        made = to_yuv(timed.frame)
+        if headroom is not None:
+            headroom.restore(timed.index, made)
+        writer.write(timed.holding(made))
         flow.frames += 1

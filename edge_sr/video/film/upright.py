@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_sr.sizes import Size
 from edge_sr.tensors import Frame
@@ -18,6 +19,7 @@ from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.pixel_aspects import marked_aspect
 from edge_sr.video.frames.codes import CODE_DEPTHS, read_codes
 from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.headroom import luma_beyond
 from edge_sr.video.frames.orientation import UPRIGHT, Orientation, display_matrix, from_display_matrix
 from edge_sr.video.frames.pixels import Converter, FromRgb, PixelLayout, ToRgb
 from edge_sr.video.frames.siting import LEFT, TOPLEFT
@@ -82,6 +84,21 @@ class UprightReader:
             inner = fitted(self._shape(shown, aspect, orientation), self._info.size)
             return with_bars(self._upright(image, colour, orientation, inner), self._info.size)
         return self._upright(image, colour, orientation, None if self._stays(shown) else self._info.size)
+
+    def luma_beyond(self, image: av.VideoFrame, depth: int) -> NDArray[np.int16] | None:
+        """What the frame has of luma that RGB has no place for, turned upright, in codes of ``depth`` bits; None where
+        it has none, or is tone-mapped, or gets bars."""
+        colour = self._colours(image)
+        if colour.full_range or self._tone_map is not None or is_on_gpu(image):
+            return None
+        beyond = luma_beyond(image, depth)
+        if beyond is None:
+            return None
+        orientation = shown_orientation(self._info, image)
+        shown = orientation.displayed(image.width, image.height)
+        if not _alike(self._shape(shown, marked_aspect(image), orientation), self._info.size):
+            return None
+        return orientation.apply(beyond[..., np.newaxis])[..., 0]
 
     def _upright(
         self, image: av.VideoFrame, colour: Colour, orientation: Orientation, size: Size | None
