@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -46,6 +44,7 @@ from edge_sr.sizes import (
 )
 from edge_sr.tensors import Frame, checked_frame, sample_type_of
 from edge_sr.tta import ensemble
+from edge_sr.turn import Turn
 from edge_sr.yuv import YuvFrame, checked_either, form_of
 
 __all__ = ["Encoded", "PartTimes", "Result", "Upscaler"]
@@ -88,8 +87,8 @@ class Upscaler(Closable):
         self.precision, self.scheme, self.why = choice.precision, choice.scheme, choice.why
         self.tta = bool(tta)
         self._runners: dict[SampleType, Runner] = {}
-        self._process, self._closed = os.getpid(), False
-        self._turn = threading.Lock()
+        self._closed = False
+        self._turn = Turn()
         self._stream: object | None = None
         # Opened here, so that what is missing shows before the first frame.
         runner = self._runner("uint8")
@@ -228,11 +227,11 @@ class Upscaler(Closable):
 
         In a process that forked since it waits for nothing, and what the parent runs is left to that.
         """
-        if os.getpid() != self._process:
+        if self._turn.is_of_parent:
             # A thread of the parent's that had the lock at the fork never opens it here.
             self._closed = True
             return
-        with self._turn:
+        with self._turn.awaited():
             self._closed, self._stream = True, None
             while self._runners:
                 self._runners.popitem()[1].close()
@@ -250,21 +249,13 @@ class Upscaler(Closable):
     @contextmanager
     def _taking_turn(self, ticket: object | None = None) -> Iterator[None]:
         """Work of one thread alone; a stream keeps its ``ticket`` between two frames."""
-        if os.getpid() != self._process:
-            raise LifetimeError(
-                "this Upscaler was opened before the process forked: open one in each process"
-            )
-        if not self._turn.acquire(blocking=False):
-            raise LifetimeError("this Upscaler is at work for another thread: open one for each thread")
-        try:
+        with self._turn.taken():
             if self._closed:
                 raise LifetimeError("this Upscaler was closed: open another")
             if self._stream not in (None, ticket):
                 raise LifetimeError("a stream of this Upscaler is under way: finish it or close it first")
             self._stream = ticket
             yield
-        finally:
-            self._turn.release()
 
     def _results(
         self, frames: Iterable[Frame | YuvFrame], size: Size, region: Region | None, box: Box | None

@@ -82,6 +82,22 @@ def test_another_thread_is_told_to_open_its_own(up: Upscaler, picture: np.ndarra
         up(picture, scale=2)
 
 
+def test_what_feeds_a_stream_is_told_that_it_cannot_use_it(up: Upscaler, picture: np.ndarray) -> None:
+    def fed(use: Callable[[], Any]) -> Iterator[np.ndarray]:
+        yield picture
+        use()
+
+    uses: list[Callable[[], Any]] = [
+        lambda: up(picture, scale=2),
+        lambda: next(up.stream([picture], size=(74, 58))),
+        up.close,
+    ]
+    for use in uses:
+        with pytest.raises(LifetimeError, match=r"waits for this very code.*open another"):
+            list(up.stream(fed(use), size=(74, 58)))
+    assert up(picture, scale=2).shape == (58, 74, 3)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_closing_waits_for_what_runs(up: Upscaler, busy: Waiting) -> None:
     closing = threading.Thread(target=up.close)
