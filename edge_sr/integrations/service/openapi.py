@@ -120,7 +120,10 @@ def _metrics() -> dict[str, Any]:
 
 def _health() -> dict[str, Any]:
     found = _get("health", "Whether the service takes requests.", OPEN_REFUSALS)
-    found["responses"]["503"] = {**found["responses"]["200"], "description": "It is about to stop."}
+    found["responses"]["503"] = {
+        **found["responses"]["200"],
+        "description": "It is starting, or about to stop.",
+    }
     return found
 
 

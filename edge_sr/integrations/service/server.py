@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.bundle import Bundle, open_bundle, shipped_bundles
@@ -31,6 +31,7 @@ from edge_sr.web.connections import Connections
 from edge_sr.web.place import netloc
 
 Say = Callable[[str], None]
+State = Literal["starting", "ready", "stopping"]
 
 # Routes that need no token: what keeps the service alive, and what tells how to talk to it.
 OPEN = ("/healthz", "/openapi.json")
@@ -56,20 +57,20 @@ class Service:
         self._gate = Gate(settings.place.host, settings.token)
         self._complaints = Complaints("service", say)
         self._description = description(self._limits, needs_token=settings.token is not None)
-        self._stopping = False
+        self._state: State = "starting"
         self.port = 0
 
     async def run(self, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Serves until ``stop`` is set; what is under way then gets ``grace`` seconds to end.
 
-        ``ready`` is called once it listens at ``port``. ``OptionError`` for a place that cannot be had.
+        It listens at ``port`` at once, opens the default network and calls ``ready``. ``OptionError`` for a place that
+        cannot be had.
         """
         self._loop = asyncio.get_running_loop()
         with scratch_folder() as self._folder:
-            workshop = Workshop(self._settings, self._pool)
+            self._workshop = Workshop(self._settings, self._pool)
             shared = self._admission, self._metrics, self._complaints
-            self._upscaling = Upscaling(self._folder, workshop, self._limits, *shared)
-            await self._upscaling.in_thread(functools.partial(workshop.warm, self._say))
+            self._upscaling = Upscaling(self._folder, self._workshop, self._limits, *shared)
             runner = self._web.AppRunner(self._app(), **self._wiring())
             await runner.setup()
             self._connections = Connections(runner.server)
@@ -88,12 +89,14 @@ class Service:
             raise place.refused("the service", error, "use another place") from error
         self.port = listening.sockets[0].getsockname()[1]
         token = "" if self._settings.token is None else ", token needed"
-        self._say(f"service: http://{netloc(place.host, self.port)}{token}")
-        ready()
         try:
+            # It listens before and after too, so that who asks after its health hears 503, not nothing.
+            await self._upscaling.in_thread(functools.partial(self._workshop.warm, self._say))
+            self._state = "ready"
+            self._say(f"service: http://{netloc(place.host, self.port)}{token}")
+            ready()
             await asyncio.to_thread(stop.wait)
-            # It still listens, so that who asks after its health hears 503, not nothing.
-            self._stopping = True
+            self._state = "stopping"
             await self._upscaling.end(self._say)
         finally:
             # A thread that waits for it would keep the process.
@@ -148,7 +151,9 @@ class Service:
         if request.path in OPEN:
             return
         self._check_token(request.headers.get("Authorization", ""))
-        if self._stopping:
+        if self._state == "starting":
+            raise Refusal(503, "the service is starting: try again in a moment", {"Retry-After": "2"})
+        if self._state == "stopping":
             raise Refusal(503, "the service is about to stop", {"Connection": "close"})
 
     def _check_token(self, given: str) -> None:
@@ -202,9 +207,10 @@ class Service:
         return self._web.Response(body=body, headers={"Content-Type": kind})
 
     async def _health(self, _: Any) -> Any:
-        state = "stopping" if self._stopping else "ready"
-        body = {"status": state, "version": __version__, "waiting": self._admission.waiting}
-        return self._json({**body, "working": self._admission.working}, 503 if self._stopping else 200)
+        body = {"status": self._state, "version": __version__, "waiting": self._admission.waiting}
+        return self._json(
+            {**body, "working": self._admission.working}, 200 if self._state == "ready" else 503
+        )
 
     async def _openapi(self, _: Any) -> Any:
         return self._json(self._description)

@@ -21,9 +21,12 @@ from PIL import Image
 from support.films import Making, make_film, moving_picture
 from support.service import QUICK, expected, run, served, until
 
+from edge_sr.errors import OptionError
 from edge_sr.integrations.service.openapi import RESULT_HEADERS
-from edge_sr.integrations.service.settings import ServiceLimits
+from edge_sr.integrations.service.server import Service
+from edge_sr.integrations.service.settings import ServiceLimits, Settings
 from edge_sr.integrations.service.work.jobs import Workshop
+from edge_sr.web.place import Place
 
 GROUND = moving_picture((48, 32), 7)
 PICTURES = {
@@ -135,7 +138,7 @@ def test_who_is_inside_may_end_when_the_service_stops(monkeypatch: pytest.Monkey
             asking = asyncio.ensure_future(there.upscale(small_picture(), scale=2))
             await until(lambda: jobs)
             asyncio.get_running_loop().call_later(0.3, gate.set)
-            there.service._stopping = True
+            there.service._state = "stopping"
             status, _, body = await there.upscale(small_picture(), scale=2)
             assert (status, json.loads(body)["status"]) == (503, 503)
         assert (await asking)[0] == 200
@@ -157,6 +160,52 @@ def test_networks_are_shared_and_models_and_figures_told() -> None:
         assert float(text.split("\nedge_sr_networks ")[1].split()[0]) <= 2
 
     run(work)
+
+
+def test_it_listens_while_its_network_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    opens, let_go, warm = threading.Event(), threading.Event(), Workshop.warm
+
+    def slow(workshop: Workshop, say: Any) -> None:
+        opens.set()
+        assert let_go.wait(60)
+        warm(workshop, say)
+
+    monkeypatch.setattr(Workshop, "warm", slow)
+
+    async def work() -> None:
+        stop, service = threading.Event(), service_of()
+        running = asyncio.ensure_future(service.run(stop))
+        try:
+            await until(opens.is_set)
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{service.port}") as session:
+                async with session.get("/healthz") as answer:
+                    assert (answer.status, (await answer.json())["status"]) == (503, "starting")
+                async with session.get("/models") as answer:
+                    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+        finally:
+            let_go.set()
+            stop.set()
+        await running
+
+    run(work)
+
+
+def test_a_place_that_is_taken_is_told_before_a_network_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network opens first")
+
+    monkeypatch.setattr(Workshop, "warm", refuse)
+
+    async def work() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OptionError, match="it is taken"):
+            await service_of(other.getsockname()[1]).run(threading.Event())
+
+    run(work)
+
+
+def service_of(port: int = 0) -> Service:
+    place = Place("127.0.0.1", port)
+    return Service(Settings(place, None, (QUICK,), "onnxruntime", "fp32", 1, ServiceLimits()), print)
 
 
 def test_its_address_is_said_as_clients_take_it() -> None:
