@@ -27,6 +27,7 @@ from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
 from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.relay import Aborted, Relay, raise_first, stage
+from edge_sr.upscale.run.pace import Pace
 from edge_sr.upscale.surfaces import stays_on_gpu
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.film.info import FilmInfo
@@ -92,11 +93,12 @@ class Target:
 @dataclasses.dataclass
 class Flow:
     """What a run has done so far: frames ``taken`` through the network, what each took there, and how many
-    ``frames`` of them are encoded."""
+    ``frames`` of them are encoded; ``fps``: its pace, without the time that the process was stopped."""
 
     times: list[PartTimes] = dataclasses.field(default_factory=list)
     frames: int = 0
     seconds: float = 0.0
+    fps: float = 0.0
     exhausted: bool = False
     interrupted: bool = False
 
@@ -129,7 +131,7 @@ def run_film(
     wanted = range(first, END if last is None else last)
     read = _reader(film.info, network, to_yuv, target)
     headroom = _headroom(to_yuv, target)
-    began = time.perf_counter()
+    began, pace = time.perf_counter(), Pace()
     stages = [
         stage(
             "decode", lambda: _decode(film, read, headroom, wanted, decoded, stop, flow), decoded, upscaled
@@ -141,7 +143,7 @@ def run_film(
             for result in results:
                 upscaled.put(result.holding(result.frame.frame))
                 flow.times.append(result.frame.times)
-                flow.seconds = time.perf_counter() - began
+                flow.seconds, flow.fps = time.perf_counter() - began, pace.at(flow.taken)
                 after_frame(flow)
         upscaled.close()
     except Aborted:

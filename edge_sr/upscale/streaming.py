@@ -122,7 +122,7 @@ class _StreamRun:
                 plan.target,
                 first=0,
                 stop=self._controls.stop,
-                after_frame=lambda flow: watcher.frame(flow.taken, flow.taken / flow.seconds),
+                after_frame=lambda flow: watcher.frame(flow.taken, flow.fps),
             )
         finally:
             watcher.end()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
@@ -26,6 +25,7 @@ from edge_sr.upscale.batch.together import Board, FilmOnBoard, work_together
 from edge_sr.upscale.inputs.single import upscale_single
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.pace import Pace
 from edge_sr.upscale.run.report import Failure, Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent, Watcher
@@ -146,11 +146,11 @@ class RunningBatch:
         quiet = dataclasses.replace(self._controls, watcher=_Words(watcher))
         watcher.begin(len(jobs), 0)
         try:
-            began = time.perf_counter()
+            pace = Pace()
             for number, job in enumerate(jobs, 1):
                 self._check_stop()
                 self._run(job, quiet)
-                watcher.frame(number, number / (time.perf_counter() - began))
+                watcher.frame(number, pace.at(number))
         finally:
             watcher.end()
 

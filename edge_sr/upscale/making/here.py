@@ -60,7 +60,7 @@ class LocalMaker:
             first=first * plan.length,
             last=None if last is None else last * plan.length,
             stop=self._stop,
-            after_frame=lambda flow: watcher.frame(done + flow.taken, flow.taken / flow.seconds),
+            after_frame=lambda flow: watcher.frame(done + flow.taken, flow.fps),
         )
 
     def suspend(self) -> Segment | None:

@@ -96,7 +96,7 @@ def _run(film: Film, network: Upscaler, sink: FrameSink, form: OutputForm, contr
     def after_frame(flow: Flow) -> None:
         nonlocal latest
         latest = flow
-        watcher.frame(flow.taken, flow.taken / flow.seconds)
+        watcher.frame(flow.taken, flow.fps)
 
     keep_on_gpu(film, network, form.to_frame)
     watcher.begin(film.info.frames, 0)
