@@ -127,15 +127,12 @@ def run_film(
     """
     decoded: Relay[Timed[Frame | YuvFrame]] = Relay(WAITING)
     upscaled: Relay[Timed[Frame]] = Relay(WAITING)
-    flow = Flow()
-    wanted = range(first, END if last is None else last)
-    read = _reader(film.info, network, to_yuv, target)
+    flow, wanted = Flow(), range(first, END if last is None else last)
     headroom = _headroom(to_yuv, target)
+    read = _reader(film.info, network, to_yuv, target, headroom)
     began, pace = time.perf_counter(), Pace()
     stages = [
-        stage(
-            "decode", lambda: _decode(film, read, headroom, wanted, decoded, stop, flow), decoded, upscaled
-        ),
+        stage("decode", lambda: _decode(film, read, wanted, decoded, stop, flow), decoded, upscaled),
         stage("encode", lambda: _encode(upscaled, to_yuv, headroom, writer, flow), decoded, upscaled),
     ]
     try:
@@ -163,11 +160,26 @@ def run_film(
 
 
 def _reader(
-    info: FilmInfo, network: FrameNetwork, to_yuv: Callable[[Frame], Any], target: Target
-) -> UprightReader:
+    info: FilmInfo,
+    network: FrameNetwork,
+    to_yuv: Callable[[Frame], Any],
+    target: Target,
+    headroom: Headroom | None,
+) -> Callable[[Timed[Any]], Frame | YuvFrame]:
+    """Decoded frames to what the network takes; what it has no place for goes into ``headroom``."""
     yuv = yuv_colours(info, to_yuv) if network.takes_yuv else None
     to_surface = yuv is not None and stays_on_gpu(network, to_yuv)
-    return UprightReader(info, target.size if target.box is None else None, yuv, to_surface=to_surface)
+    upright = UprightReader(info, target.size if target.box is None else None, yuv, to_surface=to_surface)
+
+    def read(timed: Timed[Any]) -> Frame | YuvFrame:
+        frame = upright(timed.frame)
+        if headroom is not None and isinstance(frame, YuvFrame):
+            headroom.lose(timed.frame)
+        elif headroom is not None:
+            headroom.keep(timed.index, upright.luma_beyond(timed.frame, headroom.depth))
+        return frame
+
+    return read
 
 
 def _headroom(to_yuv: Callable[[Frame], Any], target: Target) -> Headroom | None:
@@ -215,8 +227,7 @@ def _upscaled(
 
 def _decode(
     film: FrameSource,
-    read: UprightReader,
-    headroom: Headroom | None,
+    read: Callable[[Timed[Any]], Frame | YuvFrame],
     wanted: range,
     decoded: Relay[Timed[Frame | YuvFrame]],
     stop: threading.Event,
@@ -226,12 +237,7 @@ def _decode(
         if stop.is_set():
             break
         if timed.index in wanted:
-            frame = read(timed.frame)
-            if headroom is not None and isinstance(frame, YuvFrame):
-                headroom.lose(timed.frame)
-            elif headroom is not None:
-                headroom.keep(timed.index, read.luma_beyond(timed.frame, headroom.depth))
-            decoded.put(timed.holding(frame))
+            decoded.put(timed.holding(read(timed)))
         if timed.index >= wanted.stop - 1:
             flow.exhausted = True
             break
