@@ -118,11 +118,13 @@ class Headroom:
 
 def _luma(frame: av.VideoFrame) -> tuple[NDArray[Any] | None, int, int]:
     """The codes of luma, which share the frame's memory where it has a plane of its own, their bits, and by how many
-    bits they are shifted up; None for luma that is packed with alpha."""
+    bits they are shifted up; None for luma that is packed with alpha, or lies upside down."""
     first, *others = frame.format.components
-    if any(component.plane == first.plane for component in others):
+    # PyAV reads planes that lie upside down beyond their end.
+    upside_down = frame.planes[first.plane].line_size < 0
+    if upside_down or any(component.plane == first.plane for component in others):
         layout = layout_of(frame.format)
-        if layout.is_grey:
+        if layout.is_grey or frame.format.name == layout.name:
             return None, layout.depth, 0
         return _luma(frame.reformat(format=layout.name, threads=1))
     order = ">u2" if frame.format.is_big_endian else "<u2"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.filter
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from edge_sr.sizes import Box
 from edge_sr.upscale.pipeline import Target, run_film
 from edge_sr.upscaler import PartTimes, Result
 from edge_sr.video.film.film import Film
-from edge_sr.video.frames.headroom import Headroom
+from edge_sr.video.frames.headroom import Headroom, luma_beyond
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout, layout_of
 from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.timed import Timed
@@ -135,3 +136,19 @@ def test_a_network_that_takes_yuv_loses_it_with_a_word(tmp_path: Path) -> None:
             for frame in frames:
                 headroom.lose(frame)
     assert len(told) == 1
+
+
+def test_a_frame_that_lies_upside_down_in_memory_is_left_alone() -> None:
+    frame = av.VideoFrame(*SIZE, "yuv420p")
+    for plane in frame.planes:
+        read_plane(plane, np.uint8, plane.width)[...] = 250
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=SIZE[0], height=SIZE[1], format=frame.format, time_base=1)
+    flip, sink = graph.add("vflip"), graph.add("buffersink")
+    source.link_to(flip)
+    flip.link_to(sink)
+    graph.configure()
+    graph.vpush(frame)
+    flipped: Any = graph.vpull()
+    assert flipped.planes[0].line_size < 0
+    assert luma_beyond(flipped, 8) is None
