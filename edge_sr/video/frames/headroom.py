@@ -26,6 +26,8 @@ BLACK, WHITE = 16, 235
 LINEAR = 0x2 | 0x40000
 # What compression alone may put there (a share of the picture).
 TRACE = 0.01
+# As many as stay in a core's cache.
+ROWS = 32
 # Formats that have luma in the upper bits of two bytes.
 _AT_TOP = ("p01", "p21", "p41")
 
@@ -43,10 +45,11 @@ def luma_beyond(frame: av.VideoFrame, depth: int) -> NDArray[np.int16] | None:
     black, white = BLACK << (own + shift - 8), WHITE << (own + shift - 8)
     if luma.min() >= black and luma.max() <= white:
         return None
-    codes = luma.astype(np.int32)
-    beyond = (codes - np.clip(codes, black, white)) * np.float32(2.0 ** (depth - own - shift))
-    rounded: NDArray[np.int16] = np.rint(beyond).astype(np.int16)
-    return rounded
+    codes = luma.astype(np.int16 if luma.dtype.itemsize == 1 else np.int32)
+    beyond: NDArray[np.int16] = codes - np.clip(codes, black, white)
+    if depth != own + shift:
+        beyond = np.rint(beyond * np.float32(2.0 ** (depth - own - shift)))
+    return beyond.astype(np.int16, copy=False)
 
 
 class Headroom:
@@ -87,10 +90,7 @@ class Headroom:
         luma, own, shift = _luma(frame)
         if luma is None:
             return
-        added = self._enlarged(beyond)
-        rows = np.flatnonzero((added != self._zero).any(axis=1))
-        codes = (luma[rows] >> shift).astype(np.int32) + added[rows] - self._zero
-        luma[rows] = np.clip(codes, 0, (1 << own) - 1).astype(luma.dtype) << shift
+        _add(luma, self._enlarged(beyond), self._zero, ((1 << own) - 1) << shift, shift)
 
     def _enlarged(self, beyond: NDArray[np.int16]) -> NDArray[Any]:
         """As codes of grey, where zero lies in the middle."""
@@ -114,6 +114,18 @@ class Headroom:
         )
         codes = read_plane(whole.planes[0], dtype, self._size[0])
         return codes if self._box is None else codes[self._box.slices]
+
+
+def _add(luma: NDArray[Any], added: NDArray[Any], zero: int, top: int, shift: int) -> None:
+    """Adds ``added``, whose ``zero`` lies in the middle; what would leave 0 to ``top`` is cut off.
+
+    In luma's own unsigned codes and few rows at a time, which takes less than half as long as wider ones.
+    """
+    for start in range(0, len(luma), ROWS):
+        codes, change = luma[start : start + ROWS], added[start : start + ROWS]
+        up, down = np.maximum(change, zero) - zero, zero - np.minimum(change, zero)
+        codes += np.minimum(up << shift if shift else up, top - codes)
+        codes -= np.minimum(down << shift if shift else down, codes)
 
 
 def _luma(frame: av.VideoFrame) -> tuple[NDArray[Any] | None, int, int]:
