@@ -104,7 +104,9 @@ def _native_lowers() -> tuple[Precision, ...]:
 
 
 def _native_takes(bundle: Bundle) -> bool:
-    return bundle.decoder_weights() is not None
+    from edge_sr.backends.native import decoder
+
+    return bundle.decoder_weights() is not None and decoder.fits(bundle.network.decoder.widths)
 
 
 def _open_openvino(config: RunnerConfig) -> Runner:

@@ -26,6 +26,13 @@ from edge_sr.backends.native.library import (
 from edge_sr.errors import BundleError, ShapeError
 
 Array = NDArray[Any]
+# The library's, of native/src/decoder/packing.cpp.
+MAX_LAYERS, MAX_WIDTH = 64, 4096
+
+
+def fits(widths: Sequence[int]) -> bool:
+    """Whether the library has room for a decoder's layers."""
+    return len(widths) <= MAX_LAYERS and max(widths) <= MAX_WIDTH
 
 
 class _Weights:
@@ -172,7 +179,8 @@ class NativeDecoder(NativePart):
     ``modulation.{i}.weight`` (D_i, D_{i-1}) for i >= 1, ``last.weight`` (3, D), ``last.bias``. Modes 1, 2 and
     3 (DIINN's split form). ``kernel``: ``auto`` (the fastest exact one) or a name from ``kernels()``. Several
     threads may decode at once; ``close`` waits for them, and decoding afterwards raises ``LifetimeError``.
-    Raises ``MissingError`` without the library, ``BundleError`` for weights that do not fit the description.
+    Raises ``MissingError`` without the library, ``BundleError`` for weights that do not fit the description and for
+    widths that do not fit the library.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.errors import MemoryLimitError, MissingError, ShapeError, UnknownNameError
+from edge_sr.errors import BundleError, MemoryLimitError, MissingError, ShapeError, UnknownNameError
 
 ABI_VERSION = 5
 BUILD_HINT = "install a C++17 compiler and reinstall edge-sr, or see docs/concepts/native.md"
@@ -235,6 +235,8 @@ def check(status: int) -> None:
     """Raises what a status of the C interface stands for."""
     if status == 0:
         return
+    if status == 1:
+        raise BundleError("the native library does not run a network of this form; use --backend onnxruntime")
     if status == 4:
         raise MemoryLimitError("the native library needs more memory than there is: use smaller tiles")
     raise ShapeError(f"the native library refused its arguments (status {status}): check sizes and indices")
