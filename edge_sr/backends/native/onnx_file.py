@@ -1,4 +1,4 @@
-"""What an ONNX file says of its graph, read without the package ``onnx``: nodes and initialisers.
+"""What an ONNX file says of its graph, read without the package ``onnx``: nodes, initialisers and outputs.
 
 The base install runs networks whose weights are in such files. Only what the exporter writes is understood. For
 the messages see https://onnx.ai/onnx/repo-docs/IR.html, for their bytes
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import BundleError
 
-# Numbers of the fields that are read, in ModelProto, GraphProto, NodeProto and TensorProto.
+# Numbers of the fields that are read, in ModelProto, GraphProto, ValueInfoProto, NodeProto, AttributeProto and
+# TensorProto.
 MODEL_GRAPH = 7
-GRAPH_NODE, GRAPH_INITIALIZER = 1, 5
-NODE_INPUT, NODE_OUTPUT, NODE_OPERATOR = 1, 2, 4
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_OUTPUT = 1, 5, 12
+VALUE_NAME = 1
+NODE_INPUT, NODE_OUTPUT, NODE_OPERATOR, NODE_ATTRIBUTE = 1, 2, 4, 5
+ATTRIBUTE_NAME, ATTRIBUTE_INTEGER, ATTRIBUTE_TEXT, ATTRIBUTE_INTEGERS = 1, 3, 4, 8
 TENSOR_DIMS, TENSOR_TYPE, TENSOR_NAME, TENSOR_RAW = 1, 2, 8, 9
 TYPES: dict[int, Any] = {
     1: np.float32,
@@ -34,21 +37,26 @@ TYPES: dict[int, Any] = {
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 Field = tuple[int, Any]
+Attribute = str | tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Node:
+    """``attributes``: text, and whole numbers as tuples, a single one too; others are left out."""
+
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    attributes: dict[str, Attribute]
 
 
 @dataclasses.dataclass(frozen=True)
 class OnnxGraph:
-    """``nodes`` in the file's order; ``arrays``: initialisers by name."""
+    """``nodes`` in the file's order; ``arrays``: initialisers by name, but for those that are not stored raw."""
 
     nodes: tuple[Node, ...]
     arrays: dict[str, NDArray[Any]]
+    outputs: tuple[str, ...]
 
     def maker(self, value: str) -> Node | None:
         """The node that computes ``value``."""
@@ -59,7 +67,7 @@ class OnnxGraph:
 
 
 def read_graph(path: Path) -> OnnxGraph:
-    """The graph of an ONNX file; ``BundleError`` where it is none, or holds tensors of another kind."""
+    """The graph of an ONNX file; ``BundleError`` where it is none."""
     try:
         return _graph(memoryview(path.read_bytes()))
     except (IndexError, KeyError, StopIteration, UnicodeDecodeError, ValueError) as error:
@@ -69,26 +77,43 @@ def read_graph(path: Path) -> OnnxGraph:
 def _graph(model: memoryview) -> OnnxGraph:
     fields = list(_fields(next(value for number, value in _fields(model) if number == MODEL_GRAPH)))
     nodes = tuple(_node(value) for number, value in fields if number == GRAPH_NODE)
-    arrays = dict(_tensor(value) for number, value in fields if number == GRAPH_INITIALIZER)
-    return OnnxGraph(nodes, arrays)
+    tensors = (_tensor(value) for number, value in fields if number == GRAPH_INITIALIZER)
+    outputs = (dict(_fields(value))[VALUE_NAME] for number, value in fields if number == GRAPH_OUTPUT)
+    arrays = {name: array for name, array in tensors if array is not None}
+    return OnnxGraph(nodes, arrays, tuple(str(name, "utf-8") for name in outputs))
 
 
 def _node(message: memoryview) -> Node:
     found: dict[int, list[str]] = {NODE_INPUT: [], NODE_OUTPUT: [], NODE_OPERATOR: []}
+    attributes: dict[str, Attribute] = {}
     for number, value in _fields(message):
         if number in found:
             found[number].append(str(value, "utf-8"))
-    return Node(found[NODE_OPERATOR][0], tuple(found[NODE_INPUT]), tuple(found[NODE_OUTPUT]))
+        if number == NODE_ATTRIBUTE:
+            attributes |= _attribute(list(_fields(value)))
+    return Node(found[NODE_OPERATOR][0], tuple(found[NODE_INPUT]), tuple(found[NODE_OUTPUT]), attributes)
 
 
-def _tensor(message: memoryview) -> tuple[str, NDArray[Any]]:
-    """A tensor's name and values; those that are not stored raw are left out, for no weight is stored otherwise."""
+def _attribute(fields: list[Field]) -> dict[str, Attribute]:
+    """One by its name, or none where it is of a kind that is left out."""
+    single = dict(fields)
+    name, kinds = str(single[ATTRIBUTE_NAME], "utf-8"), (ATTRIBUTE_INTEGER, ATTRIBUTE_INTEGERS)
+    if ATTRIBUTE_TEXT in single:
+        return {name: str(single[ATTRIBUTE_TEXT], "utf-8", "replace")}
+    numbers = tuple(n for number, value in fields if number in kinds for n in _integers(value))
+    return {name: numbers} if numbers else {}
+
+
+def _tensor(message: memoryview) -> tuple[str, NDArray[Any] | None]:
+    """A tensor's name and values; no values where they are not stored raw, or of another type."""
     fields = list(_fields(message))
     single = dict(fields)
+    name, raw = str(single[TENSOR_NAME], "utf-8"), single.get(TENSOR_RAW, b"")
+    kind = TYPES.get(single[TENSOR_TYPE])
+    if kind is None or not len(raw):
+        return name, None
     dims = [n for number, value in fields if number == TENSOR_DIMS for n in _integers(value)]
-    raw = single.get(TENSOR_RAW, b"")
-    array = np.frombuffer(raw, np.dtype(TYPES[single[TENSOR_TYPE]]).newbyteorder("<"))
-    return str(single[TENSOR_NAME], "utf-8"), array.reshape(dims) if len(raw) else array
+    return name, np.frombuffer(raw, np.dtype(kind).newbyteorder("<")).reshape(dims)
 
 
 def _integers(value: int | memoryview) -> Iterator[int]:

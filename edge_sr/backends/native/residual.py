@@ -6,14 +6,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.native.onnx_file import Node, OnnxGraph, read_graph
-from edge_sr.errors import BundleError
+from edge_sr.backends.native.residual_form import has_form, rectified, source
 
-MAX_CHANNELS = 64  # the library's kernels
+# The library's, of native/src/encoder/packing.cpp.
+MAX_CHANNELS, MAX_BLOCKS, MAX_CONTENTS, MAX_MAPS = 64, 64, 16, 4096
 LEVELS = 255
-ROUNDING = ("QuantizeLinear", "DequantizeLinear")
+TAPS = (3, 3)
 
 Array = NDArray[Any]
 
@@ -67,15 +69,28 @@ class ResidualEncoder:
     def int8(self) -> bool:
         return any(one.levels is not None for one in self.convolutions)
 
+    @property
+    def fits(self) -> bool:
+        """Whether the library has room for it."""
+        sizes = self.channels, self.blocks, len(self.contents), max(one.shape[0] for one in self.contents)
+        limits = MAX_CHANNELS, MAX_BLOCKS, MAX_CONTENTS, MAX_MAPS
+        return all(size <= limit for size, limit in zip(sizes, limits, strict=True))
+
 
 def read_encoder(path: Path, blocks: int) -> ResidualEncoder | None:
     """The encoder in an exported graph; ``None`` where the graph has another form than the library runs."""
     graph = read_graph(path)
-    nodes = [node for node in graph.nodes if node.operator == "Conv"]
-    if len(nodes) < 3 + 2 * blocks or not _has_form(graph, nodes, blocks):
+    convolutions = [node for node in graph.nodes if node.operator == "Conv"]
+    if len(convolutions) < 3 + 2 * blocks:
         return None
-    encoder = ResidualEncoder(blocks, _ranged([_convolution(graph, node) for node in nodes], blocks))
-    return encoder if encoder.channels <= MAX_CHANNELS else None
+    try:
+        _need(has_form(graph, convolutions, blocks))
+        found = [_convolution(graph, node) for node in convolutions]
+        _need(found[0].levels is None and all(len(one.shape) == 4 and one.shape[2:] == TAPS for one in found))
+    except (ArithmeticError, LookupError, ValueError):
+        return None
+    encoder = ResidualEncoder(blocks, _ranged(found, blocks))
+    return encoder if encoder.fits else None
 
 
 def _ranged(convolutions: list[Convolution], blocks: int) -> tuple[Convolution, ...]:
@@ -92,70 +107,52 @@ def _ranged(convolutions: list[Convolution], blocks: int) -> tuple[Convolution, 
     )
 
 
-def _has_form(graph: OnnxGraph, nodes: list[Node], blocks: int) -> bool:
-    """Every convolution reads what it should, and the maps are the contents' results in order."""
-    value, head = nodes[0].outputs[0], nodes[0].outputs[0]
-    for first, second in zip(nodes[1 : 1 + 2 * blocks : 2], nodes[2 : 2 + 2 * blocks : 2], strict=True):
-        if _source(graph, first) != value or _source(graph, second) != _after_relu(graph, first):
-            return False
-        value = _sum(graph, value, second)
-    tail, contents = nodes[1 + 2 * blocks], nodes[2 + 2 * blocks :]
-    features = _sum(graph, head, tail) if _source(graph, tail) == value else ""
-    results = tuple(_after_relu(graph, node) for node in contents)
-    joined = [node.inputs for node in graph.nodes if node.operator == "Concat"]
-    return all(_source(graph, node) == features for node in contents) and (
-        joined == [results] if len(contents) > 1 else not joined
-    )
-
-
-def _source(graph: OnnxGraph, convolution: Node) -> str:
-    """What a convolution reads, before it is rounded."""
-    value = convolution.inputs[0]
-    while (maker := graph.maker(value)) is not None and maker.operator in ROUNDING:
-        value = maker.inputs[0]
-    return value
-
-
-def _after_relu(graph: OnnxGraph, convolution: Node) -> str:
-    result = convolution.outputs[0]
-    return next((one.outputs[0] for one in graph.readers(result) if one.operator == "Relu"), result)
-
-
-def _sum(graph: OnnxGraph, value: str, convolution: Node) -> str:
-    """The result of adding a convolution to ``value``; nothing where that is not done."""
-    for node in graph.readers(convolution.outputs[0]):
-        if node.operator == "Add" and set(node.inputs) == {value, convolution.outputs[0]}:
-            return node.outputs[0]
-    return ""
-
-
 def _convolution(graph: OnnxGraph, node: Node) -> Convolution:
-    value, weight, bias = node.inputs
-    relu = _after_relu(graph, node) != node.outputs[0]
+    _, weight, bias = node.inputs
+    relu = bool(rectified(graph, node))
     if weight in graph.arrays:
-        array = graph.arrays[weight]
-        return Convolution(array.shape, array, graph.arrays[bias], None, relu)
-    levels = _levels(graph, value, weight, bias)
+        array, offset = graph.arrays[weight], graph.arrays[bias]
+        _need(source(graph, node) == node.inputs[0] and array.dtype == offset.dtype == np.float32)
+        return Convolution(array.shape, array, offset, None, relu)
+    levels = _levels(graph, node)
     return Convolution(levels.weight.shape, None, None, levels, relu)
 
 
-def _levels(graph: OnnxGraph, value: str, weight: str, bias: str) -> Levels:
-    _, scale, zero = _rounded(graph, value)
-    whole, weight_scale, _ = _rounded(graph, weight)
-    return Levels(
-        graph.arrays[whole],
-        graph.arrays[weight_scale],
-        graph.arrays[_rounded(graph, bias)[0]],
-        float(graph.arrays[scale]),
-        int(graph.arrays[zero]),
-    )
+def _levels(graph: OnnxGraph, node: Node) -> Levels:
+    value, weight, bias = (_maker(graph, name, "DequantizeLinear") for name in node.inputs)
+    given = _maker(graph, value.inputs[0], "QuantizeLinear")
+    scale, zero = _parameters(graph, given)
+    weight_scale, bias_scale = _scale_of_outputs(graph, weight), _scale_of_outputs(graph, bias)
+    levels, start = graph.arrays[weight.inputs[0]], graph.arrays[bias.inputs[0]]
+    _need(_parameters(graph, value) == (scale, zero) and levels.dtype == np.int8 and start.dtype == np.int32)
+    _need(weight_scale.shape == levels.shape[:1])
+    _need(np.allclose(bias_scale, np.float32(scale) * weight_scale, rtol=1e-5, atol=0))
+    return Levels(levels, weight_scale, start, scale, zero)
 
 
-def _rounded(graph: OnnxGraph, value: str) -> tuple[str, ...]:
-    """Names of the levels, their scale and their zero point."""
-    maker = graph.maker(value)
-    if maker is None or maker.operator != "DequantizeLinear":
-        raise BundleError(
-            f"expected {value} to be dequantised, found another form: calibrate the bundle again"
-        )
-    return maker.inputs
+def _scale_of_outputs(graph: OnnxGraph, node: Node) -> Array:
+    """What a level of each output is worth, where levels lie around zero."""
+    scale = graph.arrays[node.inputs[1]]
+    around_zero = not any(graph.arrays[name].any() for name in node.inputs[2:] if name)
+    _need(around_zero and scale.dtype == np.float32 and node.attributes.get("axis") == (0,))
+    return scale
+
+
+def _parameters(graph: OnnxGraph, node: Node) -> tuple[float, int]:
+    """Scale and zero point of levels from 0 to 255, which is what they are where no zero point is given."""
+    scale = graph.arrays[node.inputs[1]]
+    zero = graph.arrays[node.inputs[2]] if any(node.inputs[2:]) else np.uint8(0)
+    _need(scale.dtype == np.float32 and zero.dtype == np.uint8)
+    return float(scale.item()), int(zero.item())
+
+
+def _maker(graph: OnnxGraph, value: str, operator: str) -> Node:
+    node = graph.maker(value)
+    if node is None or node.operator != operator:
+        raise ValueError(f"{value} is not made by {operator}")
+    return node
+
+
+def _need(condition: bool) -> None:
+    if not condition:
+        raise ValueError("a graph of another form")
