@@ -1,4 +1,4 @@
-"""Which graphs the library's encoder takes; all others are left to ONNX Runtime."""
+"""Which graphs and networks the library's encoder and decoder take; all others are left to ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.decoder_reference import random_case
 
 from edge_sr import Upscaler
+from edge_sr.backends.native import decoder as native_decoder
 from edge_sr.backends.native import library
+from edge_sr.backends.native.decoder import NativeDecoder
 from edge_sr.backends.native.encoder import NativeEncoder
 from edge_sr.backends.native.kernels import encoder_kernel
 from edge_sr.backends.native.residual import Convolution, ResidualEncoder, read_encoder
 from edge_sr.backends.onnxruntime.runner import open_session
+from edge_sr.backends.registry import choose_backend
 from edge_sr.bundle import Bundle
 from edge_sr.errors import BundleError
+from edge_sr.spec import DecoderSpec
 from edge_sr.tensors import reference_card
 
 onnx = pytest.importorskip("onnx")
@@ -233,6 +238,22 @@ def test_an_encoder_fits_where_the_library_takes_it(channels: int, blocks: int, 
         assert not encoder.fits
     else:
         assert encoder.fits
+
+
+@needs_library
+@pytest.mark.parametrize("widths", [(1,) * 64, (1,) * 65, (4096,), (4097,)])
+def test_a_decoder_fits_where_the_library_takes_it(widths: tuple[int, ...], nano: Bundle) -> None:
+    case = random_case(1, mode=1, widths=widths)
+    network = dataclasses.replace(nano.network, decoder=DecoderSpec(1, False, widths))
+    bundle = Bundle(nano.path, dataclasses.replace(nano.description, network=network))
+    if native_decoder.fits(widths):
+        NativeDecoder(case.weights, widths, 1, False).close()
+        assert choose_backend("native", bundle).name == "native"
+        return
+    with pytest.raises(BundleError, match="--backend onnxruntime"):
+        NativeDecoder(case.weights, widths, 1, False)
+    with pytest.raises(BundleError, match="does not take bundle"):
+        choose_backend("native", bundle)
 
 
 @needs_library
