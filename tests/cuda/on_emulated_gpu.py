@@ -24,7 +24,7 @@ from edge_sr.bundle import open_bundle
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store.identity import BuildSettings, EngineKey
 from edge_sr.engines.store.store import EngineStore
-from edge_sr.errors import MemoryLimitError, ShapeError
+from edge_sr.errors import BundleError, MemoryLimitError, ShapeError
 from edge_sr.grid import sampling_grid
 from edge_sr.kinds import Role
 from edge_sr.machine.gpu import find_gpu
@@ -192,6 +192,23 @@ def test_tensorrts_encoder_with_this_decoder(cpu: Upscaler, picture: Any, tmp_pa
     for number, frame in enumerate(streamed):
         close(frame, cpu(picture[:: 1 - 2 * (number % 2)].copy(), size=AFTER))
     runner.close()
+    engines.close()
+    driver.close()
+
+
+def test_a_decoder_without_room_is_no_decoder_of_tensorrts(tmp_path: Path) -> None:
+    config, driver = RunnerConfig(open_bundle("diinn-nano"), "fp16"), open_driver()
+    form = joined_form(config.bundle)
+    engines = KernelPairEngines(
+        *(config, Flavour.TENSORRT, find_gpu(), EngineStore(tmp_path)), driver=driver, form=form
+    )
+    with driver.entered():
+        engines.stream = driver.stream()
+        driver.shared_bytes = 5000
+        with pytest.raises(
+            BundleError, match=r"shared memory, and a block of this GPU has 5,000; use --backend"
+        ):
+            engines.find("decoder", {})
     engines.close()
     driver.close()
 

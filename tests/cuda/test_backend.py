@@ -116,6 +116,17 @@ def test_a_lost_device_ends_with_5_and_says_how_to_go_on(cache: Path, film: Path
 
 
 @pytest.mark.xdist_group("emulated-gpu")
+def test_a_decoder_that_does_not_fit_the_gpu_ends_with_4_and_says_who_takes_it(
+    cache: Path, film: Path, tmp_path: Path
+) -> None:
+    arguments = ("upscale", str(film), "--model", "diinn-nano", "--scale", "1.5")
+    small = DESKTOP.replace("shared=50000", "shared=5000")
+    done = edge_sr(cache, *arguments, "--backend", "cuda", "-o", str(tmp_path / "small.mkv"), gpu=small)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "bytes of shared memory" in done.stderr and "--backend native" in done.stderr
+
+
+@pytest.mark.xdist_group("emulated-gpu")
 def test_doctor_says_what_the_backend_can_do(cache: Path) -> None:
     checks = json.loads(edge_sr(cache, "doctor", "--json").stdout)["checks"]
     cuda = next(check for check in checks if check["name"] == "cuda")

@@ -14,6 +14,7 @@ from edge_sr.backends.cuda.kernels import Kernel, Launch
 from edge_sr.backends.cuda.network.form import Form
 from edge_sr.backends.gpu.device import Device
 from edge_sr.backends.gpu.graphs import Capture
+from edge_sr.errors import BundleError
 
 
 class KernelDevice:
@@ -37,6 +38,15 @@ class KernelDevice:
     def fits(self, kernel: Kernel) -> bool:
         """Whether a block of this GPU has the shared memory that the kernel needs."""
         return kernel.shared_bytes <= self.driver.shared_bytes
+
+    def require_room(self, *needed: Kernel) -> None:
+        """``BundleError`` unless all fit: a network's layers are too many or too wide for this GPU."""
+        most = max(kernel.shared_bytes for kernel in needed)
+        if most > self.driver.shared_bytes:
+            raise BundleError(
+                f"the decoder's kernels need {most:,} bytes of shared memory, and a block of this GPU has "
+                f"{self.driver.shared_bytes:,}; use --backend native"
+            )
 
     def resident(self, kernel: Kernel) -> int:
         """Blocks of a kernel that the whole GPU holds at once, at least one."""

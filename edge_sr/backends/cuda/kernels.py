@@ -170,6 +170,11 @@ def decode(form: DecoderForm, io: str) -> Kernel:
     return Kernel(form, f"{form.name}_{variant}", 32 * DECODER_WARPS, shared, tile)
 
 
+def decoder_kernels(form: DecoderForm, io: str) -> list[Kernel]:
+    """What a decoder launches for pictures of ``io``, with what finishes its maps in modes 1 and 2."""
+    return [decode(form, io)] + [chain(form)] * (not form.shares)
+
+
 def every_kernel(form: Form) -> list[Kernel]:
     """All kernels of a form's image but those for surfaces, which need no shared memory."""
     if isinstance(form, DecoderForm):

@@ -13,6 +13,7 @@ from edge_sr.backends.cuda import variants
 from edge_sr.backends.cuda.device import Arena, KernelDevice
 from edge_sr.backends.cuda.driver import choose
 from edge_sr.backends.cuda.encoder_run import Variant
+from edge_sr.backends.cuda.kernels import decoder_kernels
 from edge_sr.backends.cuda.network.form import (
     CHANNELS,
     LARGEST_WIDTH,
@@ -22,7 +23,7 @@ from edge_sr.backends.cuda.network.form import (
     joins,
 )
 from edge_sr.backends.cuda.network.int8 import int8_tensors
-from edge_sr.backends.cuda.network.weights import decoder_weights, encoder_weights
+from edge_sr.backends.cuda.network.weights import EncoderWeights, decoder_weights, encoder_weights
 from edge_sr.backends.cuda.programs import DecoderProgram, EncoderProgram
 from edge_sr.backends.cuda.runner import CudaRunner
 from edge_sr.backends.cuda.session import ResidentNetwork
@@ -81,7 +82,8 @@ def takes(bundle: Bundle) -> bool:
 def open_runner(config: RunnerConfig) -> Runner:
     """Loads kernels, chooses among them and verifies them where this GPU is new to them.
 
-    Raises ``MissingError`` without a GPU or a driver package, ``EngineError`` for kernels that compute wrong pictures.
+    Raises ``MissingError`` without a GPU or a driver package, ``BundleError`` for a decoder that does not fit this GPU
+    or an encoder's graph of another form, ``EngineError`` for kernels that compute wrong pictures.
     """
     forms = forms_of(config.bundle)
     if forms is None:
@@ -94,6 +96,7 @@ def open_runner(config: RunnerConfig) -> Runner:
     try:
         with driver.entered():
             device.load(*forms, *([Int8Form(forms[0].channels)] if config.precision == "int8" else []))
+            device.require_room(*decoder_kernels(forms[1], config.sample_type))
             network = _place(config, forms, device, arena, gpu)
         runner = CudaRunner(device, network, arena, config)
         require_verified(runner, config, device, gpu)
@@ -116,12 +119,29 @@ def _place(
     decoder = DecoderProgram(
         decoder_form, decoder_weights(bundle.decoder_arrays(), decoder_form), arena.place
     )
-    weights = encoder_weights(_tensors(config), encoder_form, decoder_form)
+    weights = _encoder_weights(config, encoder_form, decoder_form)
     encoder = EncoderProgram(encoder_form, decoder_form, weights, arena.place)
     halo = bundle.description.radius + 1
     network = ResidentNetwork(encoder_form, decoder_form, encoder, decoder, Variant(), halo)
     best = variants.fastest(device, gpu, encoder_form, encoder, 2 * decoder_form.channels)
     return dataclasses.replace(network, variant=best)
+
+
+def _encoder_weights(config: RunnerConfig, encoder: EncoderForm, decoder: DecoderForm) -> EncoderWeights:
+    """``BundleError`` for a graph whose tensors are not those of the exported form."""
+    bundle = config.bundle
+    try:
+        weights = encoder_weights(_tensors(config), encoder, decoder)
+        if len(weights.blocks) != bundle.network.encoder.blocks:
+            raise LookupError("a block whose tensors are not there by name")
+    except BundleError:
+        raise
+    except (LookupError, ValueError) as error:
+        raise BundleError(
+            f"expected an encoder as edge-sr export writes it, found a graph of another form in bundle "
+            f"{bundle.name}; use --backend onnxruntime"
+        ) from error
+    return weights
 
 
 def _tensors(config: RunnerConfig) -> Mapping[str, NDArray[Any]]:

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
+from edge_sr.backends.cuda import kernels
 from edge_sr.backends.cuda.device import Arena, KernelDevice
 from edge_sr.backends.cuda.driver.protocol import KernelDriver, Stream
 from edge_sr.backends.cuda.network.form import DecoderForm
@@ -107,6 +108,7 @@ class KernelPairEngines(PairEngines):
         self._device = KernelDevice(self.driver)
         self._arena = Arena(self._device)
         self._device.load(self.form)
+        self._device.require_room(kernels.decode(self.form, self.config.sample_type))
         weights = decoder_weights(self.config.bundle.decoder_arrays(), self.form)
         program = DecoderProgram(self.form, weights, self._arena.place)
         execution = KernelExecution(self._device, program, self.config.sample_type, self.stream)

@@ -40,7 +40,8 @@ def _activation_scale(graph: OnnxGraph, node: Node, name: str) -> float:
     for value in node.inputs[:2]:
         maker = graph.maker(value)
         assert maker is not None
-        if np.any(graph.arrays[maker.inputs[2]]):
+        # None is zero.
+        if any(np.any(graph.arrays[zero]) for zero in maker.inputs[2:] if zero):
             raise BundleError(
                 f"expected levels of {name} around zero, found others: calibrate the bundle again"
             )
