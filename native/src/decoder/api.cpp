@@ -1,4 +1,5 @@
 #include "common/guarded.h"
+#include "common/spares.h"
 #include "decoder/kernels.h"
 #include "decoder/packing.h"
 #include "decoder/preparation.h"
@@ -7,6 +8,7 @@
 struct esr_decoder {
     const esr::Kernel *kernel;
     esr::PackedNetwork network;
+    mutable esr::Spares spares{};
 };
 
 namespace {
@@ -14,7 +16,7 @@ namespace {
 int decode(const esr_decoder &decoder, const esr_request &request) {
     const esr::Kernel *kernel = request.bf16_maps ? decoder.kernel->bf16_maps : decoder.kernel;
     if (!kernel || !esr::valid(request, decoder.network)) return ESR_BAD_REQUEST;
-    const esr::Preparation call(request, decoder.network, *kernel);
+    const esr::Preparation call(request, decoder.network, *kernel, decoder.spares);
     esr::decode_all(decoder.network, call, *kernel, request.threads);
     return ESR_OK;
 }

@@ -33,13 +33,13 @@ bool valid(const esr_request &r, const PackedNetwork &network) {
            std::isfinite(r.ratio) && r.threads >= 1;
 }
 
-Preparation::Preparation(const esr_request &request, const PackedNetwork &network, const Kernel &kernel)
+Preparation::Preparation(const esr_request &request, const PackedNetwork &network, const Kernel &kernel, Spares &spares)
     : columns_(request.cols, request.offset_x, request.out_width, request.width, kernel.lanes) {
     tabulate_rows(request, network, kernel);
     tabulate_columns(request, network, kernel);
     if (network.view().base) {
-        base_ = BaseImage(request);
-        base_.describe(&view_);
+        base_.emplace(request, spares);
+        base_->describe(&view_);
     }
     divide(request);
     columns_.describe(&view_);

@@ -1,6 +1,7 @@
 // Everything of one call that does not depend on content, worked out once for all blocks and threads.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "decoder/base_image.h"
@@ -17,7 +18,7 @@ bool valid(const esr_request &request, const PackedNetwork &network);
 
 class Preparation {
 public:
-    Preparation(const esr_request &request, const PackedNetwork &network, const Kernel &kernel);
+    Preparation(const esr_request &request, const PackedNetwork &network, const Kernel &kernel, Spares &spares);
 
     const Request &view() const { return view_; }
     const std::vector<WorkItem> &items() const { return items_; }
@@ -28,7 +29,7 @@ private:
     void divide(const esr_request &request);
 
     Columns columns_;
-    BaseImage base_;
+    std::optional<BaseImage> base_;
     Buffer<float> row_table_, column_table_;
     std::vector<WorkItem> items_;
     Request view_{};
