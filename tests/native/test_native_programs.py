@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -68,6 +69,21 @@ def build_checked(folder: Path, target: str) -> Path:
 def test_kernels_agree_under_sanitizers(checked: Path, target: str, expected: list[str]) -> None:
     output = run(str(build_checked(checked, target)))
     assert all(text in output for text in expected)
+
+
+@pytest.mark.parametrize("folder", ["native", "integrations/vapoursynth"])
+def test_fast_mathematics_of_others_are_put_off(folder: str, tmp_path: Path) -> None:
+    """With ``CXXFLAGS=-ffast-math`` the sines were wrong by one."""
+    need("cmake", "c++")
+    flags = ("-DCMAKE_CXX_FLAGS=-ffast-math", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DVAPOURSYNTH_INCLUDE=.")
+    run("cmake", "-S", str(NATIVE.parent / folder), "-B", str(tmp_path), *flags)
+    sums = [
+        one["command"].split()
+        for one in json.loads((tmp_path / "compile_commands.json").read_text())
+        if "/native/src/" in one["file"] or "/frames/src/" in one["file"]
+    ]
+    assert sums
+    assert all(one.index("-ffast-math") < one.index("-fno-fast-math") for one in sums)
 
 
 @pytest.mark.slow
