@@ -68,10 +68,10 @@ def _is_plain(convolution: Node) -> bool:
 def _is_centred_picture(graph: OnnxGraph, value: str) -> bool:
     """Whether it is the picture as planes, its values from -1 to 1."""
     linear, full, planes = (1.0, 0.0), 1.0, False
-    while value != PICTURE:
+    for _ in graph.nodes:
         node = graph.maker(value)
         if node is None:
-            return False
+            break
         if node.operator == "Transpose" and not planes and node.attributes.get("perm") == TO_PLANES:
             planes = True
         elif node.operator == "Cast" and node.attributes.get("to") == FLOAT32:
@@ -81,7 +81,10 @@ def _is_centred_picture(graph: OnnxGraph, value: str) -> bool:
         else:
             return False
         value = node.inputs[0]
-    return planes and math.isclose(linear[0] * full, 2.0, rel_tol=1e-6) and math.isclose(linear[1], -1.0)
+    centred = math.isclose(linear[0] * full, 2.0, rel_tol=1e-6) and math.isclose(
+        linear[1], -1.0, rel_tol=1e-6
+    )
+    return value == PICTURE and planes and centred
 
 
 def _sum(graph: OnnxGraph, value: str, convolution: Node) -> str:

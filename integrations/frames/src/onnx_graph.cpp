@@ -7,10 +7,13 @@
 namespace edgesr {
 namespace {
 
-/* Numbers of the fields that are read, in ModelProto, GraphProto, NodeProto and TensorProto. */
+/* Numbers of the fields that are read, in ModelProto, GraphProto, ValueInfoProto, NodeProto, AttributeProto and
+ * TensorProto. */
 constexpr std::uint64_t kModelGraph = 7;
-constexpr std::uint64_t kGraphNode = 1, kGraphInitializer = 5;
-constexpr std::uint64_t kNodeInput = 1, kNodeOutput = 2, kNodeOperation = 4;
+constexpr std::uint64_t kGraphNode = 1, kGraphInitializer = 5, kGraphOutput = 12;
+constexpr std::uint64_t kValueName = 1;
+constexpr std::uint64_t kNodeInput = 1, kNodeOutput = 2, kNodeOperation = 4, kNodeAttribute = 5;
+constexpr std::uint64_t kAttributeName = 1, kAttributeInteger = 3, kAttributeText = 4, kAttributeIntegers = 8;
 constexpr std::uint64_t kTensorDims = 1, kTensorType = 2, kTensorName = 8, kTensorRaw = 9;
 
 struct Field {
@@ -32,6 +35,33 @@ bool next_field(Bytes &message, Field &field) {
     return true;
 }
 
+/* A repeated integer, alone or packed. */
+void add_integers(std::vector<std::int64_t> &integers, const Field &field) {
+    if (field.bytes.empty()) integers.push_back(std::int64_t(field.value));
+    for (Bytes packed(field.bytes); !packed.empty();) integers.push_back(std::int64_t(packed.varint()));
+}
+
+void read_attribute(std::string_view message, OnnxNode &node) {
+    std::string name, text;
+    std::vector<std::int64_t> integers;
+    Bytes bytes(message);
+    for (Field field; next_field(bytes, field);) {
+        if (field.number == kAttributeName) name = std::string(field.bytes);
+        if (field.number == kAttributeText) text = std::string(field.bytes);
+        if (field.number == kAttributeInteger || field.number == kAttributeIntegers) add_integers(integers, field);
+    }
+    if (!text.empty()) node.texts[name] = text;
+    if (!integers.empty()) node.integers[name] = integers;
+}
+
+std::string read_name(std::string_view value) {
+    Bytes bytes(value);
+    std::string name;
+    for (Field field; next_field(bytes, field);)
+        if (field.number == kValueName) name = std::string(field.bytes);
+    return name;
+}
+
 OnnxNode read_node(std::string_view message) {
     OnnxNode node;
     Bytes bytes(message);
@@ -39,6 +69,7 @@ OnnxNode read_node(std::string_view message) {
         if (field.number == kNodeInput) node.inputs.emplace_back(field.bytes);
         if (field.number == kNodeOutput) node.outputs.emplace_back(field.bytes);
         if (field.number == kNodeOperation) node.operation = std::string(field.bytes);
+        if (field.number == kNodeAttribute) read_attribute(field.bytes, node);
     }
     return node;
 }
@@ -55,18 +86,12 @@ void set_type(Tensor &tensor, std::uint64_t type) {
         if (known.number == type) tensor.kind = known.kind, tensor.size = known.size;
 }
 
-/* A repeated integer, alone or packed. */
-void add_dims(Tensor &tensor, const Field &field) {
-    if (field.bytes.empty()) tensor.shape.push_back(std::int64_t(field.value));
-    for (Bytes packed(field.bytes); !packed.empty();) tensor.shape.push_back(std::int64_t(packed.varint()));
-}
-
 void read_tensor(std::string_view message, std::map<std::string, Tensor> &arrays) {
     Tensor tensor;
     std::string name;
     Bytes bytes(message);
     for (Field field; next_field(bytes, field);) {
-        if (field.number == kTensorDims) add_dims(tensor, field);
+        if (field.number == kTensorDims) add_integers(tensor.shape, field);
         if (field.number == kTensorType) set_type(tensor, field.value);
         if (field.number == kTensorName) name = std::string(field.bytes);
         if (field.number == kTensorRaw) tensor.bytes = std::string(field.bytes);
@@ -105,6 +130,7 @@ OnnxGraph read_onnx(std::string_view file) {
         for (Field field; next_field(message, field);) {
             if (field.number == kGraphNode) graph.nodes.push_back(read_node(field.bytes));
             if (field.number == kGraphInitializer) read_tensor(field.bytes, graph.arrays);
+            if (field.number == kGraphOutput) graph.outputs.push_back(read_name(field.bytes));
         }
     }
     return graph;

@@ -1,4 +1,4 @@
-/* What an ONNX file says of its graph, read without ONNX's own library: nodes and initialisers. For the messages see
+/* What an ONNX file says of its graph, read without ONNX's own library: nodes, initialisers and outputs. For the messages see
  * https://onnx.ai/onnx/repo-docs/IR.html, for their bytes https://protobuf.dev/programming-guides/encoding. */
 #pragma once
 
@@ -8,14 +8,18 @@
 
 namespace edgesr {
 
+/* Of its attributes whole numbers, a single one too, and text. */
 struct OnnxNode {
     std::string operation;
     std::vector<std::string> inputs, outputs;
+    std::map<std::string, std::vector<std::int64_t>> integers;
+    std::map<std::string, std::string> texts;
 };
 
 struct OnnxGraph {
     std::vector<OnnxNode> nodes;
     std::map<std::string, Tensor> arrays;
+    std::vector<std::string> outputs;
 
     /* The node that computes a value; null where an input or an initialiser gives it. */
     const OnnxNode *maker(const std::string &value) const;

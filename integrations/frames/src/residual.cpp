@@ -1,100 +1,79 @@
 #include "residual.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "residual_form.h"
 
 namespace edgesr {
 namespace {
 
-[[noreturn]] void other_form() {
-    throw Error(
-        "its encoder has another form than the native library runs: use edge_sr.vapoursynth or edge-sr upscale");
-}
-
-const std::string &input(const OnnxNode &node, std::size_t at) {
-    if (at >= node.inputs.size()) other_form();
-    return node.inputs[at];
-}
-
-const std::string &output(const OnnxNode &node) {
-    if (node.outputs.empty()) other_form();
-    return node.outputs[0];
-}
-
-std::string after_relu(const OnnxGraph &graph, const OnnxNode &convolution) {
-    const OnnxNode *relu = graph.reader(output(convolution), "Relu");
-    return relu ? output(*relu) : output(convolution);
-}
-
-/* What a convolution reads, before it is rounded. */
-std::string source(const OnnxGraph &graph, const OnnxNode &convolution) {
-    std::string value = input(convolution, 0);
-    for (int steps = 0; steps < 4; ++steps) {
-        const OnnxNode *maker = graph.maker(value);
-        if (!maker || (maker->operation != "QuantizeLinear" && maker->operation != "DequantizeLinear")) break;
-        value = input(*maker, 0);
-    }
-    return value;
-}
-
-/* The result of adding a convolution to `value`. */
-std::string sum(const OnnxGraph &graph, const std::string &value, const OnnxNode &convolution) {
-    const OnnxNode *add = graph.reader(output(convolution), "Add");
-    if (!add || (input(*add, 0) != value && input(*add, 1) != value)) other_form();
-    return output(*add);
-}
-
-/* Every convolution reads what it should, and the maps are the contents' results in order. */
-void check_form(const OnnxGraph &graph, const std::vector<const OnnxNode *> &nodes, int blocks) {
-    const std::string head = output(*nodes[0]);
-    std::string value = head;
-    for (std::size_t at = 1; at < 1 + 2 * std::size_t(blocks); at += 2) {
-        if (source(graph, *nodes[at]) != value || source(graph, *nodes[at + 1]) != after_relu(graph, *nodes[at]))
-            other_form();
-        value = sum(graph, value, *nodes[at + 1]);
-    }
-    const OnnxNode &tail = *nodes[1 + 2 * std::size_t(blocks)];
-    if (source(graph, tail) != value) other_form();
-    const std::string features = sum(graph, head, tail);
-    const OnnxNode *joined = nullptr;
-    for (const OnnxNode &node : graph.nodes)
-        if (node.operation == "Concat") joined = &node;
-    const std::size_t first = 2 + 2 * std::size_t(blocks);
-    for (std::size_t at = first; at < nodes.size(); ++at) {
-        if (source(graph, *nodes[at]) != features) other_form();
-        if (joined && input(*joined, at - first) != after_relu(graph, *nodes[at])) other_form();
-    }
-    if (!joined && nodes.size() != first + 1) other_form();
-}
-
-const OnnxNode &dequantised(const OnnxGraph &graph, const std::string &value) {
+const OnnxNode &made_by(const OnnxGraph &graph, const std::string &value, const char *operation) {
     const OnnxNode *maker = graph.maker(value);
-    if (!maker || maker->operation != "DequantizeLinear") other_form();
+    if (!maker || maker->operation != operation) other_form();
     return *maker;
+}
+
+bool has_zero(const OnnxNode &node) { return node.inputs.size() > 2 && !node.inputs[2].empty(); }
+
+float scale_of(const OnnxGraph &graph, const OnnxNode &node) {
+    return graph.array(input(node, 1)).values<float>('f', 1)[0];
+}
+
+/* Of levels from 0 to 255, which is what they are where no zero point is given. */
+int zero_of(const OnnxGraph &graph, const OnnxNode &node) {
+    return has_zero(node) ? graph.array(node.inputs[2]).values<std::uint8_t>('u', 1)[0] : 0;
+}
+
+/* What a level of each output is worth, where levels lie around zero. */
+std::vector<float> scales_of(const OnnxGraph &graph, const OnnxNode &node, std::int64_t outputs) {
+    const auto axis = node.integers.find("axis");
+    if (axis == node.integers.end() || axis->second != std::vector<std::int64_t>{0}) other_form();
+    if (has_zero(node)) {
+        const std::string &zeros = graph.array(node.inputs[2]).bytes;
+        if (std::any_of(zeros.begin(), zeros.end(), [](char byte) { return byte != 0; })) other_form();
+    }
+    return graph.array(input(node, 1)).values<float>('f', outputs);
 }
 
 }  // namespace
 
 ResidualEncoder::Convolution ResidualEncoder::read(const OnnxGraph &graph, const OnnxNode &node) {
     Convolution one;
-    one.relu = after_relu(graph, node) != output(node);
+    one.relu = !rectified(graph, node).empty();
     const bool in_levels = !graph.arrays.count(input(node, 1));
-    const Tensor &weight = graph.array(in_levels ? input(dequantised(graph, input(node, 1)), 0) : input(node, 1));
+    const std::string &name =
+        in_levels ? input(made_by(graph, input(node, 1), "DequantizeLinear"), 0) : input(node, 1);
+    const Tensor &weight = graph.array(name);
     if (weight.shape.size() != 4 || weight.shape[2] != 3 || weight.shape[3] != 3) other_form();
     const std::int64_t outputs = weight.shape[0], count = weight.count();
     one.outputs = int(outputs);
     one.inputs = int(weight.shape[1]);
-    if (!in_levels) {
-        one.weight = weight.values<float>('f', count);
-        one.bias = graph.array(input(node, 2)).values<float>('f', outputs);
+    if (in_levels) {
+        one.levels = weight.values<std::int8_t>('i', count);
+        read_levels(graph, node, one);
         return one;
     }
-    const OnnxNode &value = dequantised(graph, input(node, 0));
-    one.levels = weight.values<std::int8_t>('i', count);
-    one.level_scale = graph.array(input(dequantised(graph, input(node, 1)), 1)).values<float>('f', outputs);
-    one.bias_levels = graph.array(input(dequantised(graph, input(node, 2)), 0)).values<std::int32_t>('i', outputs);
-    one.input_scale = graph.array(input(value, 1)).values<float>('f', 1)[0];
-    one.input_zero = graph.array(input(value, 2)).values<std::uint8_t>('u', 1)[0];
+    if (source(graph, node) != input(node, 0)) other_form();
+    one.weight = weight.values<float>('f', count);
+    one.bias = graph.array(input(node, 2)).values<float>('f', outputs);
     return one;
+}
+
+void ResidualEncoder::read_levels(const OnnxGraph &graph, const OnnxNode &node, Convolution &one) {
+    const OnnxNode &value = made_by(graph, input(node, 0), "DequantizeLinear");
+    const OnnxNode &given = made_by(graph, input(value, 0), "QuantizeLinear");
+    const OnnxNode &bias = made_by(graph, input(node, 2), "DequantizeLinear");
+    one.input_scale = scale_of(graph, given);
+    one.input_zero = zero_of(graph, given);
+    if (scale_of(graph, value) != one.input_scale || zero_of(graph, value) != one.input_zero) other_form();
+    one.level_scale = scales_of(graph, made_by(graph, input(node, 1), "DequantizeLinear"), one.outputs);
+    one.bias_levels = graph.array(input(bias, 0)).values<std::int32_t>('i', one.outputs);
+    const std::vector<float> worth = scales_of(graph, bias, one.outputs);
+    for (std::size_t i = 0; i < worth.size(); ++i) {
+        const float wanted = one.input_scale * one.level_scale[i];
+        if (!(std::fabs(worth[i] - wanted) <= 1e-5f * std::fabs(wanted))) other_form();
+    }
 }
 
 /* The residual stream: a block's first convolution, the tail and the contents; the head reads the picture. */
@@ -119,6 +98,7 @@ ResidualEncoder::ResidualEncoder(const OnnxGraph &graph, int blocks) : blocks_(b
     if (blocks < 0 || nodes.size() < 3 + 2 * std::size_t(blocks)) other_form();
     check_form(graph, nodes, blocks);
     for (const OnnxNode *node : nodes) convolutions_.push_back(read(graph, *node));
+    if (!convolutions_[0].levels.empty()) other_form();
     take_ranges();
     for (const Convolution &one : convolutions_) {
         const bool in_levels = !one.levels.empty();

@@ -29,6 +29,7 @@ private:
     };
 
     static Convolution read(const OnnxGraph &graph, const OnnxNode &node);
+    static void read_levels(const OnnxGraph &graph, const OnnxNode &node, Convolution &one);
     bool reads_stream(std::size_t convolution) const;
     void take_ranges();
 
