@@ -74,6 +74,7 @@ def dry_run_batch(request: Request, inputs: Sequence[str], controls: Controls, *
     from edge_sr.upscale.batch.targets import output_folder
 
     folder = _only_folder(inputs)
+    output = request.output or Path() if folder is None else output_folder(request, folder)
     told: list[Foreseen] = []
     for found in outline_batch(request, inputs, controls):
         told.append(found)
@@ -81,7 +82,7 @@ def dry_run_batch(request: Request, inputs: Sequence[str], controls: Controls, *
             typer.echo(preview(found.outline))
         elif as_json and folder is None:
             _print(found.mapping())
-    whole = total_outline(told, ", ".join(inputs), output_folder(request, folder or Path()))
+    whole = total_outline(told, ", ".join(inputs), output)
     if as_json and folder is not None:
         _print(whole.mapping())
     elif not as_json:

@@ -260,3 +260,39 @@ def test_a_dry_run_of_a_batch_tells_of_each_and_of_all(upscale: Upscale, mixed: 
     whole = upscale(mixed, "--dry-run", "--json").json
     assert (whole["frames"], whole["output"]) == (7, f"{mixed}-x2")
     assert made(mixed.parent) == before
+
+
+@pytest.mark.parametrize("name", [".", "./", "..", "../in"])
+def test_a_folder_named_by_where_one_stands_has_its_results_beside_it(
+    upscale: Upscale, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    Image.fromarray(reference_card(12, 10)).save(folder / "card.png")
+    monkeypatch.chdir(folder / "sub" if name == ".." else folder)
+    told = upscale(name, "--dry-run", "--json").json
+    done = upscale(name, "--json")
+    assert done.code == 0, done.err
+    assert Path(told["output"]).resolve() == Path(done.json["output"]).resolve() == tmp_path / "in-x2"
+    assert made(tmp_path) == {"in/card.png", "in-x2/card.png"}
+
+
+def test_the_root_has_no_folder_beside_it(upscale: Upscale) -> None:
+    answer = upscale("/")
+    assert answer.code == 2
+    assert "choose one with -o" in answer.err
+
+
+def test_a_dry_run_without_an_output_folder_names_what_the_run_writes(
+    upscale: Upscale, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "film.mkv", SMALL)
+    for name in ("a.jpg", "b.png", "c.bmp"):
+        Image.fromarray(reference_card(12, 10)).save(tmp_path / name)
+    inputs = (film, "a.jpg", "b.png", "c.bmp")
+    told = upscale(*inputs, "--dry-run", "--json")
+    assert told.code == 0, told.err
+    done = upscale(*inputs, "--json")
+    assert [one["output"] for one in lines(told)] == [one["output"] for one in lines(done)]
+    text = upscale(*inputs, "--dry-run", "--overwrite")
+    assert (text.code, text.out.splitlines()[-1].startswith("all: about ")) == (0, True)

@@ -20,6 +20,7 @@ from edge_sr.upscale.run.networks import Networks
 from edge_sr.upscale.run.report import Failure
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.stills import written_size
+from edge_sr.video.image.formats import suffix_for
 from edge_sr.video.image.read import read_info
 
 
@@ -84,11 +85,12 @@ def _scaled(asked: Request, sample: Outline) -> Outline:
     source = Path(asked.input)
     info = read_info(source)
     size = written_size(asked, source, info)
+    suffix = suffix_for(source, info.content, deep=info.deep)
     share = _pixels(size) / _pixels(sample.output_size)
     return dataclasses.replace(
         sample,
         input=asked.input,
-        output=str(asked.output or asked.default_output(size, Path(sample.output).suffix)),
+        output=str(asked.output or asked.default_output(size, suffix)),
         input_size=info.size,
         output_size=size,
         sample_frames=0,

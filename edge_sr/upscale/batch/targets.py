@@ -39,8 +39,18 @@ class Job:
 
 
 def output_folder(request: Request, folder: Path) -> Path:
-    """Where the films and pictures of an input folder go."""
-    return request.output or folder.with_name(f"{folder.resolve().name}-{request.label}")
+    """Where the films and pictures of an input folder go: ``request.output``, or a folder beside it.
+
+    ``OptionError`` for the root of the file system, which has none beside it.
+    """
+    if request.output is not None:
+        return request.output
+    whole = folder.resolve()
+    if not whole.name:
+        raise OptionError(f"a folder for the results of {folder} has no place beside it: choose one with -o")
+    # "." and ".." have their name elsewhere.
+    beside = whole if folder.name in ("", "..") else folder
+    return beside.with_name(f"{whole.name}-{request.label}")
 
 
 def plan_jobs(request: Request, sources: Sequence[BatchInput], *, more_may_come: bool = False) -> list[Job]:
