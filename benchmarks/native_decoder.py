@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.native.decoder import NativeDecoder, kernels
+from edge_sr.backends.native.decoder import NativeDecoder
+from edge_sr.backends.native.library import kernels
 from edge_sr.grid import sampling_grid
 from edge_sr.machine.description import available_cores
 from edge_sr.sizes import output_size, parse_scale

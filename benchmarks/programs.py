@@ -4,7 +4,8 @@
 
 Each command makes a few frames in FFV1, and the values that differ from `upscale`'s are counted. Then each reads the
 same lossless film and ends in x264 `medium`, CRF 18, in turns. Needs ffmpeg, and for their rows vspipe with
-the plugins edgesr and bestsource, GStreamer with edgesr, mpv, and curl; ends with 1 where values differ.
+the plugins edgesr and bestsource, GStreamer with edgesr, mpv, and curl; what is left out is said. Ends with 1 where
+values differ.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import contextlib
 import dataclasses
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +31,7 @@ from edge_sr.machine.description import describe
 from edge_sr.sizes import parse_size
 
 FFMPEG = "ffmpeg -v error -y"
+GSTREAMER_NEEDS = "edgesr avdec_ffv1 x264enc"
 COMPARED_FRAMES = 12
 ENVIRONMENT = {**os.environ, "EDGE_SR_BUNDLES": str(shipped_folder())}
 SCRIPT = """import vapoursynth as vs
@@ -61,32 +62,32 @@ FFV1 = Encoding("--codec ffv1", "-c:v ffv1", "avenc_ffv1", "--ovc=ffv1", "codec=
 
 
 def commands(encoding: Encoding, scale: str, vspipe: str, service: str) -> dict[str, tuple[str, str]]:
-    """Place -> the program that it needs, and a shell's command from film.mkv to out.mkv."""
+    """Place -> a shell's commands: one that fails where the place is not to be had, one from film.mkv to out.mkv."""
     upscale = f"{sys.executable} -m edge_sr upscale"
     to = f"{encoding.ffmpeg} out.mkv"
     return {
         "upscale": (
-            sys.executable,
+            "true",
             f"{upscale} film.mkv --scale {scale} {encoding.edge_sr} --overwrite -o out.mkv",
         ),
-        "VapourSynth": (vspipe, f"{vspipe} -c y4m film.vpy - | {FFMPEG} -i - {to}"),
+        "VapourSynth": (f"{vspipe} --info film.vpy -", f"{vspipe} -c y4m film.vpy - | {FFMPEG} -i - {to}"),
         "GStreamer": (
-            "gst-launch-1.0",
+            f"for name in {GSTREAMER_NEEDS}; do gst-inspect-1.0 --exists $name || exit 1; done",
             f"gst-launch-1.0 -q filesrc location=film.mkv ! matroskademux ! avdec_ffv1 ! edgesr scale={scale} ! "
             f"{encoding.gstreamer} ! matroskamux ! filesink location=out.mkv",
         ),
         "FFmpeg": (
-            "ffmpeg",
+            "command -v ffmpeg",
             f"{FFMPEG} -i film.mkv -f yuv4mpegpipe -strict -1 - | {upscale} - -o - --scale {scale} | "
             f"{FFMPEG} -i - {to}",
         ),
         "mpv": (
-            "mpv",
+            "command -v mpv",
             f"{upscale} film.mkv -o - --scale {scale} | "
             f"mpv --no-config --really-quiet - {encoding.mpv} --of=matroska --o=out.mkv",
         ),
         "service": (
-            "curl",
+            "command -v curl",
             f"curl -sSNf -F file=@film.mkv -o out.mkv '{service}/upscale?scale={scale}&{encoding.query}'",
         ),
     }
@@ -126,13 +127,25 @@ def make_film(source: str, size: tuple[int, int], frames: int, folder: Path, sca
 def run(command: str, folder: Path) -> float:
     """Seconds of the command."""
     began = time.perf_counter()
-    script = f"set -o pipefail; {command}"
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True
-    )
+    done = shell(command, folder)
     if done.returncode:
         raise SystemExit(f"{command}\n{done.stderr.decode()}")
     return time.perf_counter() - began
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    script = f"set -o pipefail; {command}"
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True
+    )
+
+
+def is_there(place: str, check: str, folder: Path) -> bool:
+    """Whether the place's row can be had; says where it is left out."""
+    found = shell(check, folder).returncode == 0
+    if not found:
+        print(f"left out: {place}, as this fails: {check}", file=sys.stderr)
+    return found
 
 
 def decoded(path: Path) -> list[np.ndarray]:
@@ -156,8 +169,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, served() as service:
         folder = Path(temporary)
         asked = (options.scale, options.vspipe, service)
-        places = [name for name, (needed, _) in commands(X264, *asked).items() if shutil.which(needed)]
         make_film(options.film, size, COMPARED_FRAMES, folder, options.scale)
+        places = [
+            name for name, (check, _) in commands(X264, *asked).items() if is_there(name, check, folder)
+        ]
         pictures = {}
         for name in places:
             run(commands(FFV1, *asked)[name][1], folder)
