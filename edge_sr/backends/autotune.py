@@ -237,9 +237,9 @@ def _best(candidates: list[Candidate], found: Measurement) -> Choice:
         f"{one.name} {times[one.name]:.1f} ms, {one.cost}" for one in (best, following) if one is not None
     ]
     small = f"{size_text(INPUT_SIZE)} to {size_text(OUTPUT_SIZE)}"
-    rank = "fastest" if best is timed[0] else "most exact of the fastest"
+    rank = "the fastest" if best is timed[0] else "within a tenth of the fastest"
     return best.chosen(
-        f"{rank} of {len(timed)} measured here, {best.cost}",
+        f"{rank} of {len(timed)} measured here, and {best.cost}",
         f"{'; next '.join(said)} ({small}, {found.sureness})",
     )
 

@@ -86,7 +86,7 @@ def tell_choice(network: Upscaler, request: Request, watcher: Watcher) -> None:
     """Says what ``auto`` came to, where ``request`` left something to it."""
     if "auto" in (request.backend, request.precision):
         choice = f"{network.model} in {network.precision} on {network.backend}: {network.why}"
-        watcher.say(choice if request.retune else f"{choice}; edge-sr doctor tells more")
+        watcher.say(choice if request.retune else f"{choice}; more: edge-sr doctor")
         if request.backend == "auto" and network.backend == "onnxruntime" and _lacks_the_library(network):
             watcher.say(SLOW)
 

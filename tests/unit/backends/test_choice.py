@@ -117,7 +117,7 @@ def test_equally_exact_ones_go_by_the_registrys_order() -> None:
 def test_the_line_names_the_chosen_and_the_next(nano: Bundle) -> None:
     found = choice.choose(nano, "auto", "auto", 1)
     assert " ms, " in found.times and "; next " in found.times and "measured" in found.times
-    assert re.fullmatch(r"(fastest|most exact of the fastest) of \d+ measured here, .*", found.why)
+    assert re.fullmatch(r"(the fastest|within a tenth of the fastest) of \d+ measured here, .*", found.why)
     assert choice.choose(nano, "auto", "auto", 1, retune=True).why.count(" ms, ") == 2
 
 

@@ -39,7 +39,7 @@ def test_the_first_run_that_uses_a_network_is_told_of_it_and_no_other() -> None:
         for request in (nano, nano, edge):
             with networks.opened(request, listener):
                 pass
-    tail = "in fp32 on onnxruntime: fastest of 1 measured here, exact; edge-sr doctor tells more"
+    tail = "in fp32 on onnxruntime: the fastest of 1 measured here, and exact; more: edge-sr doctor"
     assert listener.said == [f"diinn-nano {tail}", f"diinn-edge {tail}"]
 
 
