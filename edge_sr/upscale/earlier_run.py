@@ -87,35 +87,39 @@ def is_finished(request: Request, output: Path) -> bool:
     return False
 
 
-def finished_report(request: Request, film: Film, plan: FilmPlan, controls: Controls) -> Report:
+def finished_report(film: Film, plan: FilmPlan, controls: Controls) -> Report:
     """The report of a film that an earlier run finished; what that run left behind is tidied up.
 
     Raises ``OutputExistsError`` when the file that is there is not what this run would make: another size, or so many
     frames more or fewer that it is of another film or excerpt.
     """
-    frames = _frames_of(plan)
+    require_alike(plan.output, _picture_size, size_text(plan.written))
+    frames = _frames_of(plan.output)
     if not _alike(frames, film.info.frames):
         controls.watcher.say(f"note: {plan.output} is not as long as its input says: counting frames")
         frames = _counted_frames(film, plan.output, controls.stop)
-    settings = _settings(plan.output)
+    recorded = _settings(plan.output)
     WorkFolder(plan.output).tidy()
-    controls.watcher.say(f"{plan.output} is done already")
     return finished(
-        request,
-        settings,
-        output=plan.output,
-        frames=frames,
+        plan.output,
+        frames,
+        recorded,
         input_size=film.info.size,
         output_size=plan.written,
         codec=plan.encoding.codec.name,
     )
 
 
-def _frames_of(plan: FilmPlan) -> int:
-    """How many frames the finished film has, as its headers tell."""
-    with open_input(str(plan.output)) as found:
-        stream = picture_stream(plan.output.name, found)
-        require_alike(plan.output, size_text((stream.width, stream.height)), size_text(plan.written))
+def _picture_size(film: Path) -> str:
+    with open_input(str(film)) as found:
+        stream = picture_stream(film.name, found)
+        return size_text((stream.width, stream.height))
+
+
+def _frames_of(film: Path) -> int:
+    """How many frames a finished film has, as its headers tell."""
+    with open_input(str(film)) as found:
+        stream = picture_stream(film.name, found)
         length = Fraction(found.duration or 0, 1_000_000)
         return stream.frames or round(length * (stream.average_rate or 0))
 
@@ -139,7 +143,7 @@ def _counted_frames(film: Film, output: Path, stop: threading.Event) -> int:
             raise InterruptedRun(f"stopped while the frames of {output} were compared with its input's")
     if not _alike(held, given):
         wanted = max(given, film.info.frames) if given == enough else given
-        require_alike(output, f"{held} frames", f"{wanted} frames")
+        require_alike(output, lambda _: f"{held} frames", f"{wanted} frames")
     return held
 
 

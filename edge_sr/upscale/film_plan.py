@@ -27,7 +27,7 @@ from edge_sr.video.film.tracks import TrackPlan, plan_tracks
 from edge_sr.video.frames.hdr import TRANSFERS, UNDESCRIBED
 from edge_sr.video.frames.pixels import PixelLayout, even_neighbours
 from edge_sr.video.mux.mux import MuxPlan
-from edge_sr.video.opening import is_url, open_input
+from edge_sr.video.opening import is_opened_by_name, open_input
 from edge_sr.video.shape import pixel_aspect
 
 
@@ -57,7 +57,7 @@ def check_named_output(request: Request) -> None:
         raise OptionError("standard input has no name: name the output with -o, or give -o - for a pipe")
     if request.reads_pipe and request.resume:
         raise OptionError("what comes through a pipe cannot be gone on with: leave --resume out")
-    if request.output is not None and (request.reads_pipe or is_url(request.input)):
+    if request.output is not None and (request.reads_pipe or is_opened_by_name(request.input)):
         container_for(request.output)
         _check_output(request, request.output)
 

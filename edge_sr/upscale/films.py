@@ -42,7 +42,7 @@ def upscale_film(request: Request, controls: Controls) -> Report:
         film = source.film
         plan = plan_film(request, film, controls.watcher.say)
         if is_finished(request, plan.output):
-            return finished_report(request, film, plan, controls)
+            return finished_report(film, plan, controls)
         settled = _with_model(as_before(request, plan.output), film, controls.watcher)
         work = WorkFolder(plan.output)
         makers = controls.makers or Here(controls.networks)

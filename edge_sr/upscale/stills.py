@@ -44,7 +44,7 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     check_size(output, size)
     check_place(request.input, output)
     if request.resume and not request.overwrite and output.exists():
-        return _report_of_finished(request, info, output, size)
+        return _report_of_finished(info, output, size)
     if not request.overwrite:
         check_free(output)
     _check_memory(source, info, size)
@@ -81,10 +81,10 @@ def _check_is_picture(source: Path, info: StillInfo, output: Path) -> None:
         )
 
 
-def _report_of_finished(request: Request, info: StillInfo, output: Path, size: Size) -> Report:
+def _report_of_finished(info: StillInfo, output: Path, size: Size) -> Report:
     """The report of a picture that an earlier run made; ``OutputExistsError`` for one of another size."""
-    require_alike(output, size_text(read_info(output).size), size_text(size))
-    return finished(request, output=output, frames=1, input_size=info.size, output_size=size)
+    require_alike(output, lambda path: size_text(read_info(path).size), size_text(size))
+    return finished(output, 1, input_size=info.size, output_size=size)
 
 
 def _readable(request: Request, source: Path, controls: Controls) -> Still:

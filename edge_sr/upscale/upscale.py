@@ -8,7 +8,7 @@ from edge_sr.upscale.inputs.single import upscale_single
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
-from edge_sr.video.opening import is_url
+from edge_sr.video.opening import is_opened_by_name
 
 
 def upscale(request: Request, controls: Controls | None = None) -> Report:
@@ -17,7 +17,7 @@ def upscale(request: Request, controls: Controls | None = None) -> Report:
     Raises the errors of ``edge_sr.errors``; ``InterruptedRun`` once ``controls.stop`` was set.
     """
     controls = controls or Controls()
-    if not request.writes_pipe and not is_url(request.input) and Path(request.input).is_dir():
+    if not request.writes_pipe and not is_opened_by_name(request.input) and Path(request.input).is_dir():
         from edge_sr.upscale.batch.folder import upscale_folder
 
         return upscale_folder(request, controls)

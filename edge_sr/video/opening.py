@@ -45,7 +45,7 @@ TIMEOUT = (30.0, 60.0)
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
-def is_url(name: str) -> bool:
+def is_opened_by_name(name: str) -> bool:
     """Whether FFmpeg resolves the name by itself: an address, or a numbered sequence such as ``%04d.png``."""
     return "://" in name or ("%" in name and not Path(name).exists())
 
@@ -72,7 +72,7 @@ def open_input(
     than ``most_pixels`` are not decoded while FFmpeg looks for what is in the film. ``on_gpu``: what the GPU decodes
     stays in its memory, where that can be had.
     """
-    if not is_url(name) and not Path(name).exists():
+    if not is_opened_by_name(name) and not Path(name).exists():
         raise InputNotFoundError(f"no such file or folder: {name}")
     if Path(name).is_file() and Path(name).stat().st_size == 0:
         raise MediaError(f"{name} is empty, expected a film or a picture")

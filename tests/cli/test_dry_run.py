@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_the_text_names_model_tracks_and_cost(upscale: Command, tmp_path: Path) 
         "; override with --model ",
         "backend: onnxruntime in fp32, encoder on onnxruntime",
         "tracks kept: audio track 1 (aac, eng); tracks lost: none",
-        "MB for 6 frames, judged by 6 of them",
+        "kB for 6 frames, judged by 6 of them",
     ):
         assert part in answer.out
 
@@ -95,6 +96,8 @@ def test_pictures_and_folders(upscale: Command, tmp_path: Path) -> None:
     folder.mkdir()
     for name, size in (("a.png", (20, 16)), ("b.bmp", (40, 32))):
         Image.fromarray(reference_card(*size)).save(folder / name)
+    text = upscale(folder / "b.bmp", "--scale", "2", "--dry-run", *FAST).out
+    assert re.fullmatch(r"about \d+\.\d s and \d+ kB", text.splitlines()[-1])
     one = upscale(folder / "b.bmp", "--scale", "2", "--dry-run", "--json", *FAST).json
     assert one["output"] == str(folder / "b-80x64.png")
     many = upscale(folder, "--scale", "2", "--dry-run", "--json", *FAST).json
@@ -109,6 +112,7 @@ def test_what_a_run_refuses_a_dry_run_refuses_too(upscale: Command, tmp_path: Pa
     assert "exists already" in refused(upscale(film, "-o", "there.mp4", *asked), 2)
     assert "leave --resume out" in refused(upscale(film, "--resume", *asked), 2)
     assert "needs a file or a folder" in refused(upscale("rtsp://192.0.2.1/cam", *asked), 2)
+    assert "from --start 99 s on" in refused(upscale(film, "--start", "99", *asked), 4)
     assert "missing.mp4" in refused(upscale("missing.mp4", *asked), 4)
 
 
@@ -124,3 +128,14 @@ def test_a_film_that_is_cut_off_is_judged_by_its_beginning(upscale: Command, tmp
     assert upscale(cut, "--scale", "2", *FAST).code == 0
     late = upscale(cut, "--scale", "2", "--dry-run", "--start", "60", *FAST)
     assert "no frame" in refused(late, 4)
+
+
+def test_numbered_pictures_are_told_of_as_they_are_upscaled(upscale: Command, tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(reference_card(32, 24)).save(tmp_path / f"a{number:03}.png")
+    words = ["a%03d.png", "-o", "film.mkv", "--scale", "2", *FAST]
+    told = upscale(*words, "--dry-run", "--json")
+    assert told.code == 0, told.err
+    done = upscale(*words, "--json").json
+    for key in ("output", "frames", "output_size", "codec"):
+        assert told.json[key] == done[key], key

@@ -16,9 +16,11 @@ def counted(count: int, noun: str) -> str:
 
 
 def summary(report: Report) -> str:
-    """The report in two lines."""
-    before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
+    """The report in two lines; in one where an earlier run made it all."""
     still = report.codec is None and report.frames == 1
+    if report.was_done:
+        return f"{report.output}: done already" + ("" if still else f", {counted(report.frames, 'frame')}")
+    before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
     return (
         f"{'standard output' if report.output == '-' else report.output}: "
         f"{'' if still else counted(report.frames, 'frame') + ', '}{before} to {after}, "
@@ -52,11 +54,21 @@ def preview(outline: Outline) -> str:
 
 def cost(outline: Outline) -> str:
     """What the run would take, in time and bytes."""
-    from edge_sr.cli.terminal.progress import clock
-
     if outline.estimated_seconds is None or outline.estimated_bytes is None:
         return "time and size: unknown, as the film does not say how many frames it has"
-    megabytes = outline.estimated_bytes / 1e6
+    taken = f"about {_time(outline.estimated_seconds)} and {_amount(outline.estimated_bytes)}"
+    if outline.codec is None and outline.frames == 1:
+        return taken
     judged = f", judged by {outline.sample_frames} of them" if outline.sample_frames else ""
-    frames = counted(outline.frames or 0, "frame")
-    return f"about {clock(outline.estimated_seconds)} and {megabytes:.1f} MB for {frames}{judged}"
+    return f"{taken} for {counted(outline.frames, 'frame')}{judged}"
+
+
+def _time(seconds: float) -> str:
+    from edge_sr.cli.terminal.progress import clock
+
+    return clock(seconds) if seconds >= 60 else f"{max(seconds, 0.1):.1f} s"
+
+
+def _amount(count: int) -> str:
+    """Bytes in a unit that leaves a figure to see."""
+    return f"{count / 1e6:.1f} MB" if count >= 1_000_000 else f"{count / 1e3:.0f} kB"

@@ -22,7 +22,7 @@ from edge_sr.farm.films.job import FilmJob
 from edge_sr.farm.nodes.trial import sees
 from edge_sr.files.drafts import drafting
 from edge_sr.files.posix import has_owners, is_own_folder, lock_handle
-from edge_sr.video.opening import is_url, writing
+from edge_sr.video.opening import is_opened_by_name, writing
 
 PART_BYTES = 8 << 20
 UNUSED_SECONDS = 24 * 3600
@@ -63,7 +63,7 @@ def local_input(job: FilmJob) -> str:
 def can_travel(name: str) -> bool:
     """Whether the input is a single file: a list, a sequence and an address name others."""
     path = Path(name)
-    if is_url(name) or not path.is_file():
+    if is_opened_by_name(name) or not path.is_file():
         return False
     with path.open("rb") as file:
         head = file.read(16)

@@ -13,7 +13,7 @@ from edge_sr.errors import EdgeSRError, InputNotFoundError, OptionError
 from edge_sr.upscale.run.places import name_of_input
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.image.recognise import is_picture_name, is_still
-from edge_sr.video.opening import is_url, open_input, picture_stream
+from edge_sr.video.opening import is_opened_by_name, open_input, picture_stream
 from edge_sr.video.protocols import names_others
 
 # Names by which a folder's films are known even where their content is damaged.
@@ -83,7 +83,7 @@ def gather(
         if name == "-":
             raise OptionError("standard input (-) is an input of its own: give it alone")
         for source in _sources(name, several, request, output_for, say):
-            key = source.name if is_url(source.name) else os.path.realpath(source.name)
+            key = source.name if "://" in source.name else os.path.realpath(source.name)
             if key in found:
                 say(f"note: {source.name} is given twice: upscaled once")
             found.setdefault(key, source)
@@ -98,8 +98,8 @@ def _sources(
     say: Callable[[str], None],
 ) -> Iterator[BatchInput]:
     path = Path(name)
-    if is_url(name) or not path.is_dir():
-        yield BatchInput(name, Path(name_of_input(name)), not is_url(name) and is_still(path))
+    if is_opened_by_name(name) or not path.is_dir():
+        yield BatchInput(name, Path(name_of_input(name)), not is_opened_by_name(name) and is_still(path))
         return
     begin = Path(path.resolve().name) if several else Path()
     for file, is_picture in folder_files(path, request, output_for(path), say):

@@ -49,8 +49,8 @@ def upscale_pages(request: Request, pages: Pages, controls: Controls) -> Report:
         output = request.output or request.default_output(size, source.suffix)
         check_place(request.input, output)
         if request.resume and not request.overwrite and output.exists():
-            require_alike(output, _found(output), _told(len(pages), size))
-            return finished(request, output=output, frames=len(pages), input_size=info.size, output_size=size)
+            require_alike(output, _found, _told(len(pages), size))
+            return finished(output, len(pages), input_size=info.size, output_size=size)
         if not request.overwrite:
             check_free(output)
         return _upscaled(request, pages, controls, page, output)

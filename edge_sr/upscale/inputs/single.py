@@ -10,7 +10,7 @@ from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.image.recognise import is_still
-from edge_sr.video.opening import is_url
+from edge_sr.video.opening import is_opened_by_name
 
 
 def upscale_single(request: Request, controls: Controls) -> Report:
@@ -23,9 +23,9 @@ def upscale_single(request: Request, controls: Controls) -> Report:
     if is_pipe(request.input):
         with kept_in_file(request, controls) as kept:
             return upscale_single(kept, controls)
-    if not is_url(request.input) and is_still(path):
+    if not is_opened_by_name(request.input) and is_still(path):
         return _upscale_still(request, path, controls)
-    if not is_url(request.input) and needs_pillow(path):
+    if not is_opened_by_name(request.input) and needs_pillow(path):
         with as_film(request, controls) as film:
             return upscale_single(film, controls)
     from edge_sr.upscale.films import upscale_film

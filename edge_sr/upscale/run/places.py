@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
+from edge_sr.errors import InputError, OptionError, OutputExistsError, OutputFolderError
 from edge_sr.files.atomic import fitting_name
 from edge_sr.masking import masked
 from edge_sr.sizes import Size, size_text
-from edge_sr.video.opening import is_url
+from edge_sr.video.opening import is_opened_by_name
 
 
 def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) -> Path:
@@ -36,7 +37,7 @@ def _name_of_address(address: str) -> str:
 
 def check_place(source: str, output: Path) -> None:
     """Refuses an output that is its own input, or whose folder is absent or not writable."""
-    if not is_url(source) and _same(Path(source), output):
+    if not is_opened_by_name(source) and _same(Path(source), output):
         raise OptionError(f"the output would replace its input {source}: choose another name with -o")
     if output.is_dir():
         raise OptionError(f"{output} is a folder, expected a file name for -o")
@@ -60,13 +61,20 @@ def check_free(output: Path) -> None:
         )
 
 
-def require_alike(output: Path, found: str, wanted: str) -> None:
-    """Raises ``OutputExistsError`` where an output that is there, described as ``found``, is not what is ``wanted``."""
+def require_alike(output: Path, describe: Callable[[Path], str], wanted: str) -> None:
+    """Raises ``OutputExistsError`` where an output that is there cannot be described, or is not what is ``wanted``."""
+    try:
+        found = describe(output)
+    except InputError as error:
+        raise _not_ours(output, str(error)) from error
     if found != wanted:
-        raise OutputExistsError(
-            f"{output} is there, but {found} where this run makes {wanted}: "
-            "add --overwrite to replace it, or choose another with -o"
-        )
+        raise _not_ours(output, f"{found} where this run makes {wanted}")
+
+
+def _not_ours(output: Path, why: str) -> OutputExistsError:
+    return OutputExistsError(
+        f"{output} is there, but {why}: add --overwrite to replace it, or choose another with -o"
+    )
 
 
 def _same(source: Path, output: Path) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.machine.memory import peak_rss_mb
@@ -14,8 +15,10 @@ from edge_sr.sizes import Size
 
 if TYPE_CHECKING:
     from edge_sr.upscale.making.maker import NodeShare, RunNetwork
-    from edge_sr.upscale.run.request import Request
     from edge_sr.upscaler import PartTimes
+
+
+NETWORK = frozenset({"model", "backend", "encoder_backend", "precision"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +32,8 @@ class Failure:
 @dataclasses.dataclass(frozen=True)
 class Report:
     """What was done. ``frames`` counts those in the output, ``resumed_frames`` those of an earlier run, and
-    ``was_done`` says that they are all of one; ``failed`` names what of a folder was not done, for which the command
-    ends with 4."""
+    ``was_done`` says that they are all of one: what made them is then ``None`` where that run left no word of it.
+    ``failed`` names what of a folder was not done, for which the command ends with 4."""
 
     output: str
     frames: int
@@ -38,10 +41,10 @@ class Report:
     fps: float
     input_size: Size
     output_size: Size
-    model: str
-    backend: str
-    encoder_backend: str
-    precision: str
+    model: str | None
+    backend: str | None
+    encoder_backend: str | None
+    precision: str | None
     placement: str | None
     encoder_ms: float
     decoder_ms: float
@@ -59,9 +62,9 @@ class Report:
     failed: tuple[Failure, ...] = ()
 
     def mapping(self) -> dict[str, Any]:
-        """The report as JSON has it; keys without a value are left out."""
+        """The report as JSON has it; keys without a value are left out, but for what every report has."""
         facts = masked_values(dataclasses.asdict(self))
-        return {key: value for key, value in facts.items() if value is not None}
+        return {key: value for key, value in facts.items() if value is not None or key in NETWORK}
 
 
 def report(
@@ -103,23 +106,22 @@ def damage(warnings: Sequence[str], bad_frames: int, source: str) -> list[str]:
 
 
 def finished(
-    request: Request, settings: Mapping[str, Any] | None = None, *, output: Path, frames: int, **more: Any
+    output: Path, frames: int, recorded: Mapping[str, Any] = MappingProxyType({}), **more: Any
 ) -> Report:
-    """The report of what an earlier run made, with the ``settings`` that it recorded, if any."""
-    known = settings or {}
+    """The report of what an earlier run made, with the settings that it ``recorded``, if any."""
     return Report(
         output=str(output),
         frames=frames,
         seconds=0.0,
         fps=0.0,
-        model=known.get("model") or request.model or "unknown",
-        backend=known.get("backend", request.backend),
-        encoder_backend=known.get("encoder backend", request.backend),
-        precision=known.get("precision", request.precision),
-        placement=known.get("placement"),
+        model=recorded.get("model"),
+        backend=recorded.get("backend"),
+        encoder_backend=recorded.get("encoder backend"),
+        precision=recorded.get("precision"),
+        placement=recorded.get("placement"),
         encoder_ms=0.0,
         decoder_ms=0.0,
-        peak_rss_mb=None,
+        peak_rss_mb=peak_rss_mb(),
         device_mb=None,
         was_done=True,
         resumed_frames=frames,

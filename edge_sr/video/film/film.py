@@ -277,7 +277,11 @@ class Film(AbstractContextManager["Film"]):
 
     def _hint(self) -> str:
         by_gpu = " by the GPU: use --hwaccel none" if self._hwaccel == "cuda" else ""
-        return by_gpu if self.excerpt.is_whole else f" between --start and the end of --duration{by_gpu}"
+        if self.excerpt.is_whole:
+            return by_gpu
+        if self.excerpt.duration is None:
+            return f" from --start {float(self.excerpt.start):g} s on{by_gpu}"
+        return f" between --start and the end of --duration{by_gpu}"
 
     def _describe(self, frame: av.VideoFrame) -> FilmInfo:
         info = describe(

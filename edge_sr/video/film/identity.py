@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.masking import masked
-from edge_sr.video.opening import is_url
+from edge_sr.video.opening import is_opened_by_name
 from edge_sr.video.protocols import files_of_list
 from edge_sr.video.sequences import numbered_files
 
@@ -29,7 +29,7 @@ def input_identity(name: str, salt: str | None = None) -> dict[str, Any]:
             "sizes and times": _facts(files),
             "sha256 of both ends": _digest(files),
         }
-    if is_url(name) or not Path(name).is_file():
+    if is_opened_by_name(name) or not Path(name).is_file():
         salt = salt or secrets.token_hex(16)
         digest = hmac.new(salt.encode(), name.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
         return {"address": masked(name), "salt": salt, "address hash": digest}

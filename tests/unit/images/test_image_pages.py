@@ -119,7 +119,7 @@ def test_another_result_is_not_taken_for_this_ones(tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError, match=r"1 page, .* where this run makes 3 pages"):
         _run(scan, output, resume=True)
     output.write_bytes(b"no picture")
-    with pytest.raises(MediaError):
+    with pytest.raises(OutputExistsError, match="--overwrite"):
         _run(scan, output, resume=True)
 
 

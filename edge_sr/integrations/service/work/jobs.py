@@ -187,8 +187,9 @@ def _own_film_suffix(path: Path) -> str:
 
 
 def _made_by(network: Upscaler | Report) -> dict[str, str]:
-    return {
+    made = {
         "Edge-SR-Model": network.model,
         "Edge-SR-Backend": network.backend,
         "Edge-SR-Precision": network.precision,
     }
+    return {name: value for name, value in made.items() if value is not None}
