@@ -94,14 +94,19 @@ Crf = Annotated[
     typer.Option(
         "--crf",
         metavar="N",
-        help="Constant quality on the codec's own scale; lower is better and larger. x264: 18.",
+        help="Constant quality on the codec's own scale; lower is better and larger.",
+        show_default="x264 18, x265 20, svt-av1 26, vp9 24, nvenc 23, nvv4l2 24",
         rich_help_panel=FILM,
     ),
 ]
 Preset = Annotated[
     str | None,
     typer.Option(
-        "--preset", metavar="P", help="The codec's own word for speed, such as fast.", rich_help_panel=FILM
+        "--preset",
+        metavar="P",
+        help="The codec's own word for speed; of prores its profile.",
+        show_default="x264 and x265 medium, svt-av1 8, vp9 4, prores hq, nvenc p5, nvv4l2 3",
+        rich_help_panel=FILM,
     ),
 ]
 Hwaccel = Annotated[

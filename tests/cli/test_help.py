@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -79,6 +80,11 @@ def test_choices_are_those_of_the_tables_behind_them() -> None:
 
     assert set(get_args(options.BackendName)) == {"auto", *BACKENDS}
     assert set(options.CODECS) == set(CODECS)
+    shown = {parameter.name: str(parameter.show_default) for parameter in load_command("upscale").params}
+    for codec in CODECS.values():
+        name = codec.name.rpartition("_")[2]
+        assert codec.crf is None or f"{name} {codec.crf}" in shown["crf"]
+        assert codec.preset is None or re.search(rf"{name} (and x265 )?{codec.preset}", shown["preset"])
     assert get_args(options.DecoderName) == HARDWARE_DECODERS
     assert set(get_args(options.FlavourName)) == {flavour.value for flavour in Flavour}
     assert options.model_names() == sorted(bundle.name for bundle in shipped_bundles())

@@ -15,9 +15,10 @@ from edge_sr.video.frames.siting import LEFT, SITINGS, TOPLEFT, unsaid_siting
 class Codec:
     """One encoder. ``chroma`` and ``depths`` are what it takes, the richest last; ``segment_suffix`` is that of
     its segments, ``intra`` says that every frame stands alone. ``crf_key``: one option, or several that take the
-    same. ``sitings``: where it can say that 4:2:0's chroma lies, none where it says nothing; ``alpha``: the chroma
-    layouts that it takes beside an alpha channel, in ``alpha_containers``. ``element``: GStreamer's encoder, and what
-    brings frames to it, in place of FFmpeg's; ``encoder`` then only names the format."""
+    same. ``presets``: what its preset is told in words or, from fast to slow or slow to fast, in numbers.
+    ``sitings``: where it can say that 4:2:0's chroma lies, none where it says nothing; ``alpha``: the chroma layouts
+    that it takes beside an alpha channel, in ``alpha_containers``. ``element``: GStreamer's encoder, and what brings
+    frames to it, in place of FFmpeg's; ``encoder`` then only names the format."""
 
     name: str
     encoder: str
@@ -30,6 +31,7 @@ class Codec:
     crf_key: str = "crf"
     preset: str | None = None
     preset_key: str | None = "preset"
+    presets: tuple[str, ...] = ()
     fixed: tuple[tuple[str, str], ...] = ()
     segment_suffix: str = "mp4"
     largest_side: int = 65535
@@ -44,12 +46,15 @@ class Codec:
         return "nvenc" in self.name or bool(self.element)
 
 
+# libx264's and libx265's.
+_PRESETS = tuple("ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split())  # noqa: SIM905
 _ALL = frozenset({"mp4", "mkv", "mov"})
 _NVENC: dict[str, Any] = {
     "chroma": ("420", "444"),
     "crf": 23,
     "crf_key": "cq",
     "preset": "p5",
+    "presets": (*(f"p{number}" for number in range(1, 8)), "fast", "medium", "slow", "lossless"),
     "fixed": (("rc", "vbr"), ("b", "0")),
 }
 
@@ -60,6 +65,7 @@ _JETSON: dict[str, Any] = {
     "crf": 24,
     "crf_key": "quant-i-frames quant-p-frames",
     "preset": "3",
+    "presets": ("1", "2", "3", "4"),
     "preset_key": "preset-level",
     "fixed": (("ratecontrol-enable", "false"), ("insert-sps-pps", "true"), ("maxperf-enable", "true")),
 }
@@ -76,6 +82,7 @@ CODECS = {
             _ALL,
             crf=18,
             preset="medium",
+            presets=_PRESETS,
             fixed=(("x264-params", "cpu-independent=1"),),
             largest_side=16384,
             sitings=SITINGS,
@@ -87,6 +94,7 @@ CODECS = {
             _ALL,
             crf=20,
             preset="medium",
+            presets=_PRESETS,
             fixed=(("x265-params", "log-level=error"),),
             sitings=SITINGS,
         ),
@@ -99,6 +107,7 @@ CODECS = {
             crf=26,
             crf_limit=63,
             preset="8",
+            presets=tuple(map(str, range(14))),
             largest_side=16384,
             sitings=(LEFT, TOPLEFT),
         ),
@@ -111,6 +120,7 @@ CODECS = {
             crf=24,
             crf_limit=63,
             preset="4",
+            presets=tuple(map(str, range(9))),
             preset_key="cpu-used",
             fixed=(("b", "0"), ("row-mt", "1"), ("deadline", "good")),
             alpha=("420",),
@@ -124,6 +134,7 @@ CODECS = {
             chroma=("422", "444"),
             depths=(10,),
             preset="hq",
+            presets=("proxy", "lt", "standard", "hq", "4444", "4444xq"),
             preset_key="profile",
             fixed=(("vendor", "apl0"),),
             segment_suffix="mov",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge_sr.video.frames.siting import LEFT, SITINGS
 
 # The encoder may hold this much in frames that wait for its lookahead.
 LOOKAHEAD_BYTES = 1 << 30
+_NUMBER = re.compile(r"-?\d+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +92,11 @@ def _speed(codec: Codec, preset: str | None) -> dict[str, str]:
         if preset is not None:
             raise OptionError(f"{codec.name} has no --preset: leave it out")
         return {}
+    # Numbers are the encoder's own to judge.
+    if preset is not None and preset not in codec.presets and not _NUMBER.fullmatch(preset):
+        known = codec.presets
+        words = f"{known[0]} to {known[-1]}" if known[0].isdigit() else ", ".join(known)
+        raise OptionError(f"--preset of {codec.name} must be one of {words}, found {preset!r}")
     value = preset or codec.preset
     return {} if value is None else {codec.preset_key: value}
 

@@ -226,6 +226,14 @@ def test_an_explicit_odd_size_names_its_neighbours() -> None:
         ("prores", {"crf": 20}, "prores has no --crf"),
         ("ffv1", {"preset": "fast"}, "ffv1 has no --preset"),
         ("x264", {"crf": 70}, "between 0 and 51"),
+        (
+            "x264",
+            {"preset": "bogus"},
+            "--preset of x264 must be one of ultrafast, .*, placebo, found 'bogus'",
+        ),
+        ("svt-av1", {"preset": "fast"}, "--preset of svt-av1 must be one of 0 to 13, found 'fast'"),
+        ("vp9", {"preset": "fast"}, "0 to 8"),
+        ("prores", {"preset": "fast"}, "proxy, lt, standard, hq"),
     ],
 )
 def test_options_that_a_codec_does_not_have(codec: str, options: dict[str, Any], message: str) -> None:
@@ -233,9 +241,16 @@ def test_options_that_a_codec_does_not_have(codec: str, options: dict[str, Any],
         encoding_of(codec, "mov" if codec == "prores" else "mkv", **options)
 
 
-def test_a_preset_nobody_knows_is_refused_before_the_work() -> None:
-    with pytest.raises(OptionError, match="bogus"):
-        probe(encoding_of("x264", "mp4", preset="bogus"))
+def test_a_preset_out_of_range_is_refused_before_the_work() -> None:
+    with pytest.raises(OptionError, match=r"svt-av1 refuses 64x48 with --crf 26, --preset 14: .*range"):
+        probe(encoding_of("svt-av1", "mp4", preset="14"))
+
+
+@pytest.mark.parametrize("codec", [name for name, codec in CODECS.items() if not codec.is_hardware])
+def test_every_preset_that_is_named_opens(codec: str) -> None:
+    container = "mov" if codec == "prores" else "mkv"
+    for preset in (CODECS[codec].presets[:1] + CODECS[codec].presets[-1:]) or (None,):
+        probe(encoding_of(codec, container, preset=preset))
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is an NVIDIA GPU here")
