@@ -30,7 +30,7 @@ from edge_sr.backends.measurement import (
 )
 from edge_sr.backends.registry import BACKENDS, Backend, choose_backend
 from edge_sr.bundle import Bundle
-from edge_sr.errors import EdgeSRError, OptionError
+from edge_sr.errors import BundleError, EdgeSRError, OptionError
 from edge_sr.grid import sampling_grid
 from edge_sr.kinds import Precision, Scheme
 from edge_sr.sizes import size_text
@@ -186,8 +186,7 @@ def measured(bundle: Bundle, threads: int, *, retune: bool = False) -> Measureme
 def _candidates(bundle: Bundle, backend: str, precision: str) -> Iterator[Candidate]:
     """What may be chosen; a precision asked for by name needs no stated loss."""
     budget = budget_of(bundle)
-    usable = list(_usable(bundle)) if backend == "auto" else [choose_backend(backend, bundle)]
-    for one in usable:
+    for one in _asked(bundle, backend):
         for name in one.precisions(bundle):
             candidate = _candidate(bundle, one, name)
             within = candidate.loss is not None and candidate.loss.within(budget)
@@ -203,6 +202,23 @@ def _candidate(bundle: Bundle, backend: Backend, precision: Precision) -> Candid
     # What bfloat16 loses is measured as the library rounds; others keep more of the network in it.
     stated = precision != "bf16" or backend.name == "native"
     return Candidate(backend, precision, scheme, loss_of(bundle, precision, scheme) if stated else None)
+
+
+def precisions_of(bundle: Bundle, backend: str) -> tuple[Precision, ...]:
+    """Those that may be asked for by name with ``backend``; none where it does not take the bundle.
+
+    Raises ``OptionError`` for an unknown backend, ``MissingError`` for one that cannot work here.
+    """
+    try:
+        return tuple(
+            dict.fromkeys(name for one in _asked(bundle, backend) for name in one.precisions(bundle))
+        )
+    except BundleError:
+        return ()
+
+
+def _asked(bundle: Bundle, backend: str) -> list[Backend]:
+    return list(_usable(bundle)) if backend == "auto" else [choose_backend(backend, bundle)]
 
 
 def _usable(bundle: Bundle) -> Iterator[Backend]:

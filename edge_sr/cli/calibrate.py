@@ -168,7 +168,7 @@ def _result(done: Calibrated, seconds: float) -> dict[str, Any]:
     return {
         "bundle": str(done.bundle.path),
         "name": done.bundle.name,
-        "precisions": list(done.bundle.stored),
+        "precisions": list(done.bundle.precisions),
         "seconds": round(seconds, 2),
         "frames": {
             "ranges": len(frames.ranges),

@@ -124,7 +124,7 @@ def _report(bundle: Bundle, seconds: float, as_json: bool) -> None:
         "bundle": str(bundle.path),
         "name": bundle.name,
         "parameters": description.parameters,
-        "precisions": list(bundle.stored),
+        "precisions": list(bundle.precisions),
         "radius": description.radius,
         "seconds": round(seconds, 2),
         "parity": cases,

@@ -24,13 +24,14 @@ def models(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps({"models": found}))
         return
-    typer.echo(f"{'name':<16} {'version':<10} {'parameters':>11}  precisions")
+    typer.echo(f"{'name':<16} {'version':<10} {'parameters':>11}  graphs")
     for entry in found:
         default = f"  (default for {', '.join(entry['default_for'])})" if entry["default_for"] else ""
         typer.echo(
             f"{entry['name']:<16} {entry['version']:<10} {entry['parameters']:>11,}  "
             f"{', '.join(entry['precisions'])}{default}"
         )
+    typer.echo("native and openvino run the fp32 graphs in bf16 too")
 
 
 def _entry(bundle: Bundle) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_a_bundle_gets_both_placements(calibrate: Command, scenes: Path, tmp_pat
     answer = calibrate("diinn-nano", "--frames", scenes, "-o", out, "--recipe", recipe(tmp_path), "--json")
     assert answer.code == 0, answer.err
     result = answer.json
-    assert result["precisions"] == ["fp32", "fp16", "int8", "int8-cpu"]
+    assert result["precisions"] == ["fp32", "fp16", "int8"]
     assert result["frames"] == {"ranges": 6, "price": 4, "alike": 0, "flat": 0, "small": 0, "spare": 0}
     for entry in result["placements"].values():
         assert entry["mean_db"] <= 1 and entry["worst_db"] <= 3

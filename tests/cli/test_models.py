@@ -39,4 +39,9 @@ def test_json_names_every_shipped_model_the_default_first(models: Command) -> No
 
 def test_table_has_a_line_each(models: Command) -> None:
     lines = models().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["name", *(bundle.name for bundle in shipped_bundles())]
+    assert [line.split()[0] for line in lines] == [
+        "name",
+        *(bundle.name for bundle in shipped_bundles()),
+        "native",
+    ]
+    assert "bf16" in lines[-1]

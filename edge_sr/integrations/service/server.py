@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+from edge_sr.backends.autotune import precisions_of
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.bundle import Bundle, open_bundle, shipped_bundles
 from edge_sr.errors import as_ours
@@ -191,7 +192,7 @@ class Service:
         limits = self._limits
         return self._json(
             {
-                "models": [_about(bundle) for bundle in self._bundles.values()],
+                "models": [_about(bundle, self._settings.backend) for bundle in self._bundles.values()],
                 "default": self._pool.default,
                 "backends": [
                     "auto",
@@ -225,13 +226,14 @@ def _offered(models: tuple[str, ...]) -> list[Bundle]:
     return [open_bundle(name) for name in models] if models else shipped_bundles()
 
 
-def _about(bundle: Bundle) -> dict[str, Any]:
+def _about(bundle: Bundle, backend: str) -> dict[str, Any]:
     about = bundle.description
     return {
         "name": bundle.name,
         "version": about.version,
         "parameters": about.parameters,
-        "precisions": list(bundle.stored),
+        "precisions": list(precisions_of(bundle, backend)),
+        "placements": list(bundle.schemes),
         "default_for": list(about.default_for),
     }
 

@@ -152,9 +152,15 @@ def test_networks_are_shared_and_models_and_figures_told() -> None:
             await asyncio.gather(*(there.upscale(small_picture(), scale=2) for _ in range(6)))
             told = await there.get("/models")
             assert [model["name"] for model in told["models"]] == [QUICK]
+            (nano,) = told["models"]
+            assert nano["precisions"] == ["fp32", "fp16", "int8"]
+            assert nano["placements"] == ["int8", "int8-cpu"]
             assert "path" not in json.dumps(told)
             async with there.session.get("/metrics") as answer:
                 text = await answer.text()
+            for precision in nano["precisions"]:
+                status, *_ = await there.upscale(small_picture(), scale=2, precision=precision)
+                assert status == 200, precision
         assert 'edge_sr_requests_total{route="/upscale",status="200"} 6.0' in text
         assert 'edge_sr_frames_total{kind="picture"} 6.0' in text
         assert float(text.split("\nedge_sr_networks ")[1].split()[0]) <= 2
