@@ -44,7 +44,8 @@ def camera(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="/dev/videoN, csi://N, rtsp://, udp://, srt://, http://, gst:PIPELINE, - or a file.",
+            help="/dev/videoN, csi://N, rtsp://, rtmp://, rtp://, udp://, tcp://, http://, https://, "
+            "srt:// where FFmpeg has it, gst:PIPELINE, - (y4m), pipe:?size=WxH&rate=N&format=rgb24 (raw), or a file.",
         ),
     ],
     scale: Scale = None,
@@ -93,7 +94,7 @@ def camera(
             "-o",
             "--output",
             metavar="SINK",
-            help="A file, udp://, srt://, rtsp://, rtmp://, /dev/videoN or -.",
+            help="A file, rtsp://, rtmp://, udp://, tcp://, srt:// where FFmpeg has it, /dev/videoN or - (y4m).",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -146,7 +147,14 @@ def camera(
     text = json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report)
     typer.echo(text, err=output == "-")
     if report.interrupted:
-        raise InterruptedRun("stopped: what was written so far is playable; run the same command to go on")
+        raise InterruptedRun(_stopped(outlet))
+
+
+def _stopped(outlet: Outlet | None) -> str:
+    if outlet is None:
+        return "stopped; nothing was recorded, as no -o was given"
+    address = outlet.address
+    return f"stopped: {address.shown} plays what was written so far" if address.kind == "file" else "stopped"
 
 
 def summary(report: LiveReport) -> str:

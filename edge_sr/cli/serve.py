@@ -9,7 +9,7 @@ import typer
 
 from edge_sr.cli.options import MODELS, NETWORK, RUN, Backend, Precision, Threads, complete_models
 
-LIMITS = "ServiceLimits"
+LIMITS = "Limits"
 EXAMPLES = (
     "edge-sr serve 8090",
     "edge-sr serve 0.0.0.0:8090 --token-file /run/secrets/edge-sr --max-pixels 16000000",
@@ -55,7 +55,8 @@ def _limit(option: str, metavar: str, text: str) -> object:
 
 def serve(
     place: Annotated[
-        str, typer.Argument(metavar="[HOST:]PORT", help="Where to listen; HOST is this machine alone.")
+        str,
+        typer.Argument(metavar="[HOST:]PORT", help="Where to listen; without HOST, on this machine alone."),
     ],
     model: Models = None,
     backend: Backend = "auto",
@@ -71,11 +72,11 @@ def serve(
         int, _limit("--max-pixels", "N", "Pixels of a picture or frame, before and after.")
     ] = 64_000_000,
     max_megabytes: Annotated[int, _limit("--max-megabytes", "N", "Size of an upload, in MiB.")] = 512,
-    timeout: Annotated[float, _limit("--timeout", "SECONDS", "Work on a picture.")] = 120.0,
-    film_timeout: Annotated[float, _limit("--film-timeout", "SECONDS", "Work on a film.")] = 3600.0,
+    timeout: Annotated[float, _limit("--timeout", "SECONDS", "Work on a picture.")] = 120,
+    film_timeout: Annotated[float, _limit("--film-timeout", "SECONDS", "Work on a film.")] = 3600,
     grace: Annotated[
         float, _limit("--grace", "SECONDS", "For what is under way when the service is told to stop.")
-    ] = 30.0,
+    ] = 30,
 ) -> None:
     """Upscale pictures and films over HTTP: POST /upscale.
 

@@ -237,10 +237,11 @@ def test_a_source_that_goes_away_is_found_again_and_the_sink_lives_on(film: Path
         assert b"is back" in heard(process.stderr)
         time.sleep(1)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, said = process.communicate(timeout=30)
         server.shutdown()
         server.server_close()
     assert process.returncode == 130
+    assert f"{target} plays what was written so far".encode() in said
     assert b"1 reconnects" in out
     assert contents(target)[0] > 10
 

@@ -63,6 +63,7 @@ async def served(film: Path, place: str = "127.0.0.1:0") -> AsyncIterator[str]:
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert "token" not in said
+    assert "nothing was" in said and "playable" not in said
 
 
 async def picture(socket: Any) -> dict[str, Any]:

@@ -49,6 +49,6 @@ def _refusal(codec: Codec, size: tuple[int, int], options: Mapping[str, str], wo
             f"--codec {codec.name} does not open here ({words}): it needs an NVIDIA GPU that encodes "
             f"{codec.title}, and driver {NVENC_DRIVER} or newer; use --codec x264"
         )
-    ours = {"--crf": codec.crf_key.split()[0], "--preset": codec.preset_key or ""}
-    told = ", ".join(f"{option} {options[key]}" for option, key in ours.items() if key in options)
+    ours = {"crf": codec.crf_key.split()[0], "preset": codec.preset_key or ""}
+    told = ", ".join(f"{name} {options[key]}" for name, key in ours.items() if key in options)
     return OptionError(f"{codec.name} refuses {size[0]}x{size[1]}{told and f' with {told}'}: {words}")

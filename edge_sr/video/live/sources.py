@@ -237,7 +237,7 @@ def _unopened(address: Address, error: Any) -> EdgeSRError:
     if short is not None:
         return short
     if type(error).__name__ == "ProtocolNotFoundError":
-        return without_protocol(address)
+        return without_protocol(address, f'a source such as "gst:{address.kind}src ...", ')
     reason = "timed out" if type(error).__name__ in ("ExitError", "TimeoutError") else str(error.strerror)
     if "timed out" in reason:
         reason = f"no answer within {OPEN_SECONDS:.0f} seconds"
@@ -246,11 +246,12 @@ def _unopened(address: Address, error: Any) -> EdgeSRError:
     return MediaError(f"{address.shown} is no film or camera that FFmpeg can open: {reason}")
 
 
-def without_protocol(address: Address) -> MissingError:
-    """This FFmpeg was built without what ``address`` needs, as PyAV's wheels are without SRT."""
+def without_protocol(address: Address, instead: str = "") -> MissingError:
+    """This FFmpeg was built without what ``address`` needs, as PyAV's wheels are without SRT. ``instead``: what else
+    can be had, with a comma behind it."""
     return MissingError(
-        f"PyAV's own FFmpeg has no {address.kind}://: use another protocol, a source such as "
-        f'"gst:{address.kind}src ...", or build PyAV against an FFmpeg that has it (pip install --no-binary av av)'
+        f"PyAV's own FFmpeg has no {address.kind}://: use another protocol, {instead}"
+        "or build PyAV against an FFmpeg that has it (pip install --no-binary av av)"
     )
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from edge_sr.camera.pictures import sink_colour
-from edge_sr.errors import InputNotFoundError, OptionError, OutputExistsError, OutputFolderError
+from edge_sr.errors import InputNotFoundError, MissingError, OptionError, OutputExistsError, OutputFolderError
 from edge_sr.masking import masked
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import parse_address, same_place
 from edge_sr.video.live.gstreamer import pipeline_text
 from edge_sr.video.live.outlets import plan_outlet
 from edge_sr.video.live.sinks import PictureForm, StreamSink
+from edge_sr.video.live.sources import SourcePlan, StreamSource
 
 SECRETS = [
     "rtsp://user:sesame@192.0.2.1/cam",
@@ -120,3 +123,19 @@ def test_a_files_name_may_look_like_an_address(tmp_path: Path, monkeypatch: pyte
     StreamSink(outlet, PictureForm((64, 48), Fraction(25), sink_colour((64, 48)))).close()
     assert Path("film.mkv").read_bytes() == b"kept"
     assert Path("file:film.mkv").stat().st_size > 0
+
+
+def test_a_protocol_that_ffmpeg_lacks_is_answered_with_what_can_be_done() -> None:
+    try:
+        av.open("srt://127.0.0.1:1?connect_timeout=1", timeout=2)
+    except av.error.ProtocolNotFoundError:
+        pass
+    except av.error.FFmpegError:
+        pytest.skip("this FFmpeg has SRT")
+    address = parse_address("srt://127.0.0.1:9")
+    with pytest.raises(MissingError, match="a source such as"):
+        StreamSource(SourcePlan(address, None, frozenset()), threading.Event())
+    sink = plan_outlet(address, None, overwrite=False)
+    form = PictureForm((32, 24), Fraction(25), sink_colour((32, 24)))
+    with pytest.raises(MissingError, match=r"another protocol, or build PyAV"):
+        StreamSink(sink, form)

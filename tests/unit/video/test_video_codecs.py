@@ -242,7 +242,7 @@ def test_options_that_a_codec_does_not_have(codec: str, options: dict[str, Any],
 
 
 def test_a_preset_out_of_range_is_refused_before_the_work() -> None:
-    with pytest.raises(OptionError, match=r"svt-av1 refuses 64x48 with --crf 26, --preset 14: .*range"):
+    with pytest.raises(OptionError, match=r"svt-av1 refuses 64x48 with crf 26, preset 14: .*range"):
         probe(encoding_of("svt-av1", "mp4", preset="14"))
 
 
