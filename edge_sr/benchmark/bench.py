@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.backends.registry import BACKENDS
+from edge_sr.backends.autotune import choose
+from edge_sr.backends.registry import BACKENDS, choose_backend
 from edge_sr.benchmark.cost import bundle_cost
 from edge_sr.bundle import Bundle
 from edge_sr.errors import EdgeSRError
 from edge_sr.kinds import GPU_BACKENDS
 from edge_sr.machine.memory import forget_peak_rss, peak_rss_mb
 from edge_sr.sizes import Size, size_text
+from edge_sr.tensors import checked_frame
 from edge_sr.upscaler import Upscaler
 
 SECONDS, LEAST, WARM_UP = (
@@ -79,6 +81,18 @@ class Speed:
 
 Peaks = Mapping[str, float]
 """GFLOPS by precision, ``fp32`` among them."""
+
+
+def check(setting: Setting) -> None:
+    """Raises what ``run`` would for a setting that cannot be, before anything is measured.
+
+    ``ShapeError`` for a frame too small, and what ``choose_backend`` and ``choose`` raise.
+    """
+    checked_frame(noise(setting.input_size))
+    if setting.backend != "auto":
+        choose_backend(setting.backend, setting.bundle)
+        if setting.precision != "auto":
+            choose(setting.bundle, setting.backend, setting.precision, 1)
 
 
 def run(setting: Setting, peaks: Peaks) -> Speed:

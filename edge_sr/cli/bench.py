@@ -67,6 +67,7 @@ def bench(
     from edge_sr.machine.description import available_cores
 
     setting = _setting(bundle, input_size, scale or "2", backend, precision, threads, retune)
+    work.check(setting)
     typer.echo("measuring the machine's peak", err=True)
     peaks = by_precision(threads or available_cores())
     if every:

@@ -63,3 +63,18 @@ def test_a_decoders_share_is_of_the_peak_in_what_it_computes_in() -> None:
     setting = work.Setting(open_bundle("diinn-nano"), (48, 32), (96, 64), "onnxruntime", "int8", threads=1)
     found = work.run(setting, {"fp32": 100.0, "bf16": 1e9, "int8": 100.0})
     assert found.decoder_share is not None and found.decoder_share > 1e-4
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("--input-size", "2x2"), "at least 4 x 4"),
+        (("--precision", "bf16", "--backend", "onnxruntime"), "not 'bf16'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_measured(
+    bench: Command, words: tuple[str, ...], message: str
+) -> None:
+    answer = bench("diinn-nano", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err and "measuring" not in answer.err
