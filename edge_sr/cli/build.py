@@ -41,7 +41,7 @@ SizesOption = Annotated[
     str | None,
     typer.Option(
         metavar="WxH,...",
-        help="Input sizes, comma-separated: an engine each. A refine network's input is the enlarged image.",
+        help="Input sizes, which each engine serves all. A refine network's input is the enlarged image.",
         rich_help_panel=SIZE,
     ),
 ]

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("edge-sr engines list", "edge-sr engines prune --older-than 90 --dry-run")
 
+MOST_NAMED = 8
+
 app = typer.Typer(
     no_args_is_help=True, help="List, show, verify and prune built engines.", epilog=closing(*EXAMPLES)
 )
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="An engine's name or an unambiguous part of it.")
+    str,
+    typer.Argument(metavar="NAME", help="An engine's name, or a part that no other has, such as its end."),
 ]
 DaysOption = Annotated[
     float | None, typer.Option(metavar="DAYS", help="Remove what was not used for this many days.")
@@ -50,19 +53,20 @@ def list_(json_: Json = False) -> None:
         print("no engines yet; build some with: edge-sr build diinn-edge --target auto", file=sys.stderr)
 
 
-@app.command(epilog=closing("edge-sr engines show encoder", "edge-sr engines show encoder --json"))
+@app.command(epilog=closing("edge-sr engines show 2ea1027e", "edge-sr engines show 2ea1027e --json"))
 def show(name: NameArgument, json_: Json = False) -> None:
     """Show one engine's manifest: every input of its build, its shapes, and its verification."""
     from dataclasses import asdict
 
+    from edge_sr.engines.report import facts
+
     engine = _find(_open(), name)
-    manifest = asdict(engine.manifest)
     if json_:
-        print(json.dumps({"path": str(engine.path), "manifest": manifest}))
+        print(json.dumps({"path": str(engine.path), "manifest": asdict(engine.manifest)}))
         return
     print(engine.path)
-    for key, value in {**manifest.pop("key"), **manifest}.items():
-        print(f"  {key}: {value}")
+    for fact in facts(engine.manifest):
+        print(f"  {fact}")
 
 
 @app.command(epilog=closing("edge-sr engines verify", "edge-sr engines verify --json"))
@@ -132,7 +136,13 @@ def _sound(cache: EngineStore) -> list[EngineFile]:
 def _find(cache: EngineStore, name: str) -> EngineFile:
     paths: list[Path] = [path for path in cache.paths() if name in path.stem]
     exact = [path for path in paths if path.stem == name]
+    if not paths:
+        raise UnknownNameError(f"no engine has {name!r} in the name; see: edge-sr engines list")
     if len(exact or paths) != 1:
-        found = f"{len(paths)} engines have" if paths else "no engine has"
-        raise UnknownNameError(f"{found} {name!r} in the name; see: edge-sr engines list")
+        fitting = ", ".join(path.stem for path in sorted(paths)[:MOST_NAMED])
+        more = " and more" if len(paths) > MOST_NAMED else ""
+        raise UnknownNameError(
+            f"{len(paths)} engines have {name!r} in the name, and one is shown: give more of it, such as the end; "
+            f"they are {fitting}{more}"
+        )
     return cache.open((exact or paths)[0])

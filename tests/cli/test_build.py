@@ -66,10 +66,22 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(cache: Path) -> None:
     done = run("build", *SMALL, "--target", "rtx-40,rtx-30", "--precision", "fp16,fp32")
     assert done.returncode == 0, done.stderr
     head, *lines = done.stdout.splitlines()
-    assert head.split() == ["bundle", "part", "io", "precision", "target", "seconds", "bytes", "path"]
+    assert head.split() == [
+        "bundle",
+        "part",
+        "io",
+        "precision",
+        "target",
+        "sizes",
+        "for",
+        "seconds",
+        "bytes",
+        "path",
+    ]
     assert len(lines) == 8
     for line in lines:
-        bundle, _, _, precision, target, seconds, size, path = line.split()
+        bundle, _, _, precision, target, frames, _, seconds, size, path = line.split()
+        assert frames == "64x48"
         assert (bundle, precision[:2], target[:4]) == ("diinn-nano", "fp", "rtx-")
         assert float(seconds) > 0 and Path(path).parent == cache
         assert int(size.replace(",", "")) == Path(path).stat().st_size
@@ -131,6 +143,8 @@ def test_a_pair_that_nobody_can_build_names_what_is_possible(target: str, capabi
         (["--fleet", "fleet.toml", "--hr", "set"], "add --cluster"),
         (["--fleet", "fleet.toml", "--report", "fleet.html"], "add --hr"),
         (["diinn-edge", "--target", "rtx-40", "--depth", "0"], "--depth is 8 or 10"),
+        (["diinn-edge", "--target", "rtx-40", "--sizes", "64x48,1x1"], "4x4 pixels or more, found 1x1"),
+        (["diinn-edge", "--target", "rtx-40", "--max-size", "8x3"], "4x4 pixels or more, found 8x3"),
         (["diinn-edge", "--target", ""], "at least one name"),
         (["diinn-edge", "--target", ","], "at least one name"),
         (["diinn-edge", "--target", "rtx-40", "--precision", ","], "at least one name"),
@@ -198,7 +212,9 @@ def test_a_fleet_builds_what_it_can_lists_the_rest_and_resumes(tmp_path: Path) -
     first = build_json("--fleet", str(tmp_path / "fleet.toml"))
     assert [engine["built"] for engine in first["engines"]] == [True, True]
     assert [item["target"] for item in first["elsewhere"]] == ["jetson-orin-nano", "l4"]
-    assert "--sizes 64x48" in first["elsewhere"][0]["command"]
+    for item in first["elsewhere"]:
+        assert "--sizes 64x48" in item["command"] or item["target"] == "l4"
+        assert item["reason"].endswith(f"run: {item['command']}")
     again = build_json("--fleet", str(tmp_path / "fleet.toml"))
     assert [engine["built"] for engine in again["engines"]] == [False, False]
 

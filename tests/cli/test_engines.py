@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,9 @@ def test_list_has_the_keys_that_build_has(built: Path) -> None:
     assert sorted(engine["part"] for engine in engines) == ["decoder", "encoder"]
     for engine in engines:
         assert {"name", "part", "target", "flavour", "version", "precision", "bytes", "path"} <= set(engine)
-    assert len(run(built, "engines", "list").stdout.splitlines()) == 3
+        assert (engine["sizes"], engine["for"]) == (["64x48"], "gpu")
+    table = run(built, "engines", "list").stdout.splitlines()
+    assert len(table) == 3 and all("64x48" in line for line in table[1:])
 
 
 def test_an_empty_cache_lists_nothing(tmp_path: Path) -> None:
@@ -86,13 +89,16 @@ def test_show_gives_every_input_of_the_build(built: Path) -> None:
     shown = answer(built, "show", "encoder")
     key = shown["manifest"]["key"]
     assert key["compute_capabilities"] == ["8.9"] and key["profiles"][0]["image"]["maximum"] == [1, 48, 64, 3]
-    assert "graph_sha256" in run(built, "engines", "show", "encoder").stdout
+    text = run(built, "engines", "show", shown["path"][-15:-7]).stdout
+    assert "compute_capabilities: 8.9\n" in text and "profile 1: frames 64x48\n" in text
+    assert not re.search(r"[('{}]|None", text.partition("\n")[2])
 
 
 @pytest.mark.parametrize("name, message", [("nothing", "no engine has"), ("nano", "2 engines have")])
 def test_show_asks_for_a_name_that_fits_one(built: Path, name: str, message: str) -> None:
     done = run(built, "engines", "show", name)
     assert done.returncode == 2 and message in done.stderr
+    assert all(file.stem in done.stderr for file in built.glob("*.engine") if name in file.stem)
 
 
 def test_verify_finds_what_is_damaged_and_ends_with_5(cache: Path) -> None:

@@ -15,8 +15,9 @@ from edge_sr.engines.target import TargetProfile, require_supported
 from edge_sr.errors import BundleError, MissingError, OptionError, UnknownNameError
 from edge_sr.kinds import Precision, Role, SampleType
 from edge_sr.machine.gpu import Gpu, find_gpu
-from edge_sr.sizes import Size
+from edge_sr.sizes import Size, size_text
 from edge_sr.spec import NetworkSpec, PublishedSpec
+from edge_sr.tensors import SMALLEST_SIDE
 
 # Roles that engines are built for, in order; the other roles stand for the same graphs in another form.
 PARTS: tuple[Role, ...] = ("encoder", "decoder", "network")
@@ -47,6 +48,10 @@ class BuildRequest:
             raise UnknownNameError.among("precision", self.precision, list(get_args(Precision)))
         if self.sizes and self.max_size:
             raise OptionError("--sizes and --max-size contradict each other: give one of them")
+        for size in (*self.sizes, *((self.max_size,) if self.max_size else ())):
+            if min(size) < SMALLEST_SIDE:
+                least = size_text((SMALLEST_SIDE, SMALLEST_SIDE))
+                raise OptionError(f"a frame has {least} pixels or more, found {size_text(size)} to build for")
         if self.depth not in (8, 10):
             raise OptionError(f"--depth is 8 or 10, found {self.depth}")
         if self.maps_last and self.dla:
@@ -134,13 +139,16 @@ def _installed(flavour: Flavour) -> str:
 
 
 def _on_the_device(target: TargetProfile, command: str) -> Workplace:
-    there = f"TensorRT builds on the target itself: on the machine with {target.title}, run: {command}"
+    there = f"on the machine with {target.title}, run: {command}"
     try:
         gpu = find_gpu()
     except MissingError as error:
-        raise MissingError(f"{there} ({error})") from error
+        raise MissingError(f"TensorRT builds on the target itself: {there}") from error
     if gpu.compute_capability not in target.compute_capabilities:
-        raise MissingError(f"{there} (this is {gpu.name}, compute capability {gpu.compute_capability})")
+        raise MissingError(
+            f"TensorRT builds on the target itself, and this is {gpu.name}, compute capability "
+            f"{gpu.compute_capability}: {there}"
+        )
     return Workplace(Flavour.TENSORRT, _installed(Flavour.TENSORRT), gpu)
 
 
