@@ -1,14 +1,12 @@
 """Import of trained networks: the authors' Lightning files, bare state dicts, and safetensors.
 
-A checkpoint is foreign data: PyTorch files are read with ``weights_only=True``, so nothing in them is ever run.
+A checkpoint is foreign data: nothing in it is ever run (``pickled.py``).
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from edge_sr.bundle import file_sha256
-from edge_sr.errors import CheckpointError, InputNotFoundError, first_line
+from edge_sr.errors import CheckpointError, InputNotFoundError
 from edge_sr.machine.optional import require
 from edge_sr.models.families import FAMILIES, build_network, family_of, recognise
 from edge_sr.models.foreign_tensor import plain_tensor
 from edge_sr.models.implicit import liif
 from edge_sr.models.implicit.diinn import Diinn
 from edge_sr.models.infer import infer_spec
+from edge_sr.models.pickled import read_pickled
 from edge_sr.spec import DecoderSpec, NetworkSpec, PublishedSpec, load_network
 
 PREFIXES = ("net.", "module.", "model.")
@@ -70,8 +69,10 @@ def load_checkpoint(path: Path, stated: NetworkSpec | PublishedSpec | None = Non
     hyperparameters, and against ``NAME.json`` beside it. Raises ``InputNotFoundError``, or ``CheckpointError``
     naming the first tensor that is missing, extra or mis-shaped, or the statement that the tensors contradict.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputNotFoundError(f"no such checkpoint: {path}")
+    if not path.is_file():
+        raise CheckpointError(f"expected a checkpoint's file, found the folder {path}")
     raw, statement = _read(path)
     tensors = _without_normalisation(_under_project_keys(raw))
     stated = stated or _description_beside(path)
@@ -175,7 +176,7 @@ def _by(shape: Any) -> str:
 def _read(path: Path) -> tuple[dict[str, Any], DecoderStatement]:
     if path.suffix == ".safetensors":
         return _read_safetensors(path), DecoderStatement()
-    content = _read_pickled(path)
+    content = read_pickled(path)
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{path}: expected a checkpoint or a state dict, found {type(content).__name__}"
@@ -207,22 +208,6 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     except Exception as error:  # safetensors raises its own type, which has no public name in older releases
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
     return tensors
-
-
-def _read_pickled(path: Path) -> Any:
-    try:
-        # A Namespace is plain data; Lightning stores hyperparameters in one when a script passes its arguments on.
-        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # PyTorch's own words explain how to load it all the same, and run what is in it.
-        raise CheckpointError(
-            f"{path} holds more than plain tensors and was not loaded: where a whole module was pickled, save its "
-            "state_dict() with the software that made it"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError) as error:
-        raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {first_line(error)}") from error
 
 
 def _statement(path: Path, hyperparameters: Any) -> DecoderStatement:

@@ -176,6 +176,25 @@ def test_files_that_are_no_checkpoints(content: bytes, tmp_path: Path) -> None:
             load_checkpoint(tmp_path / name)
 
 
+def test_what_a_file_is_instead_is_told(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 a picture")
+    torch.save({"weight": torch.zeros(999)}, tmp_path / "whole.ckpt")
+    (tmp_path / "torn.ckpt").write_bytes((tmp_path / "whole.ckpt").read_bytes()[:2000])
+    with pytest.raises(CheckpointError, match=r"photo\.jpg is not a PyTorch checkpoint, .*\.onnx"):
+        load_checkpoint(tmp_path / "photo.jpg")
+    with pytest.raises(CheckpointError, match=r"torn\.ckpt is cut off"):
+        load_checkpoint(tmp_path / "torn.ckpt")
+    with pytest.raises(CheckpointError, match="found the folder"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_of_an_old_pytorch_is_read(tmp_path: Path) -> None:
+    lightning_file(narrow_networks()["mode3"], tmp_path / "new.ckpt")
+    content = torch.load(tmp_path / "new.ckpt", weights_only=True)
+    torch.save(content, tmp_path / "old.ckpt", _use_new_zipfile_serialization=False)
+    assert load_checkpoint(tmp_path / "old.ckpt").tensors
+
+
 def test_a_missing_file() -> None:
     with pytest.raises(InputNotFoundError):
         load_checkpoint(Path("nowhere.ckpt"))
