@@ -132,7 +132,7 @@ class TrainingRun:
         """The ensemble of the teacher, or of the starting weights."""
         named = self._training.teacher or self._training.start
         if not named:
-            raise ConfigError("schedule.distil_share learns from a trained network: name training.teacher")
+            raise ConfigError("training.schedule.distil_share needs a trained network: name training.teacher")
         network = self._diinn(load_checkpoint(self._folder / named).network(), "schedule.distil_share")
         predict = self._task.predictor(network.to(device).requires_grad_(False), compiler(device))
         return Ensemble(predict, self._training.schedule.distil_turns)
@@ -213,7 +213,7 @@ class TrainingRun:
         lost = next((key for key, tensor in weights if not bool(torch.isfinite(tensor).all())), None)
         if lost is not None:
             raise CheckpointError(
-                f"{lost} holds no numbers at step {self._step}; lower schedule.rate and start again"
+                f"{lost} holds no numbers at step {self._step}; lower training.schedule.rate and start again"
             )
 
     def _finish(self) -> Outcome:
@@ -280,8 +280,8 @@ def _check_patch(patch: int, crop: int, scale: Fraction) -> None:
     smallest, _ = pair_sides(crop, scale)
     if smallest < patch:
         raise ConfigError(
-            f"schedule.patch is {patch}, but the crops have only {smallest} LR pixels a side at x{float(scale):g}; "
-            f"raise data.crop or lower schedule.patch or far_scale"
+            f"training.schedule.patch is {patch}, and at x{float(scale):g} crops have {smallest} LR pixels a side: "
+            "raise training.data.crop, or lower training.schedule.patch or far_scale"
         )
 
 
@@ -294,5 +294,7 @@ def _stopwatch(before: float) -> Iterator[float]:
 
 def _finite(value: float, step: int) -> float:
     if not math.isfinite(value):
-        raise CheckpointError(f"the loss is {value} at step {step}; lower schedule.rate and start again")
+        raise CheckpointError(
+            f"the loss is {value} at step {step}; start again, training.schedule.rate lower"
+        )
     return value

@@ -34,11 +34,17 @@ class DataSpec:
     scale_count: int = 24
 
     def __post_init__(self) -> None:
-        _at_least("data", 1, cache_mb=self.cache_mb, validation=self.validation, scale_count=self.scale_count)
-        _at_least("data", 64, crop=self.crop)
+        _at_least(
+            "training.data",
+            1,
+            cache_mb=self.cache_mb,
+            validation=self.validation,
+            scale_count=self.scale_count,
+        )
+        _at_least("training.data", 64, crop=self.crop)
         if not self.shrinks or not all(1 <= factor < math.inf for factor in self.shrinks):
-            raise ConfigError(f"data.shrinks must name factors of at least 1, found {self.shrinks}")
-        _one_of("data.degradation", self.degradation, DEGRADATIONS)
+            raise ConfigError(f"training.data.shrinks must name factors of at least 1, found {self.shrinks}")
+        _one_of("training.data.degradation", self.degradation, DEGRADATIONS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +83,7 @@ class ScheduleSpec:
 
     def __post_init__(self) -> None:
         _at_least(
-            "schedule",
+            "training.schedule",
             1,
             batch=self.batch,
             patch=self.patch,
@@ -86,7 +92,7 @@ class ScheduleSpec:
         )
         if not 1 <= self.scales[0] < self.scales[1] <= self.far_scale < math.inf:
             raise ConfigError(
-                f"schedule.scales must rise from at least 1 to at most {self.far_scale}, found {self.scales}"
+                f"training.schedule.scales must rise from at least 1 to at most {self.far_scale}, found {self.scales}"
             )
         for name in (
             "whole_share",
@@ -102,22 +108,22 @@ class ScheduleSpec:
         together = self.whole_share + self.half_share + self.far_share
         if together > 1:
             raise ConfigError(
-                f"schedule.whole_share, half_share and far_share must add up to at most 1, found {together:g}"
+                f"training.schedule.whole_share, half_share and far_share must add up to at most 1, found {together:g}"
             )
         self._check_rates()
 
     def _check_rates(self) -> None:
-        _at_least("schedule", 0, steadiness=self.steadiness, warmup=self.warmup)
+        _at_least("training.schedule", 0, steadiness=self.steadiness, warmup=self.warmup)
         if not 0 < self.last_rate <= self.rate <= MOST_RATE:
             raise ConfigError(
-                f"schedule.rate must be at least last_rate, above 0 and at most {MOST_RATE:g}, found {self.rate}"
+                f"training.schedule.rate must be last_rate, above 0, to {MOST_RATE:g}, found {self.rate}"
             )
         if not 0 <= self.kernel_rate <= MOST_RATE:
             raise ConfigError(
-                f"schedule.kernel_rate must lie in [0, {MOST_RATE:g}], found {self.kernel_rate}"
+                f"training.schedule.kernel_rate must lie in [0, {MOST_RATE:g}], found {self.kernel_rate}"
             )
         if not 0 < self.clip < math.inf:
-            raise ConfigError(f"schedule.clip must be above 0, found {self.clip}")
+            raise ConfigError(f"training.schedule.clip must be above 0, found {self.clip}")
 
 
 @dataclasses.dataclass(frozen=True)

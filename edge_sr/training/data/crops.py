@@ -108,7 +108,7 @@ def cut(pictures: list[Picture], spec: DataSpec, cache: Path, warn: Warn) -> Non
         if not tiles.hardness or not kept:
             raise InputNotFoundError(
                 f"expected at least two readable pictures of {spec.crop}x{spec.crop} pixels or more, "
-                f"found {len(tiles.hardness) + len(kept)} crops; lower data.crop or name more folders"
+                f"found {len(tiles.hardness) + len(kept)} crops; lower training.data.crop or name more folders"
             )
         write_arrays(cache, _stacks(tiles, kept, spec), KIND, **{MADE_FROM: made_from})
 

@@ -56,7 +56,7 @@ class NativeLoss:
         )
         if status:
             raise MemoryLimitError(
-                "a training step ran out of memory: lower schedule.batch or schedule.patch"
+                "a training step ran out of memory: lower training.schedule.batch or training.schedule.patch"
             )
         return loss.value, gradients
 
