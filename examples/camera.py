@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import collections
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import av
@@ -18,14 +20,13 @@ import numpy as np
 from edge_sr import Upscaler
 
 
-def read(source: str, newest: collections.deque[np.ndarray[Any, Any]], ended: threading.Event) -> None:
+def read(camera: Any, newest: collections.deque[np.ndarray[Any, Any]], ended: threading.Event) -> None:
     """Keeps the newest frame; older ones are dropped, never waited for."""
     try:
-        with av.open(source) as camera:
-            for frame in camera.decode(camera.streams.video[0]):
-                newest.append(frame.to_ndarray(format="rgb24"))
-                if ended.is_set():
-                    return
+        for frame in camera.decode(camera.streams.video[0]):
+            newest.append(frame.to_ndarray(format="rgb24"))
+            if ended.is_set():
+                return
     finally:
         ended.set()
 
@@ -40,27 +41,35 @@ def main() -> None:
 
     newest: collections.deque[np.ndarray[Any, Any]] = collections.deque(maxlen=1)
     ended = threading.Event()
-    reader = threading.Thread(target=read, args=(asked.source, newest, ended))
-    reader.start()
-    began, count = time.monotonic(), 0
-    with Upscaler(asked.model) as up, av.open(asked.target, "w") as target:
-        stream = None
-        while time.monotonic() < began + asked.seconds and (newest or not ended.is_set()):
-            if not newest:
-                time.sleep(0.001)
-                continue
-            larger = up(newest.popleft(), scale=2)
-            if stream is None:
-                stream = target.add_stream("libx264", rate=25)
-                stream.height, stream.width = larger.shape[:2]
-            target.mux(stream.encode(av.VideoFrame.from_ndarray(larger, format="rgb24")))
-            count += 1
-        if stream is not None:
-            target.mux(stream.encode(None))
-    ended.set()
-    reader.join()
+    with (
+        av.open(asked.source) as camera,
+        ThreadPoolExecutor(1) as reader,
+        Upscaler(asked.model) as up,
+        av.open(asked.target, "w") as target,
+    ):
+        reading = reader.submit(read, camera, newest, ended)
+        began, count, stream = time.monotonic(), 0, None
+        try:
+            while time.monotonic() < began + asked.seconds and (newest or not ended.is_set()):
+                if not newest:
+                    time.sleep(0.001)
+                    continue
+                larger = up(newest.popleft(), scale=2)
+                if stream is None:
+                    stream = target.add_stream("libx264", rate=25)
+                    stream.height, stream.width = larger.shape[:2]
+                target.mux(stream.encode(av.VideoFrame.from_ndarray(larger, format="rgb24")))
+                count += 1
+            if stream is not None:
+                target.mux(stream.encode(None))
+        finally:
+            ended.set()
+        reading.result()
     print(f"{count} frames")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"camera.py: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,11 @@ def main() -> None:
     parser.add_argument("--model", default="diinn-edge")
     asked = parser.parse_args()
 
+    pictures = sorted(path for path in asked.source.iterdir() if path.suffix.lower() in SUFFIXES)
     asked.target.mkdir(exist_ok=True)
     # The network is opened once for all images, whatever their sizes.
     with Upscaler(asked.model) as up:
-        for path in sorted(path for path in asked.source.iterdir() if path.suffix.lower() in SUFFIXES):
+        for path in pictures:
             frame = np.asarray(Image.open(path).convert("RGB"))
             larger = up(frame, scale=asked.scale)
             Image.fromarray(larger).save(asked.target / path.name)
@@ -32,4 +34,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"folder.py: {error}")

@@ -6,6 +6,7 @@ The encoder is the dear part and sees the input alone, so each further size cost
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -23,8 +24,8 @@ def main() -> None:
     parser.add_argument("--model", default="diinn-edge")
     asked = parser.parse_args()
 
-    asked.target.mkdir(exist_ok=True)
     frame = np.asarray(Image.open(asked.source).convert("RGB"))
+    asked.target.mkdir(exist_ok=True)
     with Upscaler(asked.model) as up:
         encoded = up.encode(frame)
         for height in asked.heights:
@@ -36,4 +37,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"many_sizes.py: {error}")

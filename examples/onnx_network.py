@@ -37,4 +37,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"onnx_network.py: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)  # the command has said why

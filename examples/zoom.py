@@ -6,6 +6,7 @@ Every step decodes only the region it shows, from one encoding, and equals that 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ def main() -> None:
     parser.add_argument("--model", default="diinn-edge")
     asked = parser.parse_args()
 
-    asked.target.mkdir(exist_ok=True)
     frame = np.asarray(Image.open(asked.source).convert("RGB"))
+    asked.target.mkdir(exist_ok=True)
     height, width = frame.shape[:2]
     x, y, w, h = map(int, asked.region.split(","))
     with Upscaler(asked.model) as up:
@@ -39,4 +40,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"zoom.py: {error}")

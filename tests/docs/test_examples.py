@@ -54,17 +54,22 @@ def test_a_film(tmp_path: Path) -> None:
     assert shapes == [(48, 64, 3)] * 5
 
 
-def test_a_film_that_is_not_there_ends_in_a_line(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        str(EXAMPLES / "film.py"),
-        "nothere.mp4",
-        "larger.mkv",
-        "--model",
-        "diinn-nano",
-    ]
+@pytest.mark.parametrize(
+    "name, more",
+    [
+        ("film", ("out.mkv",)),
+        ("camera", ("out.mkv",)),
+        ("folder", ("out",)),
+        ("many_sizes", ("out", "30")),
+        ("zoom", ("out", "--region", "0,0,8,8")),
+    ],
+)
+def test_what_is_not_there_ends_in_a_line(tmp_path: Path, name: str, more: tuple[str, ...]) -> None:
+    words = ["nothere.mp4", *more, "--model", "diinn-nano"]
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "nothere.mp4" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_one_encoding_for_many_sizes(tmp_path: Path, photo: Path) -> None:
