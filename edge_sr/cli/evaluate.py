@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_sr.cli.options import (
-    FILM,
     NETWORK,
     RUN,
     SIZE,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from edge_sr.evaluation.results import Evaluation, Row
 
 
+REFERENCES = "References"
 EXAMPLES = (
     "edge-sr evaluate diinn-edge diinn-nano --hr Set5 --scales 2,3,4",
     "edge-sr evaluate diinn-edge --hr Set14 --precision fp32,int8 --report set14.html",
@@ -48,7 +48,12 @@ def evaluate(
     ],
     hr: Annotated[
         Path | None,
-        typer.Option("--hr", metavar="DIR|VIDEO", help="HR references: a folder, an image or a film."),
+        typer.Option(
+            "--hr",
+            metavar="DIR|VIDEO",
+            help="HR references: a folder, an image or a film. Needed unless --merge.",
+            rich_help_panel=REFERENCES,
+        ),
     ] = None,
     scales: Annotated[
         str, typer.Option("--scales", metavar="S,...", help="Scales, such as 2,2.5,3.", rich_help_panel=SIZE)
@@ -79,7 +84,7 @@ def evaluate(
             metavar="N",
             min=1,
             help="Frames taken from a film, evenly spread.",
-            rich_help_panel=FILM,
+            rich_help_panel=REFERENCES,
         ),
     ] = 16,
     report: Annotated[
@@ -138,9 +143,7 @@ def _line(row: Row) -> str:
         for value, width, digits in ((row.psnr_y, 8, 2), (row.ssim_y, 8, 4), (row.psnr_rgb, 9, 2))
     )
     equal = f"   without {row.equal} of {row.images}, equal" if row.equal else ""
-    return (
-        f"{row.bundle + ' ' + row.precision:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}{equal}"
-    )
+    return f"{row.label:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}{equal}"
 
 
 def _request(

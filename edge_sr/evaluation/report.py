@@ -12,13 +12,12 @@ from edge_sr.chart import SHAPES, Level, Point, scatter
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.crops import AMPLIFIED, CROP_NAMES
 from edge_sr.evaluation.report_tables import layer_losses, scrolling, times
-from edge_sr.evaluation.results import Evaluation, Row, RowSpeed, Score, Worst
+from edge_sr.evaluation.results import SIMPLE, Evaluation, Row, RowSpeed, Score, Worst
 from edge_sr.version import __version__
 
 MEASURES = (("psnr_y", "PSNR-Y dB", 2), ("ssim_y", "SSIM-Y", 4), ("psnr_rgb", "PSNR-RGB dB", 2))
 VMAF = ("vmaf", "VMAF", 1)
 Measures = Sequence[tuple[str, str, int]]
-SIMPLE = ("bicubic", "lanczos")
 
 
 def page(evaluations: Sequence[Evaluation]) -> str:
@@ -90,15 +89,11 @@ def _labelled(runs: Sequence[Evaluation]) -> Iterable[tuple[str, Row, bool]]:
 
     Plain interpolation comes first, then the networks, then their whole scales brought to size.
     """
-    baselines = [(_baseline_label(row), row, True) for run in runs for row in run.rivals]
+    baselines = [(row.label, row, True) for run in runs for row in run.rivals]
     yield from (entry for entry in baselines if entry[1].bundle in SIMPLE)
     for run in runs:
         yield from ((_label(row, run, runs), row, False) for row in run.results)
     yield from (entry for entry in baselines if entry[1].bundle not in SIMPLE)
-
-
-def _baseline_label(row: Row) -> str:
-    return row.bundle if row.bundle in SIMPLE else f"{row.bundle} {row.precision}"
 
 
 def _label(row: Row | RowSpeed, run: Evaluation, runs: Sequence[Evaluation]) -> str:
@@ -211,9 +206,10 @@ def _worst_entry(entry: Worst) -> str:
 
 def _machine(evaluation: Evaluation) -> str:
     facts = {
-        "Measured": f"{evaluation.set}, {', '.join(sorted({row.bundle for row in evaluation.results}))}",
         "Backends": ", ".join(sorted({speed.backend for speed in evaluation.speed})) or "none timed",
         **{key: str(value) for key, value in evaluation.machine.items()},
     }
     items = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
-    return f"<h3>Machine</h3><dl>{items}</dl>"
+    bundles = ", ".join(sorted({row.bundle for row in evaluation.results}))
+    measured = f'<p class="faint">{escape(f"{bundles} on {evaluation.set}")}</p>'
+    return f"<h3>Machine</h3>{measured}<dl>{items}</dl>"

@@ -31,6 +31,9 @@ Score = float | None
 PNG_ADDRESS = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=]*")
 
 
+SIMPLE = ("bicubic", "lanczos")
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """Means over a set: dB, SSIM, dB. ``None`` stands for an infinite PSNR: every pixel of every picture right.
@@ -58,6 +61,11 @@ class Row:
         if not 0 <= (self.equal or 0) <= self.images or not self.images:
             raise ConfigError(f"expected at least one picture, found {self.images}, {self.equal or 0} equal")
         _check_scale(self.scale)
+
+    @property
+    def label(self) -> str:
+        """Bundle and precision; plain interpolation has none."""
+        return self.bundle if self.bundle in SIMPLE else f"{self.bundle} {self.precision}"
 
     def mapping(self) -> dict[str, Any]:
         """The JSON form.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,7 @@ def test_table_is_text(evaluate: Command, references: Path) -> None:
     answer = evaluate("diinn-nano", "--hr", references, "--scales", "2", "--backend", "onnxruntime")
     names = [line.split()[0] for line in answer.out.splitlines() if " x2 " in line]
     assert names == ["bicubic", "lanczos", "diinn-nano"]
+    assert not re.search("(bicubic|lanczos) fp32", answer.out)
 
 
 def test_report_and_merge(evaluate: Command, references: Path, tmp_path: Path) -> None:
