@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import (
     OUT_OF_DISK,
+    DeviceError,
     DiskFullError,
     EdgeSRError,
     InputNotFoundError,
@@ -22,6 +23,7 @@ from edge_sr.errors import (
     UnreachableError,
     as_ours,
 )
+from edge_sr.machine.gpu import find_gpu
 from edge_sr.machine.scheduling import keeping_scheduling
 from edge_sr.video.protocols import NEEDS, opening_options
 from edge_sr.video.sequences import numbered_files
@@ -91,9 +93,19 @@ def open_input(
     if hwaccel == "cuda":
         container.close()
         raise MissingError(
-            f"--hwaccel cuda needs an NVIDIA GPU whose driver decodes the film, and {reason}: use --hwaccel none"
+            "--hwaccel cuda needs an NVIDIA GPU whose driver decodes the film, "
+            f"and {_why_no_gpu() or reason}: use --hwaccel none"
         )
     return container
+
+
+def _why_no_gpu() -> str:
+    """Empty where there is a GPU: then FFmpeg's own words say more."""
+    try:
+        find_gpu()
+    except (MissingError, DeviceError) as error:
+        return str(error).partition(": ")[0]
+    return ""
 
 
 def decoder_note(hwaccel: str, accelerated: bool) -> str:

@@ -263,7 +263,9 @@ def test_a_gpu_that_does_not_decode_is_said_or_refused(
     (tmp_path / device).touch()
     monkeypatch.setattr(opening, "DEVICES", tmp_path)
     if hwaccel == "cuda":
-        with pytest.raises(MissingError, match=r"--hwaccel cuda needs .* FFmpeg says.*: use --hwaccel none"):
+        with pytest.raises(
+            MissingError, match=r"--hwaccel cuda needs .*, and no NVIDIA driver.*: use --hwaccel none"
+        ):
             Film(str(samples / "bunny.mp4"), hwaccel=hwaccel)
         return
     with Film(str(samples / "bunny.mp4"), hwaccel=hwaccel) as film:
