@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from edge_sr.cli.options import closing
+from edge_sr.cli.plain_help import plain, speak_plainly
 from edge_sr.cli.terminal.interrupts import INTERRUPTED, repeat_swallowed
 from edge_sr.cli.terminal.streams import enduring_streams
 from edge_sr.errors import EdgeSRError, UnknownNameError, as_ours
@@ -61,6 +62,9 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        return list(plain(super().get_params(ctx)))
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         entry = COMMANDS.get(cmd_name)
         return entry and TyperCommand(cmd_name, help=entry.help, rich_help_panel=entry.panel)
@@ -81,16 +85,8 @@ def load_command(name: str) -> Any:
     group._add_completion = False
     command = typer.main.get_command(group)
     command.name = name
-    for one in (command, *getattr(command, "commands", {}).values()):
-        _bare_flags(one)
+    speak_plainly(command)
     return command
-
-
-def _bare_flags(command: Any) -> None:
-    """Newer Typers put a metavar behind flags too, as if they took a value."""
-    for parameter in command.params:
-        if getattr(parameter, "is_flag", False):
-            parameter.metavar = ""
 
 
 app = typer.Typer(
@@ -161,8 +157,13 @@ def _end_usage(error: Any, debug: bool) -> NoReturn:
     if type(error).__name__ == "NoArgsIsHelpError" or not message:
         sys.exit(error.exit_code)
     context = getattr(error, "ctx", None)
-    asked = context.command_path if context is not None else "edge-sr"
+    asked = context.command_path if context is not None else _asked_command()
     _end(f"{message.rstrip('.')}; see: {asked} --help", error.exit_code, debug)
+
+
+def _asked_command() -> str:
+    """The command, for errors of the parser, which do not know theirs."""
+    return " ".join(["edge-sr", *(word for word in sys.argv[1:2] if word in COMMANDS)])
 
 
 @contextlib.contextmanager

@@ -50,7 +50,10 @@ def bench(
     plot: Annotated[
         Path | None,
         typer.Option(
-            "--plot", help="Write a chart: FILE.svg, or with matplotlib .png or .pdf.", rich_help_panel=RUN
+            "--plot",
+            metavar="FILE",
+            help="Write a chart: .svg, or with matplotlib .png or .pdf.",
+            rich_help_panel=RUN,
         ),
     ] = None,
     as_json: Json = False,

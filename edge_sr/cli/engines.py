@@ -41,7 +41,10 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what wou
 
 @app.command("list", epilog=closing("edge-sr engines list", "edge-sr engines list --json"))
 def list_(json_: Json = False) -> None:
-    """List every sound engine; damaged ones are named on stderr."""
+    """List every sound engine.
+
+    Damaged ones are named on stderr.
+    """
     from edge_sr.engines.report import row, table
 
     rows = [row(engine) for engine in _sound(_open())]
@@ -55,7 +58,10 @@ def list_(json_: Json = False) -> None:
 
 @app.command(epilog=closing("edge-sr engines show 2ea1027e", "edge-sr engines show 2ea1027e --json"))
 def show(name: NameArgument, json_: Json = False) -> None:
-    """Show one engine's manifest: every input of its build, its shapes, and its verification."""
+    """Show one engine's manifest.
+
+    That is every input of its build, its shapes, and its verification.
+    """
     from dataclasses import asdict
 
     from edge_sr.engines.report import facts
@@ -71,7 +77,10 @@ def show(name: NameArgument, json_: Json = False) -> None:
 
 @app.command(epilog=closing("edge-sr engines verify", "edge-sr engines verify --json"))
 def verify(json_: Json = False) -> None:
-    """Check every engine's hash, manifest and name; exit 5 when one does not hold."""
+    """Check every engine against its manifest.
+
+    Exit code 5 when a hash or a name does not hold.
+    """
     checked = [(path, reason) for path, _, reason in _open().check()]
     damaged = [{"path": str(path), "reason": reason} for path, reason in checked if reason]
     if json_:
@@ -96,7 +105,10 @@ def prune(
     dry_run: DryRunOption = False,
     json_: Json = False,
 ) -> None:
-    """Remove damaged and stale engines, and by age or size what else is asked for."""
+    """Remove damaged and stale engines.
+
+    By age or size, what else is asked for too.
+    """
     from edge_sr.engines.store import prune as pruning
 
     # Not a number is not below 0 either.

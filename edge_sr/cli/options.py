@@ -66,7 +66,9 @@ MODELS = "|".join([*model_names(), "BUNDLE"])
 
 Scale = Annotated[
     str | None,
-    typer.Option("--scale", metavar="S", help="How much larger, such as 2 or 2.7.", rich_help_panel=SIZE),
+    typer.Option(
+        "--scale", metavar="S", help="How much larger, 1 to 64, such as 2 or 2.7.", rich_help_panel=SIZE
+    ),
 ]
 Size = Annotated[
     str | None,
@@ -139,7 +141,7 @@ Threads = Annotated[
         metavar="N",
         min=1,
         max=MOST_THREADS,
-        help="CPU threads for the network.",
+        help=f"CPU threads for the network, 1 to {MOST_THREADS}.",
         show_default="all cores that the process may use",
         rich_help_panel=NETWORK,
     ),
@@ -180,8 +182,9 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         "--cluster",
-        metavar="local[:N]|HOST:PORT",
-        help="Work on the nodes of a Ray cluster, or on N parts at a time on this machine.",
+        metavar="local[:N]|HOST:PORT|auto",
+        help="Work on the nodes of a Ray cluster, or on N parts at a time on this machine (local); auto: the cluster "
+        "that this machine belongs to.",
         rich_help_panel=RUN,
     ),
 ]

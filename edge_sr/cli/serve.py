@@ -39,6 +39,7 @@ TokenFile = Annotated[
     Path | None,
     typer.Option(
         "--token-file",
+        metavar="FILE",
         help="A file with that token.",
         rich_help_panel=RUN,
     ),

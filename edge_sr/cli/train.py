@@ -36,7 +36,13 @@ def train(
     ],
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="Checkpoint to write, NAME.safetensors.", rich_help_panel=RUN),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="NAME.safetensors",
+            help="Checkpoint to write.",
+            rich_help_panel=RUN,
+        ),
     ],
     minutes: Annotated[
         float | None,

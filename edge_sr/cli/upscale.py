@@ -23,7 +23,6 @@ from edge_sr.cli.options import (
     DecoderName,
     Framerate,
     InputFormat,
-    Json,
     Model,
     OutputFormat,
     Overwrite,
@@ -63,7 +62,7 @@ Output = Annotated[
     typer.Option(
         "-o",
         "--output",
-        metavar="PATH",
+        metavar="FILE|DIR|-",
         help="The file to write, the folder for several, or - for frames to standard output; by default NAME-WxH.EXT "
         "beside the input.",
         rich_help_panel=RUN,
@@ -137,6 +136,14 @@ Tta = Annotated[
         "--tta",
         help="Average all eight turns and mirrorings of each frame: closer to the truth, eight times the work.",
         rich_help_panel=NETWORK,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object to stdout; of several inputs one a line, as each ends.",
+        rich_help_panel=RUN,
     ),
 ]
 Strict = Annotated[

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from edge_sr.errors import CheckpointError
+from edge_sr.errors import CheckpointError, first_line
 
 # What PyTorch writes: a ZIP archive, and before 1.6 a pickle of protocol 2 or newer.
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
@@ -32,8 +32,7 @@ def read_pickled(path: Path) -> Any:
             "state_dict() with the software that made it"
         ) from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {reason}") from error
+        raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {first_line(error)}") from error
 
 
 def _check_kind(path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -29,6 +30,8 @@ PAGES = [
     *([name] for name in COMMANDS),
     *(["engines", part] for part in ("list", "show", "verify", "prune")),
 ]
+# Typer's words for types, ranges and arguments.
+PYTHON = re.compile(r"<(bool|str|path|int|float|list)|<=x|x>=|[{}]")
 INTERRUPTED = "edge-sr: interrupted; to go on, run the same command again\n"
 ASK = (
     "import sys\nfrom edge_sr.cli.app import main\n"
@@ -50,6 +53,7 @@ def test_help_imports_nothing_heavy_and_ends_with_examples_and_exit_codes(words:
     assert "Examples:" in page.stdout
     assert page.stdout.count("  edge-sr ") == 2
     assert "130 interrupted" in page.stdout
+    assert not PYTHON.search(page.stdout)
 
 
 def test_upscale_has_its_options_in_groups() -> None:
@@ -58,7 +62,6 @@ def test_upscale_has_its_options_in_groups() -> None:
         page.index(f"─ {group} ─") for group in (options.SIZE, options.NETWORK, options.FILM, options.RUN)
     ]
     assert places == sorted(places)
-    assert page.count("<bool>") <= 1, "flags take no value; the help's own option is Typer's"
     for default in ("[default: auto]", "the one that suits the input", "x264, in WebM vp9"):
         assert default in " ".join(page.replace("│", " ").split())
 
@@ -129,6 +132,21 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(words: list[
     assert words[0] in done.stderr
     assert done.stderr.endswith("see: edge-sr upscale --help\n")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--scale"], ["film.mp4", "--scale"], ["film.mp4", "--nothing"]])
+def test_a_wrong_line_names_the_help_of_its_command(words: list[str]) -> None:
+    command = [sys.executable, "-m", "edge_sr", "upscale", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.endswith("see: edge-sr upscale --help\n")
+
+
+def test_the_page_of_commands_is_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
+    page = __import__("hooks").commands()
+    assert "$ edge-sr upscale [OPTIONS] INPUT...\n" in page
+    assert not PYTHON.search(page)
+    assert not re.search(r"^\*.*\.\.\.$", page, re.MULTILINE), "a sentence is cut off"
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
