@@ -61,7 +61,7 @@ def test_a_playlist_is_not_gone_on_with_when_one_of_its_files_changed(tmp_path: 
         upscale(_request(playlist, output), Controls(_At(6, controls.stop.set), controls.stop))
     shutil.copy(playlist, tmp_path / "other.m3u8")
     make_film(tmp_path / "b.ts", Making(size=(32, 24), frames=FRAMES + 2))
-    with pytest.raises(OptionError, match="files of the list was"):
+    with pytest.raises(OptionError, match="files of the list changed"):
         upscale(_request(playlist, output, resume=True))
 
 
