@@ -32,6 +32,10 @@ PACKAGES = (  # import name, distribution, what it is for
     ("matplotlib", "matplotlib", "bench --plot to anything but SVG"),
     ("aiohttp", "aiohttp", "camera --serve and serve"),
     ("prometheus_client", "prometheus-client", "serve"),
+    ("aiortc", "aiortc", "video on the page of camera --serve, from Python 3.11 on"),
+    ("ray", "ray", "--cluster"),
+    ("pillow_heif", "pillow-heif", "HEIC"),
+    ("pillow_jxl", "pillow-jxl-plugin", "JPEG XL"),
 )
 
 

@@ -28,6 +28,7 @@ def test_json_says_what_works_and_what_to_install(doctor: Command) -> None:
     assert answer.code == 0 and found["version"] == __version__
     assert list(checks)[: len(PARTS)] == PARTS
     assert {"torch", "onnx", "onnxsim", "matplotlib"} <= set(checks)
+    assert {"aiortc", "ray", "pillow-heif", "pillow-jxl-plugin"} <= set(checks)
     assert "onnxruntime" in found["backends"] and checks["ffmpeg"]["state"] == "ready"
     assert "x264" in checks["ffmpeg"]["detail"]
     for check in found["checks"]:

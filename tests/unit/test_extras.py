@@ -1,7 +1,8 @@
-"""Extras: which one a message names, what the GPU's ask for on each kind of machine, and that it is to be had."""
+"""Extras: what makes up `all`, which one a message names, what they ask for on each machine, and that it is there."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,6 +55,19 @@ def with_wheels(extra: str, machine: str, python: str) -> Iterator[str]:
 
 def names(extra: str, machine: str) -> set[str]:
     return {requirements.Requirement(text).name for text in asked_for(extra, machine)}
+
+
+def test_all_brings_what_needs_no_gpu_and_nothing_of_the_systems() -> None:
+    left_out = {"all", "cuda", "dev", "docs", "gst", "pycuda", "tensorrt", "tensorrt-rtx"}
+    wanted = {name for extra in set(EXTRAS) - left_out for name in names(extra, "x86_64")}
+    assert names("all", "x86_64") == wanted
+
+
+def test_the_readme_names_every_extra_of_a_user() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {
+        extra for extra in set(EXTRAS) - {"dev", "docs"} if not re.search(rf"`{extra}`|[\[,]{extra}[\],]", text)
+    } == set()
 
 
 def test_no_extra_asks_for_cuda_13_where_cuda_12_is() -> None:
@@ -124,7 +138,6 @@ def test_extras_go_together(extras: tuple[str, ...], machine: str, python: str) 
     words = [word for extra in extras for word in ("--extra", extra)]
     where = ["--python-version", python, "--python-platform", f"{machine}-manylinux_2_35"]
     command = [uv.find_uv_bin(), "pip", "compile", "-q", "pyproject.toml", *words, *where]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "torch==" in done.stdout and "cuda-bindings==12." in done.stdout
