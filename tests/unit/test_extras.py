@@ -66,7 +66,9 @@ def test_all_brings_what_needs_no_gpu_and_nothing_of_the_systems() -> None:
 def test_the_readme_names_every_extra_of_a_user() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {
-        extra for extra in set(EXTRAS) - {"dev", "docs"} if not re.search(rf"`{extra}`|[\[,]{extra}[\],]", text)
+        extra
+        for extra in set(EXTRAS) - {"dev", "docs"}
+        if not re.search(rf"`{extra}`|[\[,]{extra}[\],]", text)
     } == set()
 
 
