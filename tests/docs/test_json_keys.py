@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from support.calling import Command
 from support.films import Making, make_film
 
 from edge_sr.benchmark import bench, peak
+from edge_sr.cli import build
+from edge_sr.evaluation.results import Evaluation, Row
 from edge_sr.tensors import reference_card
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
@@ -72,6 +76,26 @@ def test_evaluate(keys: Any) -> None:
     found = keys("evaluate", "diinn-nano", "--hr", "hr", "--scales", "2", *NANO)
     assert set(found) <= promised("evaluate")
     assert {key for row in (*found["results"], *found["rivals"]) for key in row} <= promised("evaluate")
+
+
+def test_evaluate_in_all_its_forms() -> None:
+    fields = (*dataclasses.fields(Evaluation), *dataclasses.fields(Row))
+    assert {field.name for field in fields} <= promised("evaluate")
+
+
+def test_export(keys: Any, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    onnx = pytest.importorskip("onnx")
+    from support.external_onnx import model
+
+    onnx.save_model(model(), tmp_path / "net.onnx")
+    assert set(keys("export", "net.onnx", "-o", "net")) <= promised("export")
+
+
+def test_build_of_a_fleet(capsys: pytest.CaptureFixture[str]) -> None:
+    row = Row("diinn-nano", "fp16", 2.0, 30.0, 0.9, 30.0, 1)
+    build._show([], [], True, [Evaluation("Set5", "1", {}, (row,), (), (), ())])
+    assert set(json.loads(capsys.readouterr().out)) <= promised("build")
 
 
 def test_bench(keys: Any) -> None:
