@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+LONGEST_LABEL = 40  # characters
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -16,6 +17,16 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if maker is None:
         return markdown
     return re.sub(r"<!-- made .*?-->", lambda _: maker(), markdown, flags=re.DOTALL)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """A table's first column stays on one line but for the cells that are long."""
+
+    def marked(found: re.Match[str]) -> str:
+        text = re.sub(r"<[^>]+>", "", found[2])
+        return found[0] if len(text) <= LONGEST_LABEL else f'{found[1]}<td class="long">{found[2]}</td>'
+
+    return re.sub(r"(<tr>\s*)<td>(.*?)</td>", marked, html, flags=re.DOTALL)
 
 
 def commands() -> str:
