@@ -70,7 +70,7 @@ def serve(
     queue: Annotated[int, _limit("--queue", "N", "Uploads that may wait; more are sent away with 429.")] = 32,
     networks: Annotated[int, _limit("--networks", "N", "Networks kept open.")] = 4,
     max_pixels: Annotated[
-        int, _limit("--max-pixels", "N", "Pixels of a picture or frame, before and after.")
+        int, _limit("--max-pixels", "N", "Pixels of an input or output picture or frame.")
     ] = 64_000_000,
     max_megabytes: Annotated[int, _limit("--max-megabytes", "N", "Size of an upload, in MiB.")] = 512,
     timeout: Annotated[float, _limit("--timeout", "SECONDS", "Work on a picture.")] = 120,

@@ -66,7 +66,7 @@ def _upscale(limits: ServiceLimits) -> dict[str, Any]:
         "summary": "A picture or a film, larger.",
         "description": (
             "Exactly one of scale, size and height is given. A film streams back as it is made. "
-            f"At most {limits.body_bytes} bytes, and {limits.pixels} pixels a picture or frame, before and after."
+            f"At most {limits.body_bytes} bytes, and {limits.pixels} pixels of an input or output picture or frame."
         ),
         "parameters": [_parameter(name) for name in PARAMETERS],
         "requestBody": {
