@@ -15,7 +15,7 @@ was expected, what was found, and what to run next, in one line.
     ├── InputError (4)              something given is missing, unreadable or wrong
     │   ├── InputNotFoundError      no such file or folder
     │   ├── MediaError              a film or picture that cannot be read
-    │   │   └── HdrError            high dynamic range, refused until done right
+    │   │   └── HdrError            a film whose colours only a Dolby decoder knows
     │   ├── BundleError             a bundle that is damaged or lacks what was asked for
     │   ├── CheckpointError         a checkpoint with missing, extra or mis-shaped tensors
     │   ├── ConfigError             a TOML file with unknown keys or wrong values

@@ -53,11 +53,11 @@ __all__ = ["Encoded", "PartTimes", "Result", "Upscaler"]
 class Upscaler(Closable):
     """An open model on one backend.
 
-    ``model`` is a shipped model's name (``diinn-edge``) or a bundle's folder; ``backend`` and ``precision`` may be
-    ``auto``, and ``why`` says in a few words how they were chosen, after ``retune`` with the times. ``threads``
+    ``model`` is a shipped model's name, by default ``diinn-edge``, or a bundle's folder; ``backend`` and ``precision``
+    may be ``auto``, and ``why`` says in a few words how they were chosen, after ``retune`` with the times. ``threads``
     defaults to the cores that the process may use; ``block_bytes`` is the memory that one block of a large frame may
-    take on a CPU. ``tta`` gives the mean of all eight turns and mirrorings of each frame, at eight times the work.
-    ``retune`` measures again what ``auto`` chooses by.
+    take on a CPU, by default 640 MiB. ``tta`` gives the mean of all eight turns and mirrorings of each frame,
+    at eight times the work. ``retune`` measures again what ``auto`` chooses by.
     Raises ``UnknownNameError``, ``BundleError``, ``OptionError`` or ``MissingError`` when it cannot be opened so.
 
     One thread at a time may use it, whichever that is; several threads take an upscaler each. A stream has it to
