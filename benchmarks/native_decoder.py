@@ -28,8 +28,8 @@ class Form(NamedTuple):
 
     mode: int
     widths: tuple[int, ...]
-    before: tuple[int, int]
-    after: tuple[int, int]
+    input_size: tuple[int, int]
+    output_size: tuple[int, int]
 
     @property
     def products(self) -> int:
@@ -51,12 +51,12 @@ def random_weights(form: Form) -> Arrays:
 
 
 def seconds(decoder: NativeDecoder, form: Form, runs: int) -> float:
-    width, height = form.before
+    width, height = form.input_size
     random = np.random.default_rng(1)
     maps = random.random((1, sum(form.widths), height, width), np.float32)
     image = random.integers(0, 256, (1, height, width, 3)).astype(np.uint8)
-    grid = sampling_grid(form.before, form.after)
-    out: NDArray[Any] = np.empty((1, form.after[1], form.after[0], 3), np.uint8)
+    grid = sampling_grid(form.input_size, form.output_size)
+    out: NDArray[Any] = np.empty((1, form.output_size[1], form.output_size[0], 3), np.uint8)
     fastest = float("inf")
     for _ in range(runs + 1):
         start = time.perf_counter()
@@ -68,7 +68,7 @@ def seconds(decoder: NativeDecoder, form: Form, runs: int) -> float:
 def report(form: Form, kernel: str, threads: int, runs: int) -> str:
     with NativeDecoder(random_weights(form), form.widths, form.mode, True, threads, kernel) as decoder:
         taken = seconds(decoder, form, runs)
-    pixels = form.after[0] * form.after[1]
+    pixels = form.output_size[0] * form.output_size[1]
     rate = 2e-9 * form.products * pixels / taken
     return f"{kernel:<12} {1e3 * taken:8.2f} ms {1e9 * taken / pixels:7.1f} ns a pixel {rate:7.1f} GFLOPS"
 
@@ -88,10 +88,10 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     options = parsed()
     width, height = (int(side) for side in options.input_size.split("x"))
-    after = output_size(width, height, scale=parse_scale(options.scale))
+    size = output_size(width, height, scale=parse_scale(options.scale))
     widths = tuple(int(each) for each in options.widths.split(","))
-    form = Form(options.mode, widths, (width, height), after)
-    sizes = f"{options.input_size} to {after[0]}x{after[1]}"
+    form = Form(options.mode, widths, (width, height), size)
+    sizes = f"{options.input_size} to {size[0]}x{size[1]}"
     print(f"{options.widths}, mode {form.mode}, {sizes}, {options.threads} threads")
     for kernel in options.kernel or kernels():
         print(report(form, kernel, options.threads, options.runs), flush=True)

@@ -237,6 +237,6 @@ def _crisp(high: NDArray[np.uint8], own: int) -> Sight:
 
 def _entries(frames: Frames) -> Iterator[FrameEntry]:
     samples: list[tuple[Sample, str]] = [(sample, "ranges") for sample in frames.ranges]
-    samples += [(sample, "price") for sample in frames.held_out]
+    samples += [(sample, "loss") for sample in frames.held_out]
     for sample, use in samples:
         yield FrameEntry(sample.name, sample.sha256, use)

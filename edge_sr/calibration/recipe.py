@@ -17,7 +17,7 @@ BASES = ("fp16", "fp32")
 RESIDUALS = ("float", "int8")
 SCALES = ("1.5", "2", "2.5", "3", "4")
 KEEP = ("encoder.head",)
-MOST_DRAWINGS, MOST_CROP = 100, 4096
+MOST_SYNTHETIC, MOST_CROP = 100, 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Budget:
 class Recipe:
     """A recipe, ``calibration/recipes/*.toml``.
 
-    ``range_frames`` give the ranges, ``price_frames`` the PSNR loss; each is a crop of at most ``crop`` pixels a
+    ``range_frames`` give the ranges, ``loss_frames`` the PSNR loss; each is a crop of at most ``crop`` pixels a
     side of a reference. ``keep`` names layers that stay in high precision whatever they cost.
     ``high_precision`` is what surrounds the quantised layers in TensorRT's scheme. ``reference_card``
     adds a built-in picture to the ranges, ``equalise`` brings channels to like ranges. ``residual``
@@ -49,8 +49,8 @@ class Recipe:
     method: str = "mse"
     percentile: float = 99.99
     range_frames: int = 32
-    price_frames: int = 12
-    drawings: int = 12
+    loss_frames: int = dataclasses.field(default=12, metadata={"formerly": "price_frames"})
+    synthetic_images: int = dataclasses.field(default=12, metadata={"formerly": "drawings"})
     crop: int = 192
     scales: tuple[str, ...] = ()
     parts: tuple[str, ...] = ("encoder",)
@@ -73,12 +73,14 @@ class Recipe:
             raise ConfigError("parts must name the encoder, the decoder or both, found none")
         if not 50 < self.percentile <= 100:
             raise ConfigError(f"percentile must lie above 50 and be at most 100, found {self.percentile}")
-        if min(self.range_frames, self.price_frames) < 1:
-            raise ConfigError("range_frames and price_frames must be at least 1")
+        if min(self.range_frames, self.loss_frames) < 1:
+            raise ConfigError("range_frames and loss_frames must be at least 1")
         if not 32 <= self.crop <= MOST_CROP:
             raise ConfigError(f"crop must lie between 32 and {MOST_CROP}, found {self.crop}")
-        if not 0 <= self.drawings <= MOST_DRAWINGS:
-            raise ConfigError(f"drawings must lie between 0 and {MOST_DRAWINGS}, found {self.drawings}")
+        if not 0 <= self.synthetic_images <= MOST_SYNTHETIC:
+            raise ConfigError(
+                f"synthetic_images must lie between 0 and {MOST_SYNTHETIC}, found {self.synthetic_images}"
+            )
         if not 0 <= self.least_share <= 1:
             raise ConfigError(f"least_share must lie between 0 and 1, found {self.least_share}")
         try:

@@ -16,7 +16,7 @@ SCHEMA = 1
 
 @dataclasses.dataclass(frozen=True)
 class FrameEntry:
-    """A frame and what it was for: ``ranges`` or ``price``. The hash is of its pixels."""
+    """A frame and what it was for: ``ranges`` or ``loss``. The hash is of its pixels."""
 
     name: str
     sha256: str

@@ -172,7 +172,7 @@ def _result(done: Calibrated, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "frames": {
             "ranges": len(frames.ranges),
-            "price": len(frames.held_out),
+            "loss": len(frames.held_out),
             "alike": frames.alike,
             "flat": frames.flat,
             "small": frames.small,

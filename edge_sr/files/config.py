@@ -93,6 +93,7 @@ def from_mapping(cls: type[T], table: Any, where: str) -> T:
     if not isinstance(table, Mapping):
         raise ConfigError(f"{where}: expected a table of {cls.__name__}, found {table!r}")
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    table = _renamed(table, fields, where)
     unknown = sorted(set(table) - set(fields))
     if unknown:
         raise ConfigError(f"{where}: unknown key {unknown[0]!r}; known keys: {', '.join(fields)}")
@@ -105,6 +106,19 @@ def from_mapping(cls: type[T], table: Any, where: str) -> T:
         return cls(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
+
+
+def _renamed(
+    table: Mapping[str, Any], fields: Mapping[str, dataclasses.Field[Any]], where: str
+) -> dict[str, Any]:
+    """The table with the present names of keys that had another one, a field's ``formerly``."""
+    present = {
+        field.metadata["formerly"]: name for name, field in fields.items() if "formerly" in field.metadata
+    }
+    for old in set(present) & set(table):
+        if present[old] in table:
+            raise ConfigError(f"{where}: {old!r} is the former name of {present[old]!r}: give one of them")
+    return {present.get(key, key): value for key, value in table.items()}
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

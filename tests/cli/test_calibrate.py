@@ -18,7 +18,7 @@ from edge_sr.upscaler import Upscaler
 pytest.importorskip("onnx")
 
 QUICK = (
-    'name = "quick"\nmethod = "{method}"\nrange_frames = 3\nprice_frames = 2\ndrawings = 2\ncrop = 64\n'
+    'name = "quick"\nmethod = "{method}"\nrange_frames = 3\nloss_frames = 2\ndrawings = 2\ncrop = 64\n'
     'scales = ["2"]\n{more}'
 )
 LOOSE = "[budget]\nmean_db = 1.0\nworst_db = 3.0\n"
@@ -53,14 +53,14 @@ def test_a_bundle_gets_both_placements(calibrate: Command, scenes: Path, tmp_pat
     assert answer.code == 0, answer.err
     result = answer.json
     assert result["precisions"] == ["fp32", "fp16", "int8"]
-    assert result["frames"] == {"ranges": 6, "price": 4, "alike": 0, "flat": 0, "small": 0, "spare": 0}
+    assert result["frames"] == {"ranges": 6, "loss": 4, "alike": 0, "flat": 0, "small": 0, "spare": 0}
     for entry in result["placements"].values():
         assert entry["mean_db"] <= 1 and entry["worst_db"] <= 3
         assert {one["layer"] for one in entry["sensitivity"]} >= {"encoder.tail", "content.0"}
     bundle = open_bundle(out)
     bundle.verify()
     table = json.loads((out / "scales.json").read_text())
-    assert {frame["use"] for frame in table["frames"]} == {"ranges", "price"}
+    assert {frame["use"] for frame in table["frames"]} == {"ranges", "loss"}
     assert bundle.description.extra["calibration"]["placements"].keys() == {"int8", "int8-cpu"}
     picture = np.asarray(Image.open(scenes / "00.png"))
     with Upscaler(bundle, backend="onnxruntime", precision="int8") as up:

@@ -27,8 +27,8 @@ options = {options}
 RECIPE = """
 method = "minmax"
 range_frames = 2
-price_frames = 2
-drawings = 1
+loss_frames = 2
+synthetic_images = 1
 crop = 64
 scales = ["2"]
 [budget]
@@ -72,8 +72,8 @@ def test_every_command(
     int8 = tmp_path / "int8"
     (tmp_path / "quick.toml").write_text(RECIPE)
     words = ("calibrate", bundle, "--frames", write_scenes(tmp_path / "scenes", 4), "-o", int8)
-    priced = edge_sr(*words, "--recipe", tmp_path / "quick.toml")
-    assert priced["precisions"] == ["fp32", "fp16", "int8", "int8-cpu"]
+    lossy = edge_sr(*words, "--recipe", tmp_path / "quick.toml")
+    assert lossy["precisions"] == ["fp32", "fp16", "int8", "int8-cpu"]
     measured = edge_sr("evaluate", int8, "--hr", card, "--scales", "2", "--precision", "int8,fp32")
     rows = measured["results"]
     assert isinstance(rows, list)

@@ -29,7 +29,7 @@ def calibrated(nano: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle
     folder = tmp_path_factory.mktemp("int8")
     frames = write_scenes(folder / "scenes", 6)
     recipe = Recipe(
-        method="minmax", range_frames=4, price_frames=2, crop=64, scales=("2",), budget=Budget(1.0, 3.0)
+        method="minmax", range_frames=4, loss_frames=2, crop=64, scales=("2",), budget=Budget(1.0, 3.0)
     )
     request = CalibrationRequest(nano, (frames,), recipe, folder / "nano", folder / "memo.json")
     return calibrate(request, lambda message: None).bundle

@@ -10,7 +10,7 @@ def lenient_recipe() -> Recipe:
     return Recipe(
         method="minmax",
         range_frames=2,
-        price_frames=2,
+        loss_frames=2,
         crop=64,
         scales=("2",),
         keep=(),

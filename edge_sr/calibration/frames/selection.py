@@ -108,7 +108,7 @@ def choose_frames(references: Iterable[HrReference], recipe: Recipe) -> Frames:
     sieve = _Sieve(recipe.crop, smallest)
     for reference in references:
         sieve.add(reference)
-    wanted = recipe.range_frames + recipe.price_frames
+    wanted = recipe.range_frames + recipe.loss_frames
     chosen = [sieve.samples[i] for i in _most_different(sieve.thumbnails, wanted)]
     if len(chosen) < 2:
         raise InputError(
@@ -120,9 +120,9 @@ def choose_frames(references: Iterable[HrReference], recipe: Recipe) -> Frames:
     held_out = tuple(sample for i, sample in enumerate(chosen) if i in held)
     ranges = tuple(sample for i, sample in enumerate(chosen) if i not in held)
     spare = len(sieve.samples) - len(chosen)
-    synthetic = [_synthetic(i, recipe.crop) for i in range(2 * recipe.drawings)]
-    built_in = (*_card(recipe), *synthetic[recipe.drawings :])
-    held_synthetic = synthetic[: recipe.drawings]
+    synthetic = [_synthetic(i, recipe.crop) for i in range(2 * recipe.synthetic_images)]
+    built_in = (*_card(recipe), *synthetic[recipe.synthetic_images :])
+    held_synthetic = synthetic[: recipe.synthetic_images]
     return Frames(
         (*ranges, *built_in), (*held_out, *held_synthetic), sieve.flat, sieve.alike, sieve.small, spare
     )
@@ -141,7 +141,7 @@ def _synthetic(index: int, side: int) -> Sample:
 
 def _held_out(count: int, recipe: Recipe) -> frozenset[int]:
     """Spread evenly, and at least one frame for either use."""
-    share = recipe.price_frames / (recipe.price_frames + recipe.range_frames)
+    share = recipe.loss_frames / (recipe.loss_frames + recipe.range_frames)
     number = min(max(1, round(count * share)), count - 1)
     return frozenset((2 * i + 1) * count // (2 * number) for i in range(number))
 

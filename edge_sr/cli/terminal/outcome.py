@@ -20,10 +20,10 @@ def summary(report: Report) -> str:
     still = report.codec is None and report.frames == 1
     if report.was_done:
         return f"{report.output}: done already" + ("" if still else f", {counted(report.frames, 'frame')}")
-    before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
+    source, result = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
     return (
         f"{'standard output' if report.output == '-' else report.output}: "
-        f"{'' if still else counted(report.frames, 'frame') + ', '}{before} to {after}, "
+        f"{'' if still else counted(report.frames, 'frame') + ', '}{source} to {result}, "
         f"by {report.model} on {report.backend} {report.precision}\n"
         f"{report.seconds:.1f} s, {'' if still else f'{report.fps:.1f} frames/s, '}"
         f"encoder {report.encoder_ms:.1f} ms, decoder {report.decoder_ms:.1f} ms, "
@@ -40,9 +40,9 @@ def _share(one: NodeShare, seconds: float) -> str:
 
 def preview(outline: Outline) -> str:
     """The outline of a run, a fact a line."""
-    before, after = ("x".join(map(str, size)) for size in (outline.input_size, outline.output_size))
+    source, result = ("x".join(map(str, size)) for size in (outline.input_size, outline.output_size))
     lines = [
-        f"would upscale {outline.input}, {before}, to {outline.output}, {after}",
+        f"would upscale {outline.input}, {source}, to {outline.output}, {result}",
         f"model: {outline.model} ({outline.model_reason})",
         f"backend: {outline.backend} in {outline.precision}, encoder on {outline.encoder_backend}",
     ]

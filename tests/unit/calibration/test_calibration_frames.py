@@ -16,7 +16,7 @@ from edge_sr.calibration.recipe import Recipe, read_recipe
 from edge_sr.errors import ConfigError, InputError, InputNotFoundError, MediaError
 from edge_sr.video.hr_references import HrReference
 
-RECIPE = Recipe(range_frames=4, price_frames=2, drawings=3, crop=64)
+RECIPE = Recipe(range_frames=4, loss_frames=2, synthetic_images=3, crop=64)
 
 
 def test_frames_are_shared_out_and_the_rest_spared() -> None:
@@ -44,7 +44,7 @@ def test_flat_alike_and_small_originals_are_counted_and_left_out() -> None:
     }
 
 
-def test_drawings_are_alike_every_time_and_unlike_each_other() -> None:
+def test_synthetic_images_are_alike_every_time_and_unlike_each_other() -> None:
     every = [synthetic_image(i, 48) for i in range(10)]
     assert all(np.array_equal(picture, synthetic_image(i, 48)) for i, picture in enumerate(every))
     assert len({picture.tobytes() for picture in every}) == 10
@@ -135,4 +135,14 @@ def test_a_recipe_out_of_range_is_named(tmp_path: Path, text: str, says: str) ->
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=rf"mine\.toml: .*{says}"):
+        read_recipe(path)
+
+
+def test_a_recipe_with_the_former_names_of_keys_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.toml"
+    path.write_text("price_frames = 3\ndrawings = 1\n")
+    recipe = read_recipe(path)
+    assert (recipe.loss_frames, recipe.synthetic_images) == (3, 1)
+    path.write_text("price_frames = 3\nloss_frames = 4\n")
+    with pytest.raises(ConfigError, match="'price_frames' is the former name of 'loss_frames': give one"):
         read_recipe(path)

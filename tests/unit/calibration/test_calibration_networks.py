@@ -37,7 +37,7 @@ BETWEEN = {
     "espcn": ["first_part.2"],
 }
 SEVERAL = ["edsr", "fsrcnn", "drcn", *(pytest.param(n, marks=pytest.mark.full) for n in list(BETWEEN)[3:])]
-FEW = dataclasses.replace(lenient_recipe(), drawings=1, scales=())
+FEW = dataclasses.replace(lenient_recipe(), synthetic_images=1, scales=())
 
 
 class Made(NamedTuple):

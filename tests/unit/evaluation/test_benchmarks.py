@@ -77,7 +77,7 @@ def test_int8s_price_is_stated_for_every_scale(tmp_path: Path) -> None:
     for index in range(3):
         Image.fromarray(scene(index, 96, 96)).save(tmp_path / f"{index}.png")
     words = ["diinn-nano", str(tmp_path), "--scales", "1.5,2", "--every", "2", "--side", "80"]
-    found = answer("int8_price.py", *words, "--backend", "onnxruntime", "--json")
+    found = answer("int8_loss.py", *words, "--backend", "onnxruntime", "--json")
     assert set(found) == {"1.5", "2"}
     for entry in found.values():
         assert entry["pictures"] == 2

@@ -1,6 +1,6 @@
 """What INT8 loses against FP32 picture by picture, by the protocol of ``docs/guides/measuring.md``.
 
-    python benchmarks/int8_price.py BUNDLE FOLDER [--scales 1.5,2,2.5,3,4] [--every 3] [--side 540] [--json]
+    python benchmarks/int8_loss.py BUNDLE FOLDER [--scales 1.5,2,2.5,3,4] [--every 3] [--side 540] [--json]
 
 ``--every 3`` takes every third picture, ``--side`` cuts pictures to their middle.
 """
@@ -50,8 +50,8 @@ def losses(references: list[HrReference], scale: str, fp32: Upscaler, int8: Upsc
     exact = parse_scale(scale)
     made = []
     for pair in pairs(references, exact):
-        before, after = (psnr_y(up(pair.low, size=pair.size), pair.high, exact) for up in (fp32, int8))
-        made.append(Loss(before - after, pair.name, before))
+        fp32_db, int8_db = (psnr_y(up(pair.low, size=pair.size), pair.high, exact) for up in (fp32, int8))
+        made.append(Loss(fp32_db - int8_db, pair.name, fp32_db))
     return made
 
 
