@@ -27,6 +27,7 @@ from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
 from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.relay import Aborted, Relay, raise_first, stage
+from edge_sr.upscale.run.medians import PartMedians
 from edge_sr.upscale.run.pace import Pace
 from edge_sr.upscale.surfaces import stays_on_gpu
 from edge_sr.upscaler import PartTimes, Result
@@ -92,19 +93,17 @@ class Target:
 
 @dataclasses.dataclass
 class Flow:
-    """What a run has done so far: frames ``taken`` through the network, what each took there, and how many
-    ``frames`` of them are encoded; ``fps``: its pace, without the time that the process was stopped."""
+    """What a run has done so far: frames ``taken`` through the network, what they and the ``latest`` took there, and
+    how many ``frames`` of them are encoded; ``fps``: its pace, without the time that the process was stopped."""
 
-    times: list[PartTimes] = dataclasses.field(default_factory=list)
+    times: PartMedians = dataclasses.field(default_factory=PartMedians)
+    latest: PartTimes = dataclasses.field(default_factory=PartTimes)
+    taken: int = 0
     frames: int = 0
     seconds: float = 0.0
     fps: float = 0.0
     exhausted: bool = False
     interrupted: bool = False
-
-    @property
-    def taken(self) -> int:
-        return len(self.times)
 
 
 def run_film(
@@ -139,7 +138,8 @@ def run_film(
         with closing(_upscaled(decoded, target, network, stop, flow)) as results:
             for result in results:
                 upscaled.put(result.holding(result.frame.frame))
-                flow.times.append(result.frame.times)
+                flow.times.add(result.frame.times)
+                flow.latest, flow.taken = result.frame.times, flow.taken + 1
                 flow.seconds, flow.fps = time.perf_counter() - began, pace.at(flow.taken)
                 after_frame(flow)
         upscaled.close()

@@ -15,6 +15,7 @@ from edge_sr.sizes import Region, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.medians import PartMedians
 from edge_sr.upscale.run.places import check_free, check_place, require_alike
 from edge_sr.upscale.run.report import Report, finished, report
 from edge_sr.upscale.run.request import Request
@@ -58,7 +59,7 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
             dropped = _write(request, larger, still, output, controls)
             return report(
                 network,
-                [times],
+                PartMedians([times]),
                 output=output,
                 frames=1,
                 seconds=time.perf_counter() - began,

@@ -71,7 +71,7 @@ class Intake:
             self._work.adopt(draft, piece.number, piece.first_pts, piece.end_pts)
         self._progress.take(run, piece)
         made = self._made
-        made.times.append(piece.times)
+        made.times.add(piece.times)
         made.bad_frames += piece.bad_frames
         made.warnings += [text for text in piece.warnings if text not in made.warnings]
         made.lost += [name for name in piece.lost if name not in made.lost]

@@ -9,9 +9,9 @@ import platform
 import queue
 import secrets
 import shutil
-import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from edge_sr.files.drafts import scratch_folder
 from edge_sr.files.durable import to_disk
 from edge_sr.machine.description import available_cores
 from edge_sr.upscale.pipeline import Flow, run_film
+from edge_sr.upscale.run.medians import PartMedians
 from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import PartTimes
 from edge_sr.video.encode.segments import Segment, SegmentWriter
@@ -81,7 +82,7 @@ class _Making:
         self._job, self._span, self._folder = job, span, folder
         self._told: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._times: list[PartTimes] = []
+        self._times: deque[PartTimes] = deque()
         self._reported = 0.0
         self._shared = _is_shared(job)
 
@@ -144,25 +145,26 @@ class _Making:
         )
 
     def _progress(self, flow: Flow) -> None:
-        self._times = flow.times
+        self._times.append(flow.latest)
         now = time.monotonic()
         if now - self._reported >= PROGRESS_SECONDS:
             self._reported = now
             self._told.put(Progressed(self._span.pieces[0].number, flow.taken))
 
     def _finished(self, film: Film, counted: CountedFilm) -> Callable[[Segment, int], None]:
-        told = [0, 0]
+        told = 0
 
         def finished(segment: Segment, frames: int) -> None:
-            times, told[0] = self._times[told[0] : told[0] + frames], told[0] + frames
-            bad, told[1] = counted.bad_frames - told[1], counted.bad_frames
+            nonlocal told
+            bad, told = counted.bad_frames - told, counted.bad_frames
+            taken = min(frames, len(self._times))
             made = PieceMade(
                 segment.index,
                 segment.first_pts,
                 segment.end_pts,
                 segment.path.suffix,
                 frames,
-                _median(times),
+                PartMedians(self._times.popleft() for _ in range(taken)).median(),
                 bad,
                 tuple(film.warnings),
                 tuple(film.lost),
@@ -197,11 +199,3 @@ def _is_shared(job: FilmJob) -> bool:
         token = (job.shared.path / CLUSTER).read_text()
         return token == job.shared.token and os.access(job.shared.path, os.W_OK)
     return False
-
-
-def _median(times: list[PartTimes]) -> PartTimes:
-    """Of each part, over frames."""
-    if not times:
-        return PartTimes()
-    columns = zip(*(dataclasses.astuple(one) for one in times), strict=True)
-    return PartTimes(*(statistics.median(column) for column in columns))

@@ -40,7 +40,7 @@ class LocalMaker:
             flow = self._run(first, last, done + made.frames, self._writer)
             made.frames += flow.frames
             made.seconds += flow.seconds
-            made.times += flow.times
+            made.times.include(flow.times)
             made.interrupted = flow.interrupted
             if flow.interrupted:
                 break

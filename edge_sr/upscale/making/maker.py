@@ -6,6 +6,7 @@ import dataclasses
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
+from edge_sr.upscale.run.medians import PartMedians
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from edge_sr.upscale.film_plan import FilmPlan
     from edge_sr.upscale.run.request import Request
     from edge_sr.upscale.run.watcher import Watcher
-    from edge_sr.upscaler import PartTimes
     from edge_sr.video.film.film import Film
 
 
@@ -53,7 +53,8 @@ class NodeShare:
 
 @dataclasses.dataclass
 class Made:
-    """What one run has made: ``frames`` of the film's ``total``, in ``seconds``; ``times`` of a frame each.
+    """What one run has made: ``frames`` of the film's ``total``, in ``seconds``; ``times`` of these, or
+    of a cluster's pieces.
 
     ``nodes``: who made it, where that was a cluster; ``notes``: what a reader of the report must know of how.
     """
@@ -61,7 +62,7 @@ class Made:
     frames: int = 0
     total: int = 0
     seconds: float = 0.0
-    times: list[PartTimes] = dataclasses.field(default_factory=list)
+    times: PartMedians = dataclasses.field(default_factory=PartMedians)
     interrupted: bool = False
     bad_frames: int = 0
     warnings: list[str] = dataclasses.field(default_factory=list)

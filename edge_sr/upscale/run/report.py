@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from edge_sr.sizes import Size
 
 if TYPE_CHECKING:
     from edge_sr.upscale.making.maker import NodeShare, RunNetwork
-    from edge_sr.upscaler import PartTimes
+    from edge_sr.upscale.run.medians import PartMedians
 
 
 NETWORK = frozenset({"model", "backend", "encoder_backend", "precision"})
@@ -69,7 +68,7 @@ class Report:
 
 def report(
     network: RunNetwork,
-    times: Sequence[PartTimes],
+    times: PartMedians,
     *,
     output: Path,
     frames: int,
@@ -78,7 +77,8 @@ def report(
     output_size: Size,
     **more: Any,
 ) -> Report:
-    """The report of a run that made ``frames`` frames now, in ``seconds``; ``times`` are what each took."""
+    """The report of a run that made ``frames`` frames now, in ``seconds``; ``times`` of what each took."""
+    median = times.median()
     return Report(
         output=str(output),
         frames=frames + more.get("resumed_frames", 0),
@@ -91,8 +91,8 @@ def report(
         encoder_backend=network.encoder_backend,
         precision=network.precision,
         placement=network.scheme,
-        encoder_ms=_median([one.encoder_ms for one in times]),
-        decoder_ms=_median([one.decoder_ms for one in times]),
+        encoder_ms=round(median.encoder_ms, 3),
+        decoder_ms=round(median.decoder_ms, 3),
         peak_rss_mb=peak_rss_mb(),
         device_mb=_megabytes(network.device_bytes),
         tta=network.tta or None,
@@ -131,7 +131,3 @@ def finished(
 
 def _megabytes(count: int | None) -> float | None:
     return None if count is None else round(count / 1e6, 1)
-
-
-def _median(values: list[float]) -> float:
-    return round(statistics.median(values), 3) if values else 0.0
