@@ -85,7 +85,7 @@ def scatter(title: str, points: Sequence[Point], levels: Sequence[Level], x_labe
     return _svg(title, HEIGHT, body)
 
 
-def bars(title: str, rows: Sequence[Bar], parts: Sequence[str], unit: str = "ms") -> str:
+def bars(title: str, rows: Sequence[Bar], parts: Sequence[str]) -> str:
     """An SVG of stacked horizontal bars with a legend of ``parts``."""
     height = 52 + 26 * len(rows)
     longest = max(sum(row.parts) for row in rows)
@@ -96,7 +96,7 @@ def bars(title: str, rows: Sequence[Bar], parts: Sequence[str], unit: str = "ms"
         f'<text x="{left + 110 * i + 17}" y="18">{escape(part)}</text>'
         for i, part in enumerate(parts)
     ]
-    body = [text for i, row in enumerate(rows) for text in _bar(row, 34 + 26 * i, axis, unit)]
+    body = [text for i, row in enumerate(rows) for text in _bar(row, 34 + 26 * i, axis)]
     return _svg(title, height, legend + body)
 
 
@@ -178,7 +178,7 @@ def _marks(points: Sequence[Point], xs: Axis, ys: Axis) -> list[str]:
     return out
 
 
-def _bar(row: Bar, y: int, axis: Axis, unit: str) -> list[str]:
+def _bar(row: Bar, y: int, axis: Axis) -> list[str]:
     out = [f'<text x="{axis.start - 6:.1f}" y="{y + 13}" text-anchor="end">{escape(row.label)}</text>']
     done = 0.0
     for i, part in enumerate(row.parts):
@@ -187,7 +187,7 @@ def _bar(row: Bar, y: int, axis: Axis, unit: str) -> list[str]:
             f'<rect class="s{i}" x="{start:.1f}" y="{y}" width="{max(stop - start, 0.5):.1f}" height="18"/>'
         )
         done += part
-    out.append(f'<text x="{axis.at(done) + 6:.1f}" y="{y + 13}">{done:.1f} {escape(unit)}</text>')
+    out.append(f'<text x="{axis.at(done) + 6:.1f}" y="{y + 13}">{done:.1f} ms</text>')
     return out
 
 

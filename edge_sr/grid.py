@@ -20,12 +20,12 @@ def nearest(length: int, output_length: int, start: int = 0, stop: int | None = 
     return (((2 * index + 1) * length) // (2 * output_length)).astype(np.int32)
 
 
-def offsets(length: int, output_length: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
-    """Distance from that LR pixel's centre in half LR pixels: float32 in [-1, 1] (DIINN, section 3.2).
+def offsets(length: int, output_length: int) -> NDArray[np.float32]:
+    """Each output's distance from that LR pixel's centre in half LR pixels: float32 in [-1, 1] (DIINN, section 3.2).
 
     The numerator is an exact integer, so the only rounding is that of the final division.
     """
-    index = np.arange(start, output_length if stop is None else stop, dtype=np.int64)
+    index = np.arange(output_length, dtype=np.int64)
     return offsets_to(((2 * index + 1) * length) // (2 * output_length), index, length, output_length)
 
 

@@ -46,12 +46,12 @@ def measure(threads: int, seconds: float = SECONDS) -> Peak:
     return Peak(_numpy_on(threads, seconds), gemm, conv)
 
 
-def by_precision(threads: int, seconds: float = SECONDS) -> dict[str, float]:
+def by_precision(threads: int) -> dict[str, float]:
     """GFLOPS by precision, where the processor has products for it; ``fp32`` always."""
     from edge_sr.backends.native.kernels import peak_gflops
 
     own = {name: max(peak_gflops(name, threads).values(), default=0.0) for name in ("fp32", "bf16", "int8")}
-    found = {"fp32": max(measure(threads, seconds).best, own["fp32"])}
+    found = {"fp32": max(measure(threads).best, own["fp32"])}
     return {**found, **{name: peak for name, peak in own.items() if name != "fp32" and peak > 0}}
 
 

@@ -37,10 +37,6 @@ class Finished:
     connection: int
 
 
-def _unwatched(latency: float) -> None:
-    """Nobody wants each frame's latency."""
-
-
 @dataclasses.dataclass(frozen=True)
 class SinkPlan:
     """What the sink is opened with."""
@@ -64,20 +60,14 @@ class Writer:
     ``ended`` once it takes no more: for its ``error``, or because whoever read from it left.
     """
 
-    def __init__(
-        self,
-        plan: SinkPlan,
-        sounds: Newest[tuple[int, Sound]],
-        say: Say,
-        watch: Callable[[float], None] = _unwatched,
-    ) -> None:
+    def __init__(self, plan: SinkPlan, sounds: Newest[tuple[int, Sound]], say: Say) -> None:
         self.queue: Newest[Finished] = Newest()
         self.latencies = Latencies()
         self.written = self.repeated = self.lost = 0
         self.first = self.last = 0.0
         self.error: BaseException | None = None
         self.ended = False
-        self._plan, self._sounds, self._say, self._watch = plan, sounds, say, watch
+        self._plan, self._sounds, self._say = plan, sounds, say
         self._make = FrameMaker(plan.form.size, plan.form.colour)
         self._gap = max(SHORTEST_GAP, GAP_FRAMES * float(1 / plan.form.rate))
         self._sink: Sink | None = plan.open(say)
@@ -134,9 +124,7 @@ class Writer:
             return
         self.last = time.monotonic()
         self.first = self.first or self.last
-        latency = 1000 * (self.last - item.captured)
-        self.latencies.add(latency)
-        self._watch(latency)
+        self.latencies.add(1000 * (self.last - item.captured))
         self.written += 1
 
     def _repeat(self, item: Finished) -> None:

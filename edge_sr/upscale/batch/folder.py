@@ -8,20 +8,20 @@ from pathlib import Path
 
 from edge_sr.errors import EdgeSRError, MediaError, OptionError
 from edge_sr.machine.memory import peak_rss_mb
-from edge_sr.upscale.batch.batch import InputOutcome, Told, plan_batch, run_batch
+from edge_sr.upscale.batch.batch import InputOutcome, plan_batch, run_batch
 from edge_sr.upscale.batch.targets import output_folder
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 
 
-def upscale_folder(request: Request, controls: Controls, told: Told = lambda outcome: None) -> Report:
+def upscale_folder(request: Request, controls: Controls) -> Report:
     """Every film and picture of a folder under its own name; with ``resume`` those that are there are left alone.
 
     Those that cannot be upscaled are named in the report's ``failed``; ``MediaError`` when none can.
     """
     jobs = plan_batch(request, [request.input], controls)
-    outcomes = run_batch(request, jobs, controls, told)
+    outcomes = run_batch(request, jobs, controls, lambda outcome: None)
     return total(outcomes, output_folder(request, Path(request.input)))
 
 
