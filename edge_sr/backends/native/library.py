@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import BundleError, MemoryLimitError, MissingError, ShapeError, UnknownNameError
@@ -164,7 +163,6 @@ def _declare(library: ctypes.CDLL) -> None:
     library.esr_trainer_destroy.restype = None
     library.esr_trainer_destroy.argtypes = [ctypes.c_void_p]
     library.esr_train.argtypes = [ctypes.c_void_p] * 5
-    library.esr_sines.argtypes = [ctypes.c_char_p, *[ctypes.c_void_p] * 3, ctypes.c_int32]
 
 
 def loaded() -> ctypes.CDLL:
@@ -205,20 +203,6 @@ def peak(kernel: str, int8: bool, threads: int, seconds: float) -> float:
 def fast_bf16_dots() -> bool:
     """Whether AVX512-BF16's dot products multiply faster here than float32 does, by the processor's make."""
     return bool(loaded().esr_fast_bf16_dots())
-
-
-def sines(kernel: str, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Sine and cosine of ``pi * x`` as ``kernel`` computes them; ``x`` float32, its length a multiple of 16.
-
-    Raises ``UnknownNameError`` for a kernel this processor does not run, ``ShapeError`` for another length.
-    """
-    need_kernel(kernel)
-    argument = np.ascontiguousarray(x, dtype=np.float32)
-    sine, cosine = np.empty_like(argument), np.empty_like(argument)
-    if argument.size % 16:
-        raise ShapeError(f"expected a multiple of 16 arguments, found {argument.size}: pad them")
-    loaded().esr_sines(kernel.encode(), address(argument), address(sine), address(cosine), argument.size)
-    return sine, cosine
 
 
 def need_kernel(name: str) -> None:
