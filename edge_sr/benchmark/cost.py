@@ -22,9 +22,11 @@ class Cost(NamedTuple):
     encoder: int
     decoder: int
 
-    def gflop(self, before: tuple[int, int], after: tuple[int, int]) -> float:
+    def gflop(self, input_size: tuple[int, int], output_size: tuple[int, int]) -> float:
         """10^9 floating-point operations (two a multiply-add) for a frame; sizes are (width, height)."""
-        return 2e-9 * (self.encoder * before[0] * before[1] + self.decoder * after[0] * after[1])
+        return 2e-9 * (
+            self.encoder * input_size[0] * input_size[1] + self.decoder * output_size[0] * output_size[1]
+        )
 
 
 def bundle_cost(bundle: Bundle) -> Cost:

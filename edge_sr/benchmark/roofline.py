@@ -59,11 +59,11 @@ class Roof(NamedTuple):
 
 
 def frame_parts(
-    bundle: Bundle, before: Size, after: Size, encoder_ms: float, decoder_ms: float
+    bundle: Bundle, input_size: Size, output_size: Size, encoder_ms: float, decoder_ms: float
 ) -> list[Part]:
     """Encoder and decoder of one frame, or the one of them that has work; sizes are ``(width, height)``."""
     cost = bundle_cost(bundle)
-    lr, hr = before[0] * before[1], after[0] * after[1]
+    lr, hr = input_size[0] * input_size[1], output_size[0] * output_size[1]
     encoder, decoder = (bundle.find(role, bundle.precisions[0]) for role in ("encoder", "decoder"))
     maps = 0 if encoder is None else encoder.outputs[0].shape[1] * MAP_BYTES * lr
     image, frame = PICTURE_BYTES * lr, PICTURE_BYTES * hr

@@ -112,13 +112,13 @@ def _case(
     pairs: Mapping[tuple[StoredPrecision, SampleType], GraphPair],
     halo: int,
     scale: str,
-    before: tuple[int, int],
-    after: tuple[int, int],
+    input_size: tuple[int, int],
+    output_size: tuple[int, int],
 ) -> CaseResult:
-    levels = reference_card(*before)[None]
+    levels = reference_card(*input_size)[None]
     unit = levels.astype(np.float32) / np.float32(255)
-    grid = sampling_grid(before, after, halo=halo)
-    reference = _reference(network, unit, after)
+    grid = sampling_grid(input_size, output_size, halo=halo)
+    reference = _reference(network, unit, output_size)
     exact = pairs["fp32", "float"].run(unit, grid)
     difference = float(np.abs(exact - reference).max())
     if ("fp16", "float") not in pairs:
@@ -137,10 +137,12 @@ def with_fp16(case: CaseResult, db: float, steps: NDArray[Any]) -> CaseResult:
     )
 
 
-def _reference(network: nn.Module, unit: NDArray[np.float32], after: tuple[int, int]) -> NDArray[np.float32]:
+def _reference(
+    network: nn.Module, unit: NDArray[np.float32], output_size: tuple[int, int]
+) -> NDArray[np.float32]:
     with torch.inference_mode():
         picture = torch.from_numpy(unit).permute(0, 3, 1, 2)
-        result = network(picture, (after[1], after[0])).clamp(0, 1).permute(0, 2, 3, 1)
+        result = network(picture, (output_size[1], output_size[0])).clamp(0, 1).permute(0, 2, 3, 1)
     array: NDArray[np.float32] = result.numpy()
     return array
 

@@ -36,13 +36,13 @@ def upright_aspect(stated: Fraction | None, *, turned: bool) -> Fraction:
     return 1 / ratio if turned else ratio
 
 
-def pixel_aspect(aspect: Fraction, before: Size, after: Size) -> Fraction:
-    """The pixel aspect that keeps the displayed shape of a film of size ``before`` at size ``after``.
+def pixel_aspect(aspect: Fraction, input_size: Size, output_size: Size) -> Fraction:
+    """The pixel aspect that keeps the displayed shape of a film of ``input_size`` at ``output_size``.
 
     What rounding to whole and even sizes changes of the shape is left alone.
     """
-    change = Fraction(before[0] * after[1], before[1] * after[0])
-    rounding = max(Fraction(2, min(after)), NEGLIGIBLE)
+    change = Fraction(input_size[0] * output_size[1], input_size[1] * output_size[0])
+    rounding = max(Fraction(2, min(output_size)), NEGLIGIBLE)
     if abs(change - 1) <= rounding:
         return aspect
     return (aspect * change).limit_denominator(MOST_ASPECT)

@@ -31,7 +31,7 @@ from edge_sr.training.outputs import table_path
 from edge_sr.training.quantisation.rounding import RoundedConvolution, Rounding
 from edge_sr.training.tasks.sampled import content_moves
 
-PLACEMENT = "int8"
+SCHEME = "int8"
 CONTENT = "content."
 
 
@@ -40,7 +40,7 @@ class RoundedTraining:
 
     def __init__(self, bundle: Bundle) -> None:
         """Raises ``BundleError`` for a bundle without INT8 or whose table is of other weights."""
-        if PLACEMENT not in bundle.precisions:
+        if SCHEME not in bundle.precisions:
             raise BundleError(f"{bundle.path} is not calibrated: edge-sr calibrate makes what --qat needs")
         self._bundle = bundle
         self._table = read_table(bundle.path / TABLE)
@@ -60,11 +60,11 @@ class RoundedTraining:
         """Replace the layers that INT8 rounds; ``ConfigError`` for one that training does not compute."""
         graph = GraphMap(onnx.load(self._bundle.graph("encoder", "fp32")))
         enlarged = _enlarged(graph, self._table)
-        for name in self._table.placements[PLACEMENT].layers:
+        for name in self._table.placements[SCHEME].layers:
             if name not in graph.layers:
                 raise ConfigError(f"--qat rounds layers of the encoder alone, and the table has {name}")
             layer = graph.layers[name]
-            scale = Scale.of(self._table.ranges[graph.points[layer.source]], QDQ_SCHEMES[PLACEMENT])
+            scale = Scale.of(self._table.ranges[graph.points[layer.source]], QDQ_SCHEMES[SCHEME])
             factors = (
                 enlarged(layer.source, layer.values.shape[1]),
                 enlarged(layer.result, len(layer.values)),

@@ -85,7 +85,7 @@ def _header(source: PipedFilm, size: Size, aspect: Fraction, layout: PixelLayout
     return header_line(size, source.film.info.rate, aspect, chroma_tag(layout, colour.siting), full)
 
 
-def _check_memory(request: Request, before: Size, after: Size) -> None:
-    pixels = before[0] * before[1] + after[0] * after[1]
+def _check_memory(request: Request, input_size: Size, output_size: Size) -> None:
+    pixels = input_size[0] * input_size[1] + output_size[0] * output_size[1]
     need = BASE_BYTES + (2 * WAITING + 2) * 3 * 4 * pixels
-    require_bytes(need, f"{request.input} at {after[0]}x{after[1]}")
+    require_bytes(need, f"{request.input} at {output_size[0]}x{output_size[1]}")

@@ -135,10 +135,10 @@ class Workshop:
         with self._pool.opened(request, Silent()) as network:
             say(f"{network.model} in {network.precision} on {network.backend}: {network.why}")
 
-    def check_pixels(self, before: Size, after: Size) -> None:
-        """``Refusal`` 413 for more pixels than may be, before or after."""
+    def check_pixels(self, input_size: Size, output_size: Size) -> None:
+        """``Refusal`` 413 for more pixels than may be in either."""
         most = self._settings.limits.pixels
-        for what, size in (("the upload has", before), ("the result would have", after)):
+        for what, size in (("the upload has", input_size), ("the result would have", output_size)):
             if size[0] * size[1] > most:
                 raise Refusal(413, f"{what} {size_text(size)} pixels, and {most} are the most that is taken")
 
