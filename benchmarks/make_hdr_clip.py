@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.film.upright import UprightReader
-from edge_sr.video.frames.colour import BT2020, Colour
-from edge_sr.video.frames.hdr import PQ
+from edge_sr.video.frames.colour import BT2020, PQ, Colour
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout
 from edge_sr.video.frames.tonemap import nits_to_pq
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.sizes import Size
-from edge_sr.video.frames.colour import BT2020, UNSPECIFIED, Colour, guessed_matrix, read_colour
+from edge_sr.video.film.upright import with_bars
+from edge_sr.video.frames.colour import BT2020, UNSPECIFIED, Colour, guessed_matrix, read_colour, tag_colours
 from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.frames.pixels import Converter, PixelLayout, ToRgb, layout_of
 from edge_sr.video.frames.siting import LEFT
@@ -83,18 +84,7 @@ class FrameMaker:
         source = av.VideoFrame.from_ndarray(picture, format="rgb24")
         if inner != self.size:
             scaled = self._convert(source, "rgb24", from_full=True, to_full=True, size=inner)
-            source = av.VideoFrame.from_ndarray(_centred(scaled.to_ndarray(), self.size), format="rgb24")
+            source = av.VideoFrame.from_ndarray(with_bars(scaled.to_ndarray(), self.size), format="rgb24")
         frame = self._convert(source, "yuv420p", from_full=True, size=self.size)
-        frame.colorspace = self._colour.matrix
-        frame.color_range = self._colour.range_code
-        frame.color_primaries = self._colour.primaries
-        frame.color_trc = self._colour.transfer
+        tag_colours(frame, self._colour)
         return frame
-
-
-def _centred(picture: NDArray[Any], size: Size) -> Picture:
-    canvas = np.zeros((size[1], size[0], 3), np.uint8)
-    height, width = picture.shape[:2]
-    top, left = (size[1] - height) // 2, (size[0] - width) // 2
-    canvas[top : top + height, left : left + width] = picture
-    return canvas

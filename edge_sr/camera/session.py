@@ -23,8 +23,7 @@ from edge_sr.camera.request import CameraRequest, Fit, LiveReport, fit
 from edge_sr.camera.writer import Finished, SinkPlan, Writer
 from edge_sr.errors import InputError, InterruptedRun, MediaError, UnreachableError
 from edge_sr.sizes import Size
-from edge_sr.video.frames.colour import read_colour
-from edge_sr.video.frames.hdr import TRANSFERS
+from edge_sr.video.frames.colour import HDR_TRANSFERS, read_colour
 from edge_sr.video.live.arrival import Arrival
 from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sinks import PictureForm
@@ -108,7 +107,7 @@ class CameraSession:
         colour = read_colour(first.frame)[0]
         if colour.is_hdr:
             self._say(
-                f"note: the source is HDR, {TRANSFERS[colour.transfer]}, and stays so, in 8 bits: steps may be seen"
+                f"note: the source is HDR, {HDR_TRANSFERS[colour.transfer]}, and stays so, in 8 bits: steps may be seen"
             )
         aspect = pixel_aspect(first.aspect, self._first, self.target)
         if aspect != 1 and not outlet.takes_aspect:

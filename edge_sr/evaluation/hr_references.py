@@ -64,9 +64,9 @@ def _spread(total: int, wanted: int) -> tuple[int, ...]:
 def _look_into(path: Path) -> tuple[int, str]:
     """How many frames a film has, and the name of its transfer where it is HDR."""
     from edge_sr.video.film.film import Film
-    from edge_sr.video.frames.hdr import TRANSFERS
+    from edge_sr.video.frames.colour import HDR_TRANSFERS
 
     with Film(str(path)) as film:
         colour = film.info.colour
-        signal = TRANSFERS[colour.transfer] if colour.is_hdr else ""
+        signal = HDR_TRANSFERS[colour.transfer] if colour.is_hdr else ""
         return sum(1 for _ in film.frames()), signal

@@ -24,7 +24,8 @@ from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film, FilmInfo
 from edge_sr.video.film.late_tracks import late_tracks
 from edge_sr.video.film.tracks import TrackPlan, plan_tracks
-from edge_sr.video.frames.hdr import TRANSFERS, UNDESCRIBED
+from edge_sr.video.frames.colour import HDR_TRANSFERS
+from edge_sr.video.frames.hdr import UNDESCRIBED
 from edge_sr.video.frames.pixels import PixelLayout, even_neighbours
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import is_opened_by_name, open_input
@@ -126,8 +127,8 @@ def _refuse_flat_hdr(info: FilmInfo, codec: Codec, layout: PixelLayout) -> None:
     """HDR never becomes 8 bits: its steps would be seen as bands."""
     if info.colour.is_hdr and not info.tone_map and layout.depth < 10:
         raise OptionError(
-            f"the film is HDR, {TRANSFERS[info.colour.transfer]}, and {codec.name} writes {layout.depth} bits here: "
-            "use --codec x265 or x264, or bring it to SDR with --tonemap"
+            f"the film is HDR, {HDR_TRANSFERS[info.colour.transfer]}, and {codec.name} writes {layout.depth} bits "
+            "here: use --codec x265 or x264, or bring it to SDR with --tonemap"
         )
 
 

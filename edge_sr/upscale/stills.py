@@ -22,7 +22,7 @@ from edge_sr.upscale.run.request import Request
 from edge_sr.upscaler import PartTimes, Upscaler
 from edge_sr.video.encode.containers import known_container
 from edge_sr.video.encode.workfolder import replacing
-from edge_sr.video.frames.hdr import TRANSFERS
+from edge_sr.video.frames.colour import HDR_TRANSFERS
 from edge_sr.video.frames.tonemap import ToneMap
 from edge_sr.video.image.formats import check_size, output_format, suffix_for
 from edge_sr.video.image.read import read_info, read_still
@@ -114,8 +114,8 @@ def _suited(request: Request, still: Still, output: Path) -> Still:
     entry = output_format(output)
     if not entry.hdr:
         raise OptionError(
-            f"{request.input} is HDR, {TRANSFERS[transfer]}, and {entry.name} holds 8 bits: write it as .png or .avif, "
-            "or bring it to SDR with --tonemap"
+            f"{request.input} is HDR, {HDR_TRANSFERS[transfer]}, and {entry.name} holds 8 bits: write it as .png or "
+            ".avif, or bring it to SDR with --tonemap"
         )
     return still
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_sr.errors import OptionError
 from edge_sr.video.encode.codecs import Codec, frame_bytes, pixel_format
-from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, encoder_words
 from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.frames.siting import LEFT, SITINGS
@@ -141,14 +141,6 @@ def configure(context: Any, encoding: Encoding, aspect: Fraction, colour: Colour
     tag_colours(context, colour)
     context.thread_count = encoding.threads
     context.options = dict(encoding.options)
-
-
-def tag_colours(context: Any, colour: Colour) -> None:
-    """Has the stream of a codec context say what its colours are."""
-    context.colorspace = colour.matrix
-    context.color_range = colour.range_code
-    context.color_primaries = colour.primaries
-    context.color_trc = colour.transfer
 
 
 def mux_stream(file: Any, encoding: Encoding) -> Any:

@@ -6,7 +6,7 @@ The numbers are those of ITU-T H.273, which FFmpeg's enumerations share.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import MediaError
 from edge_sr.video.frames.siting import LEFT, read_siting
@@ -32,7 +32,9 @@ LUMA_WEIGHTS = {
     9: (0.2627, 0.0593),
 }
 
-HDR_TRANSFERS = {16, 18}  # PQ and HLG
+PQ, HLG = 16, 18
+# H.273 transfer -> its name.
+HDR_TRANSFERS = {PQ: "PQ (SMPTE ST 2084)", HLG: "HLG (ARIB STD-B67)"}
 BT2020 = 9
 
 
@@ -63,6 +65,14 @@ class Colour:
     @property
     def luma_weights(self) -> tuple[float, float]:
         return LUMA_WEIGHTS[self.matrix]
+
+
+def tag_colours(carrier: Any, colour: Colour) -> None:
+    """Has a frame, or the stream of a codec context, say what its colours are."""
+    carrier.colorspace = colour.matrix
+    carrier.color_range = colour.range_code
+    carrier.color_primaries = colour.primaries
+    carrier.color_trc = colour.transfer
 
 
 def guessed_matrix(width: int, height: int) -> int:

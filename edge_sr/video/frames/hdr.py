@@ -15,9 +15,6 @@ from edge_sr.video.frames.side_data import side_data
 if TYPE_CHECKING:
     import av
 
-PQ, HLG = 16, 18
-# H.273 transfer -> its name.
-TRANSFERS = {PQ: "PQ (SMPTE ST 2084)", HLG: "HLG (ARIB STD-B67)"}
 # Units in which H.264 and H.265 count chromaticities and luminances.
 _CHROMA, _LUMINANCE = 50_000, 10_000
 

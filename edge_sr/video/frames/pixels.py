@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_sr.video.frames.alpha import has_alpha, read_alpha, with_alpha
 from edge_sr.video.frames.codes import write_codes
-from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.planes import read_plane, write_plane
 from edge_sr.video.frames.siting import Marker
 from edge_sr.video.surfaces.write import frame_of
@@ -194,10 +194,7 @@ class FromRgb:
         return frame
 
     def _tagged(self, frame: av.VideoFrame) -> av.VideoFrame:
-        frame.colorspace = self.colour.matrix
-        frame.color_range = self.colour.range_code
-        frame.color_primaries = self.colour.primaries
-        frame.color_trc = self.colour.transfer
+        tag_colours(frame, self.colour)
         return frame
 
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.video.frames.colour import BT709, Colour
-from edge_sr.video.frames.hdr import HLG
+from edge_sr.video.frames.colour import BT709, HLG, Colour
 
 Floats = NDArray[np.float32]
 

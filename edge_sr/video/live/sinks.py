@@ -18,9 +18,8 @@ from edge_sr.errors import (
     UnreachableError,
 )
 from edge_sr.video.encode.codecs import fitting_layout, pixel_format
-from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.refusal import refusals
-from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.cadence import Cadence

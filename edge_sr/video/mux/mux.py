@@ -12,14 +12,13 @@ from typing import Any
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.video.encode.containers import Container, muxer_options
-from edge_sr.video.encode.encoding import tag_colours
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, suited_tags, without
 from edge_sr.video.film.tracks import TrackPlan, Way, cover_name, encoding_for, track_name
 from edge_sr.video.frames.alpha import ALPHA_MODE
-from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
 from edge_sr.video.mux.adts import HeaderRemover, is_undescribed_aac
 from edge_sr.video.mux.copied_sound import SoundCopier
