@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_sr.machine.child import python_child
+from edge_sr.machine.child import NUMPY_THREADS, python_child
 
 CHANNELS, PICTURE = 64, (180, 320)  # of the convolution, as large as an encoder's
 WIDTH, ROWS = 1024, 2048  # of the products: far beyond the caches' overheads
@@ -64,8 +64,7 @@ def numpy_gflops(seconds: float) -> float:
 
 def _numpy_on(threads: int, seconds: float) -> float:
     # A BLAS takes its number of threads from the environment when it is loaded: hence a process of its own.
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    environment = {**os.environ, **dict.fromkeys(names, str(threads))}
+    environment = {**os.environ, **dict.fromkeys(NUMPY_THREADS, str(threads))}
     command = python_child(PRODUCT, str(seconds))
     return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 

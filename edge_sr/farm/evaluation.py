@@ -14,7 +14,7 @@ from edge_sr.evaluation.hr_references import HrSet
 from edge_sr.evaluation.measure import BASELINES, EvaluationRequest, evaluate, unique_names
 from edge_sr.evaluation.results import Evaluation, Row
 from edge_sr.farm.films.network import NetworkChoice
-from edge_sr.farm.nodes.asking import ClusterNode, ask
+from edge_sr.farm.nodes.asking import ClusterNode, ask, node_selector
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, name_for_nodes
 from edge_sr.machine.description import describe
@@ -96,9 +96,10 @@ def measure_part(part: EvaluationRequest) -> Evaluation:
 
 
 def _submit(ray: Any, fleet: FitNodes, nodes: list[str], part: EvaluationRequest) -> Any:
-    selector = {"ray.io/node-id": f"in({','.join(sorted(nodes))})"}
     remote = ray.remote(measure_part)
-    return remote.options(num_cpus=fleet.cpus, num_gpus=fleet.gpus, label_selector=selector).remote(part)
+    return remote.options(
+        num_cpus=fleet.cpus, num_gpus=fleet.gpus, label_selector=node_selector(nodes)
+    ).remote(part)
 
 
 def _result(ray: Any, task: Any) -> Evaluation:

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_sr.errors import OUT_OF_DISK, DiskFullError, EdgeSRError, OutputFolderError, ResourceError
 from edge_sr.files.drafts import drafting
 from edge_sr.files.durable import to_disk
+from edge_sr.files.posix import NO_FOLLOWING
 
 # What the file systems in use hold, in bytes.
 LONGEST_NAME = 255
@@ -61,7 +62,7 @@ def _named(draft: Path, mode: int) -> Iterator[Path]:
 
 def create_exclusively(path: Path, mode: int) -> None:
     """Nobody else's file, and no link, is ever opened."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode))
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOWING, mode))
 
 
 def fitting_name(stem: str, ending: str) -> str:

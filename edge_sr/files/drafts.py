@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.files.durable import to_disk
-from edge_sr.files.posix import is_open_at, is_own, is_own_folder, try_lock
+from edge_sr.files.posix import NO_FOLLOWING, is_open_at, is_own, is_own_folder, try_lock
 
 _NAME = re.compile(r"\.edge-sr-([0-9a-f]{16})([0-9a-f]{16})(\..*)?", re.DOTALL)
 # The draft of a folder is locked by a file beside it, which names the folder that it becomes, if any.
 _FOLDER, _REPLACED = ".folder", ".replaced"
-_FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = os.O_RDWR | NO_FOLLOWING | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 # The folders that this process has looked through: name, device and inode, as an inode is another folder's in time.
 _swept: set[tuple[Path, int, int]] = set()
 

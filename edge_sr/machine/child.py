@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = str(Path(__file__).parents[2])
+# What says, as they are loaded, on how many threads the libraries under numpy run.
+NUMPY_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 TERMINATED = 128 + signal.SIGTERM
 
 

@@ -14,7 +14,7 @@ from edge_sr.farm.films.index import Piece
 from edge_sr.farm.films.intake import Intake, MovedFrames
 from edge_sr.farm.films.job import Begun, FilmJob, PieceMade, PieceRange, Progressed
 from edge_sr.farm.films.queue import PieceFailure, PieceQueue, Run
-from edge_sr.farm.nodes.asking import ClusterNode
+from edge_sr.farm.nodes.asking import ClusterNode, node_selector
 from edge_sr.farm.nodes.joining import JoiningNodes
 
 # How often nodes that went are looked for, and how long none at all is borne, in seconds.
@@ -117,7 +117,7 @@ class Dispatcher:
             num_cpus=nodes.cpus,
             num_gpus=nodes.gpus,
             memory=self._memory,
-            label_selector={"ray.io/node-id": f"in({','.join(sorted(wanted))})"},
+            label_selector=node_selector(wanted),
             max_retries=0,
             _generator_backpressure_num_objects=MOST_TOLD,
         ).remote(job, PieceRange(tuple(run.pieces)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from edge_sr.errors import last_line
@@ -62,6 +62,11 @@ def on_node(node: ClusterNode) -> dict[str, Any]:
         "max_retries": 1,
         "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False),
     }
+
+
+def node_selector(names: Iterable[str]) -> dict[str, str]:
+    """The label selector of a task for any of the nodes with these Ray ids."""
+    return {"ray.io/node-id": f"in({','.join(sorted(names))})"}
 
 
 def _node(facts: dict[str, Any]) -> ClusterNode:

@@ -8,10 +8,9 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
+from edge_sr.machine.child import NUMPY_THREADS
 from edge_sr.machine.description import available_cores
 
-# What the libraries under numpy read when they are loaded.
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Until a process has taken over this one's path, Python, from 3.11 on, then does not look in the current folder.
 SAFE_PATH = "PYTHONSAFEPATH"
 
@@ -21,7 +20,7 @@ def picture_processes() -> Iterator[ProcessPoolExecutor]:
     """The pool; with as many threads as cores in each process they would wait for one another."""
     # Not forked: threads of the libraries that are loaded by now would be missing in the copies.
     context = multiprocessing.get_context("spawn")
-    before = {name: os.environ.get(name) for name in (*THREADS, SAFE_PATH)}
+    before = {name: os.environ.get(name) for name in (*NUMPY_THREADS, SAFE_PATH)}
     os.environ.update(dict.fromkeys(before, "1"))
     try:
         with ProcessPoolExecutor(available_cores(), mp_context=context) as pool:

@@ -118,7 +118,8 @@ def _lookahead(codec: Codec, layout: PixelLayout, size: tuple[int, int]) -> dict
     if codec.name == "x264":
         return {"rc-lookahead": str(frames), "refs": "2"}
     if codec.name == "x265":
-        return {"x265-params": f"log-level=error:rc-lookahead={frames}:frame-threads=1:ref=2"}
+        fixed = dict(codec.fixed)["x265-params"]
+        return {"x265-params": f"{fixed}:rc-lookahead={frames}:frame-threads=1:ref=2"}
     return {"svtav1-params": f"lookahead={frames}"}
 
 

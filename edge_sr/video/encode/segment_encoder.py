@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import os
 import warnings
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import EdgeSRError, MissingError
+from edge_sr.files.durable import to_disk
 from edge_sr.video.encode.captions import WITH_CAPTIONS, with_captions
 from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder
@@ -191,8 +191,7 @@ class SegmentEncoder:
                 file.mux(packet)
         finally:
             file.close()
-        with self.path.open("rb") as written:
-            os.fsync(written.fileno())
+        to_disk(self.path)
 
 
 def probe(encoding: Encoding) -> None:

@@ -28,6 +28,7 @@ from edge_sr.errors import (
 )
 from edge_sr.files import atomic
 from edge_sr.files.config import load_toml
+from edge_sr.machine.child import NUMPY_THREADS
 from edge_sr.quality import pair_sides
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
@@ -400,7 +401,7 @@ def test_each_process_that_cuts_keeps_to_one_thread(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     with processes.picture_processes() as pool:
-        assert list(pool.map(os.getenv, processes.THREADS)) == ["1"] * 3
+        assert list(pool.map(os.getenv, NUMPY_THREADS)) == ["1"] * 4
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert "MKL_NUM_THREADS" not in os.environ
 
