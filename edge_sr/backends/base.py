@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 import operator
 import threading
 import time
@@ -19,7 +20,7 @@ from edge_sr.bundle import Bundle, Graph
 from edge_sr.errors import BundleError, InterruptedRun, LifetimeError, OptionError
 from edge_sr.grid import SamplingGrid
 from edge_sr.kinds import Precision, Role, SampleType, Scheme, StoredPrecision
-from edge_sr.plan import Plan
+from edge_sr.plan import Plan, Step
 from edge_sr.sizes import Box
 from edge_sr.tensors import Frame, Image
 from edge_sr.yuv import YuvFrame
@@ -222,36 +223,41 @@ class CpuRunner(OpenRunner):
 
     def stream(self, frames: Iterable[Frame], plan: Plan) -> Iterator[Result]:
         """As ``Runner.stream``; nothing is taken ahead."""
-        return (self._upscaled(frame, plan) for frame in frames)
+        return (_assembled(frame, plan, functools.partial(self._made, frame)) for frame in frames)
 
-    def _upscaled(self, frame: Frame, plan: Plan) -> Result:
-        box, times, result = plan.box, PartTimes(), None
-        for step in plan.steps:
-            image = cropped(frame, step.source)
-            began = time.perf_counter()
-            maps = self.encode(image)
-            encoded = time.perf_counter()
-            part = self.decode(maps, image, step.grid)[0]
-            decoded = time.perf_counter()
-            times += PartTimes(encoder_ms=1000 * (encoded - began), decoder_ms=1000 * (decoded - encoded))
-            if len(plan.steps) == 1:
-                return Result(part, times)
-            result = np.empty((box.height, box.width, 3), frame.dtype) if result is None else result
-            result[step.place.slices] = part
-        assert result is not None
-        return Result(result, times)
+    def _made(self, frame: Frame, step: Step) -> Result:
+        image = cropped(frame, step.source)
+        began = time.perf_counter()
+        maps = self.encode(image)
+        encoded = time.perf_counter()
+        part = self.decode(maps, image, step.grid)[0]
+        decoded = time.perf_counter()
+        return Result(
+            part, PartTimes(encoder_ms=1000 * (encoded - began), decoder_ms=1000 * (decoded - encoded))
+        )
 
 
 def one_frame(runner: Runner, frame: Frame, plan: Plan, stop: Stop) -> Result:
     """One frame by ``runner``; ``stop`` ends it between two steps of its plan, with ``InterruptedRun``."""
-    if stop is None or len(plan.steps) == 1:
-        (result,) = runner.stream([frame], plan)
+
+    def made(part: Plan) -> Result:
+        (result,) = runner.stream([frame], part)
         return result
+
+    if stop is None or len(plan.steps) == 1:
+        return made(plan)
+    return _assembled(frame, plan, lambda step: made(dataclasses.replace(plan, steps=(step,))), stop)
+
+
+def _assembled(frame: Frame, plan: Plan, made: Callable[[Step], Result], stop: Stop = None) -> Result:
+    """The frame of what is ``made`` of each step."""
+    if len(plan.steps) == 1:
+        return made(plan.steps[0])
     pixels, times = np.empty((plan.box.height, plan.box.width, 3), frame.dtype), PartTimes()
     for step in plan.steps:
-        if stop.is_set():
+        if stop is not None and stop.is_set():
             raise InterruptedRun("stopped in the middle of a picture: nothing of it was written")
-        (part,) = runner.stream([frame], dataclasses.replace(plan, steps=(step,)))
+        part = made(step)
         pixels[step.place.slices] = part.frame
         times += part.times
     return Result(pixels, times)
