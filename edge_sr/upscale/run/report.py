@@ -6,13 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from edge_sr.machine.memory import peak_rss_mb
 from edge_sr.masking import masked_values
 from edge_sr.sizes import Size
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from edge_sr.upscale.making.maker import NodeShare, RunNetwork
     from edge_sr.upscale.run.medians import PartMedians
 
@@ -66,6 +68,18 @@ class Report:
         return {key: value for key, value in facts.items() if value is not None or key in NETWORK}
 
 
+class RunDetails(TypedDict, total=False):
+    """What a report says of some runs alone."""
+
+    codec: str
+    resumed_frames: int
+    bad_frames: int
+    dropped: tuple[str, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    nodes: tuple[NodeShare, ...] | None
+
+
 def report(
     network: RunNetwork,
     times: PartMedians,
@@ -75,7 +89,7 @@ def report(
     seconds: float,
     input_size: Size,
     output_size: Size,
-    **more: Any,
+    **more: Unpack[RunDetails],
 ) -> Report:
     """The report of a run that made ``frames`` frames now, in ``seconds``; ``times`` of what each took."""
     median = times.median()
@@ -106,7 +120,13 @@ def damage(warnings: Sequence[str], bad_frames: int, source: str) -> list[str]:
 
 
 def finished(
-    output: Path, frames: int, recorded: Mapping[str, Any] = MappingProxyType({}), **more: Any
+    output: Path,
+    frames: int,
+    recorded: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    input_size: Size,
+    output_size: Size,
+    codec: str | None = None,
 ) -> Report:
     """The report of what an earlier run made, with the settings that it ``recorded``, if any."""
     return Report(
@@ -114,6 +134,8 @@ def finished(
         frames=frames,
         seconds=0.0,
         fps=0.0,
+        input_size=input_size,
+        output_size=output_size,
         model=recorded.get("model"),
         backend=recorded.get("backend"),
         encoder_backend=recorded.get("encoder backend"),
@@ -125,7 +147,7 @@ def finished(
         device_mb=None,
         was_done=True,
         resumed_frames=frames,
-        **more,
+        codec=codec,
     )
 
 
