@@ -129,7 +129,8 @@ def _on_cpu(name: str, options: dict[str, str]) -> av.container.InputContainer:
     if Path(name).is_file():
         options = {**options, **PROBING}
     container = _opened(name, options)
-    if rate := coded_rate(container):
+    rate = coded_rate(container)
+    if rate is not None and rate != container.streams.video[0].average_rate:
         container.close()
         container = _opened(name, {**options, "framerate": str(rate)})
     return container
@@ -153,12 +154,12 @@ def _patience(options: dict[str, str]) -> tuple[float, float] | None:
 
 
 def coded_rate(container: av.container.InputContainer) -> Fraction | None:
-    """The rate in a raw stream's own headers, where FFmpeg takes another: such a file has no times to go by."""
+    """The rate in a raw stream's own headers, if any: it has no times to go by, and FFmpeg takes 25 for all."""
     if not container.format.flags & NO_TIMES or len(container.streams.video) != 1:
         return None
-    stream: Any = container.streams.video[0]
-    coded = stream.codec_context.framerate if stream.codec_context is not None else None
-    return Fraction(coded) if coded and 1 <= coded <= 240 and coded != stream.average_rate else None
+    context = container.streams.video[0].codec_context
+    coded = context.framerate if context is not None else None
+    return Fraction(coded) if coded and 1 <= coded <= 240 else None
 
 
 def _by_gpu(

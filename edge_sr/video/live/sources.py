@@ -280,12 +280,11 @@ def _is_heard(packet: Any) -> bool:
 
 
 def _playback(address: Address, container: Any, ends: bool) -> Playback | None:
-    """None for what comes at its own pace, as from a camera."""
-    if not (ends or _in_pieces(container)):
+    """None for what comes at its own pace, as from a camera: a pipe without times may, and does without a rate."""
+    is_raw_pipe = address.kind == "pipe" and bool(container.format.flags & NO_TIMES)
+    if not (ends or _in_pieces(container)) or (is_raw_pipe and coded_rate(container) is None):
         return None
-    # A pipe without times may come from a camera.
-    stalls = address.is_network or (address.kind == "pipe" and bool(container.format.flags & NO_TIMES))
-    return Playback(bool(container.format.flags & CLOCK_MAY_BREAK), stalls)
+    return Playback(bool(container.format.flags & CLOCK_MAY_BREAK), address.is_network or is_raw_pipe)
 
 
 def _has_end(address: Address, container: Any) -> bool:

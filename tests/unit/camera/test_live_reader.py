@@ -20,6 +20,7 @@ from support.films import Making, make_film
 from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.playback import PlaybackPace
 from edge_sr.camera.reader import Reader
+from edge_sr.video.live import sources
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.arrival import Arrival, Playback
 from edge_sr.video.live.sources import SourcePlan
@@ -156,6 +157,19 @@ def test_a_raw_stream_is_played_at_the_rate_in_its_headers(
     assert len(found.frames) > 30
     assert 48 / rate < found.seconds < 48 / rate + 3
     assert found.frames[-1].seconds == pytest.approx(49 / rate)
+
+
+@pytest.mark.parametrize(("timed", "playback"), [(1, Playback(stalls=True)), (0, None)])
+def test_a_raw_pipe_without_a_rate_comes_at_its_own_pace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timed: int, playback: Playback | None
+) -> None:
+    options = {"x265-params": f"log-level=error:vui-timing-info={timed}"}
+    piped = make_film(tmp_path / "raw.hevc", Making(codec="libx265", options=options))
+    with piped.open("rb") as file:
+        monkeypatch.setattr(sources, "_pipe", lambda _: (f"pipe:{file.fileno()}", None, {}))
+        source = SourcePlan(parse_address("-")).open(threading.Event())
+        with contextlib.closing(source):
+            assert source.playback == playback
 
 
 def test_a_film_whose_sound_begins_late_keeps_its_beginning(tmp_path: Path) -> None:
