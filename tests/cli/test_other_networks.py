@@ -73,7 +73,7 @@ def test_every_command(
     (tmp_path / "quick.toml").write_text(RECIPE)
     words = ("calibrate", bundle, "--frames", write_scenes(tmp_path / "scenes", 4), "-o", int8)
     lossy = edge_sr(*words, "--recipe", tmp_path / "quick.toml")
-    assert lossy["precisions"] == ["fp32", "fp16", "int8", "int8-cpu"]
+    assert lossy["precisions"] == ["fp32", "fp16", "int8"]
     measured = edge_sr("evaluate", int8, "--hr", card, "--scales", "2", "--precision", "int8,fp32")
     rows = measured["results"]
     assert isinstance(rows, list)

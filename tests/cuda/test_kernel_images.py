@@ -16,19 +16,8 @@ from edge_sr.backends.cuda.compiler import images, nvrtc
 from edge_sr.backends.cuda.compiler.images import SHIPPED_FORMS, SHIPPED_TARGETS, runs
 from edge_sr.backends.cuda.compiler.resources import read_resources
 from edge_sr.backends.cuda.compiler.sources import read_sources, sources_digest
-from edge_sr.backends.cuda.kernels import (
-    PAIRS,
-    Kernel,
-    chain,
-    decode,
-    head,
-    int8_layer,
-    int8_pair,
-    layer,
-    pair,
-    to_levels,
-)
-from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm, Form, Int8Form, SurfaceForm
+from edge_sr.backends.cuda.kernels import every_kernel
+from edge_sr.backends.cuda.network.form import DecoderForm, EncoderForm, Form, SurfaceForm
 from edge_sr.bundle import shipped_bundles
 from edge_sr.errors import EngineError, MissingError
 
@@ -44,23 +33,6 @@ def library() -> Any:
         return nvrtc.load_nvrtc()
     except MissingError as error:
         pytest.skip(str(error))
-
-
-def every_kernel(form: Form) -> list[Kernel]:
-    """All kernels of a form's image but those for surfaces, which need no shared memory."""
-    if isinstance(form, DecoderForm):
-        return [decode(form, io) for io in ("uint8", "float")] + [chain(form)] * (not form.shares)
-    if isinstance(form, Int8Form):
-        ends = ("relu", "relu_levels", "residual", "tail", "tail_levels", "maps", "maps_rest")
-        levels = [to_levels(form, end) for end in ("relu_levels", "residual_levels")]
-        return [*levels, *(int8_layer(form, end) for end in ends), *(int8_pair(form, n) for n in PAIRS)]
-    if isinstance(form, EncoderForm):
-        blocks = [layer(form, end, ahead=ahead) for end in ("relu", "residual") for ahead in (False, True)]
-        blocks += [layer(form, end) for end in ("maps", "maps_rest")]
-        narrow = [layer(form, end, narrow=True) for end in ("relu", "residual", "maps", "maps_rest")]
-        pairs = [pair(form, warps) for warps in PAIRS] + [pair(form, PAIRS[0], narrow=True)]
-        return [*(head(form, io) for io in ("uint8", "float")), *blocks, *narrow, *pairs]
-    return []
 
 
 def table() -> dict[str, tuple[int, ...]]:

@@ -173,3 +173,20 @@ def decode(form: DecoderForm, io: str) -> Kernel:
 def decoder_kernels(form: DecoderForm, io: str) -> list[Kernel]:
     """What a decoder launches for pictures of ``io``, with what finishes its maps in modes 1 and 2."""
     return [decode(form, io)] + [chain(form)] * (not form.shares)
+
+
+def every_kernel(form: Form) -> list[Kernel]:
+    """All kernels of a form's image but those for surfaces, which need no shared memory."""
+    if isinstance(form, DecoderForm):
+        return [decode(form, io) for io in ("uint8", "float")] + [chain(form)] * (not form.shares)
+    if isinstance(form, Int8Form):
+        ends = ("relu", "relu_levels", "residual", "tail", "tail_levels", "maps", "maps_rest")
+        levels = [to_levels(form, end) for end in ("relu_levels", "residual_levels")]
+        return [*levels, *(int8_layer(form, end) for end in ends), *(int8_pair(form, n) for n in PAIRS)]
+    if isinstance(form, EncoderForm):
+        blocks = [layer(form, end, ahead=ahead) for end in ("relu", "residual") for ahead in (False, True)]
+        blocks += [layer(form, end) for end in ("maps", "maps_rest")]
+        narrow = [layer(form, end, narrow=True) for end in ("relu", "residual", "maps", "maps_rest")]
+        pairs = [pair(form, warps) for warps in PAIRS] + [pair(form, PAIRS[0], narrow=True)]
+        return [*(head(form, io) for io in ("uint8", "float")), *blocks, *narrow, *pairs]
+    return []
