@@ -110,10 +110,10 @@ def _file(address: Address, codec: str | None, overwrite: bool) -> Outlet:
 
 def _live_codec(name: str | None, muxer: str) -> Codec:
     codec = find_codec(name, {"mp4": "mp4", "mov": "mov", "webm": "webm", "flv": "mp4"}.get(muxer, "mkv"))
+    if codec.element:
+        raise OptionError(f"--codec {codec.name} is for films, not for live video: use another")
     if muxer == "mpegts" and codec.name not in IN_TRANSPORT_STREAMS:
         raise OptionError(
             f"MPEG-TS cannot hold {codec.title} from {codec.name}: use x264 or x265, or write another kind of file"
         )
-    if codec.element:
-        raise OptionError(f"--codec {codec.name} is for films, not for live video: use another")
     return codec
