@@ -282,7 +282,8 @@ def _is_heard(packet: Any) -> bool:
 def _playback(address: Address, container: Any, ends: bool) -> Playback | None:
     """None for what comes at its own pace, as from a camera: a pipe without times may, and does without a rate."""
     is_raw_pipe = address.kind == "pipe" and bool(container.format.flags & NO_TIMES)
-    if not (ends or _in_pieces(container)) or (is_raw_pipe and coded_rate(container) is None):
+    has_rate = bool(address.options) or coded_rate(container) is not None
+    if not (ends or _in_pieces(container)) or (is_raw_pipe and not has_rate):
         return None
     return Playback(bool(container.format.flags & CLOCK_MAY_BREAK), address.is_network or is_raw_pipe)
 
