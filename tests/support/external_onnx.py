@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from edge_sr.bundle import Source
+from edge_sr.export.bundle import Identity
+
+IDENTITY = Identity("external", "1", Source("net.onnx", "0" * 64))
+
+
+def saved(tmp_path: Path, made: onnx.ModelProto) -> Path:
+    path = tmp_path / "net.onnx"
+    onnx.save_model(made, path)
+    return path
 
 
 def model(

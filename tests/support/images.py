@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
+from edge_sr.video.image.formats import BY_NAME
+from edge_sr.video.image.read import read_still
+from edge_sr.video.image.write import write_still
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -101,3 +106,13 @@ def _tiff_file(
         directory += struct.pack(order + "HHI", tag, codes[entries[tag][0]], len(entries[tag][1])) + place
     mark = b"II*\0" if order == "<" else b"MM\0*"
     return mark + struct.pack(order + "I", 8) + directory + bytes(4) + spill + b"".join(pieces)
+
+
+def through(source: Path, kind: str) -> tuple[Any, list[str]]:
+    """The picture read and written again as ``kind``, opened by Pillow, and what was named."""
+    still = read_still(source)
+    target = source.with_name(f"out{BY_NAME[kind].suffixes[0]}")
+    lost = write_still(still, target, BY_NAME[kind])
+    with Image.open(target) as image:
+        image.load()
+    return image, [*still.lost, *lost]

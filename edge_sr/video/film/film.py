@@ -57,8 +57,7 @@ class Film(AbstractContextManager["Film"]):
         opened: av.container.InputContainer | None = None,
     ) -> None:
         self.name = name
-        self._given = opened
-        self.excerpt = excerpt
+        self._given, self.excerpt = opened, excerpt
         self._hwaccel, self._on_gpu = hwaccel, False
         self._threads = threads
         self.decoded = 0

@@ -23,7 +23,7 @@ class SoundCopier:
         if packet is not None and packet.is_discard and self._has_begun:
             return
         held, self._held = self._held, None
-        if held is not None and not self._is_cut(held, packet):
+        if held is not None and not _is_cut(held, packet):
             yield self._lasting(held, packet)
         if packet is None:
             return
@@ -33,12 +33,13 @@ class SoundCopier:
         else:
             yield packet
 
-    def _is_cut(self, held: Any, following: Any | None) -> bool:
-        return bool(held.is_discard and (following is None or following.is_discard))
-
     def _lasting(self, packet: Any, following: Any | None) -> Any:
         if not packet.duration:
             if following is not None and None not in (packet.dts, following.dts):
                 self._latest = max(0, following.dts - packet.dts)
             packet.duration = self._latest
         return packet
+
+
+def _is_cut(held: Any, following: Any | None) -> bool:
+    return bool(held.is_discard and (following is None or following.is_discard))

@@ -11,12 +11,11 @@ pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper
-from support.external_onnx import model
+from support.external_onnx import IDENTITY, model, saved
 
 from edge_sr.backends.single_graph.runner import RESAMPLING_REACH
-from edge_sr.bundle import Bundle, Source
+from edge_sr.bundle import Bundle
 from edge_sr.errors import MemoryLimitError
-from edge_sr.export.bundle import Identity
 from edge_sr.export.external.network import export_external
 from edge_sr.export.external.probe import Stated
 from edge_sr.export.receptive import receptive_radius
@@ -24,14 +23,7 @@ from edge_sr.machine import memory
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
-IDENTITY = Identity("external", "1", Source("net.onnx", "0" * 64))
 FRAME = reference_card(61, 47)
-
-
-def saved(tmp_path: Path, made: onnx.ModelProto) -> Path:
-    path = tmp_path / "net.onnx"
-    onnx.save_model(made, path)
-    return path
 
 
 def test_a_field_without_bound_is_found_and_runs_whole(

@@ -18,25 +18,17 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper
-from support.external_onnx import model
+from support.external_onnx import IDENTITY, model, saved
 
-from edge_sr.bundle import Source, read_bundle
+from edge_sr.bundle import read_bundle
 from edge_sr.errors import CheckpointError, InputNotFoundError, OutputExistsError
-from edge_sr.export.bundle import Identity
 from edge_sr.export.external.model import read_model
 from edge_sr.export.external.network import export_external, freed
 from edge_sr.export.external.probe import Stated
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
-IDENTITY = Identity("external", "1", Source("net.onnx", "0" * 64))
 FRAME = reference_card(61, 47)
-
-
-def saved(tmp_path: Path, made: onnx.ModelProto) -> Path:
-    path = tmp_path / "net.onnx"
-    onnx.save_model(made, path)
-    return path
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])

@@ -13,18 +13,15 @@ pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper
-from support.external_onnx import model
+from support.external_onnx import IDENTITY, model
 
-from edge_sr.bundle import Source
 from edge_sr.errors import ParityError
-from edge_sr.export.bundle import Identity
 from edge_sr.export.external import network
 from edge_sr.export.external.network import export_external
 from edge_sr.export.external.probe import Findings, Stated, probe
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
-IDENTITY = Identity("external", "1", Source("net.onnx", "0" * 64))
 FRAME = reference_card(61, 47)
 
 

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.images import chunk, png
+from support.images import chunk, png, through
 
 from edge_sr.tensors import reference_card
-from edge_sr.video.image.formats import BY_NAME
 from edge_sr.video.image.read import read_still
-from edge_sr.video.image.write import write_still
 
 CARD = reference_card(30, 20)
 DEEP = CARD.astype(np.uint16) * 256 + 77
-
-
-def through(source: Path, kind: str) -> tuple[Any, list[str]]:
-    """The picture read and written again as ``kind``, opened by Pillow, and what was named."""
-    still = read_still(source)
-    target = source.with_name(f"out{BY_NAME[kind].suffixes[0]}")
-    lost = write_still(still, target, BY_NAME[kind])
-    with Image.open(target) as image:
-        image.load()
-    return image, [*still.lost, *lost]
 
 
 def turned() -> Image.Exif:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
-from support.images import chunk, png, psd, write_tiff
+from support.images import chunk, png, psd, through, write_tiff
 
 from edge_sr.tensors import reference_card
 from edge_sr.video.image.files.exif import Tags
@@ -34,16 +33,6 @@ def camera_exif() -> Image.Exif:
     exif.get_ifd(34665).update({36867: "2020:01:02 03:04:05", 40962: 30, 37500: b"maker's own"})
     exif.get_ifd(34853).update({1: "N", 2: (48.0, 8.0, 1.5)})
     return exif
-
-
-def through(source: Path, kind: str) -> tuple[Any, list[str]]:
-    """The picture read and written again as ``kind``, opened by Pillow, and what was named."""
-    still = read_still(source)
-    target = source.with_name(f"out{BY_NAME[kind].suffixes[0]}")
-    lost = write_still(still, target, BY_NAME[kind])
-    with Image.open(target) as image:
-        image.load()
-    return image, [*still.lost, *lost]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
