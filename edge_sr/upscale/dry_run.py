@@ -20,7 +20,7 @@ from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film, FilmInfo
 from edge_sr.video.film.tracks import track_name
 from edge_sr.video.image.recognise import is_still
-from edge_sr.video.opening import is_opened_by_name, open_input
+from edge_sr.video.opening import is_address, is_opened_by_name, open_input
 
 # Enough for the encoder's first frames to matter little, few enough for a 4K film on two cores.
 SAMPLE_FRAMES = 12
@@ -60,7 +60,7 @@ class Outline:
 def outline(request: Request, controls: Controls) -> Outline:
     """The outline of one film or picture; raises what ``upscale`` would refuse, and ``OptionError`` for a stream."""
     path = Path(request.input)
-    if "://" in request.input or request.input == "-":
+    if is_address(request.input) or request.input == "-":
         raise OptionError("--dry-run reads a sample first, so it needs a file or a folder, not a stream")
     refuse_resume(request)
     if not is_opened_by_name(request.input) and is_still(path):

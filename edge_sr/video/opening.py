@@ -47,14 +47,19 @@ TIMEOUT = (30.0, 60.0)
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
+def is_address(name: str) -> bool:
+    """Whether it names no file: a host's, a device's or a protocol's, such as ``https://example.org/film.mp4``."""
+    return "://" in name
+
+
 def is_opened_by_name(name: str) -> bool:
     """Whether FFmpeg resolves the name by itself: an address, or a numbered sequence such as ``%04d.png``."""
-    return "://" in name or ("%" in name and not Path(name).exists())
+    return is_address(name) or ("%" in name and not Path(name).exists())
 
 
 def ffmpeg_name(name: str) -> str:
     """``name`` as FFmpeg opens it: a file's name that looks like an address, as ``Title: Part.mp4`` does, is none."""
-    if "://" in name or Path(name).is_absolute() or ":" not in name:
+    if is_address(name) or Path(name).is_absolute() or ":" not in name:
         return name
     return os.path.join(os.curdir, name)  # noqa: PTH118 - Path drops the ./
 

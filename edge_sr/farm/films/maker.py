@@ -29,6 +29,7 @@ from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.identity import input_identity
+from edge_sr.video.opening import is_address
 
 
 class ClusterMakers:
@@ -51,7 +52,7 @@ class ClusterMakers:
             request.tta,
             request.retune,
         )
-        given = request.input if "://" in request.input else str(Path(request.input).absolute())
+        given = request.input if is_address(request.input) else str(Path(request.input).absolute())
         work = NodeWork(
             choice,
             plan.recipe,

@@ -13,7 +13,7 @@ from edge_sr.errors import EdgeSRError, InputNotFoundError, OptionError
 from edge_sr.upscale.run.places import name_of_input
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.image.recognise import is_picture_name, is_still
-from edge_sr.video.opening import is_opened_by_name, open_input, picture_stream
+from edge_sr.video.opening import is_address, is_opened_by_name, open_input, picture_stream
 from edge_sr.video.protocols import names_others
 
 # Names by which a folder's films are known even where their content is damaged.
@@ -83,7 +83,7 @@ def gather(
         if name == "-":
             raise OptionError("standard input (-) is an input of its own: give it alone")
         for source in _sources(name, several, request, output_for, say):
-            key = source.name if "://" in source.name else os.path.realpath(source.name)
+            key = source.name if is_address(source.name) else os.path.realpath(source.name)
             if key in found:
                 say(f"note: {source.name} is given twice: upscaled once")
             found.setdefault(key, source)

@@ -17,6 +17,7 @@ from edge_sr.video.encode.containers import film_suffix
 from edge_sr.video.film.film import Excerpt
 from edge_sr.video.image.formats import suffix_for
 from edge_sr.video.image.read import read_info
+from edge_sr.video.opening import is_address
 
 # The end of a name that a result gets where it lies beside its input.
 SIZED = re.compile(r"-\d+x\d+$")
@@ -123,7 +124,7 @@ def _check_folders(request: Request, jobs: Sequence[Job]) -> None:
     roots = {_root(request, job) for job in jobs} - {None}
     for folder, output in sorted(root for root in roots if root is not None):
         check_output(folder, output)
-    given = {os.path.realpath(job.source.name) for job in jobs if "://" not in job.source.name}
+    given = {os.path.realpath(job.source.name) for job in jobs if not is_address(job.source.name)}
     for job in jobs:
         if job.target is not None and os.path.realpath(job.target) in given:
             raise OptionError(f"{job.target} would replace an input: choose another folder with -o")

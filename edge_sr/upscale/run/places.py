@@ -11,7 +11,7 @@ from edge_sr.errors import InputError, OptionError, OutputExistsError, OutputFol
 from edge_sr.files.atomic import fitting_name
 from edge_sr.masking import masked
 from edge_sr.sizes import Size, size_text
-from edge_sr.video.opening import is_opened_by_name
+from edge_sr.video.opening import is_address, is_opened_by_name
 
 
 def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) -> Path:
@@ -22,12 +22,12 @@ def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) ->
 
 def folder_of_input(name: str) -> Path:
     """Where a file lies, or the files of a numbered sequence; for an address, the current folder."""
-    return Path() if "://" in name else Path(name).parent
+    return Path() if is_address(name) else Path(name).parent
 
 
 def name_of_input(name: str) -> str:
     """The name of a file, or the last part of an address."""
-    return _name_of_address(name) if "://" in name else Path(name).name
+    return _name_of_address(name) if is_address(name) else Path(name).name
 
 
 def _name_of_address(address: str) -> str:
