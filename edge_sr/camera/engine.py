@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from edge_sr.camera.pacing.deadline import FrameCost
 from edge_sr.camera.pictures import Picture
 from edge_sr.camera.static_tiles import StaticTileUpscaler, Work
 from edge_sr.sizes import Region, Size
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.upscaler import Encoded, PartTimes, Result, Upscaler
 
 # Below this share of a frame, what it would have cost as a whole is a guess.
 TELLING_SHARE = 0.05
 
 
-@dataclasses.dataclass(frozen=True)
-class ModelChoice:
-    """A model, its backend and its precision, by name; without ``threads``, all cores."""
-
-    model: str
-    backend: str
-    precision: str
-    threads: int | None = None
-    retune: bool = False
-
-    def open(self) -> Upscaler:
-        """Raises what ``Upscaler`` raises; where ``auto`` has to measure, it takes many seconds."""
-        return Upscaler(
-            self.model,
-            backend=self.backend,
-            precision=self.precision,
-            threads=self.threads,
-            retune=self.retune,
-        )
-
-
 class LiveUpscaler:
     """An open ``Upscaler`` with its static tiles. All calls come from one thread."""
 
-    def __init__(self, choice: ModelChoice, threshold: int) -> None:
+    def __init__(self, choice: NetworkChoice, threshold: int) -> None:
         self._threshold = threshold
         self.reused = 0
         self.work, self._times = Work(0, 0, 1.0, 1.0), PartTimes()
         self._adopt(choice, choice.open())
 
-    def _adopt(self, choice: ModelChoice, network: Upscaler) -> None:
+    def _adopt(self, choice: NetworkChoice, network: Upscaler) -> None:
         self.choice, self.network = choice, network
         self._encoded: Encoded | None = None
         self._tiles = StaticTileUpscaler(self._part, self.network.radius, self._threshold)
 
-    def switch(self, choice: ModelChoice, network: Upscaler) -> None:
+    def switch(self, choice: NetworkChoice, network: Upscaler) -> None:
         """Another model or precision, opened already; the old one is closed."""
         old = self.network
         self._adopt(choice, network)

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_sr.errors import OptionError
 from edge_sr.sizes import Size, output_size
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.video.frames.pixels import even_neighbours
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.outlets import Outlet
@@ -37,6 +38,12 @@ class CameraRequest:
     threads: int | None = None
     retune: bool = False
     protocols: frozenset[str] = frozenset()
+
+    @property
+    def network(self) -> NetworkChoice:
+        return NetworkChoice(
+            self.model, self.backend, self.precision, threads=self.threads, retune=self.retune
+        )
 
     @property
     def source_plan(self) -> SourcePlan:

@@ -14,7 +14,7 @@ import time
 from fractions import Fraction
 from typing import Protocol
 
-from edge_sr.camera.engine import LiveUpscaler, ModelChoice
+from edge_sr.camera.engine import LiveUpscaler
 from edge_sr.camera.pacing.deadline import ScaleController
 from edge_sr.camera.pacing.latency import Latencies
 from edge_sr.camera.pictures import Picture, RgbReader, sink_colour
@@ -65,10 +65,7 @@ class CameraSession:
     def run(self) -> LiveReport:
         """Runs to the end of the source, of the duration, or to the stop."""
         request = self._request
-        choice = ModelChoice(
-            request.model, request.backend, request.precision, request.threads, request.retune
-        )
-        with contextlib.closing(LiveUpscaler(choice, request.still_threshold)) as engine:
+        with contextlib.closing(LiveUpscaler(request.network, request.still_threshold)) as engine:
             reader = self._open_reader()
             try:
                 reader.start()

@@ -13,11 +13,11 @@ from edge_sr.errors import EdgeSRError, MissingError, ResourceError, last_line
 from edge_sr.evaluation.hr_references import HrSet
 from edge_sr.evaluation.measure import BASELINES, EvaluationRequest, evaluate, unique_names
 from edge_sr.evaluation.results import Evaluation, Row
-from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.nodes.asking import ClusterNode, ask, node_selector
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, name_for_nodes
 from edge_sr.machine.description import describe
+from edge_sr.upscale.run.network_choice import NetworkChoice
 
 Named = TypeVar("Named")
 
@@ -36,7 +36,7 @@ def evaluate_on(
     hosts: set[str] = set()
     for given, name in zip(request.bundles, names, strict=True):
         for precision in request.precisions:
-            choice = NetworkChoice(given, request.backend, precision, request.threads or 0)
+            choice = NetworkChoice(given, request.backend, precision, request.threads)
             fleet = FitNodes(cluster, NodeWork(choice), notify, allow_mixed=allow_mixed)
             nodes = seeing(cluster.ray, fleet.nodes, request.references, notify)
             hosts |= {fleet.nodes[node].host for node in nodes}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_sr.camera.engine import LiveUpscaler, ModelChoice
+from edge_sr.camera.engine import LiveUpscaler
 from edge_sr.camera.pacing.latency import Latencies
 from edge_sr.camera.page.messages import before_region, jpeg, packed, png
 from edge_sr.camera.page.model_switch import ModelSwitch
@@ -21,6 +21,7 @@ from edge_sr.camera.page.views import FEWEST_PIXELS, MOST_PIXELS, ViewPlan
 from edge_sr.camera.pictures import Picture
 from edge_sr.camera.request import LiveReport
 from edge_sr.sizes import Size
+from edge_sr.upscale.run.network_choice import NetworkChoice
 
 # Of a frame's time, how much the views may take together.
 SHARE = 0.75
@@ -86,7 +87,7 @@ class Audience:
     def count(self) -> int:
         return len(self._viewers)
 
-    def wish(self, viewer: Viewer, choice: ModelChoice) -> None:
+    def wish(self, viewer: Viewer, choice: NetworkChoice) -> None:
         """Another model, once it is open; only the last wish counts."""
         self._models.wish(viewer, choice)
 

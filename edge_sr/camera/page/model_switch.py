@@ -6,9 +6,10 @@ import dataclasses
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from edge_sr.camera.engine import LiveUpscaler, ModelChoice
+from edge_sr.camera.engine import LiveUpscaler
 from edge_sr.camera.page.viewer import Viewer
 from edge_sr.errors import EdgeSRError
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.upscaler import Upscaler
 
 
@@ -17,7 +18,7 @@ class Opening:
     """A network on its way, and who asked for it."""
 
     viewer: Viewer
-    choice: ModelChoice
+    choice: NetworkChoice
     network: Future[Upscaler]
 
 
@@ -26,11 +27,11 @@ class ModelSwitch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wish: tuple[Viewer, ModelChoice] | None = None
+        self._wish: tuple[Viewer, NetworkChoice] | None = None
         self._opening: Opening | None = None
         self._opener = ThreadPoolExecutor(1, thread_name_prefix="page-model")
 
-    def wish(self, viewer: Viewer, choice: ModelChoice) -> None:
+    def wish(self, viewer: Viewer, choice: NetworkChoice) -> None:
         """The choice's backend and threads stay those of the run."""
         with self._lock:
             self._wish = viewer, choice
@@ -63,7 +64,7 @@ class ModelSwitch:
         if opening is not None and opening.network.exception() is None:
             opening.network.result().close()
 
-    def _begin(self, kept: ModelChoice) -> None:
+    def _begin(self, kept: NetworkChoice) -> None:
         with self._lock:
             wish, self._wish = self._wish, None
         if wish is None:

@@ -15,7 +15,6 @@ from typing import Any
 
 from edge_sr.backends.registry import choose_backend
 from edge_sr.bundle import Bundle, shipped_bundles
-from edge_sr.camera.engine import ModelChoice
 from edge_sr.camera.page import webrtc
 from edge_sr.camera.page.audience import Audience
 from edge_sr.camera.page.delivery import Delivery
@@ -24,6 +23,7 @@ from edge_sr.camera.page.views import Acknowledged, BadMessage, View, parse_mess
 from edge_sr.camera.reader import Say
 from edge_sr.errors import EdgeSRError, ResourceError
 from edge_sr.machine.optional import require
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.web.authentication import Bucket, Gate, page_token
 from edge_sr.web.complaints import Complaints
 from edge_sr.web.connections import Connections
@@ -239,11 +239,11 @@ class Server:
         else:
             self._audience.wish(viewer, self._known(message))
 
-    def _known(self, choice: ModelChoice) -> ModelChoice:
+    def _known(self, choice: NetworkChoice) -> NetworkChoice:
         """Only what the page was offered: a viewer must not open files of this machine by name."""
         for model in self._models:
             if model["name"] == choice.model and choice.precision in model["precisions"]:
-                return ModelChoice(model["path"], choice.backend, choice.precision)
+                return NetworkChoice(model["path"], choice.backend, choice.precision)
         raise BadMessage("no such model or precision")
 
 

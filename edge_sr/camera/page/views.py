@@ -7,8 +7,8 @@ import json
 import math
 from typing import Any
 
-from edge_sr.camera.engine import ModelChoice
 from edge_sr.sizes import LARGEST_SCALE, LARGEST_SIDE, Box, Region, Size, output_region
+from edge_sr.upscale.run.network_choice import NetworkChoice
 
 # The most pixels computed for one view, and the fewest that load may leave of them.
 MOST_PIXELS = 1920 * 1080
@@ -67,7 +67,7 @@ class Acknowledged:
     number: int
 
 
-Message = View | ModelChoice | Acknowledged
+Message = View | NetworkChoice | Acknowledged
 
 
 def parse_message(text: str) -> Message:
@@ -85,7 +85,7 @@ def parse_message(text: str) -> Message:
     if keys == {"view", "screen"}:
         return _view(found["view"], found["screen"])
     if keys == {"model", "precision"}:
-        return ModelChoice(_name(found["model"]), "auto", _name(found["precision"]))
+        return NetworkChoice(_name(found["model"]), "auto", _name(found["precision"]))
     if keys == {"drawn"}:
         return Acknowledged(_integer(found["drawn"], 0, 1 << 53))
     raise BadMessage("unknown keys")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import MediaError
 from edge_sr.farm.films.dispatch import Dispatcher
 from edge_sr.farm.films.index import PieceIndex
 from edge_sr.farm.films.intake import Intake, MovedFrames
 from edge_sr.farm.films.job import FilmJob, SharedFolder
-from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.films.task import make_pieces
 from edge_sr.farm.films.transfer import InputServer, can_travel, digest_of, remove_copy
 from edge_sr.farm.nodes.asking import ask
@@ -44,14 +43,8 @@ class ClusterMakers:
     def opened(
         self, request: Request, film: Film, plan: FilmPlan, watcher: Watcher, stop: Event
     ) -> Iterator[ClusterMaker]:
-        choice = NetworkChoice(
-            name_for_nodes(request.model or DEFAULT_MODEL),
-            request.backend,
-            request.precision,
-            request.threads or 0,
-            request.tta,
-            request.retune,
-        )
+        asked = request.network
+        choice = dataclasses.replace(asked, model=name_for_nodes(asked.model))
         given = request.input if is_address(request.input) else str(Path(request.input).absolute())
         work = NodeWork(
             choice,

@@ -20,7 +20,7 @@ import numpy as np
 
 from edge_sr.errors import EdgeSRError, ResourceError
 from edge_sr.farm.films.job import Begun, Event, FilmJob, PieceMade, PieceRange, Progressed
-from edge_sr.farm.films.network import forget, opened
+from edge_sr.farm.films.network import worker_network
 from edge_sr.farm.films.transfer import local_input
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.files.durable import to_disk
@@ -53,7 +53,7 @@ def make_pieces(job: FilmJob, span: PieceRange) -> Iterator[Event]:
             if isinstance(error, ResourceError):
                 # What broke it may be the device, so the next task opens it anew.
                 with contextlib.suppress(EdgeSRError):
-                    forget()
+                    worker_network.close()
             raise PieceError(str(error)) from None
 
 
@@ -108,18 +108,19 @@ class _Making:
     def _work(self) -> None:
         job = self._job
         first, last = self._span.frames(job.length)
+        cores = available_cores()
         with Film(
             local_input(job),
             job.excerpt,
             hwaccel=job.hwaccel,
-            threads=max(1, min(job.network.threads, available_cores() // 4)),
+            threads=max(1, min(job.network.threads or cores, cores // 4)),
             protocols=job.protocols,
             tone_map=job.tone_map,
         ) as film:
             captions = film.keep_captions() if job.captions else None
             if job.recipe.encoding.layout.has_alpha:
                 film.keep_alpha()
-            keep_on_gpu(film, opened(job.network), job.recipe.frame_maker())
+            keep_on_gpu(film, worker_network.opened(job.network), job.recipe.frame_maker())
             if first:
                 film.skip_to(first, self._span.pieces[0].first_pts)
             counted = CountedFilm(film, first)
@@ -134,7 +135,7 @@ class _Making:
         recipe = self._job.recipe
         return run_film(
             film,
-            opened(self._job.network),
+            worker_network.opened(self._job.network),
             writer,
             recipe.frame_maker(),
             self._job.target,

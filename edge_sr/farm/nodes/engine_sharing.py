@@ -16,9 +16,9 @@ from edge_sr.engines.report import row
 from edge_sr.engines.store.identity import EngineManifest
 from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.errors import EngineError
-from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.nodes.asking import ClusterNode, ask, on_node
 from edge_sr.machine.gpu import Gpu, gpu_if_any
+from edge_sr.upscale.run.network_choice import NetworkChoice
 
 
 @dataclasses.dataclass(frozen=True)

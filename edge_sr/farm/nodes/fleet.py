@@ -10,7 +10,6 @@ from typing import Any
 from edge_sr.backends.autotune import BY_NAME_ALONE, choose_offered
 from edge_sr.bundle import Bundle, open_bundle, shipped_folder
 from edge_sr.errors import MissingError, OptionError
-from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.nodes import inquiry
 from edge_sr.farm.nodes.alike import differences, odd_ones, refuse_mixture
 from edge_sr.farm.nodes.asking import ClusterNode, ask, nodes_alive
@@ -26,6 +25,7 @@ from edge_sr.farm.nodes.trial import (
     make_trial,
 )
 from edge_sr.kinds import GPU_BACKENDS, Precision, Scheme
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.video.encode.segment_encoder import EncodeSettings
 
 # More cores than this do not make one piece much faster.
@@ -268,7 +268,7 @@ def _share(cluster: Cluster, choice: NetworkChoice, nodes: Collection[ClusterNod
     if cluster.threads is not None:
         return 1, choice.threads or cluster.threads
     smallest = int(min((node.cpus for node in nodes), default=1))
-    if choice.threads > smallest:
+    if (choice.threads or 0) > smallest:
         raise OptionError(f"--threads {choice.threads} is more than the smallest node's {smallest} cores")
     cores = choice.threads or max(1, min(MOST_THREADS, smallest // 2))
     return cores, cores

@@ -18,12 +18,14 @@ from edge_sr.backends.measurement import computing_with
 from edge_sr.bundle import open_bundle
 from edge_sr.engines.interface.loader import Flavour, installed_version
 from edge_sr.errors import EdgeSRError
-from edge_sr.farm.films.network import NetworkChoice, opened
+from edge_sr.farm.films.network import worker_network
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.kinds import Precision, Scheme
+from edge_sr.machine.description import available_cores
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.sizes import Size
 from edge_sr.tensors import reference_card
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.encode.segments import SegmentWriter
@@ -104,7 +106,8 @@ def make_offer(
     """What this node has for the choice; it never raises an ``EdgeSRError``. ``name`` and ``identity``: the input's."""
     try:
         bundle = open_bundle(choice.model)
-        found = offers(bundle, choice.backend, choice.precision, choice.threads, retune=choice.retune)
+        threads = choice.threads or available_cores()
+        found = offers(bundle, choice.backend, choice.precision, threads, retune=choice.retune)
         codec = "" if recipe is None else codec_digest(recipe)
         return Offer(identity is not None and sees(name, identity), graphs_of(bundle), found, codec)
     except EdgeSRError as error:
@@ -124,7 +127,7 @@ def make_trial(choice: NetworkChoice, card: TrialCard | None = None) -> NodeTria
     Engines take only frames that they were built for, so theirs is ``card``, and without one they make none.
     """
     try:
-        network = opened(choice)
+        network = worker_network.opened(choice)
         fitting = card if choice.backend in BY_NAME_ALONE else TrialCard()
         picture = None if fitting is None else fitting.picture(network)
         return NodeTrial(

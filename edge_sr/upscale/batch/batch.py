@@ -104,7 +104,8 @@ class RunningBatch:
 
     def __init__(self, request: Request, controls: Controls, told: Told, total: int | None) -> None:
         self._request, self._told, self._total = request, told, total
-        self._controls = dataclasses.replace(controls, networks=Networks(keeps=True))
+        self._networks = Networks(keeps=True)
+        self._controls = dataclasses.replace(controls, networks=self._networks)
         self.outcomes: list[InputOutcome] = []
         self._turn = threading.Lock()
 
@@ -115,7 +116,7 @@ class RunningBatch:
         """
         if self._controls.films_at_once > 1:
             return
-        self._controls.networks.warm_up(self._request)
+        self._networks.warm_up(self._request)
 
     def films(self, jobs: Iterable[Job]) -> None:
         at_once = self._controls.films_at_once
@@ -155,7 +156,7 @@ class RunningBatch:
             watcher.end()
 
     def close(self) -> None:
-        self._controls.networks.close()
+        self._networks.close()
 
     def _check_stop(self) -> None:
         if self._controls.stop.is_set():

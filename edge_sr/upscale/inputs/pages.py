@@ -91,7 +91,8 @@ def _copy(source: Path, beside: Path) -> Iterator[Path]:
 
 def _upscaled(request: Request, pages: Pages, controls: Controls, page: Path, output: Path) -> Report:
     source, reports = Path(request.input), list[Report]()
-    networks = controls.networks if controls.networks.keeps else Networks(keeps=True)
+    own = Networks(keeps=True)
+    networks = controls.networks if controls.networks.keeps else own
     asked = dataclasses.replace(request, input=str(page), overwrite=True, resume=False)
     controls.watcher.begin(len(pages), 0)
     try:
@@ -110,8 +111,7 @@ def _upscaled(request: Request, pages: Pages, controls: Controls, page: Path, ou
             join(made, whole)
     finally:
         controls.watcher.end()
-        if networks is not controls.networks:
-            networks.close()
+        own.close()
     return _summed(reports, output)
 
 

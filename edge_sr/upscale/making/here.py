@@ -9,7 +9,7 @@ from threading import Event
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import Made
 from edge_sr.upscale.pipeline import Flow, run_film
-from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.networks import NetworkSource
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.upscale.surfaces import keep_on_gpu
@@ -75,7 +75,7 @@ class Here:
 
     films_at_once = 1
 
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: NetworkSource) -> None:
         self._networks = networks
 
     @contextlib.contextmanager

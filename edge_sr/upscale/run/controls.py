@@ -6,7 +6,7 @@ import dataclasses
 import threading
 from typing import TYPE_CHECKING
 
-from edge_sr.upscale.run.networks import Networks
+from edge_sr.upscale.run.networks import Networks, NetworkSource
 from edge_sr.upscale.run.watcher import Silent, Watcher
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Controls:
     watcher: Watcher = dataclasses.field(default_factory=Silent)
     stop: threading.Event = dataclasses.field(default_factory=threading.Event)
     makers: Makers | None = None
-    networks: Networks = dataclasses.field(default_factory=Networks)
+    networks: NetworkSource = dataclasses.field(default_factory=Networks)
 
     @property
     def films_at_once(self) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
 
-from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import ResourceError
+from edge_sr.upscale.run.network_choice import KeptNetwork
 
 if TYPE_CHECKING:
     from edge_sr.upscale.run.request import Request
@@ -18,14 +19,24 @@ if TYPE_CHECKING:
 SLOW = "note: the native library is not built, so this runs several times slower: edge-sr doctor says how to get it"
 
 
+class NetworkSource(Protocol):
+    """Where runs get their networks from."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what it opened for one run is still open for the next that asks for the same."""
+
+    def opened(self, request: Request, watcher: Watcher) -> AbstractContextManager[Upscaler]:
+        """The upscaler that ``request`` asks for, for the caller alone."""
+
+
 class Networks:
     """Opens networks. With ``keeps`` the last one stays open for a next run that asks for the same, until ``close``."""
 
     def __init__(self, *, keeps: bool = False) -> None:
         self.keeps = keeps
-        self._asked: tuple[Any, ...] = ()
-        self._open: Upscaler | None = None
-        self._told = False
+        self._kept = KeptNetwork()
+        self._told: Upscaler | None = None
 
     @contextlib.contextmanager
     def opened(self, request: Request, watcher: Watcher) -> Iterator[Upscaler]:
@@ -35,10 +46,10 @@ class Networks:
                 yield network
             return
         try:
-            network = self._kept(request)
-            if not self._told:
+            network = self._kept.opened(request.network)
+            if network is not self._told:
                 tell_choice(network, request, watcher)
-                self._told = True
+                self._told = network
             yield network
         except ResourceError:
             # What broke it may be the device, so the next run opens it anew.
@@ -48,36 +59,15 @@ class Networks:
 
     def warm_up(self, request: Request) -> None:
         """Opens what ``request`` asks for, to keep, so that what is missing shows; its first run is told of it."""
-        self._kept(request)
-
-    def _kept(self, request: Request) -> Upscaler:
-        asked = network_options(request)
-        if self._open is None or asked != self._asked:
-            self.close()
-            self._open, self._asked, self._told = _opened(request), asked, False
-        return self._open
+        self._kept.opened(request.network)
 
     def close(self) -> None:
-        network, self._open = self._open, None
-        if network is not None:
-            network.close()
-
-
-def network_options(request: Request) -> tuple[Any, ...]:
-    """All that ``request`` says of its network: equal options are served by one."""
-    return (
-        request.model or DEFAULT_MODEL,
-        request.backend,
-        request.precision,
-        request.threads,
-        request.tta,
-        request.retune,
-    )
+        self._kept.close()
 
 
 def open_network(request: Request, watcher: Watcher) -> Upscaler:
     """The upscaler that ``request`` asks for, opened anew; what was left to it, it says with its reason."""
-    network = _opened(request)
+    network = request.network.open()
     tell_choice(network, request, watcher)
     return network
 
@@ -97,10 +87,3 @@ def _lacks_the_library(network: Upscaler) -> bool:
 
     native = BACKENDS["native"]
     return native.takes(network.bundle) and native.unavailable_reason() is not None
-
-
-def _opened(request: Request) -> Upscaler:
-    from edge_sr.upscaler import Upscaler
-
-    model, backend, precision, threads, tta, retune = network_options(request)
-    return Upscaler(model, backend=backend, precision=precision, threads=threads, tta=tta, retune=retune)

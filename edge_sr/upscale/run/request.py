@@ -6,9 +6,11 @@ import dataclasses
 from fractions import Fraction
 from pathlib import Path
 
+from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import OptionError
 from edge_sr.masking import remember
 from edge_sr.sizes import Region, Size, output_size, size_text
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.upscale.run.places import beside_input
 from edge_sr.video.film.film import Excerpt
 from edge_sr.video.opening import HARDWARE_DECODERS
@@ -64,6 +66,12 @@ class Request:
             raise OptionError(
                 f"--hwaccel must be one of {', '.join(HARDWARE_DECODERS)}, found {self.hwaccel!r}"
             )
+
+    @property
+    def network(self) -> NetworkChoice:
+        """What it asks of its network."""
+        model = self.model or DEFAULT_MODEL
+        return NetworkChoice(model, self.backend, self.precision, self.threads, self.tta, self.retune)
 
     @property
     def reads_pipe(self) -> bool:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_sr.camera.engine import ModelChoice
 from edge_sr.camera.page.messages import before_region, packed
 from edge_sr.camera.page.viewer import InOrder
 from edge_sr.camera.page.views import MOST_PIXELS, Acknowledged, BadMessage, View, parse_message
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.web.authentication import Bucket, Gate, is_loopback, page_token
 
 SOURCE = (320, 180)
@@ -52,14 +52,14 @@ def test_an_object_is_a_message_or_refused(value: dict[str, object]) -> None:
         message = parse_message(json.dumps(value))
     except BadMessage:
         return
-    assert isinstance(message, (Acknowledged, ModelChoice, View))
+    assert isinstance(message, (Acknowledged, NetworkChoice, View))
     if isinstance(message, View):
         message.plan(SOURCE)
 
 
 def test_messages() -> None:
     assert parse_message('{"drawn": 7}') == Acknowledged(7)
-    assert parse_message('{"model": "a", "precision": "fp32"}') == ModelChoice("a", "auto", "fp32")
+    assert parse_message('{"model": "a", "precision": "fp32"}') == NetworkChoice("a", "auto", "fp32")
     assert parse_message('{"view": [0, 1, 2.5, 3], "screen": [4, 5]}') == View(0, 1, 2.5, 3, (4, 5))
     for text in (
         "",

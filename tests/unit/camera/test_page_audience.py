@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_sr.camera.engine import LiveUpscaler, ModelChoice
+from edge_sr.camera.engine import LiveUpscaler
 from edge_sr.camera.page.audience import Audience
 from edge_sr.camera.page.viewer import Viewer
 from edge_sr.camera.page.views import MOST_PIXELS, View, ViewPlan
 from edge_sr.camera.request import LiveReport
 from edge_sr.sizes import Size
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.upscaler import Upscaler
 
 FRAME = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
@@ -25,7 +26,7 @@ WHOLE = View(0, 0, 32, 24, (64, 48))
 
 @pytest.fixture
 def engine() -> Iterator[LiveUpscaler]:
-    engine = LiveUpscaler(ModelChoice("diinn-nano", "onnxruntime", "fp32", 1), 0)
+    engine = LiveUpscaler(NetworkChoice("diinn-nano", "onnxruntime", "fp32", 1), 0)
     yield engine
     engine.close()
 
@@ -71,16 +72,16 @@ def attended(engine: LiveUpscaler, audience: Audience, until: Callable[[], objec
 def test_the_old_model_goes_on_until_the_other_one_is_open(
     engine: LiveUpscaler, audience: Audience, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened, release = ModelChoice.open, threading.Event()
+    opened, release = NetworkChoice.open, threading.Event()
 
-    def slow(choice: ModelChoice) -> Upscaler:
+    def slow(choice: NetworkChoice) -> Upscaler:
         assert release.wait(60)
         return opened(choice)
 
-    monkeypatch.setattr(ModelChoice, "open", slow)
+    monkeypatch.setattr(NetworkChoice, "open", slow)
     told: list[dict[str, Any]] = []
     viewer = Viewer(lambda _: None, told.append)
-    audience.wish(viewer, ModelChoice("diinn-edge", "auto", "fp32"))
+    audience.wish(viewer, NetworkChoice("diinn-edge", "auto", "fp32"))
     audience.attend(engine)
     audience.attend(engine)
     assert [word["note"][:17] for word in told] == ["Opening the model"]
@@ -98,11 +99,11 @@ def test_of_wishes_the_last_one_counts_and_a_bad_one_is_told(
 ) -> None:
     told: list[dict[str, Any]] = []
     viewer = Viewer(lambda _: None, told.append)
-    audience.wish(viewer, ModelChoice("diinn-edge", "auto", "fp32"))
+    audience.wish(viewer, NetworkChoice("diinn-edge", "auto", "fp32"))
     audience.attend(engine)
-    audience.wish(viewer, ModelChoice("no-such-model", "auto", "fp32"))
+    audience.wish(viewer, NetworkChoice("no-such-model", "auto", "fp32"))
     attended(engine, audience, lambda: told and "error" in told[-1])
     assert "no-such-model" in told[-1]["error"]
     assert engine.network.model == "diinn-nano"
-    audience.wish(viewer, ModelChoice("diinn-edge", "auto", "fp32"))
+    audience.wish(viewer, NetworkChoice("diinn-edge", "auto", "fp32"))
     audience.attend(engine)

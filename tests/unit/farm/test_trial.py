@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edge_sr.errors import MissingError
-from edge_sr.farm.films.network import NetworkChoice
 from edge_sr.farm.nodes import trial
 from edge_sr.farm.nodes.trial import TrialCard, make_trial
+from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.upscaler import Upscaler
 
 BUILT_FOR = (96, 64)
@@ -31,7 +31,7 @@ class BuiltForOneSize(Upscaler):
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[BuiltForOneSize]:
     with BuiltForOneSize("diinn-nano", backend="onnxruntime", precision="fp32", threads=1) as opened:
-        monkeypatch.setattr(trial, "opened", lambda choice: opened)
+        monkeypatch.setattr(trial.worker_network, "opened", lambda choice: opened)
         yield opened
 
 

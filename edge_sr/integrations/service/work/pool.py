@@ -7,11 +7,11 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import InputError, InterruptedRun, OptionError, UnknownNameError
-from edge_sr.upscale.run.networks import Networks, network_options, open_network
+from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import open_network
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.upscaler import Upscaler
@@ -20,18 +20,19 @@ from edge_sr.upscaler import Upscaler
 HARMLESS = (OptionError, InputError, InterruptedRun)
 
 
-class NetworkPool(Networks):
+class NetworkPool:
     """At most ``most`` open upscalers, in any thread; there must be no more jobs at once than that.
 
     ``models`` are those that may be asked for, by name; a run that asks for none, or for one that only suits it, gets
     the default.
     """
 
+    keeps = True
+
     def __init__(self, most: int, models: dict[str, str]) -> None:
-        super().__init__()
         self._most, self._models = most, models
-        self._idle: OrderedDict[Upscaler, tuple[Any, ...]] = OrderedDict()
-        self._lent: Counter[tuple[Any, ...]] = Counter()
+        self._idle: OrderedDict[Upscaler, NetworkChoice] = OrderedDict()
+        self._lent: Counter[NetworkChoice] = Counter()
         self._lock = threading.Lock()
         # What auto measures must not be measured beside another's.
         self._opening = threading.Lock()
@@ -53,8 +54,8 @@ class NetworkPool(Networks):
         """An upscaler for the caller alone; one that failed is closed, not lent again."""
         name = request.model if request.model in self._models else self.default
         request = dataclasses.replace(request, model=self._models[name or self.default])
-        options = network_options(request)
-        network = self._taken(options, request, watcher)
+        choice = request.network
+        network = self._taken(choice, request, watcher)
         fit = False
         try:
             yield network
@@ -63,7 +64,7 @@ class NetworkPool(Networks):
             fit = True
             raise
         finally:
-            self._give_back(network, options, fit)
+            self._give_back(network, choice, fit)
 
     def close(self) -> None:
         """Closes those that nobody has."""
@@ -72,11 +73,11 @@ class NetworkPool(Networks):
         for network in idle:
             network.close()
 
-    def _taken(self, options: tuple[Any, ...], request: Request, watcher: Watcher) -> Upscaler:
+    def _taken(self, choice: NetworkChoice, request: Request, watcher: Watcher) -> Upscaler:
         with self._lock:
-            self._lent[options] += 1
-            for network, its_options in reversed(self._idle.items()):
-                if its_options == options:
+            self._lent[choice] += 1
+            for network, its_choice in reversed(self._idle.items()):
+                if its_choice == choice:
                     del self._idle[network]
                     return network
             surplus = self._surplus()
@@ -87,7 +88,7 @@ class NetworkPool(Networks):
                 return open_network(request, watcher)
         except BaseException:
             with self._lock:
-                self._lent[options] -= 1
+                self._lent[choice] -= 1
             raise
 
     def _surplus(self) -> list[Upscaler]:
@@ -97,10 +98,10 @@ class NetworkPool(Networks):
             found.append(self._idle.popitem(last=False)[0])
         return found
 
-    def _give_back(self, network: Upscaler, options: tuple[Any, ...], fit: bool) -> None:
+    def _give_back(self, network: Upscaler, choice: NetworkChoice, fit: bool) -> None:
         with self._lock:
-            self._lent[options] -= 1
+            self._lent[choice] -= 1
             if fit:
-                self._idle[network] = options
+                self._idle[network] = choice
         if not fit:
             network.close()
