@@ -85,18 +85,11 @@ Model = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
-BundleArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar=MODELS, help="A shipped network or a bundle's folder.", autocompletion=complete_models
-    ),
-]
-OptionalBundle = Annotated[
-    str | None,
-    typer.Argument(
-        metavar=MODELS, help="A shipped network or a bundle's folder.", autocompletion=complete_models
-    ),
-]
+_BUNDLE = typer.Argument(
+    metavar=MODELS, help="A shipped network or a bundle's folder.", autocompletion=complete_models
+)
+BundleArgument = Annotated[str, _BUNDLE]
+OptionalBundle = Annotated[str | None, _BUNDLE]
 LiveModel = Annotated[
     str,
     typer.Option(
@@ -199,42 +192,6 @@ AllowMixed = Annotated[
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=RUN),
-]
-
-InputFormat = Annotated[
-    Literal["y4m", "rawvideo"] | None,
-    typer.Option(
-        "--input-format",
-        help="What comes from standard input, the input -.",
-        show_default="y4m",
-        rich_help_panel=PIPE,
-    ),
-]
-OutputFormat = Annotated[
-    Literal["y4m", "rawvideo"] | None,
-    typer.Option(
-        "--output-format",
-        help="What goes to standard output, -o -.",
-        show_default="y4m",
-        rich_help_panel=PIPE,
-    ),
-]
-PixelFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--pixel-format",
-        metavar="F",
-        help="Of raw frames, in FFmpeg's words: yuv420p, yuv422p10le, gray, rgb24, bgr24, rgb48le.",
-        rich_help_panel=PIPE,
-    ),
-]
-VideoSize = Annotated[
-    str | None,
-    typer.Option("--video-size", metavar="WxH", help="Of raw frames that come in.", rich_help_panel=PIPE),
-]
-Framerate = Annotated[
-    str | None,
-    typer.Option("--framerate", metavar="R", help="Of raw frames: 25 or 30000/1001.", rich_help_panel=PIPE),
 ]
 
 EXIT_CODES = (
