@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import ShapeError
+from edge_sr.sizes import size_text
 
 Array = NDArray[Any]
 Float = NDArray[np.float64]
@@ -50,7 +51,7 @@ def pair_sizes(size: tuple[int, int], scale: Fraction) -> PairSizes:
     low = (math.floor(size[0] / scale), math.floor(size[1] / scale))
     if min(low) < 1:
         raise ShapeError(
-            f"expected a picture of at least {math.ceil(scale)} pixels a side, found {size[0]}x{size[1]}"
+            f"expected a picture of at least {math.ceil(scale)} pixels a side, found {size_text(size)}"
         )
     half = Fraction(1, 2)
     return PairSizes(low, (math.floor(low[0] * scale + half), math.floor(low[1] * scale + half)))

@@ -6,9 +6,9 @@ import dataclasses
 from fractions import Fraction
 from typing import Any
 
-from edge_sr.errors import OptionError
 from edge_sr.sizes import Size, output_size
 from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.video.encode.codecs import refuse_odd
 from edge_sr.video.frames.pixels import even_neighbours
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.outlets import Outlet
@@ -56,12 +56,8 @@ class CameraRequest:
         """
         size = output_size(*source, scale=self.scale, size=self.size)
         even = even_neighbours(size, "420")
-        if self.size is not None and even != size and self.outlet is not None:
-            lower = (size[0] // 2 * 2, size[1] // 2 * 2)
-            raise OptionError(
-                f"live video has 4:2:0 chroma and cannot be {size[0]}x{size[1]}: "
-                f"use --size {lower[0]}x{lower[1]} or {even[0]}x{even[1]}"
-            )
+        if self.size is not None and self.outlet is not None:
+            refuse_odd(size, "420")
         return even
 
 

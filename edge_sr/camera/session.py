@@ -22,7 +22,7 @@ from edge_sr.camera.reader import Reader, Say
 from edge_sr.camera.request import CameraRequest, Fit, LiveReport, fit
 from edge_sr.camera.writer import Finished, SinkPlan, Writer
 from edge_sr.errors import InputError, InterruptedRun, MediaError, UnreachableError
-from edge_sr.sizes import Size
+from edge_sr.sizes import Size, size_text
 from edge_sr.video.frames.colour import HDR_TRANSFERS, read_colour
 from edge_sr.video.live.arrival import Arrival
 from edge_sr.video.live.outlets import Outlet
@@ -98,7 +98,7 @@ class CameraSession:
         if self._writer is not None:
             self._writer.start(self._began)
         reader.restart_counts()
-        self._say(f"live: {self._first[0]}x{self._first[1]} to {self.target[0]}x{self.target[1]}")
+        self._say(f"live: {size_text(self._first)} to {size_text(self.target)}")
 
     def _sink_plan(self, outlet: Outlet, reader: Reader, first: Arrival) -> SinkPlan:
         colour = read_colour(first.frame)[0]

@@ -11,6 +11,7 @@ import typer
 
 from edge_sr.cli.terminal.outcome import cost, counted, preview
 from edge_sr.errors import MediaError
+from edge_sr.sizes import size_text
 
 if TYPE_CHECKING:
     from edge_sr.upscale.batch.batch import InputOutcome
@@ -127,6 +128,6 @@ def _fate(outcome: InputOutcome) -> str:
         return str(outcome.error)
     if report.was_done:
         return f"{report.output} is there already"
-    before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
+    source, result = size_text(report.input_size), size_text(report.output_size)
     frames = f"{counted(report.frames, 'frame')}, " if report.codec else ""
-    return f"{report.output}, {frames}{before} to {after}, {report.seconds:.1f} s"
+    return f"{report.output}, {frames}{source} to {result}, {report.seconds:.1f} s"

@@ -25,6 +25,7 @@ from edge_sr.cli.options import (
     Threads,
 )
 from edge_sr.errors import InterruptedRun, OptionError
+from edge_sr.sizes import size_text
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -159,10 +160,10 @@ def _stopped(outlet: Outlet | None) -> str:
 
 def summary(report: LiveReport) -> str:
     """The report in two lines."""
-    before, after = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
+    source, result = size_text(report.input_size), size_text(report.output_size)
     latency = ", ".join(f"{name} {value:.0f}" for name, value in report.latency_ms.items())
     return (
-        f"{report.frames_out} of {report.frames_in} frames, {before} to {after}, {report.fps:.1f} frames/s, "
+        f"{report.frames_out} of {report.frames_in} frames, {source} to {result}, {report.fps:.1f} frames/s, "
         f"by {report.model} on {report.backend} {report.precision}\n"
         f"{_held(report)}{report.dropped} dropped, {report.reused_tiles} tiles reused, "
         f"{report.scale_changes} scale changes, {report.reconnects} reconnects, latency in ms: {latency}"

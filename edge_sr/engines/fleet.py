@@ -12,7 +12,7 @@ from edge_sr.engines.build.request import BuildRequest, Workplace, find_workplac
 from edge_sr.engines.target import load_target
 from edge_sr.errors import ConfigError, MissingError
 from edge_sr.files.config import load_toml
-from edge_sr.sizes import parse_size
+from edge_sr.sizes import parse_size, size_text
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ def command_for(request: BuildRequest) -> str:
     words = ["edge-sr", "build", request.bundle.given_as, "--target", request.target.given_as]
     words += ["--precision", request.precision]
     if request.sizes:
-        words += ["--sizes", ",".join(f"{w}x{h}" for w, h in request.sizes)]
+        words += ["--sizes", ",".join(map(size_text, request.sizes))]
     if request.max_size:
-        words += ["--max-size", "x".join(map(str, request.max_size))]
+        words += ["--max-size", size_text(request.max_size)]
     words += ["--depth", "10"] if request.depth == 10 else []
     words += ["--dla"] if request.dla else []
     words += ["--dla-fallback"] if request.gpu_fallback else []

@@ -25,6 +25,7 @@ from edge_sr.export.rounding import rounding_twin
 from edge_sr.export.split.diinn import planes
 from edge_sr.kinds import BundleKind, Precision, SampleType
 from edge_sr.models.families import family_of, picture_network, scale_of
+from edge_sr.sizes import size_text
 from edge_sr.spec import PublishedSpec
 from edge_sr.tensors import reference_card
 
@@ -119,7 +120,7 @@ def _case(reference: nn.Module, sessions: Mapping[Key, Any], size: tuple[int, in
 
     with torch.inference_mode():
         wanted = reference(torch.from_numpy(unit)).numpy()
-    exact, name = run("fp32", "float"), f"{size[0]}x{size[1]}"
+    exact, name = run("fp32", "float"), size_text(size)
     difference = float(np.abs(exact - wanted).max())
     if ("network", "fp16", "float") not in sessions:
         return CaseResult(name, difference)

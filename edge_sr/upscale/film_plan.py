@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_sr.errors import MediaError, OptionError
 from edge_sr.machine.description import available_cores
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
-from edge_sr.sizes import Box, Size, output_region
+from edge_sr.sizes import Box, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
 from edge_sr.upscale.run.places import check_free, check_place
@@ -97,8 +97,7 @@ def _even_size(size: Size, layout: PixelLayout, say: Callable[[str], None]) -> S
     """``(width, height)`` as the layout's chroma can have it."""
     even = even_neighbours(size, layout.chroma)
     if even != size:
-        found, needed = "x".join(map(str, size)), "x".join(map(str, even))
-        say(f"note: {found} goes up to {needed}, as {layout.name} video needs even sizes")
+        say(f"note: {size_text(size)} goes up to {size_text(even)}, as {layout.name} video needs even sizes")
     return even
 
 
@@ -214,8 +213,8 @@ def _check_output(request: Request, output: Path) -> None:
 
 def _check_size(info: FilmInfo) -> None:
     if min(info.size) < SMALLEST_SIDE:
-        found = "x".join(map(str, info.size))
-        raise MediaError(f"expected a film of {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels or more, found {found}")
+        least = size_text((SMALLEST_SIDE, SMALLEST_SIDE))
+        raise MediaError(f"expected a film of {least} pixels or more, found {size_text(info.size)}")
 
 
 def _threads(output: Path, request: Request) -> int:
@@ -238,4 +237,4 @@ def memory_needed(encoding: Encoding, info: FilmInfo) -> int:
 
 def _check_memory(request: Request, encoding: Encoding, info: FilmInfo) -> None:
     need = memory_needed(encoding, info)
-    require_bytes(need, f"{request.input} at {encoding.size[0]}x{encoding.size[1]}")
+    require_bytes(need, f"{request.input} at {size_text(encoding.size)}")

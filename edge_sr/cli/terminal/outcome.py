@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_sr.sizes import size_text
+
 if TYPE_CHECKING:
     from edge_sr.upscale.dry_run import Outline
     from edge_sr.upscale.making.maker import NodeShare
@@ -20,7 +22,7 @@ def summary(report: Report) -> str:
     still = report.codec is None and report.frames == 1
     if report.was_done:
         return f"{report.output}: done already" + ("" if still else f", {counted(report.frames, 'frame')}")
-    source, result = ("x".join(map(str, size)) for size in (report.input_size, report.output_size))
+    source, result = size_text(report.input_size), size_text(report.output_size)
     return (
         f"{'standard output' if report.output == '-' else report.output}: "
         f"{'' if still else counted(report.frames, 'frame') + ', '}{source} to {result}, "
@@ -40,7 +42,7 @@ def _share(one: NodeShare, seconds: float) -> str:
 
 def preview(outline: Outline) -> str:
     """The outline of a run, a fact a line."""
-    source, result = ("x".join(map(str, size)) for size in (outline.input_size, outline.output_size))
+    source, result = size_text(outline.input_size), size_text(outline.output_size)
     lines = [
         f"would upscale {outline.input}, {source}, to {outline.output}, {result}",
         f"model: {outline.model} ({outline.model_reason})",

@@ -24,6 +24,7 @@ from edge_sr.export.external.gain import LEAST_GAIN_DB, PROBED, Array, Run, gain
 from edge_sr.export.external.reach import measured_reach
 from edge_sr.files.config import from_mapping
 from edge_sr.machine.child import python_child
+from edge_sr.sizes import size_text
 
 MEMORY = 6 << 30
 SECONDS = 300
@@ -199,7 +200,7 @@ def _readings(path: Path, session: Any, name: str, dtype: Any, stated: Stated) -
     if not readings:
         tried = "; ".join(f"as {' and '.join(dict.fromkeys(ways))}: {why}" for why, ways in obstacles.items())
         raise CheckpointError(
-            f"{path} takes no picture of {PROBED[0]}x{PROBED[1]} or of sides that are multiples, {tried}"
+            f"{path} takes no picture of {size_text(PROBED)} or of sides that are multiples, {tried}"
         )
     return readings
 
@@ -255,5 +256,5 @@ def _result(session: Any, name: str, picture: Array, layout: str, top: int, dtyp
 def _scale(size: tuple[int, int], made: Array) -> int:
     scale: int = made.shape[0] // size[1]
     if scale < 1 or made.shape[:2] != (scale * size[1], scale * size[0]) or made.shape[2] not in (1, 3):
-        raise CheckpointError(f"it makes {made.shape} out of {size[0]}x{size[1]}, no whole multiple of it")
+        raise CheckpointError(f"it makes {made.shape} out of {size_text(size)}, no whole multiple of it")
     return scale

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
-from edge_sr.sizes import Size
+from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.film_plan import film_target
 from edge_sr.upscale.piped.film import PipedFilm
 from edge_sr.upscale.pipeline import WAITING, Target
@@ -88,4 +88,4 @@ def _header(source: PipedFilm, size: Size, aspect: Fraction, layout: PixelLayout
 def _check_memory(request: Request, input_size: Size, output_size: Size) -> None:
     pixels = input_size[0] * input_size[1] + output_size[0] * output_size[1]
     need = BASE_BYTES + (2 * WAITING + 2) * 3 * 4 * pixels
-    require_bytes(need, f"{request.input} at {output_size[0]}x{output_size[1]}")
+    require_bytes(need, f"{request.input} at {size_text(output_size)}")

@@ -6,8 +6,9 @@ import dataclasses
 from typing import Any
 
 from edge_sr.errors import OptionError, UnknownNameError
+from edge_sr.sizes import size_text
 from edge_sr.video.frames.colour import Colour
-from edge_sr.video.frames.pixels import SUBSAMPLING, PixelLayout
+from edge_sr.video.frames.pixels import SUBSAMPLING, PixelLayout, even_neighbours
 from edge_sr.video.frames.siting import LEFT, SITINGS, TOPLEFT, unsaid_siting
 
 
@@ -277,14 +278,14 @@ def pixel_format(codec: Codec, layout: PixelLayout) -> str:
 
 def refuse_odd(size: tuple[int, int], chroma: str) -> None:
     """``OptionError``, naming the even neighbours, for a size that the chroma layout cannot hold."""
-    across, down = SUBSAMPLING[chroma]
-    if size[0] % across == 0 and size[1] % down == 0:
+    high = even_neighbours(size, chroma)
+    if high == size:
         return
+    across, down = SUBSAMPLING[chroma]
     low = (size[0] // across * across, size[1] // down * down)
-    high = (-(-size[0] // across) * across, -(-size[1] // down) * down)
     raise OptionError(
-        f"video with {':'.join(chroma)} chroma cannot be {size[0]}x{size[1]}: "
-        f"use --size {low[0]}x{low[1]} or {high[0]}x{high[1]}"
+        f"video with {':'.join(chroma)} chroma cannot be {size_text(size)}: "
+        f"use --size {size_text(low)} or {size_text(high)}"
     )
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import OptionError
+from edge_sr.sizes import size_text
 from edge_sr.video.encode.codecs import Codec, frame_bytes, pixel_format
 from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, encoder_words
@@ -62,7 +63,7 @@ def plan_encoding(
     """The encoder's settings; ``OptionError`` for an option that this codec does not have or take."""
     if max(size) > codec.largest_side:
         raise OptionError(
-            f"{codec.title} takes at most {codec.largest_side} pixels a side, found {size[0]}x{size[1]}: "
+            f"{codec.title} takes at most {codec.largest_side} pixels a side, found {size_text(size)}: "
             "use another --codec or a smaller scale"
         )
     options = dict(codec.fixed)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 
 from edge_sr.errors import EdgeSRError, MissingError, OptionError
+from edge_sr.sizes import size_text
 from edge_sr.video.encode.codecs import Codec
 
 # The oldest driver whose NVENC the FFmpeg in PyAV's wheel speaks to (Video Codec SDK 13.0).
@@ -51,4 +52,4 @@ def _refusal(codec: Codec, size: tuple[int, int], options: Mapping[str, str], wo
         )
     ours = {"crf": codec.crf_key.split()[0], "preset": codec.preset_key or ""}
     told = ", ".join(f"{name} {options[key]}" for name, key in ours.items() if key in options)
-    return OptionError(f"{codec.name} refuses {size[0]}x{size[1]}{told and f' with {told}'}: {words}")
+    return OptionError(f"{codec.name} refuses {size_text(size)}{told and f' with {told}'}: {words}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_sr.errors import OptionError
 from edge_sr.machine.optional import require
+from edge_sr.sizes import size_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ def check_size(path: Path, size: tuple[int, int]) -> None:
         require(entry.needs, f"writing {path.name}")
     if max(size) > entry.largest_side:
         raise OptionError(
-            f"{path.name} would be {size[0]}x{size[1]}, and {entry.name} holds at most {entry.largest_side:,} pixels "
+            f"{path.name} would be {size_text(size)}, and {entry.name} holds at most {entry.largest_side:,} pixels "
             "a side: write it as .png or .tif with -o, or ask for less"
         )
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from edge_sr.errors import InputError, InputNotFoundError
+from edge_sr.sizes import size_text
 
 # Request numbers and structures of linux/videodev2.h (a fixed kernel interface).
 CAPTURE = 1
@@ -44,7 +45,7 @@ class Mode:
     rate: Fraction
 
     def __str__(self) -> str:
-        return f"{self.pixel_format} {self.size[0]}x{self.size[1]} at {float(self.rate):g}"
+        return f"{self.pixel_format} {size_text(self.size)} at {float(self.rate):g}"
 
 
 def devices() -> list[str]:

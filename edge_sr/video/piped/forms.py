@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import MediaError, OptionError
-from edge_sr.sizes import Size
+from edge_sr.sizes import Size, size_text
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.pixels import PixelLayout, layout_of
 from edge_sr.video.frames.siting import CENTER, LEFT, TOPLEFT, unsaid_siting
@@ -35,7 +35,7 @@ class RawForm:
         """For FFmpeg's demuxer."""
         return {
             "pixel_format": self.pixel_format,
-            "video_size": f"{self.size[0]}x{self.size[1]}",
+            "video_size": size_text(self.size),
             "framerate": f"{self.rate.numerator}/{self.rate.denominator}",
         }
 
