@@ -17,7 +17,7 @@ from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, fitting_siting, frame_bytes
 from edge_sr.video.encode.containers import Container, container_for, film_suffix
-from edge_sr.video.encode.encoding import Encoding, plan_encoding
+from edge_sr.video.encode.encoding import Encoding, lookahead_frames, plan_encoding
 from edge_sr.video.encode.segment_encoder import EncodeSettings, probe
 from edge_sr.video.encode.segments import frames_per_segment
 from edge_sr.video.encode.workfolder import WorkFolder
@@ -30,6 +30,9 @@ from edge_sr.video.frames.pixels import PixelLayout, even_neighbours
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import is_opened_by_name, open_input
 from edge_sr.video.shape import pixel_aspect
+
+# Frames that an encoder holds beside those that it looks ahead: its references and what it is at work on.
+BESIDE_LOOKAHEAD = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,8 +234,8 @@ def memory_needed(encoding: Encoding, info: FilmInfo) -> int:
     sample = 1 if info.layout.fits_uint8 else 4
     pictures = (2 * WAITING + 2) * (3 + encoding.layout.has_alpha) * sample
     pixels = encoding.size[0] * encoding.size[1] * pictures + info.size[0] * info.size[1] * pictures
-    waiting = min(40, max(4, (1 << 30) // frame_bytes(encoding.layout, encoding.size))) + 8
-    return BASE_BYTES + pixels + waiting * frame_bytes(encoding.layout, encoding.size)
+    in_encoder = lookahead_frames(encoding.layout, encoding.size) + BESIDE_LOOKAHEAD
+    return BASE_BYTES + pixels + in_encoder * frame_bytes(encoding.layout, encoding.size)
 
 
 def _check_memory(request: Request, encoding: Encoding, info: FilmInfo) -> None:

@@ -15,8 +15,8 @@ from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, encoder_words
 from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.frames.siting import LEFT, SITINGS
 
-# The encoder may hold this much in frames that wait for its lookahead.
-LOOKAHEAD_BYTES = 1 << 30
+# The encoder may hold this much in frames that wait for its lookahead, and so many of them.
+LOOKAHEAD_BYTES, LEAST_LOOKAHEAD, USUAL_LOOKAHEAD = 1 << 30, 4, 40
 _NUMBER = re.compile(r"-?\d+")
 
 
@@ -109,12 +109,18 @@ def _for_layout(codec: Codec, layout: PixelLayout, preset: str | None) -> dict[s
     return {"auto-alt-ref": "0"} if codec.name == "vp9" and layout.has_alpha else {}
 
 
+def lookahead_frames(layout: PixelLayout, size: tuple[int, int]) -> int:
+    """How many frames an encoder may look ahead."""
+    fitting = LOOKAHEAD_BYTES // frame_bytes(layout, size)
+    return min(USUAL_LOOKAHEAD, max(LEAST_LOOKAHEAD, fitting))
+
+
 def _lookahead(codec: Codec, layout: PixelLayout, size: tuple[int, int]) -> dict[str, str]:
     """A shorter lookahead for large pictures, which would otherwise hold gigabytes of frames."""
     if codec.name not in ("x264", "x265", "svt-av1"):
         return {}
-    frames = max(4, LOOKAHEAD_BYTES // (frame_bytes(layout, size)))
-    if frames >= 40:
+    frames = lookahead_frames(layout, size)
+    if frames == USUAL_LOOKAHEAD:
         return {}
     if codec.name == "x264":
         return {"rc-lookahead": str(frames), "refs": "2"}
