@@ -6,7 +6,11 @@ The bounds are where both networks came out alike on clips coded at several qual
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 from edge_sr.bundle import DEFAULT_MODEL
+from edge_sr.upscale.run.request import Request
 from edge_sr.video.film.film import FilmInfo
 
 FOR_COMPRESSED_VIDEO = "diinn-edge-video"
@@ -22,6 +26,15 @@ TITLES = {
     "vp9": "VP9",
     "mpeg2video": "MPEG-2",
 }
+
+
+def with_model(request: Request, info: FilmInfo, say: Callable[[str], None]) -> Request:
+    """The request for a network that suits the film, where it asks for none."""
+    if request.model is not None:
+        return request
+    model, why = suited_model(info)
+    say(f"model: {model} ({why})")
+    return dataclasses.replace(request, model=model)
 
 
 def suited_model(info: FilmInfo) -> tuple[str, str]:

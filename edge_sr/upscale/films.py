@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +17,7 @@ from edge_sr.errors import (
 from edge_sr.files.atomic import write_whole
 from edge_sr.files.drafts import drafting
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
-from edge_sr.upscale.film_model import suited_model
+from edge_sr.upscale.film_model import with_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
 from edge_sr.upscale.making.here import Here
 from edge_sr.upscale.making.maker import Made, Maker
@@ -26,10 +25,8 @@ from edge_sr.upscale.piped.film import PipedFilm, opened_film
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, damage, report
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
-from edge_sr.video.film.film import Film
 from edge_sr.video.mux.mux import Muxed, MuxPlan
 from edge_sr.video.mux.whole import mux, pictures_alone
 from edge_sr.video.opening import writing
@@ -43,7 +40,7 @@ def upscale_film(request: Request, controls: Controls) -> Report:
         plan = plan_film(request, film, controls.watcher.say)
         if is_finished(request, plan.output):
             return finished_report(film, plan, controls)
-        settled = _with_model(as_before(request, plan.output), film, controls.watcher)
+        settled = with_model(as_before(request, plan.output), film.info, controls.watcher.say)
         work = WorkFolder(plan.output)
         makers = controls.makers or Here(controls.networks)
         with (
@@ -216,12 +213,3 @@ def _check_room(segments: list[Segment], target: Path) -> None:
         raise DiskFullError(
             f"muxing takes {needed >> 20} MiB, and {target.parent} has {free >> 20} MiB left: free some"
         )
-
-
-def _with_model(request: Request, film: Film, watcher: Watcher) -> Request:
-    """The network that suits the film, where none was asked for."""
-    if request.model is not None:
-        return request
-    model, why = suited_model(film.info)
-    watcher.say(f"model: {model} ({why})")
-    return dataclasses.replace(request, model=model)

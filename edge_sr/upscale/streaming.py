@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_sr.errors import InterruptedRun, MediaError
-from edge_sr.machine.description import available_cores
 from edge_sr.sizes import Size
-from edge_sr.upscale.film_model import suited_model
+from edge_sr.upscale.film_model import with_model
 from edge_sr.upscale.film_plan import FilmPlan, plan_film
+from edge_sr.upscale.piped.film import named_film
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.relay import Aborted, Relay
 from edge_sr.upscale.run.controls import Controls
@@ -54,18 +54,10 @@ def stream_film(request: Request, outgoing: Outgoing, controls: Controls) -> Rep
     sink raises, and ``InterruptedRun`` once ``controls.stop`` is set; what has gone out by then is out. A film that
     turns out to be damaged raises with ``request.strict`` at its end.
     """
-    with Film(
-        request.input,
-        request.excerpt,
-        hwaccel=request.hwaccel,
-        threads=max(1, available_cores() // 4),
-        protocols=request.protocols,
-        tone_map=request.tonemap,
-        most_pixels=outgoing.most_pixels,
-    ) as film:
+    with named_film(request, outgoing.most_pixels) as film:
         outgoing.check(film.info.size, request.whole_size(film.info.size))
         plan = _streamed(plan_film(request, film, controls.watcher.say), request, film)
-        settled = dataclasses.replace(request, model=request.model or suited_model(film.info)[0])
+        settled = with_model(request, film.info, controls.watcher.say)
         with controls.networks.opened(settled, controls.watcher) as network:
             done = _StreamRun(film, plan, network, outgoing, controls).run()
     if request.strict and (done.warnings or done.dropped):

@@ -30,19 +30,24 @@ class PipedFilm:
         return self.stream is not None and self.stream.ends_within_a_frame
 
 
+def named_film(request: Request, most_pixels: int | None = None) -> Film:
+    """The input opened by its name; frames of more than ``most_pixels`` are not decoded."""
+    return Film(
+        request.input,
+        request.excerpt,
+        hwaccel=request.hwaccel,
+        threads=max(1, available_cores() // 4),
+        protocols=request.protocols,
+        tone_map=request.tonemap,
+        most_pixels=most_pixels,
+    )
+
+
 @contextlib.contextmanager
 def opened_film(request: Request, controls: Controls) -> Iterator[PipedFilm]:
     """The input as a film, from standard input where it is ``-``."""
-    threads = max(1, available_cores() // 4)
     if not request.reads_pipe:
-        with Film(
-            request.input,
-            request.excerpt,
-            hwaccel=request.hwaccel,
-            threads=threads,
-            protocols=request.protocols,
-            tone_map=request.tonemap,
-        ) as film:
+        with named_film(request) as film:
             yield PipedFilm(film)
         return
     stream, form = FrameStream(0, controls.stop), request.piping.raw_input

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 from edge_sr.errors import InterruptedRun, MediaError, OptionError
-from edge_sr.upscale.film_model import suited_model
+from edge_sr.upscale.film_model import with_model
 from edge_sr.upscale.piped.film import BROKE_OFF, PipedFilm, opened_film
 from edge_sr.upscale.piped.output_form import OutputForm, output_form
 from edge_sr.upscale.pipeline import Flow, run_film
@@ -38,7 +37,7 @@ def upscale_to_pipe(request: Request, controls: Controls) -> Report:
         form = output_form(request, source)
         say(f"writing {form.shown}")
         _tell_colours(film, say)
-        settled = dataclasses.replace(request, model=_model(request, film, say))
+        settled = with_model(request, film.info, say)
         sink = FrameSink(write, form.to_bytes, form.header)
         with controls.networks.opened(settled, controls.watcher) as network:
             flow = _run(film, network, sink, form, controls)
@@ -79,14 +78,6 @@ def _tell_colours(film: Film, say: Callable[[str], None]) -> None:
             "note: a pipe carries no colour description; the film's, as options of ffmpeg: "
             f"-colorspace {colour.matrix} -color_primaries {colour.primaries} -color_trc {colour.transfer}"
         )
-
-
-def _model(request: Request, film: Film, say: Callable[[str], None]) -> str:
-    if request.model is not None:
-        return request.model
-    model, why = suited_model(film.info)
-    say(f"model: {model} ({why})")
-    return model
 
 
 def _run(film: Film, network: Upscaler, sink: FrameSink, form: OutputForm, controls: Controls) -> Flow:
