@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import MediaError
 from edge_sr.video.frames.orientation import UPRIGHT, Orientation
@@ -28,6 +28,9 @@ from edge_sr.video.image.metadata import raw_exif
 from edge_sr.video.image.pillow_reader import bits_a_channel
 from edge_sr.video.image.recognise import ANIMATED, is_avif, is_heic, open_picture, pictures_in
 
+if TYPE_CHECKING:
+    import av
+
 # EXIF's eight orientations as a transposition and two mirrors.
 EXIF_ORIENTATIONS = {
     2: Orientation(mirror_x=True),
@@ -46,7 +49,10 @@ GAIN_MAP_LOST = "the gain map (the SDR picture is read)"
 
 @dataclasses.dataclass(frozen=True)
 class PictureFile:
-    """A picture's file, its header read: ``image`` is Pillow's, None where FFmpeg reads all; ``tags`` are a TIFF's."""
+    """A picture's file, its header read: ``image`` is Pillow's, None where FFmpeg reads all; ``tags`` are a TIFF's.
+
+    ``frame``: the picture that FFmpeg decoded to tell whether it can.
+    """
 
     path: Path
     image: Any = None
@@ -56,6 +62,7 @@ class PictureFile:
     tags: Any = dataclasses.field(default_factory=dict)
     orientation: Orientation = UPRIGHT
     damage: str = ""
+    frame: av.VideoFrame | None = None
 
     @property
     def deep(self) -> bool:
@@ -121,14 +128,14 @@ def _opened_by_ffmpeg(path: Path) -> PictureFile:
     tags = read_tags(path)
     refuse_samples(path, tags)
     refuse_layout(path, tags)
-    _refuse_undecoded(path)
+    frame = _frame(path)
     lost = (*_unnamed_channels(tags), *(("what its chunks say beside the pixels",) if is_png(path) else ()))
-    return PictureFile(path, lost=lost, tags=tags, orientation=_orientation(tags))
+    return PictureFile(path, frame=frame, lost=lost, tags=tags, orientation=_orientation(tags))
 
 
-def _refuse_undecoded(path: Path) -> None:
+def _frame(path: Path) -> av.VideoFrame:
     try:
-        first_frame(path)
+        return first_frame(path)
     except MediaError as error:
         if is_psd(path):
             raise MediaError(

@@ -52,11 +52,11 @@ def read_info(path: Path) -> StillInfo:
     if file.heif is not None:
         size, deep = (file.heif.crop.width, file.heif.crop.height), file.deep
         content = "AVIF" if file.image is not None else "HEIF"
-    elif file.image is not None:
-        size, deep, content = file.image.size, file.deep, str(file.image.format)
-    else:
-        frame = first_frame(path)
+    elif file.frame is not None:
+        frame = file.frame
         size, deep, content = (frame.width, frame.height), layout_of(frame.format).depth > 8, ""
+    else:
+        size, deep, content = file.image.size, file.deep, str(file.image.format)
     return StillInfo(file.orientation.displayed(*size), deep, content)
 
 
@@ -166,7 +166,7 @@ def _planes(file: PictureFile) -> Pixels:
 
 def _frame_of(file: PictureFile) -> Pixels:
     """By FFmpeg, the channel beside the colours taken for what a TIFF's tags say."""
-    pixels = frame_pixels(first_frame(file.path))
+    pixels = frame_pixels(file.frame or first_frame(file.path))
     if pixels.alpha is not None and file.tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         # FFmpeg turns all samples round.
         pixels = pixels._replace(alpha=(255 if pixels.alpha.dtype == np.uint8 else 1) - pixels.alpha)
