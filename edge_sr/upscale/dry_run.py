@@ -20,7 +20,8 @@ from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film, FilmInfo
 from edge_sr.video.film.tracks import track_name
 from edge_sr.video.image.recognise import is_still
-from edge_sr.video.opening import is_address, is_opened_by_name, open_input
+from edge_sr.video.opening import is_opened_by_name, open_input
+from edge_sr.video.protocols import is_address
 
 # Enough for the encoder's first frames to matter little, few enough for a 4K film on two cores.
 SAMPLE_FRAMES = 12

@@ -25,7 +25,7 @@ from edge_sr.errors import (
 )
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.machine.scheduling import keeping_scheduling
-from edge_sr.video.protocols import NEEDS, opening_options
+from edge_sr.video.protocols import NEEDS, is_address, opening_options
 from edge_sr.video.sequences import numbered_files
 
 if TYPE_CHECKING:
@@ -45,11 +45,6 @@ SEQUENCES = ("avis", "msf1")
 # Seconds until a host that says nothing is given up, as it is opened and between two packets.
 TIMEOUT = (30.0, 60.0)
 HARDWARE_DECODERS = ("auto", "none", "cuda")
-
-
-def is_address(name: str) -> bool:
-    """Whether it names no file: a host's, a device's or a protocol's, such as ``https://example.org/film.mp4``."""
-    return "://" in name
 
 
 def is_opened_by_name(name: str) -> bool:

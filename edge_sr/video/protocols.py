@@ -36,6 +36,11 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.,_-]*:")
 _URI = re.compile(r"URI=(\"[^\"]*\"?|[^,]*)", re.IGNORECASE)
 
 
+def is_address(name: str) -> bool:
+    """Whether it names no file: a host's, a device's or a protocol's, such as ``https://example.org/film.mp4``."""
+    return "://" in name
+
+
 def parse_protocols(text: str | None) -> frozenset[str]:
     """``P,...`` of ``--allow-protocols``; ``OptionError`` for what is no protocol's name."""
     names = [] if text is None else [name.strip().lower() for name in text.split(",")]

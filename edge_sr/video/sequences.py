@@ -6,6 +6,8 @@ import itertools
 import re
 from pathlib import Path
 
+from edge_sr.video.protocols import is_address
+
 # FFmpeg's forms: %d, %5d, %05d.
 _NUMBER = re.compile(r"%0?(\d*)d")
 
@@ -14,7 +16,7 @@ def numbered_files(name: str) -> dict[int, Path]:
     """The files of a numbered sequence by number, in order; none for any other name."""
     pattern = Path(name)
     number = _NUMBER.search(pattern.name)
-    if "://" in name or number is None or pattern.exists() or not pattern.parent.is_dir():
+    if is_address(name) or number is None or pattern.exists() or not pattern.parent.is_dir():
         return {}
     digits = f"\\d{{{number[1]},}}" if number[1] else r"\d+"
     before, after = (

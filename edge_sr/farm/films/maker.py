@@ -28,7 +28,7 @@ from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.identity import input_identity
-from edge_sr.video.opening import is_address
+from edge_sr.video.protocols import is_address
 
 
 class ClusterMakers:

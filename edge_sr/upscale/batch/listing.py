@@ -13,8 +13,8 @@ from edge_sr.errors import EdgeSRError, InputNotFoundError, OptionError
 from edge_sr.upscale.run.places import name_of_input
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.image.recognise import is_picture_name, is_still
-from edge_sr.video.opening import is_address, is_opened_by_name, open_input, picture_stream
-from edge_sr.video.protocols import names_others
+from edge_sr.video.opening import is_opened_by_name, open_input, picture_stream
+from edge_sr.video.protocols import is_address, names_others
 
 # Names by which a folder's films are known even where their content is damaged.
 FILM_SUFFIXES = frozenset(

@@ -17,7 +17,7 @@ from edge_sr.video.encode.containers import film_suffix
 from edge_sr.video.film.film import Excerpt
 from edge_sr.video.image.formats import suffix_for
 from edge_sr.video.image.read import read_info
-from edge_sr.video.opening import is_address
+from edge_sr.video.protocols import is_address
 
 # The end of a name that a result gets where it lies beside its input.
 SIZED = re.compile(r"-\d+x\d+$")

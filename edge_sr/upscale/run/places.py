@@ -11,7 +11,8 @@ from edge_sr.errors import InputError, OptionError, OutputExistsError, OutputFol
 from edge_sr.files.atomic import fitting_name
 from edge_sr.masking import masked
 from edge_sr.sizes import Size, size_text
-from edge_sr.video.opening import is_address, is_opened_by_name
+from edge_sr.video.opening import is_opened_by_name
+from edge_sr.video.protocols import is_address
 
 
 def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) -> Path:
