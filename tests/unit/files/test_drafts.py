@@ -203,13 +203,8 @@ def test_only_a_file_of_ones_own_is_removed(kind: str, tmp_path: Path) -> None:
     assert _names(tmp_path) == before
 
 
-def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import fcntl
-
-    def refuse(*_: object) -> None:
-        raise OSError("no locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+@pytest.mark.usefixtures("without_locks")
+def test_without_locks_nothing_is_removed(tmp_path: Path) -> None:
     _whole(tmp_path)
     assert _names(tmp_path) == {"made"}
     _killed(lambda: _whole(tmp_path))

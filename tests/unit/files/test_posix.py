@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from pathlib import Path
@@ -71,15 +70,8 @@ def test_with_locks_two_runs_do_not_share_one(tmp_path: Path) -> None:
 
 
 @on_posix
-def test_engines_are_refused_where_the_file_system_has_no_locks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import fcntl
-
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+@pytest.mark.usefixtures("without_locks")
+def test_engines_are_refused_where_the_file_system_has_no_locks(tmp_path: Path) -> None:
     with pytest.raises(OutputFolderError, match="EDGE_SR_CACHE"), exclusive(tmp_path / "lock"):
         pass
 

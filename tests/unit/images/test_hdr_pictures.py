@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from support.upscaling import run as upscaled
 
 from edge_sr.errors import OptionError
 from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.frames.tonemap import nits_to_pq
 from edge_sr.video.image.files.exif import Tags
 from edge_sr.video.image.files.png_chunks import kept_chunks
@@ -50,8 +49,7 @@ def pq_png(path: Path) -> Path:
 
 
 def run(source: Path, output: Path, **changes: Any) -> Report:
-    plain = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    return upscale(Request(str(source), output, **{**plain, **changes}))  # type: ignore[arg-type]
+    return upscaled(source, output, **{"scale": Fraction(2), **changes})
 
 
 def test_a_pq_png_keeps_levels_depth_and_description(tmp_path: Path) -> None:

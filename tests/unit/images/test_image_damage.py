@@ -14,11 +14,11 @@ import PIL
 import pytest
 from PIL import Image
 from support.images import chunk, png
+from support.upscaling import nano_request
 
 from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
 from edge_sr.upscale.run.controls import Controls
-from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.image.leniency import lenient
@@ -140,15 +140,8 @@ class _Open(Silent):
 
 def test_a_picture_that_fails_ends_what_is_told_of_it(tmp_path: Path) -> None:
     """A terminal's cursor is hidden until then."""
-    request = Request(
-        str(cut(tmp_path / "a.jpg", 0.6)),
-        tmp_path / "out.png",
-        scale=Fraction(2),
-        model="diinn-nano",
-        backend="onnxruntime",
-        precision="fp32",
-        strict=True,
-    )
+    source = cut(tmp_path / "a.jpg", 0.6)
+    request = nano_request(source, tmp_path / "out.png", scale=Fraction(2), strict=True)
     watcher = _Open()
     with pytest.raises(MediaError):
         upscale(request, Controls(watcher))

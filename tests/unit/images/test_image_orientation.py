@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 from support.images import write_tiff
+from support.upscaling import run
 
 from edge_sr.tensors import reference_card
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.image.read import read_info, read_still
 
 CARD = reference_card(30, 20)
@@ -57,10 +56,7 @@ def test_pages_are_turned_each_for_itself(tmp_path: Path) -> None:
     exif[274] = 6
     page = Image.fromarray(CARD)
     page.save(tmp_path / "scan.tif", save_all=True, append_images=[page], exif=exif)
-    request = Request(
-        str(tmp_path / "scan.tif"), scale=Fraction(2), model="diinn-nano", backend="onnxruntime"
-    )
-    report = upscale(request)
+    report = run(tmp_path / "scan.tif", scale=Fraction(2))
     with Image.open(report.output) as image:
         assert image.n_frames == 2  # type: ignore[attr-defined]
         sizes = []

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.films import frame_pixels, frame_times
+from support.upscaling import nano_request
 
 from edge_sr.errors import MediaError, OptionError, OutputExistsError
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.image.files.tiff_pages import read_pages
@@ -26,8 +26,7 @@ SIZES = ((24, 16), (32, 20), (16, 24))
 def _run(
     source: Path, output: Path | None = None, controls: Controls | None = None, **changes: Any
 ) -> Report:
-    fixed = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    return upscale(Request(str(source), output, **{**fixed, **changes}), controls)  # type: ignore[arg-type]
+    return upscale(nano_request(source, output, **{"scale": Fraction(2), **changes}), controls)
 
 
 def _cards() -> list[Image.Image]:

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 from support.films import Making, frame_pixels, frame_times, make_film
+from support.upscaling import run as upscaled
 
 from edge_sr.upscale import films
 from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder
 
 Run = Callable[..., Report]
@@ -23,11 +22,9 @@ Run = Callable[..., Report]
 def run(tmp_path: Path) -> Run:
     """Segments of four frames of a film of eighteen, with a keyframe every five."""
     film = make_film(tmp_path / "film.mkv", Making(frames=18, options={"g": "5"}))
-    fixed: dict[str, Any] = {"model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
 
     def go(output: Path, **more: Any) -> Report:
-        request = Request(str(film), output, scale=Fraction(3, 2), segment_frames=4, **fixed, **more)
-        return upscale(request)
+        return upscaled(film, output, scale=Fraction(3, 2), segment_frames=4, **more)
 
     return go
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.upscaling import run
 
 from edge_sr.sizes import Region
 from edge_sr.upscale.hidden_colours import from_visible
 from edge_sr.upscale.layers import Layers
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 
 COLOUR = (220, 60, 30)
 
@@ -28,11 +27,7 @@ def disc(hidden: tuple[int, int, int], size: int = 48) -> np.ndarray:
 
 def enlarged(path: Path, picture: np.ndarray, region: Region | None = None) -> np.ndarray:
     Image.fromarray(picture).save(path)
-    scale = Fraction(3)
-    request = Request(
-        str(path), scale=scale, model="diinn-nano", backend="onnxruntime", precision="fp32", region=region
-    )
-    with Image.open(upscale(request).output) as image:
+    with Image.open(run(path, scale=Fraction(3), region=region).output) as image:
         return np.asarray(image)
 
 

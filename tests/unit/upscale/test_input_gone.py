@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.films import Making, frame_times, make_film
+from support.upscaling import nano_request
 
 from edge_sr.errors import EdgeSRError, OptionError
 from edge_sr.upscale.run.controls import Controls
@@ -33,8 +33,7 @@ class _At(Silent):
 
 
 def _request(source: Path, output: Path, **changes: Any) -> Request:
-    fixed = {"scale": Fraction(1), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    return Request(str(source), output, **{**fixed, "segment_frames": 4, **changes})  # type: ignore[arg-type]
+    return nano_request(source, output, **{"segment_frames": 4, **changes})
 
 
 def test_the_picture_is_joined_where_the_input_is_gone(tmp_path: Path) -> None:

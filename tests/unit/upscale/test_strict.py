@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 from support.films import Making, make_film
+from support.upscaling import nano_request
 
 from edge_sr.errors import MediaError
 from edge_sr.upscale.run.controls import Controls
@@ -43,15 +43,7 @@ def film(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def request_for(film: Path) -> Request:
-    return Request(
-        str(film),
-        film.with_name("out.mkv"),
-        scale=Fraction(1),
-        model="diinn-nano",
-        backend="onnxruntime",
-        precision="fp32",
-        strict=True,
-    )
+    return nano_request(film, film.with_name("out.mkv"), strict=True)
 
 
 def test_into_a_file(request_for: Request) -> None:

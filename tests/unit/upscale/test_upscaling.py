@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.films import Making, frame_pixels, frame_times, make_film, moving_picture, packets
+from support.upscaling import nano_request
 
 from edge_sr.errors import (
     DiskFullError,
@@ -61,10 +62,8 @@ with stopping(lambda text: None) as stop:
 
 
 def request_for(source: Path, output: Path | None, **changes: object) -> Request:
-    plain = {"scale": Fraction(3, 2), "model": "diinn-nano", "preset": "veryfast", "segment_frames": 4}
-    # Two runs that are compared must not choose for themselves.
-    fixed = {"backend": "onnxruntime", "precision": "fp32"}
-    return Request(str(source), output, **{**plain, **fixed, **changes})  # type: ignore[arg-type]
+    plain = {"scale": Fraction(3, 2), "preset": "veryfast", "segment_frames": 4}
+    return nano_request(source, output, **{**plain, **changes})
 
 
 def started(source: Path, output: Path, *words: str) -> subprocess.Popen[str]:

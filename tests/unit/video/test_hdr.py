@@ -10,11 +10,10 @@ import av
 import numpy as np
 import pytest
 from support.films import Making, make_film
+from support.upscaling import run as upscaled
 
 from edge_sr.errors import OptionError
 from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.frames.hdr import HdrDescription, read_description
 from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.frames.tonemap import ToneMap, eetf, hlg_to_nits, into_gamut, nits_to_pq, pq_to_nits
@@ -62,8 +61,7 @@ def make_hdr(path: Path, transfer: int = PQ, codec: str = "libx265", **options: 
 
 
 def run(source: Path, output: Path, **changes: Any) -> Report:
-    plain = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    return upscale(Request(str(source), output, **{**plain, **changes}))  # type: ignore[arg-type]
+    return upscaled(source, output, **{"scale": Fraction(2), **changes})
 
 
 def first_frame(path: Path) -> Any:

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import itertools
 import wave
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 from support.films import Making, frame_times, make_film, packets
+from support.upscaling import run
 
-from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.mux.arrival import pictures_in
 
 MONTH = 30 * 24 * 3600 * 1000
-
-
-def run(source: Path, output: Path) -> Report:
-    return upscale(
-        Request(
-            str(source),
-            output,
-            scale=Fraction(1),
-            model="diinn-nano",
-            backend="onnxruntime",
-            precision="fp32",
-        )
-    )
 
 
 def leaping(path: Path, begins: int, by: int) -> Path:

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from support.films import Making, frame_pixels, frame_times, make_film, packets
+from support.upscaling import nano_request
+from support.upscaling import run as upscaled
 
 from edge_sr.errors import HdrError, MediaError, OptionError
 from edge_sr.upscale.film_plan import pixel_aspect
@@ -37,13 +39,8 @@ def odd(samples: Path) -> Path:
 
 
 def run(source: Path, output: Path, **changes: Any) -> Report:
-    plain = {"scale": Fraction(1), "model": "diinn-nano", "preset": "veryfast"}
-    fixed = {"backend": "onnxruntime", "precision": "fp32"}
-    if output.suffix == ".webm" or "codec" in changes or "scale" in changes:
-        del plain["preset"]
-    if "size" in changes:
-        del plain["scale"]
-    return upscale(Request(str(source), output, **{**plain, **fixed, **changes}))  # type: ignore[arg-type]
+    plain = {} if output.suffix == ".webm" or {"codec", "scale"} & changes.keys() else {"preset": "veryfast"}
+    return upscaled(source, output, **{**plain, **changes})
 
 
 def steps(times: list[Fraction]) -> set[Fraction]:
@@ -364,9 +361,7 @@ def test_names_with_colons_and_of_great_length(tmp_path: Path, monkeypatch: pyte
     plain = make_film(tmp_path / "film.mp4", Making(size=(32, 24), frames=3, audio=("eng",)))
     for name in ("Alien: Covenant.mp4", "http:notes.mp4", "%d% off [x|y]'s.mp4", "ä" * 123 + ".mp4"):
         Path(name).write_bytes(plain.read_bytes())
-        report = upscale(
-            Request(name, scale=Fraction(2), model="diinn-nano", backend="onnxruntime", precision="fp32")
-        )
+        report = upscale(nano_request(name, scale=Fraction(2)))
         assert len(frame_times(Path(report.output).resolve())) == 3
         assert Path(report.output).resolve().parent == tmp_path
     output = Path("Out: take 2.mkv")

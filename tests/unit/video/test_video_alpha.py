@@ -10,13 +10,13 @@ import av
 import av.video.format
 import numpy as np
 import pytest
+from support.upscaling import run as upscaled
 
 from edge_sr import Upscaler
 from edge_sr.errors import MediaError
 from edge_sr.upscale.dry_run import outline
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.upright import UprightReader
 from edge_sr.video.frames.alpha import has_alpha, is_even, read_alpha
@@ -56,8 +56,7 @@ def make(path: Path, codec: str, pixel_format: str, frames: int = 4) -> Path:
 
 
 def run(source: Path, output: Path, **changes: Any) -> Any:
-    plain = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    return upscale(Request(str(source), output, **{**plain, **changes}))  # type: ignore[arg-type]
+    return upscaled(source, output, **{"scale": Fraction(2), **changes})
 
 
 def alphas(path: Path) -> list[np.ndarray]:

@@ -9,10 +9,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from support.upscaling import run
 
-from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.containers import container_for
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.tracks import TrackPlan, Way, fewer_and_fewer, plan_tracks
@@ -58,11 +56,6 @@ def _write_sound(file: Any, sound: Any) -> None:
     while (part := fifo.read(size)) or (part := fifo.read(0)):
         file.mux(sound.encode(part))
     file.mux(sound.encode(None))
-
-
-def run(source: Path, output: Path, **changes: Any) -> Report:
-    plain: dict[str, Any] = {"scale": Fraction(1), "model": "diinn-nano", "backend": "onnxruntime"}
-    return upscale(Request(str(source), output, **{**plain, "precision": "fp32", **changes}))
 
 
 def heard(path: Path) -> tuple[str, list[float]]:

@@ -12,18 +12,10 @@ import av
 import numpy as np
 import pytest
 from support.films import Making, make_film, packets
-
-from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
+from support.upscaling import run
 
 RATE = 48000
 SAMPLES = 2 * RATE + 1000
-
-
-def run(source: Path, output: Path) -> Report:
-    plain: dict[str, Any] = {"model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    return upscale(Request(str(source), output, scale=Fraction(1), **plain))
 
 
 def film(path: Path, picture: str, sound: str, samples: str | None = None) -> Path:

@@ -10,16 +10,9 @@ import av
 import pytest
 from av.stream import Disposition
 from support.films import Making, make_film
+from support.upscaling import run
 
 from edge_sr.errors import MediaError
-from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
-
-
-def run(source: Path, output: Path, **changes: Any) -> Report:
-    plain: dict[str, Any] = {"scale": Fraction(1), "model": "diinn-nano", "backend": "onnxruntime"}
-    return upscale(Request(str(source), output, **{**plain, "precision": "fp32", **changes}))
 
 
 def covered(path: Path, **metadata: str) -> Path:

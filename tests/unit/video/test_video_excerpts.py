@@ -9,9 +9,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from support.upscaling import run
 
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.info import Excerpt
 
 RATE, FRAMES = 5, 20
@@ -52,8 +51,7 @@ def flash_in(path: Path) -> tuple[Fraction, Fraction]:
 @pytest.mark.parametrize("start", ["1", "1.1", "1.15", "0.3"])
 def test_an_avi_that_begins_within_a_frame_stays_in_step(tmp_path: Path, start: str) -> None:
     source, output = flash_and_click(tmp_path / "in.avi"), tmp_path / "out.mkv"
-    plain: dict[str, Any] = {"model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    upscale(Request(str(source), output, scale=Fraction(1), excerpt=Excerpt(Fraction(start)), **plain))
+    run(source, output, excerpt=Excerpt(Fraction(start)))
     white, loud = flash_in(output)
     # The frame that is shown where the excerpt begins is its first.
     frame = Fraction(1, RATE)

@@ -11,10 +11,9 @@ import av
 import numpy as np
 import pytest
 from support.films import Making, frame_pixels, frame_times, make_film
+from support.upscaling import run
 
 from edge_sr.errors import MissingError, OptionError, ResourceError
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode import codecs
 from edge_sr.video.encode.codecs import Codec, find_codec
 from edge_sr.video.encode.encoding import Encoding, plan_encoding
@@ -107,8 +106,7 @@ def test_a_film_through_gstreamer_is_the_one_through_ffmpeg(software: Codec, tmp
 
     def made(name: str, codec: str) -> Path:
         output = tmp_path / name
-        fixed = {"backend": "onnxruntime", "precision": "fp32", "model": "diinn-nano", "segment_frames": 8}
-        upscale(Request(str(source), output, scale=Fraction(2), codec=codec, crf=10, **fixed))  # type: ignore[arg-type]
+        run(source, output, scale=Fraction(2), codec=codec, crf=10, segment_frames=8)
         return output
 
     mine, other = made("gst.mkv", software.name), made("ffmpeg.mkv", "x264")

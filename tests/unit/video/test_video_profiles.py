@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from support.films import frame_pixels
+from support.upscaling import nano_request
 
 from edge_sr.errors import MediaError
 from edge_sr.upscale.run.controls import Controls
@@ -53,8 +54,7 @@ class Heard(Silent):
 
 
 def request(path: Path, **changes: Any) -> Request:
-    fixed = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    return Request(str(path), path.with_suffix(".mkv"), **{**fixed, **changes})  # type: ignore[arg-type]
+    return nano_request(path, path.with_suffix(".mkv"), **{"scale": Fraction(2), **changes})
 
 
 @pytest.mark.parametrize(

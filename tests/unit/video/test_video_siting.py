@@ -10,10 +10,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from support.upscaling import run
 
 from edge_sr.camera.pictures import FrameMaker, sink_colour
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.codecs import CODECS, fitting_siting
 from edge_sr.video.frames.colour import Colour, read_colour
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb
@@ -162,18 +161,7 @@ def test_a_film_is_written_as_players_read_it(
     film = film_with(tmp_path / "film.mkv", source[0], frame_of(chroma, siting), source[1])
     output = tmp_path / f"out.{suffix}"
     crf = None if codec == "prores" else 2
-    upscale(
-        Request(
-            str(film),
-            output,
-            scale=Fraction(2),
-            model="diinn-nano",
-            backend="onnxruntime",
-            precision="fp32",
-            codec=codec,
-            crf=crf,
-        )
-    )
+    run(film, output, scale=Fraction(2), codec=codec, crf=crf)
     with av.open(str(output)) as container:
         frame = next(container.decode(video=0))
     assert stated_siting(frame) == told

@@ -10,9 +10,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from support.upscaling import run
 
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.mux.sound import SoundConverter, add_sound
 
 RATE, EACH = 8000, 800
@@ -88,8 +87,7 @@ def test_sound_that_is_copied_keeps_its_gaps(tmp_path: Path, codec: str, source:
                 file.mux(sound.encode(part))
         file.mux(picture.encode(None))
     output = tmp_path / f"out.{suffix}"
-    plain: Any = {"scale": Fraction(2), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    assert upscale(Request(str(film), output, **plain)).dropped == ()
+    assert run(film, output, scale=Fraction(2)).dropped == ()
     loud = _loudness(output)
     assert len(loud) == pytest.approx(24000 // size * size, abs=600)
     assert loud[500:3500].mean() > 0.1

@@ -10,21 +10,14 @@ import av
 import numpy as np
 import pytest
 from support.films import moving_picture
+from support.upscaling import run
 
 from edge_sr.errors import MediaError
-from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video import opening
 from edge_sr.video.film import late_tracks
 from edge_sr.video.film.film import Excerpt
 
 PACKET, VIDEO = 188, 256
-
-
-def _run(source: Path, output: Path, **changes: Any) -> Report:
-    fixed = {"scale": Fraction(1), "model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
-    return upscale(Request(str(source), output, **{**fixed, **changes}))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -41,7 +34,7 @@ def _video_packets(stream: bytes) -> list[int]:
 def test_a_join_is_no_damage(recording: bytes, tmp_path: Path) -> None:
     joined = tmp_path / "joined.ts"
     joined.write_bytes(recording * 3)
-    report = _run(joined, tmp_path / "out.mkv", strict=True)
+    report = run(joined, tmp_path / "out.mkv", strict=True)
     assert report.frames == 45 and report.warnings == ()
 
 
@@ -55,14 +48,14 @@ def test_a_lost_packet_is_damage_joined_or_not(
     lossy = recording[:place] + recording[place + PACKET :]
     damaged.write_bytes(lossy + recording if joined else lossy)
     with pytest.raises(MediaError, match=r"damaged|bad frames"):
-        _run(damaged, tmp_path / "out.mkv", strict=True)
+        run(damaged, tmp_path / "out.mkv", strict=True)
 
 
 def test_a_recording_that_broke_off_before_the_next_is_damage(recording: bytes, tmp_path: Path) -> None:
     broken = tmp_path / "broken.ts"
     broken.write_bytes(recording[: _video_packets(recording)[-1]] + recording)
     with pytest.raises(MediaError, match=r"damaged|bad frames"):
-        _run(broken, tmp_path / "out.mkv", strict=True)
+        run(broken, tmp_path / "out.mkv", strict=True)
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +88,12 @@ def test_a_track_beyond_what_is_probed_is_named(
     with opening.open_input(str(late)) as film:
         assert len(film.streams) == 1, "FFmpeg found it by itself"
     part = Excerpt(duration=Fraction(1, 5))
-    report = _run(late, tmp_path / "out.mkv", excerpt=part)
+    report = run(late, tmp_path / "out.mkv", excerpt=part)
     assert [name for name in report.dropped if "(mp2), which begins too late" in name]
     with pytest.raises(MediaError, match="begins too late"):
-        _run(late, tmp_path / "strict.mkv", excerpt=part, strict=True)
+        run(late, tmp_path / "strict.mkv", excerpt=part, strict=True)
 
 
 def test_tracks_that_are_found_are_not_named(late: Path, tmp_path: Path) -> None:
-    report = _run(late, tmp_path / "out.mkv", excerpt=Excerpt(duration=Fraction(1, 5)))
+    report = run(late, tmp_path / "out.mkv", excerpt=Excerpt(duration=Fraction(1, 5)))
     assert report.dropped == ()

@@ -9,9 +9,8 @@ from typing import Any
 import av
 import pytest
 from support.films import Making, make_film, packets
+from support.upscaling import run
 
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.containers import CONTAINERS
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.info import CROP, Excerpt
@@ -162,9 +161,7 @@ def marked_3d(path: Path, in_the_stream: bool) -> Path:
 )
 def test_the_mark_of_3d_is_kept_or_named(tmp_path: Path, in_the_stream: bool, name: str, kept: bool) -> None:
     source = marked_3d(tmp_path / "in.mkv", in_the_stream)
-    plain: dict[str, Any] = {"scale": Fraction(1), "model": "diinn-nano", "backend": "onnxruntime"}
-    request = Request(str(source), tmp_path / name, precision="fp32", **plain)
-    assert upscale(request).dropped == (() if kept else ("the mark of a 3D film",))
+    assert run(source, tmp_path / name).dropped == (() if kept else ("the mark of a 3D film",))
     with av.open(str(tmp_path / name)) as file:
         assert (file.streams.video[0].metadata.get("stereo_mode") == "left_right") == kept
 

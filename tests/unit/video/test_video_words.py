@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from support.films import Making, make_film, packets
+from support.upscaling import run
 
-from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.upscale import upscale
 from edge_sr.video.mux.words import packed_words, words_of
 
 LESS = "if a < b and c > d & e"
@@ -47,15 +45,6 @@ def test_webvtt_says_what_is_no_tag_in_entities() -> None:
 def test_words_survive_the_way_through_containers(tmp_path: Path, steps: tuple[str, ...]) -> None:
     source = make_film(tmp_path / "in.mkv", Making(frames=3, subtitles=((f"<i>{LESS}</i>", 0, 100),)))
     for step in steps:
-        upscale(
-            Request(
-                str(source),
-                tmp_path / step,
-                scale=Fraction(1),
-                model="diinn-nano",
-                backend="onnxruntime",
-                precision="fp32",
-            )
-        )
+        run(source, tmp_path / step)
         source = tmp_path / step
     assert [words for _, words in packets(source, "subtitle")[0]] == [LESS.encode()]

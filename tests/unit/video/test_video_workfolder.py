@@ -117,13 +117,8 @@ def test_two_runs_at_once_are_refused(output: Path) -> None:
     first.close()
 
 
-def test_a_file_system_without_locks_takes_a_film(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fcntl = pytest.importorskip("fcntl")
-
-    def refuse(*_: object) -> None:
-        raise OSError("no locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+@pytest.mark.usefixtures("without_locks")
+def test_a_file_system_without_locks_takes_a_film(output: Path) -> None:
     start(output, "000000_0_99.mp4")
     again = WorkFolder(output)
     again.open(STATE, resume=True, overwrite=False)
