@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.evaluation.hr_references import find_references
+from edge_sr.evaluation.hr_set import find_references
 from edge_sr.evaluation.pairs import pairs
 from edge_sr.quality import psnr_y
 from edge_sr.sizes import parse_scale

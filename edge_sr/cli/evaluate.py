@@ -149,7 +149,7 @@ def _line(row: Row) -> str:
 def _request(
     bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int
 ) -> EvaluationRequest:
-    from edge_sr.evaluation.hr_references import find_references
+    from edge_sr.evaluation.hr_set import find_references
     from edge_sr.evaluation.measure import EvaluationRequest
     from edge_sr.sizes import parse_scale
 

@@ -14,7 +14,7 @@ from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
     from edge_sr.engines.fleet import Fleet
-    from edge_sr.evaluation.hr_references import HrSet
+    from edge_sr.evaluation.hr_set import HrSet
     from edge_sr.evaluation.results import Evaluation
     from edge_sr.farm.nodes.asking import ClusterNode
 
@@ -53,7 +53,7 @@ def fleet_report(
     if cluster is None:
         raise OptionError("--hr measures the nodes of a cluster: add --cluster, or here use edge-sr evaluate")
     check_new_page("--report", page)
-    from edge_sr.evaluation.hr_references import find_references
+    from edge_sr.evaluation.hr_set import find_references
     from edge_sr.sizes import parse_scale
 
     asked = tuple(parse_scale(scale) for scale in (scales or "2").split(","))

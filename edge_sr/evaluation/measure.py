@@ -12,7 +12,7 @@ from fractions import Fraction
 from edge_sr.bundle import Bundle, open_bundle
 from edge_sr.errors import MediaError, OptionError, ShapeError
 from edge_sr.evaluation.crops import crops, worst_box
-from edge_sr.evaluation.hr_references import HrSet
+from edge_sr.evaluation.hr_set import HrSet
 from edge_sr.evaluation.pairs import (
     Picture,
     PicturePair,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from edge_sr.bundle import open_bundle
 from edge_sr.errors import EdgeSRError, MissingError, ResourceError, last_line
-from edge_sr.evaluation.hr_references import HrSet
+from edge_sr.evaluation.hr_set import HrSet
 from edge_sr.evaluation.measure import BASELINES, EvaluationRequest, evaluate, unique_names
 from edge_sr.evaluation.results import Evaluation, Row
 from edge_sr.farm.nodes.asking import ClusterNode, ask, node_selector

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_sr.engines.fleet import Fleet, requests, split
 from edge_sr.errors import EdgeSRError, MissingError
-from edge_sr.evaluation.hr_references import HrSet
+from edge_sr.evaluation.hr_set import HrSet
 from edge_sr.evaluation.measure import EvaluationRequest, evaluate
 from edge_sr.evaluation.results import Evaluation, number
 from edge_sr.farm.evaluation import absolute, merged, seeing

@@ -15,7 +15,7 @@ from support.films import Making, make_film
 from edge_sr.cli.evaluate import table
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError, OptionError
 from edge_sr.evaluation.crops import CROP_NAMES, SIDE, worst_box
-from edge_sr.evaluation.hr_references import find_references
+from edge_sr.evaluation.hr_set import find_references
 from edge_sr.evaluation.measure import EvaluationRequest, evaluate
 from edge_sr.evaluation.pairs import pairs
 from edge_sr.evaluation.results import Evaluation, load

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edge_sr.evaluation.hr_references import find_references
+from edge_sr.evaluation.hr_set import find_references
 from edge_sr.evaluation.measure import EvaluationRequest, evaluate
 from edge_sr.farm.evaluation import evaluate_on
 from edge_sr.farm.nodes.connection import Cluster

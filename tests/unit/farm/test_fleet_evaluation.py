@@ -15,7 +15,7 @@ from edge_sr.engines.build.request import Workplace
 from edge_sr.engines.fleet import Fleet, FleetGroup
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.errors import MissingError
-from edge_sr.evaluation.hr_references import HrSet, find_references
+from edge_sr.evaluation.hr_set import HrSet, find_references
 from edge_sr.evaluation.report import page
 from edge_sr.farm import fleet_evaluation
 from edge_sr.farm.fleet_evaluation import measure_here
