@@ -23,11 +23,8 @@ from edge_sr.sizes import Size, size_text
 from edge_sr.tensors import checked_frame
 from edge_sr.upscaler import Upscaler
 
-SECONDS, LEAST, WARM_UP = (
-    3.0,
-    5,
-    2,
-)  # time for a setting, frames at least, frames before the first that counts
+# Time for a setting, frames at least, frames before the first that counts.
+SECONDS, LEAST, WARM_UP = 3.0, 5, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +105,7 @@ def run(setting: Setting, peaks: Peaks) -> Speed:
         times = list(_times(upscaler, setting))
         fps = 1000 / median(total for _, _, total in times)
         encoder_ms, decoder_ms = (median(part) for part in list(zip(*times, strict=True))[:2])
-        parts = _gflop(setting)
+        parts = bundle_cost(setting.bundle).parts(setting.input_size, setting.output_size)
         on_gpu = upscaler.backend in GPU_BACKENDS
         peak, around = (
             None if on_gpu else peaks.get(name, peaks["fp32"])
@@ -133,13 +130,6 @@ def run(setting: Setting, peaks: Peaks) -> Speed:
             peak_rss_mb=peak_rss_mb(),
             placement=upscaler.scheme,
         )
-
-
-def _gflop(setting: Setting) -> tuple[float, float]:
-    """Of encoder and decoder, in a frame."""
-    cost = bundle_cost(setting.bundle)
-    (w, h), (wide, high) = setting.input_size, setting.output_size
-    return 2e-9 * cost.encoder * w * h, 2e-9 * cost.decoder * wide * high
 
 
 def _computed_in(precision: str, decoder: str) -> tuple[str, str]:

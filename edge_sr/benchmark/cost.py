@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from edge_sr.bundle import Bundle
+from edge_sr.sizes import Size
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 
 RGB, POSITIONS, WINDOW = 3, 3, 9  # channels; offset_y, offset_x, ratio; a 3 x 3 neighbourhood
@@ -22,11 +23,14 @@ class Cost(NamedTuple):
     encoder: int
     decoder: int
 
-    def gflop(self, input_size: tuple[int, int], output_size: tuple[int, int]) -> float:
-        """10^9 floating-point operations (two a multiply-add) for a frame; sizes are (width, height)."""
-        return 2e-9 * (
-            self.encoder * input_size[0] * input_size[1] + self.decoder * output_size[0] * output_size[1]
-        )
+    def parts(self, input_size: Size, output_size: Size) -> tuple[float, float]:
+        """10^9 floating-point operations (two a multiply-add) of encoder and decoder for a frame."""
+        lr, hr = input_size[0] * input_size[1], output_size[0] * output_size[1]
+        return 2e-9 * self.encoder * lr, 2e-9 * self.decoder * hr
+
+    def gflop(self, input_size: Size, output_size: Size) -> float:
+        """That of both."""
+        return sum(self.parts(input_size, output_size))
 
 
 def bundle_cost(bundle: Bundle) -> Cost:

@@ -62,15 +62,15 @@ def frame_parts(
     bundle: Bundle, input_size: Size, output_size: Size, encoder_ms: float, decoder_ms: float
 ) -> list[Part]:
     """Encoder and decoder of one frame, or the one of them that has work; sizes are ``(width, height)``."""
-    cost = bundle_cost(bundle)
+    encoder_gflop, decoder_gflop = bundle_cost(bundle).parts(input_size, output_size)
     lr, hr = input_size[0] * input_size[1], output_size[0] * output_size[1]
     encoder, decoder = (bundle.find(role, bundle.precisions[0]) for role in ("encoder", "decoder"))
     maps = 0 if encoder is None else encoder.outputs[0].shape[1] * MAP_BYTES * lr
     image, frame = PICTURE_BYTES * lr, PICTURE_BYTES * hr
     again = image if decoder is None or any(port.name == "image" for port in decoder.inputs) else 0
     parts = [
-        Part("encoder", 2e-9 * cost.encoder * lr, 1e-9 * (image + maps), encoder_ms),
-        Part("decoder", 2e-9 * cost.decoder * hr, 1e-9 * (maps + again + frame), decoder_ms),
+        Part("encoder", encoder_gflop, 1e-9 * (image + maps), encoder_ms),
+        Part("decoder", decoder_gflop, 1e-9 * (maps + again + frame), decoder_ms),
     ]
     return [part for part in parts if part.gflop]
 
