@@ -213,17 +213,12 @@ class _Calibration:
     def _entry(self, bench: Bench, layers: Sequence[str], search: Search) -> SchemeEntry:
         pictures = bench.pictures(layers)
         loss = self.trial.loss(pictures)
-        psnr_db, levels = self.trial.distance(pictures)
         self.say(f"{bench.scheme}: {len(layers)} of {len(search.work)} layers: {loss}")
         return SchemeEntry(
             layers=tuple(layers),
             high_precision=tuple(name for name in search.work if name not in layers),
-            mean_db=round(loss.mean_db, 5),
-            worst_db=round(loss.worst_db, 5),
-            worst=loss.worst,
-            psnr_db=round(psnr_db, 3),
-            levels=levels,
             sensitivity=search.sensitivity,
+            **self.trial.figures(loss, pictures),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import onnx
 
+from edge_sr.backends.loss import LOSSES
 from edge_sr.bundle import Bundle, Description
 from edge_sr.calibration.graph.bf16 import bf16_twin
 from edge_sr.calibration.graph.pair import ReferencePair
@@ -15,9 +16,6 @@ from edge_sr.calibration.search.trial import Models, Trial
 from edge_sr.kinds import Role
 
 Say = Callable[[str], None]
-KEY = "losses"
-"""Their place in ``Description.extra``, read by ``edge_sr.backends.loss``."""
-
 Losses = dict[str, dict[str, Any]]
 
 
@@ -37,7 +35,7 @@ def measure_losses(bundle: Bundle, trial: Trial, say: Say) -> Losses:
 
 def with_losses(description: Description, losses: Losses) -> Description:
     """The description that states them."""
-    return dataclasses.replace(description, extra={**description.extra, KEY: losses})
+    return dataclasses.replace(description, extra={**description.extra, LOSSES: losses})
 
 
 def _stored(bundle: Bundle, models: Models) -> dict[str, onnx.ModelProto]:
@@ -50,12 +48,5 @@ def _stored(bundle: Bundle, models: Models) -> dict[str, onnx.ModelProto]:
 def _entry(trial: Trial, models: Models, name: str, say: Say) -> dict[str, Any]:
     pictures = list(trial.pictures(models))
     loss = trial.loss(pictures)
-    psnr_db, levels = trial.distance(pictures)
     say(f"{name}: {loss}")
-    return {
-        "mean_db": round(loss.mean_db, 5),
-        "worst_db": round(loss.worst_db, 5),
-        "worst": loss.worst,
-        "psnr_db": round(psnr_db, 3),
-        "levels": levels,
-    }
+    return trial.figures(loss, pictures)

@@ -117,6 +117,16 @@ class Trial:
         name = f"{self._cases[worst].name} x{float(self._cases[worst].scale):g}"
         return PsnrLoss(float(lost.mean()), float(lost[worst]), name)
 
+    def figures(self, loss: PsnrLoss, pictures: Sequence[Picture]) -> dict[str, Any]:
+        """The pictures' loss and distance, rounded and by name, as bundles and tables state them."""
+        psnr_db, levels = self.distance(pictures)
+        rounded = {
+            "mean_db": round(loss.mean_db, 5),
+            "worst_db": round(loss.worst_db, 5),
+            "worst": loss.worst,
+        }
+        return {**rounded, "psnr_db": round(psnr_db, 3), "levels": levels}
+
     def distance(self, pictures: Sequence[Picture]) -> tuple[float, int]:
         """Lowest PSNR over RGB against FP32's pictures in dB, and the largest difference in levels."""
         pairs = list(zip(pictures, self.reference, strict=True))
