@@ -1,7 +1,7 @@
 """Networks from picture to picture on the GPU: one engine, in windows where pictures are larger than it.
 
 Up to three windows are in flight, over the borders of pictures too. Around it goes what goes around such a
-network on the CPU (``picture_runner``): pictures are resampled there, before it or after it.
+network on the CPU (``backends/single_graph``): pictures are resampled there, before it or after it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from edge_sr.backends.tensorrt.session import Compute
 from edge_sr.backends.tensorrt.windows import Mosaic, Place, pixels, places, smaller
 from edge_sr.bundle import Bundle
 from edge_sr.engines.store.identity import Shape
+from edge_sr.engines.store.shapes import shape_text
 from edge_sr.errors import MemoryLimitError, ShapeError
 from edge_sr.sizes import Box
 from edge_sr.tensors import Frame, Image
@@ -168,7 +169,7 @@ class TensorRTNetwork:
         less = self._less(engine, window)
         if less is None:
             raise MemoryLimitError(
-                f"the GPU has no room for a window of {_text(window)}: close programs, or build for a smaller size"
+                f"the GPU has no room for a window of {shape_text(window)}: close programs, or build for a smaller size"
             )
         return less
 
@@ -192,11 +193,11 @@ class TensorRTNetwork:
     def _tell(self, asked: Shape) -> None:
         """Windows compute some of a picture twice, so whoever waits for them should know."""
         if self._window != asked:
-            warn_short(f"windows of {_text(self._window)} from here on")
+            warn_short(f"windows of {shape_text(self._window)} from here on")
         elif len(self._cut) > 1:
-            size = _text(self._image)
+            size = shape_text(self._image)
             warnings.warn(
-                f"pictures of {size} go through an engine for {_text(asked)} in {len(self._cut)} windows; "
+                f"pictures of {size} go through an engine for {shape_text(asked)} in {len(self._cut)} windows; "
                 f"one of their own size, edge-sr build --sizes {size}, computes less",
                 stacklevel=2,
             )
@@ -225,7 +226,3 @@ def reach_of(bundle: Bundle) -> int | None:
 
 def _nothing_more(slot: Slot) -> None:
     """One graph encodes and decodes."""
-
-
-def _text(shape: Shape) -> str:
-    return f"{shape[2]}x{shape[1]}"

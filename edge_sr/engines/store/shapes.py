@@ -13,7 +13,7 @@ from typing import Any
 from edge_sr.bundle import Description, Graph, Port
 from edge_sr.engines.store.identity import Shape, ShapeRange
 from edge_sr.errors import EngineError
-from edge_sr.sizes import Size
+from edge_sr.sizes import Size, size_text
 
 # The smallest frame that a range (--max-size) covers; fixed sizes may be smaller.
 SMALLEST: Size = (16, 16)
@@ -33,6 +33,11 @@ CONTRACT: dict[str, tuple[Any, ...]] = {
     "ratio": (1, 1, 1, 1),
     "cell": (1, 2, 1, 1),
 }
+
+
+def shape_text(picture: Shape) -> str:
+    """The size of pictures of that shape, as people write it."""
+    return size_text((picture[2], picture[1]))
 
 
 def along(name: str) -> str:

@@ -100,17 +100,17 @@ class BindingsModule:
 
 
 class BindingsDriver:
-    """One GPU by number. ``MissingError`` without cuda-bindings or a driver, ``DeviceError`` without a GPU."""
+    """The first GPU. ``MissingError`` without cuda-bindings or a driver, ``DeviceError`` without a GPU."""
 
     can_capture = True
 
-    def __init__(self, index: int = 0) -> None:
+    def __init__(self) -> None:
         # Asked first: it says what is missing in words.
         self.name, capability = (gpu := find_gpu()).name, gpu.compute_capability
         self.compute_capability = tuple(map(int, capability.split(".")))
         self._bindings = load_bindings("running on a GPU")
         call(self._bindings.cuInit, 0)
-        self._device = call(self._bindings.cuDeviceGet, index)
+        self._device = call(self._bindings.cuDeviceGet, 0)
         # FFmpeg takes a primary context only with this flag, that a host which waits sleeps. A driver that refuses it
         # costs no more than surfaces.
         sleeping = self._bindings.CUctx_flags.CU_CTX_SCHED_BLOCKING_SYNC

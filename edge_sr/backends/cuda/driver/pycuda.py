@@ -102,15 +102,15 @@ class PycudaModule:
 
 
 class PycudaDriver:
-    """One GPU by number. ``MissingError`` without pycuda or a driver, ``DeviceError`` without a GPU."""
+    """The first GPU. ``MissingError`` without pycuda or a driver, ``DeviceError`` without a GPU."""
 
-    def __init__(self, index: int = 0) -> None:
+    def __init__(self) -> None:
         # Asked first: without a driver pycuda only says that it cannot be imported.
         find_gpu()
         self._cuda = require("pycuda.driver", "running on a GPU")
         with _translated():
             self._cuda.init()
-            device = self._cuda.Device(index)
+            device = self._cuda.Device(0)
             self._context = device.retain_primary_context()
         attribute = self._cuda.device_attribute
         self.name = str(device.name())

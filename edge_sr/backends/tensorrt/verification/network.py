@@ -24,6 +24,7 @@ from edge_sr.backends.tensorrt.verification.verified import (
 )
 from edge_sr.bundle import Bundle
 from edge_sr.engines.store.identity import Shape
+from edge_sr.engines.store.shapes import shape_text
 from edge_sr.tensors import Frame, Image
 
 Corner = tuple[slice, slice]
@@ -47,7 +48,7 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
     def _verify_at(self, image: Shape) -> None:
         self._verify_all(
             image,
-            lambda: _text(self._inner.window_for(image)),
+            lambda: shape_text(self._inner.window_for(image)),
             lambda: self._try_engine(self._inner.window_for(image)),
         )
 
@@ -65,11 +66,7 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
             network = OnnxEncoder(RunnerConfig(config.bundle, "fp32", config.sample_type), "network")
             return flattened([_on_cpu(network, config.bundle, picture, corner) for corner in corners])
 
-        return trial(on_device, on_cpu, lambda: _text(self._inner.window_for(window)))
-
-
-def _text(window: Shape) -> str:
-    return f"{window[2]}x{window[1]}"
+        return trial(on_device, on_cpu, lambda: shape_text(self._inner.window_for(window)))
 
 
 def _corners(window: Shape, side: int) -> Iterator[Corner]:

@@ -25,6 +25,7 @@ from edge_sr.backends.tensorrt.verification.verified import (
     verifying_first,
 )
 from edge_sr.engines.store.identity import Shape
+from edge_sr.engines.store.shapes import shape_text
 from edge_sr.grid import SamplingGrid
 from edge_sr.plan import Plan
 from edge_sr.sizes import Box
@@ -60,7 +61,7 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
 
     def _shapes(self, image: Shape, grid: SamplingGrid) -> str:
         height, width = self._inner.tile_of(image, grid)
-        return f"{image[2]}x{image[1]} in tiles of {width}x{height}"
+        return f"{shape_text(image)} in tiles of {width}x{height}"
 
     def _try_engines(self, image: Shape, grid: SamplingGrid) -> VerificationRun:
         """The whole grid on the device as a film's frame goes there, and its first and last corner on the CPU."""
