@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import OptionError
 from edge_sr.video.image.files.exif import EXIF_IFD, GPS_IFD, Tags
+from edge_sr.video.image.files.png_chunks import SIGNATURE, chunk
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -34,8 +35,8 @@ def png16(samples: NDArray[np.uint16], options: dict[str, Any]) -> bytes:
     Image.new(MODES[channels], (1, 1)).save(around, "PNG", **options)
     header = struct.pack(">IIBBBBB", width, height, 16, PNG_TYPES[channels], 0, 0, 0)
     replaced = {b"IHDR": header, b"IDAT": zlib.compress(_filtered(samples), 6)}
-    chunks = (_chunk(kind, replaced.get(kind, data)) for kind, data in _chunks(around.getvalue()))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    chunks = (chunk(kind, replaced.get(kind, data)) for kind, data in _chunks(around.getvalue()))
+    return SIGNATURE + b"".join(chunks)
 
 
 def _filtered(samples: NDArray[np.uint16]) -> bytes:
@@ -53,10 +54,6 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
         length, kind = struct.unpack_from(">I4s", png, place)
         yield kind, png[place + 8 : place + 8 + length]
         place += 12 + length
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def tiff(samples: Samples, options: dict[str, Any]) -> bytes:

@@ -63,11 +63,12 @@ def repeated_texts(path: Path) -> list[str]:
 def with_chunks(png: bytes, chunks: dict[bytes, bytes]) -> bytes:
     """A whole PNG with these chunks too, behind its header."""
     behind = len(SIGNATURE) + 25
-    added = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks.items()
-    )
-    return png[:behind] + b"".join(added) + png[behind:]
+    return png[:behind] + b"".join(chunk(*each) for each in chunks.items()) + png[behind:]
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk as it stands in a file."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def rows_present(path: Path) -> tuple[int, int]:
