@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +11,7 @@ import typer
 
 from edge_sr.cli.fleet_report import FleetReport, fleet_report, quality_text
 from edge_sr.cli.options import NETWORK, SIZE, Cluster, FlavourName, Json, OptionalBundle, Target
+from edge_sr.cli.terminal.progress import say
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def _build_on(cluster: str, fleet: Path, force: bool, report: FleetReport | None
 
     wanted = load_fleet(fleet)
     with joined(ClusterAddress.parse(cluster)) as joint:
-        found = build_on(joint, wanted, _say, force=force)
-        quality = [] if report is None else report.measured(joint.ray, found.nodes, wanted, _say)
+        found = build_on(joint, wanted, say, force=force)
+        quality = [] if report is None else report.measured(joint.ray, found.nodes, wanted, say)
     _show(found.engines, found.elsewhere, as_json, quality)
     if report is not None:
         report.write(quality)
@@ -246,20 +246,14 @@ def _run(jobs: list[Job], force: bool) -> list[Built]:
         engine_keys(request, workplace)
     store = EngineStore()
     return [
-        built for request, workplace in jobs for built in build(request, workplace, store, _say, force=force)
+        built for request, workplace in jobs for built in build(request, workplace, store, say, force=force)
     ]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _warn_of_int8(engines: list[dict[str, Any]]) -> None:
     """NVIDIA documents INT8 on RTX for weights only; that the engines build says nothing about speed."""
     if any(engine["flavour"] == "tensorrt-rtx" and engine["precision"] == "int8" for engine in engines):
-        _say(
-            "note: an INT8 gain is unproven on RTX: measure int8 against fp16 on that GPU with edge-sr bench"
-        )
+        say("note: an INT8 gain is unproven on RTX: measure int8 against fp16 on that GPU with edge-sr bench")
 
 
 def _report(built: list[Built], elsewhere: list[Elsewhere], as_json: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_sr.cli.options import NETWORK, RUN, BundleArgument, Json
+from edge_sr.cli.terminal.progress import say
 from edge_sr.errors import BundleError, DiskFullError, InterruptedRun, OptionError, as_ours
 
 if TYPE_CHECKING:
@@ -77,10 +77,6 @@ def calibrate(
     _report(_run(request), time.perf_counter() - start, as_json)
 
 
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
 def _recipe(path: Path | None, budget_db: float | None) -> Recipe:
     from edge_sr.calibration.recipe import Budget, Recipe, read_recipe
 
@@ -138,7 +134,7 @@ def _run(request: CalibrationRequest) -> Calibrated:
     from edge_sr.calibration.calibrate import calibrate
 
     try:
-        return calibrate(request, _say)
+        return calibrate(request, say)
     except KeyboardInterrupt as error:
         raise InterruptedRun("interrupted; go on with the same command and --resume") from error
     except OSError as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edge_sr.cli.options import Json, closing
+from edge_sr.cli.terminal.progress import say
 from edge_sr.errors import EngineError, OptionError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def list_(json_: Json = False) -> None:
     elif rows:
         print("\n".join(table(rows)))
     else:
-        print("no engines yet; build some with: edge-sr build diinn-edge --target auto", file=sys.stderr)
+        say("no engines yet; build some with: edge-sr build diinn-edge --target auto")
 
 
 @app.command(epilog=closing("edge-sr engines show 2ea1027e", "edge-sr engines show 2ea1027e --json"))
@@ -88,7 +88,7 @@ def verify(json_: Json = False) -> None:
     else:
         print(f"{len(checked)} engines checked, {len(damaged)} damaged")
     for item in damaged:
-        print(item["reason"], file=sys.stderr)
+        say(item["reason"])
     if damaged:
         raise EngineError(
             f"{len(damaged)} of {len(checked)} engines are damaged: edge-sr engines prune removes them"
@@ -139,7 +139,7 @@ def _sound(cache: EngineStore) -> list[EngineFile]:
     sound = []
     for _, engine, reason in cache.check():
         if engine is None:
-            print(reason, file=sys.stderr)
+            say(reason)
         else:
             sound.append(engine)
     return sound

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_sr.cli.options import NETWORK, RUN, Json
+from edge_sr.cli.terminal.progress import say
 from edge_sr.errors import ConfigError, InputNotFoundError, OptionError
 from edge_sr.machine.optional import require
 
@@ -74,7 +74,7 @@ def _export_external(path: Path, spec: ModelSpec | None, output: Path, precision
         raise InputNotFoundError(f"no such network: {path}")
     stated = from_mapping(Stated, {} if spec is None else spec.options, "options")
     identity = _identity(path, file_sha256(path), (), spec, output)
-    return export_external(path, identity, output, stated, _say)
+    return export_external(path, identity, output, stated, say)
 
 
 def _export_checkpoint(path: Path, spec: ModelSpec | None, output: Path, precision: str) -> Bundle:
@@ -83,10 +83,10 @@ def _export_checkpoint(path: Path, spec: ModelSpec | None, output: Path, precisi
 
     loaded = load_checkpoint(path, None if spec is None else spec.network())
     for note in loaded.notes:
-        _say(f"note: {note}")
+        say(f"note: {note}")
     identity = _identity(path, loaded.sha256, loaded.notes, spec, output)
     precisions = [part.strip() for part in precision.split(",")]
-    return export_checkpoint(loaded, identity, output, precisions, _say)
+    return export_checkpoint(loaded, identity, output, precisions, say)
 
 
 def _identity(
@@ -99,10 +99,6 @@ def _identity(
     if spec is None:
         return Identity(output.name, "1", source)
     return Identity(spec.name, spec.version, source, spec.default_for)
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr)
 
 
 def _read_spec(path: Path) -> ModelSpec:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_sr.cli.options import NETWORK, RUN, DeviceName, Json, complete_models
+from edge_sr.cli.terminal.progress import say
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -108,10 +108,10 @@ def _run(
     from edge_sr.training.device import open_device
     from edge_sr.training.run import TrainingRun
 
-    run = TrainingRun(model, spec.parent, output, limit, _say, _rounding(qat))
+    run = TrainingRun(model, spec.parent, output, limit, say, _rounding(qat))
     with claimed(output):
         run.prepare(images, open_device(device), resume)
-        with stopping(_say, "stopping after this step; once more to stop at once") as stop:
+        with stopping(say, "stopping after this step; once more to stop at once") as stop:
             return run.run(stop)
 
 
@@ -135,10 +135,6 @@ def _limit(model: ModelSpec, minutes: float | None, steps: int | None) -> Limit:
     if minutes is not None and steps is not None:
         raise OptionError("give --minutes or --steps, found both")
     return Limit(steps if steps is not None else training_spec(model).steps, minutes)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _report(outcome: Outcome) -> dict[str, object]:

@@ -19,6 +19,11 @@ WHOLE = ""
 Row = tuple[str, int, int, str]
 
 
+def say(text: str) -> None:
+    """A line of talk, seen at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class Talker:
     """A watcher of runs that writes to stderr."""
 
@@ -34,7 +39,7 @@ class Talker:
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False)
         else:
-            print(text, file=sys.stderr, flush=True)
+            say(text)
 
     def begin(self, total: int, done: int) -> None:
         self._total = total
