@@ -39,72 +39,80 @@ EXAMPLES = (
     "edge-sr camera rtsp://192.0.2.7/cam -o out.mkv --scale 2 --fps 25",
 )
 
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="/dev/videoN, csi://N, rtsp://, rtmp://, rtp://, udp://, tcp://, http://, https://, "
+        "srt:// where FFmpeg has it, gst:PIPELINE, - (y4m), pipe:?size=WxH&rate=N&format=rgb24 (raw), or a file.",
+    ),
+]
+MinScale = Annotated[
+    str | None,
+    typer.Option(
+        "--min-scale",
+        metavar="S",
+        help="With --fps: the network's scale never falls below it.",
+        show_default="1",
+        rich_help_panel=SIZE,
+    ),
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        "--fps",
+        metavar="N",
+        help="Take N frames a second; the network's scale follows the load.",
+        rich_help_panel=FILM,
+    ),
+]
+Duration = Annotated[
+    float | None,
+    typer.Option("--duration", metavar="SECONDS", help="Stop after so long.", rich_help_panel=FILM),
+]
+StillThreshold = Annotated[
+    int,
+    typer.Option(
+        "--still-threshold",
+        metavar="T",
+        help="Levels of 255 by which an unchanged tile may differ; 0 is exact.",
+        rich_help_panel=FILM,
+    ),
+]
+Sink = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="SINK",
+        help="A file, rtsp://, rtmp://, udp://, tcp://, srt:// where FFmpeg has it, /dev/videoN or - (y4m).",
+        rich_help_panel=RUN,
+    ),
+]
+Serve = Annotated[
+    str | None,
+    typer.Option(
+        "--serve", metavar="[HOST:]PORT", help="Show it on a page for browsers.", rich_help_panel=RUN
+    ),
+]
+
 
 def camera(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="/dev/videoN, csi://N, rtsp://, rtmp://, rtp://, udp://, tcp://, http://, https://, "
-            "srt:// where FFmpeg has it, gst:PIPELINE, - (y4m), pipe:?size=WxH&rate=N&format=rgb24 (raw), or a file.",
-        ),
-    ],
+    source: Source,
     scale: Scale = None,
     size: Size = None,
-    min_scale: Annotated[
-        str | None,
-        typer.Option(
-            "--min-scale",
-            metavar="S",
-            help="With --fps: the network's scale never falls below it.",
-            show_default="1",
-            rich_help_panel=SIZE,
-        ),
-    ] = None,
+    min_scale: MinScale = None,
     model: LiveModel = "diinn-edge",
     backend: Backend = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
     retune: Retune = False,
-    fps: Annotated[
-        str | None,
-        typer.Option(
-            "--fps",
-            metavar="N",
-            help="Take N frames a second; the network's scale follows the load.",
-            rich_help_panel=FILM,
-        ),
-    ] = None,
-    duration: Annotated[
-        float | None,
-        typer.Option("--duration", metavar="SECONDS", help="Stop after so long.", rich_help_panel=FILM),
-    ] = None,
-    still_threshold: Annotated[
-        int,
-        typer.Option(
-            "--still-threshold",
-            metavar="T",
-            help="Levels of 255 by which an unchanged tile may differ; 0 is exact.",
-            rich_help_panel=FILM,
-        ),
-    ] = 0,
+    fps: Fps = None,
+    duration: Duration = None,
+    still_threshold: StillThreshold = 0,
     codec: Codec = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="SINK",
-            help="A file, rtsp://, rtmp://, udp://, tcp://, srt:// where FFmpeg has it, /dev/videoN or - (y4m).",
-            rich_help_panel=RUN,
-        ),
-    ] = None,
-    serve: Annotated[
-        str | None,
-        typer.Option(
-            "--serve", metavar="[HOST:]PORT", help="Show it on a page for browsers.", rich_help_panel=RUN
-        ),
-    ] = None,
+    output: Sink = None,
+    serve: Serve = None,
     overwrite: Overwrite = False,
     allow_protocols: Protocols = None,
     as_json: Json = False,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +20,7 @@ from edge_sr.cli.options import (
     complete_models,
 )
 from edge_sr.cli.pages import check_new_page
+from edge_sr.cli.terminal.progress import say
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -36,65 +34,74 @@ EXAMPLES = (
     "edge-sr evaluate diinn-edge --hr Set14 --precision fp32,int8 --report set14.html",
 )
 
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="BUNDLE...|JSON...",
+        help="Shipped networks or bundle folders; with --merge, JSON files of earlier runs.",
+        autocompletion=complete_models,
+    ),
+]
+Hr = Annotated[
+    Path | None,
+    typer.Option(
+        "--hr",
+        metavar="DIR|VIDEO",
+        help="HR references: a folder, an image or a film. Needed unless --merge.",
+        rich_help_panel=REFERENCES,
+    ),
+]
+Scales = Annotated[
+    str, typer.Option("--scales", metavar="S,...", help="Scales, such as 2,2.5,3.", rich_help_panel=SIZE)
+]
+Precisions = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="P,...",
+        help="One or several of fp32, bf16, fp16, int8, auto.",
+        rich_help_panel=NETWORK,
+    ),
+]
+Tta = Annotated[
+    bool,
+    typer.Option(
+        "--tta",
+        help="Measure the mean of all eight turns and mirrorings too, as rows of its own.",
+        rich_help_panel=NETWORK,
+    ),
+]
+Frames = Annotated[
+    int,
+    typer.Option(
+        "--frames",
+        metavar="N",
+        min=1,
+        help="Frames taken from a film, evenly spread.",
+        rich_help_panel=REFERENCES,
+    ),
+]
+ReportPage = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE.html", help="Write an HTML page too.", rich_help_panel=RUN),
+]
+Merge = Annotated[
+    bool,
+    typer.Option("--merge", help="Make one report of several runs' JSON files.", rich_help_panel=RUN),
+]
+
 
 def evaluate(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="BUNDLE...|JSON...",
-            help="Shipped networks or bundle folders; with --merge, JSON files of earlier runs.",
-            autocompletion=complete_models,
-        ),
-    ],
-    hr: Annotated[
-        Path | None,
-        typer.Option(
-            "--hr",
-            metavar="DIR|VIDEO",
-            help="HR references: a folder, an image or a film. Needed unless --merge.",
-            rich_help_panel=REFERENCES,
-        ),
-    ] = None,
-    scales: Annotated[
-        str, typer.Option("--scales", metavar="S,...", help="Scales, such as 2,2.5,3.", rich_help_panel=SIZE)
-    ] = "2,3,4",
-    precision: Annotated[
-        str,
-        typer.Option(
-            "--precision",
-            metavar="P,...",
-            help="One or several of fp32, bf16, fp16, int8, auto.",
-            rich_help_panel=NETWORK,
-        ),
-    ] = "fp32",
+    inputs: Inputs,
+    hr: Hr = None,
+    scales: Scales = "2,3,4",
+    precision: Precisions = "fp32",
     backend: Backend = "auto",
     threads: Threads = None,
-    tta: Annotated[
-        bool,
-        typer.Option(
-            "--tta",
-            help="Measure the mean of all eight turns and mirrorings too, as rows of its own.",
-            rich_help_panel=NETWORK,
-        ),
-    ] = False,
-    frames: Annotated[
-        int,
-        typer.Option(
-            "--frames",
-            metavar="N",
-            min=1,
-            help="Frames taken from a film, evenly spread.",
-            rich_help_panel=REFERENCES,
-        ),
-    ] = 16,
-    report: Annotated[
-        Path | None,
-        typer.Option("--report", metavar="FILE.html", help="Write an HTML page too.", rich_help_panel=RUN),
-    ] = None,
-    merge: Annotated[
-        bool,
-        typer.Option("--merge", help="Make one report of several runs' JSON files.", rich_help_panel=RUN),
-    ] = False,
+    tta: Tta = False,
+    frames: Frames = 16,
+    report: ReportPage = None,
+    merge: Merge = False,
     cluster: Cluster = None,
     allow_mixed: AllowMixed = False,
     as_json: Json = False,
@@ -108,21 +115,29 @@ def evaluate(
             "edge-sr evaluate needs HR references to measure against: add --hr FOLDER or --hr FILM"
         )
     check_new_page("--report", report)
+    from edge_sr.evaluation.hr_set import find_references
+    from edge_sr.evaluation.measure import EvaluationRequest
     from edge_sr.evaluation.measure import evaluate as run
+    from edge_sr.sizes import parse_scale
 
-    request = _request(inputs, hr, scales, precision, backend, frames)
-    request = dataclasses.replace(request, with_crops=report is not None, threads=threads, tta=tta)
-    say = partial(typer.echo, err=True)
-    found = run(request, say) if cluster is None else _on_cluster(cluster, request, say, allow_mixed)
+    request = EvaluationRequest(
+        bundles=tuple(inputs),
+        references=find_references(hr, frames),
+        scales=tuple(parse_scale(scale) for scale in scales.split(",")),
+        precisions=tuple(name.strip() for name in precision.split(",")),
+        backend=backend,
+        with_crops=report is not None,
+        threads=threads,
+        tta=tta,
+    )
+    found = run(request, say) if cluster is None else _on_cluster(cluster, request, allow_mixed)
     # Before the page, which may find no room.
     typer.echo(json.dumps(found.mapping(), allow_nan=False) if as_json else table(found))
     if report is not None:
         write_report(report, [found])
 
 
-def _on_cluster(
-    cluster: str, request: EvaluationRequest, say: Callable[[str], None], allow_mixed: bool
-) -> Evaluation:
+def _on_cluster(cluster: str, request: EvaluationRequest, allow_mixed: bool) -> Evaluation:
     from edge_sr.farm.evaluation import evaluate_on
     from edge_sr.farm.nodes.connection import ClusterAddress, joined
 
@@ -146,23 +161,6 @@ def _line(row: Row) -> str:
     return f"{row.label:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}{equal}"
 
 
-def _request(
-    bundles: list[str], hr: Path, scales: str, precision: str, backend: str, frames: int
-) -> EvaluationRequest:
-    from edge_sr.evaluation.hr_set import find_references
-    from edge_sr.evaluation.measure import EvaluationRequest
-    from edge_sr.sizes import parse_scale
-
-    return EvaluationRequest(
-        bundles=tuple(bundles),
-        references=find_references(hr, frames),
-        scales=tuple(parse_scale(scale) for scale in scales.split(",")),
-        precisions=tuple(name.strip() for name in precision.split(",")),
-        backend=backend,
-        with_crops=False,
-    )
-
-
 def _merge(inputs: list[str], hr: Path | None, report: Path | None, as_json: bool) -> None:
     if report is None or hr is not None or as_json:
         raise OptionError(
@@ -182,4 +180,4 @@ def write_report(path: Path, found: list[Evaluation]) -> None:
 
     # Names of files and folders may be of another encoding.
     write_whole(path, page(found).encode("utf-8", errors="replace"))
-    typer.echo(f"report: {path}", err=True)
+    say(f"report: {path}")
