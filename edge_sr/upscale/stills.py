@@ -21,13 +21,12 @@ from edge_sr.upscale.run.report import Report, finished, report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscaler import PartTimes, Upscaler
 from edge_sr.video.encode.containers import known_container
-from edge_sr.video.encode.workfolder import replacing
 from edge_sr.video.frames.colour import HDR_TRANSFERS
 from edge_sr.video.frames.tonemap import ToneMap
 from edge_sr.video.image.formats import check_size, output_format, suffix_for
 from edge_sr.video.image.read import read_info, read_still
 from edge_sr.video.image.still import Still, StillInfo, eight_bits
-from edge_sr.video.image.write import write_still
+from edge_sr.video.image.write import replacing, write_still
 
 
 def upscale_picture(request: Request, controls: Controls) -> Report:

@@ -18,10 +18,10 @@ from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent, Watcher
 from edge_sr.upscale.stills import refuse_film_options, upscale_picture, written_size
-from edge_sr.video.encode.workfolder import replacing
 from edge_sr.video.image.files.tiff_pages import Pages, join, read_pages
 from edge_sr.video.image.formats import output_format
 from edge_sr.video.image.read import read_info
+from edge_sr.video.image.write import replacing
 from edge_sr.video.opening import writing
 
 

@@ -8,13 +8,13 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError, ResourceError
 from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
-from edge_sr.files.drafts import drafting, remove_dead_drafts
+from edge_sr.files.drafts import remove_dead_drafts
 from edge_sr.files.durable import to_disk
 from edge_sr.files.posix import NO_FOLLOWING, is_own_folder, try_lock
 from edge_sr.video.encode.changes import changes
@@ -270,12 +270,3 @@ class WorkFolder:
 def _is_file(path: Path) -> bool:
     """A file itself, not what a link leads to."""
     return not path.is_symlink() and path.is_file()
-
-
-@contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yields a temporary name beside ``target``; it becomes ``target`` when all went well, else it goes."""
-    with writing(str(target)), drafting(target) as draft:
-        yield draft
-        to_disk(draft)
-        draft.replace(target)

@@ -26,7 +26,8 @@ from edge_sr.upscale.inputs.pipes import kept_in_file
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
-from edge_sr.video.encode.workfolder import WorkFolder, replacing
+from edge_sr.video.encode.workfolder import WorkFolder
+from edge_sr.video.image.write import replacing
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills its own forks")
 Writing = Callable[[Path], None]
