@@ -52,7 +52,7 @@ def local_input(job: FilmJob) -> str:
     name = Path(job.input).name
     with writing(f"the copy of {name}"):
         copies = _copies()
-        target = copies / _digest(job) / name
+        target = copies / digest_of(job.identity) / name
         if not target.exists():
             _remove_unused(copies)
             _fetch(job.source, target)
@@ -79,10 +79,6 @@ def remove_copy(digest: str) -> None:
 def digest_of(identity: dict[str, Any]) -> str:
     """A folder's name for the copies of an input."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _digest(job: FilmJob) -> str:
-    return digest_of(job.identity)
 
 
 def _copies() -> Path:

@@ -7,16 +7,17 @@ import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from edge_sr.backends.registry import BACKENDS
 from edge_sr.errors import OptionError
+from edge_sr.kinds import Precision
 from edge_sr.sizes import LARGEST_SCALE, Region, Size, parse_region, parse_scale, parse_size
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.codecs import CODECS
 from edge_sr.video.film.info import parse_excerpt
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+PRECISIONS = ("auto", *get_args(Precision))
 PICTURE_FORMATS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "avif": ".avif"}
 FILM_FORMATS = {"mkv": ".mkv", "mp4": ".mp4", "mov": ".mov", "webm": ".webm"}
 FORMATS = (*PICTURE_FORMATS, *FILM_FORMATS)

@@ -35,14 +35,15 @@ from edge_sr.video.protocols import names_others
 # Formats whose header states the size of what is decoded, so that nothing large hides in a small file.
 TAKEN = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM", "JPEG2000", "QOI", "HEIF")
 TYPES = {
-    **{
-        ".png": "image/png",
-        ".jpg": "image/jpeg",
-        ".webp": "image/webp",
-        ".tif": "image/tiff",
-        ".avif": "image/avif",
-    },
-    **{".mkv": "video/x-matroska", ".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"},
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+    ".tif": "image/tiff",
+    ".avif": "image/avif",
+    ".mkv": "video/x-matroska",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
 }
 
 
