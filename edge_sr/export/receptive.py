@@ -53,13 +53,20 @@ def receptive_radius(graph: onnx.ModelProto) -> int:
 
 def output_field(model: onnx.ModelProto) -> Field:
     """The field of the first output over the first input; ``ParityError`` where an operator's is not known."""
+    return _fields(model, _after)[model.graph.output[0].name]
+
+
+def _fields(
+    model: onnx.ModelProto, after: Callable[[onnx.NodeProto, Constants, list[Field]], Field]
+) -> dict[str, Field]:
+    """The field of each tensor that depends on the first input; ``after``: a node's, from those that it reads."""
     constants = _constants(model)
     fields = {model.graph.input[0].name: Field()}
     for node in model.graph.node:
         known = [fields[name] for name in node.input if name in fields]
         if known:
-            fields.update(dict.fromkeys(node.output, _after(node, constants, _joined(node, known))))
-    return fields[model.graph.output[0].name]
+            fields.update(dict.fromkeys(node.output, after(node, constants, known)))
+    return fields
 
 
 def gap_reach(model: onnx.ModelProto) -> int:
@@ -68,18 +75,12 @@ def gap_reach(model: onnx.ModelProto) -> int:
     Others leave no gap, so that what they read shows at every distance. ``ParityError`` where a window's size is
     not known.
     """
-    constants = _constants(model)
-    fields = {model.graph.input[0].name: Field()}
-    for node in model.graph.node:
-        known = [fields[name] for name in node.input if name in fields]
-        if known:
-            largest = [max(getattr(field, side) for field in known) for side in ("low", "high", "step")]
-            fields.update(dict.fromkeys(node.output, _past_gaps(node, constants, Field(*largest))))
-    field = fields.get(model.graph.output[0].name, Field())
+    field = _fields(model, _past_gaps).get(model.graph.output[0].name, Field())
     return math.ceil(max(field.low, field.high))
 
 
-def _past_gaps(node: onnx.NodeProto, constants: Constants, field: Field) -> Field:
+def _past_gaps(node: onnx.NodeProto, constants: Constants, known: list[Field]) -> Field:
+    field = Field(*(max(getattr(one, side) for one in known) for side in ("low", "high", "step")))
     if node.op_type not in WINDOWS and node.op_type not in POOLS:
         return field
     attributes = _attributes(node, constants)
@@ -102,7 +103,8 @@ def _joined(node: onnx.NodeProto, inputs: list[Field]) -> Field:
     return Field(max(one.low for one in inputs), max(one.high for one in inputs), inputs[0].step)
 
 
-def _after(node: onnx.NodeProto, constants: Constants, field: Field) -> Field:
+def _after(node: onnx.NodeProto, constants: Constants, known: list[Field]) -> Field:
+    field = _joined(node, known)
     if node.op_type in POINTWISE:
         return field
     if node.op_type == "Pad":
