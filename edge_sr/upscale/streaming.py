@@ -6,7 +6,6 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from edge_sr.errors import InterruptedRun, MediaError
 from edge_sr.sizes import Size
@@ -20,7 +19,6 @@ from edge_sr.upscale.run.report import Report, damage, report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import Upscaler
-from edge_sr.video.encode.segment_encoder import Captions, EncodeSettings
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.film.film import Film
 from edge_sr.video.mux.mux import Muxed
@@ -100,8 +98,8 @@ class _StreamRun:
 
     def _make_segments(self) -> Flow:
         watcher, plan = self._controls.watcher, self._plan
-        writer = _PassingWriter(
-            plan.output.parent, plan.recipe, plan.length, self._film.captions, self._finished
+        writer = SegmentWriter(
+            plan.output.parent, plan.recipe, plan.length, self._film.captions, self._pass_on
         )
         keep_on_gpu(self._film, self._network, plan.recipe.frame_maker())
         watcher.begin(self._film.info.frames, 0)
@@ -122,6 +120,13 @@ class _StreamRun:
             raise InterruptedRun(f"stopped after {flow.frames} frames")
         writer.finish()
         return flow
+
+    def _pass_on(self, segment: Segment, _frames: int) -> None:
+        try:
+            self._finished.put(segment)
+        except Aborted as error:
+            # A stage that ends with Aborted would be taken for one that was told to.
+            raise self._finished.error or InterruptedRun("the stream has ended") from error
 
     def _mux(self) -> None:
         try:
@@ -150,31 +155,3 @@ class _StreamRun:
             dropped=(*plan.muxing.tracks.dropped, *self._muxed.lost, *film.lost),
             warnings=(*damage(film.warnings, film.bad_frames, film.name), *self._muxed.warnings),
         )
-
-
-class _PassingWriter(SegmentWriter):
-    """Hands each segment on when it is finished."""
-
-    def __init__(
-        self,
-        folder: Path,
-        recipe: EncodeSettings,
-        length: int,
-        captions: Captions | None,
-        finished: Relay[Segment],
-    ) -> None:
-        super().__init__(folder, recipe, length, captions)
-        self._finished = finished
-
-    def finish(self) -> Segment | None:
-        segment = super().finish()
-        if segment is not None:
-            self._pass_on(segment)
-        return segment
-
-    def _pass_on(self, segment: Segment) -> None:
-        try:
-            self._finished.put(segment)
-        except Aborted as error:
-            # A stage that ends with Aborted would be taken for one that was told to.
-            raise self._finished.error or InterruptedRun("the stream has ended") from error
