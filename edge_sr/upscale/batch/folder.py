@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,29 +44,19 @@ def total(outcomes: Sequence[InputOutcome], output: Path) -> Report:
     made = [report for report in reports if not report.was_done] or reports[:1]
     first = made[0]
     seconds = sum(report.seconds for report in reports)
-    frames, resumed = (
-        sum(report.frames for report in reports),
-        sum(report.resumed_frames for report in reports),
-    )
+    frames = sum(report.frames for report in reports)
+    resumed = sum(report.resumed_frames for report in reports)
     failed = [outcome.failure for outcome in outcomes if outcome.error is not None]
-    return Report(
+    return dataclasses.replace(
+        first,
         output=str(output),
         frames=frames,
         seconds=round(seconds, 3),
         fps=round((frames - resumed) / seconds, 3) if seconds > 0 else 0.0,
-        input_size=first.input_size,
-        output_size=first.output_size,
-        model=first.model,
-        backend=first.backend,
-        encoder_backend=first.encoder_backend,
-        precision=first.precision,
-        placement=first.placement,
         encoder_ms=round(statistics.median(report.encoder_ms for report in made), 3),
         decoder_ms=round(statistics.median(report.decoder_ms for report in made), 3),
         peak_rss_mb=peak_rss_mb(),
-        device_mb=first.device_mb,
         codec=next((report.codec for report in reports if report.codec), None),
-        tta=first.tta,
         was_done=all(report.was_done for report in reports) or None,
         resumed_frames=resumed,
         bad_frames=len(failed) + sum(report.bad_frames for report in reports),
@@ -74,5 +65,7 @@ def total(outcomes: Sequence[InputOutcome], output: Path) -> Report:
             *(failure.error for failure in failed),
             *(text for report in reports for text in report.warnings),
         ),
+        notes=(),
+        nodes=None,
         failed=tuple(failed),
     )
