@@ -21,6 +21,7 @@ from edge_sr.cli.options import (
     Threads,
 )
 from edge_sr.cli.pages import check_new_page
+from edge_sr.cli.terminal.progress import say
 from edge_sr.errors import OptionError
 
 if TYPE_CHECKING:
@@ -29,33 +30,35 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("edge-sr bench diinn-nano --input-size 640x360 --scale 2", "edge-sr bench --all --plot speed.svg")
 
+InputSize = Annotated[
+    str,
+    typer.Option("--input-size", metavar="WxH", help="Size of the frames that go in.", rich_help_panel=SIZE),
+]
+Every = Annotated[
+    bool,
+    typer.Option("--all", help="Every backend and precision that runs here.", rich_help_panel=NETWORK),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Write a chart: .svg, or with matplotlib .png or .pdf.",
+        rich_help_panel=RUN,
+    ),
+]
+
 
 def bench(
     bundle: BundleArgument = "diinn-edge",
-    input_size: Annotated[
-        str,
-        typer.Option(
-            "--input-size", metavar="WxH", help="Size of the frames that go in.", rich_help_panel=SIZE
-        ),
-    ] = "320x180",
+    input_size: InputSize = "320x180",
     scale: Scale = "2",
     precision: Precision = "auto",
     backend: Backend = "auto",
     threads: Threads = None,
     retune: Retune = False,
-    every: Annotated[
-        bool,
-        typer.Option("--all", help="Every backend and precision that runs here.", rich_help_panel=NETWORK),
-    ] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Write a chart: .svg, or with matplotlib .png or .pdf.",
-            rich_help_panel=RUN,
-        ),
-    ] = None,
+    every: Every = False,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Time the encoder and the decoder, and compare with the machine's measured peak."""
@@ -71,17 +74,17 @@ def bench(
 
     setting = _setting(bundle, input_size, scale or "2", backend, precision, threads, retune)
     work.check(setting)
-    typer.echo("measuring the machine's peak", err=True)
+    say("measuring the machine's peak")
     peaks = by_precision(threads or available_cores())
     if every:
-        found, skipped = work.run_all(setting, peaks, lambda text: typer.echo(text, err=True))
+        found, skipped = work.run_all(setting, peaks, say)
     else:
         found, skipped = [work.run(setting, peaks)], {}
     # Before the chart, which may find no room.
     typer.echo(_json(found, skipped, every) if as_json else work.table(found, skipped, peaks))
     if plot is not None and found:
         write_plot(found, setting, plot)
-        typer.echo(f"plot: {plot}", err=True)
+        say(f"plot: {plot}")
 
 
 def _setting(

@@ -26,41 +26,47 @@ EXAMPLES = (
     "edge-sr calibrate diinn-edge --frames holiday.mp4 -o my-edge --budget-db 0.02",
 )
 
+Frames = Annotated[
+    list[Path],
+    typer.Option(
+        "--frames", metavar="DIR|VIDEO", help="Images or films of the kind you upscale; repeatable."
+    ),
+]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A calibration recipe (.toml).", rich_help_panel=NETWORK),
+]
+BudgetDb = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DB",
+        help="PSNR that INT8 may lose on average, and three times that at worst.",
+        show_default="0.05",
+        rich_help_panel=NETWORK,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="BUNDLE",
+        help="The bundle to write; by default BUNDLE itself.",
+        rich_help_panel=RUN,
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue an interrupted search.", rich_help_panel=RUN)
+]
+
 
 def calibrate(
     bundle: BundleArgument,
-    frames: Annotated[
-        list[Path],
-        typer.Option(
-            "--frames", metavar="DIR|VIDEO", help="Images or films of the kind you upscale; repeatable."
-        ),
-    ],
-    recipe: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A calibration recipe (.toml).", rich_help_panel=NETWORK),
-    ] = None,
-    budget_db: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DB",
-            help="PSNR that INT8 may lose on average, and three times that at worst.",
-            show_default="0.05",
-            rich_help_panel=NETWORK,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="BUNDLE",
-            help="The bundle to write; by default BUNDLE itself.",
-            rich_help_panel=RUN,
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted search.", rich_help_panel=RUN)
-    ] = False,
+    frames: Frames,
+    recipe: RecipeFile = None,
+    budget_db: BudgetDb = None,
+    output: Output = None,
+    resume: Resume = False,
     as_json: Json = False,
 ) -> None:
     """Add INT8 graphs to a bundle.

@@ -24,23 +24,27 @@ PRECISIONS = "fp32,fp16"
 
 EXAMPLES = ("edge-sr export diinn.ckpt -o my-diinn", "edge-sr export net.onnx -o net")
 
+CheckpointArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CHECKPOINT|SPEC|ONNX",
+        help="A checkpoint, a model spec (.toml), or any ONNX model from image to image (.onnx).",
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option("-o", "--output", metavar="BUNDLE", help="The bundle to write.", rich_help_panel=RUN),
+]
+Precisions = Annotated[
+    str,
+    typer.Option(metavar="P[,P]", help="fp32, fp16 or both.", rich_help_panel=NETWORK),
+]
+
 
 def export(
-    checkpoint: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CHECKPOINT|SPEC|ONNX",
-            help="A checkpoint, a model spec (.toml), or any ONNX model from image to image (.onnx).",
-        ),
-    ],
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", metavar="BUNDLE", help="The bundle to write.", rich_help_panel=RUN),
-    ],
-    precision: Annotated[
-        str,
-        typer.Option(metavar="P[,P]", help="fp32, fp16 or both.", rich_help_panel=NETWORK),
-    ] = PRECISIONS,
+    checkpoint: CheckpointArgument,
+    output: Output,
+    precision: Precisions = PRECISIONS,
     as_json: Json = False,
 ) -> None:
     """Turn a trained network into a bundle of graphs.

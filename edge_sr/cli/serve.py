@@ -54,11 +54,24 @@ def _limit(option: str, metavar: str, text: str) -> object:
     return typer.Option(option, metavar=metavar, help=text, rich_help_panel=LIMITS)
 
 
+Place = Annotated[
+    str,
+    typer.Argument(metavar="[HOST:]PORT", help="Where to listen; without HOST, on this machine alone."),
+]
+AtOnce = Annotated[int, _limit("--at-once", "N", "Uploads worked on at once.")]
+Queue = Annotated[int, _limit("--queue", "N", "Uploads that may wait; more are sent away with 429.")]
+Networks = Annotated[int, _limit("--networks", "N", "Networks kept open.")]
+MaxPixels = Annotated[int, _limit("--max-pixels", "N", "Pixels of an input or output picture or frame.")]
+MaxMegabytes = Annotated[int, _limit("--max-megabytes", "N", "Size of an upload, in MiB.")]
+Timeout = Annotated[float, _limit("--timeout", "SECONDS", "Work on a picture.")]
+FilmTimeout = Annotated[float, _limit("--film-timeout", "SECONDS", "Work on a film.")]
+Grace = Annotated[
+    float, _limit("--grace", "SECONDS", "For what is under way when the service is told to stop.")
+]
+
+
 def serve(
-    place: Annotated[
-        str,
-        typer.Argument(metavar="[HOST:]PORT", help="Where to listen; without HOST, on this machine alone."),
-    ],
+    place: Place,
     model: Models = None,
     backend: Backend = "auto",
     precision: Precision = "auto",
@@ -66,18 +79,14 @@ def serve(
     token: Token = None,
     token_file: TokenFile = None,
     without_token: WithoutToken = False,
-    at_once: Annotated[int, _limit("--at-once", "N", "Uploads worked on at once.")] = 2,
-    queue: Annotated[int, _limit("--queue", "N", "Uploads that may wait; more are sent away with 429.")] = 32,
-    networks: Annotated[int, _limit("--networks", "N", "Networks kept open.")] = 4,
-    max_pixels: Annotated[
-        int, _limit("--max-pixels", "N", "Pixels of an input or output picture or frame.")
-    ] = 64_000_000,
-    max_megabytes: Annotated[int, _limit("--max-megabytes", "N", "Size of an upload, in MiB.")] = 512,
-    timeout: Annotated[float, _limit("--timeout", "SECONDS", "Work on a picture.")] = 120,
-    film_timeout: Annotated[float, _limit("--film-timeout", "SECONDS", "Work on a film.")] = 3600,
-    grace: Annotated[
-        float, _limit("--grace", "SECONDS", "For what is under way when the service is told to stop.")
-    ] = 30,
+    at_once: AtOnce = 2,
+    queue: Queue = 32,
+    networks: Networks = 4,
+    max_pixels: MaxPixels = 64_000_000,
+    max_megabytes: MaxMegabytes = 512,
+    timeout: Timeout = 120,
+    film_timeout: FilmTimeout = 3600,
+    grace: Grace = 30,
 ) -> None:
     """Upscale pictures and films over HTTP: POST /upscale.
 

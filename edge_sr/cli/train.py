@@ -25,53 +25,58 @@ EXAMPLES = (
     "edge-sr train tuned.toml --images ~/Pictures -o tuned.safetensors --qat my-edge --steps 2000",
 )
 
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="Model spec (TOML): network, data and schedule.")]
+Images = Annotated[
+    list[Path],
+    typer.Option("--images", metavar="DIR", help="Folder of images, or a packed file; repeatable."),
+]
+Checkpoint = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="NAME.safetensors",
+        help="Checkpoint to write.",
+        rich_help_panel=RUN,
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes", metavar="M", help="Minutes of training, resumed runs included.", rich_help_panel=RUN
+    ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        "--steps", metavar="N", help="Training steps.", show_default="the spec's", rich_help_panel=RUN
+    ),
+]
+Device = Annotated[DeviceName, typer.Option("--device", help="Where to train.", rich_help_panel=RUN)]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Continue the run that wrote the output.", rich_help_panel=RUN),
+]
+Qat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BUNDLE",
+        help="Quantisation-aware: train against the INT8 rounding of this calibrated bundle.",
+        autocompletion=complete_models,
+        rich_help_panel=NETWORK,
+    ),
+]
+
 
 def train(
-    spec: Annotated[
-        Path, typer.Argument(metavar="SPEC", help="Model spec (TOML): network, data and schedule.")
-    ],
-    images: Annotated[
-        list[Path],
-        typer.Option("--images", metavar="DIR", help="Folder of images, or a packed file; repeatable."),
-    ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="NAME.safetensors",
-            help="Checkpoint to write.",
-            rich_help_panel=RUN,
-        ),
-    ],
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            "--minutes", metavar="M", help="Minutes of training, resumed runs included.", rich_help_panel=RUN
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            "--steps", metavar="N", help="Training steps.", show_default="the spec's", rich_help_panel=RUN
-        ),
-    ] = None,
-    device: Annotated[
-        DeviceName, typer.Option("--device", help="Where to train.", rich_help_panel=RUN)
-    ] = "cpu",
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Continue the run that wrote the output.", rich_help_panel=RUN),
-    ] = False,
-    qat: Annotated[
-        str | None,
-        typer.Option(
-            metavar="BUNDLE",
-            help="Quantisation-aware: train against the INT8 rounding of this calibrated bundle.",
-            autocompletion=complete_models,
-            rich_help_panel=NETWORK,
-        ),
-    ] = None,
+    spec: Spec,
+    images: Images,
+    output: Checkpoint,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    device: Device = "cpu",
+    resume: Resume = False,
+    qat: Qat = None,
     as_json: Json = False,
 ) -> None:
     """Train a network and write its averaged weights, its description and its curve.

@@ -120,9 +120,8 @@ def run_film(
 ) -> Flow:
     """Upscales the film's frames from number ``first`` on, up to ``last`` if that is given, which is left out.
 
-    The last segment is left for the caller to close.
-    Ends early once ``stop`` is set, with the frames that the network has taken by then. Whatever goes wrong in a
-    stage is raised here, when the other stages have ended.
+    The last segment is left for the caller to close. Ends early once ``stop`` is set, with the frames that the network
+    has taken by then. Whatever goes wrong in a stage is raised here, when the other stages have ended.
     """
     decoded: Relay[Timed[Frame | YuvFrame]] = Relay(WAITING)
     upscaled: Relay[Timed[Frame]] = Relay(WAITING)
