@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.films import frame_pixels, frame_times
-from support.upscaling import nano_request
+from support.upscaling import Listener, nano_request
 
 from edge_sr.errors import MediaError, OptionError, OutputExistsError
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
-from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.image.files.tiff_pages import read_pages
 
@@ -134,14 +133,6 @@ def test_a_chain_of_pages_that_loops_ends(tmp_path: Path) -> None:
     assert again is not None and len(again) == 3
 
 
-class _Heard(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-
 def test_an_animated_webp_becomes_a_film_of_its_times(tmp_path: Path) -> None:
     path, frames = tmp_path / "move.webp", [card.resize((24, 16)) for card in _cards()]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=[100, 300, 200], lossless=True)
@@ -172,7 +163,7 @@ def test_the_transparency_of_an_animation_is_named(tmp_path: Path) -> None:
         [Image.new("RGBA", (16, 16), (9, 9, 9, level)) for level in (90, 255)],
     )
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=100, lossless=True)
-    heard = _Heard()
+    heard = Listener()
     _run(path, tmp_path / "out.mkv", Controls(heard))
     assert [text for text in heard.said if "transparency" in text]
 

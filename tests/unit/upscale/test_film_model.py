@@ -8,12 +8,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from support.upscaling import Listener
 
 from edge_sr.bundle import shipped_bundles
 from edge_sr.upscale.film_model import FOR_COMPRESSED_VIDEO, suited_model
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
 
@@ -84,20 +84,14 @@ def test_both_networks_are_shipped() -> None:
 
 
 def test_upscale_takes_it_and_says_so(tmp_path: Path) -> None:
-    said: list[str] = []
-
-    class Listener(Silent):
-        def say(self, text: str) -> None:
-            said.append(text)
-
     source = film(tmp_path / "film.mp4", "libx264", crf="30")
     request = Request(
         str(source), tmp_path / "out.mp4", scale=Fraction(3, 2), backend="onnxruntime", precision="fp32"
     )
-    report = upscale(request, Controls(Listener()))
+    report = upscale(request, Controls(listener := Listener()))
     assert report.model == FOR_COMPRESSED_VIDEO
     assert any(
         text.startswith("model: diinn-edge-video (compressed video: H.264, mean QP ")
         and text.endswith("; override with --model diinn-edge)")
-        for text in said
+        for text in listener.said
     )

@@ -8,28 +8,16 @@ from typing import Any
 
 import pytest
 from support.films import Making, frame_times, make_film
-from support.upscaling import nano_request
+from support.upscaling import At, nano_request
 
 from edge_sr.errors import EdgeSRError, OptionError
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.identity import input_identity
 from edge_sr.video.protocols import files_of_list
 
 FRAMES = 12
-
-
-class _At(Silent):
-    """Does something once so many frames are done."""
-
-    def __init__(self, frames: int, act: Any) -> None:
-        self._frames, self._act = frames, act
-
-    def frame(self, done: int, fps: float) -> None:
-        if done == self._frames:
-            self._act()
 
 
 def _request(source: Path, output: Path, **changes: Any) -> Request:
@@ -38,7 +26,7 @@ def _request(source: Path, output: Path, **changes: Any) -> Request:
 
 def test_the_picture_is_joined_where_the_input_is_gone(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mkv", Making(size=(32, 24), frames=FRAMES, audio=("aac",)))
-    watcher = _At(FRAMES, film.unlink)
+    watcher = At(FRAMES, film.unlink)
     with pytest.raises(EdgeSRError, match=r"out\.partial\.mkv plays what was made so far"):
         upscale(_request(film, tmp_path / "out.mkv"), Controls(watcher))
     assert len(frame_times(tmp_path / "out.partial.mkv")) == FRAMES
@@ -57,7 +45,7 @@ def playlist(tmp_path: Path) -> Path:
 def test_a_playlist_is_not_gone_on_with_when_one_of_its_files_changed(tmp_path: Path, playlist: Path) -> None:
     output, controls = tmp_path / "out.mkv", Controls()
     with pytest.raises(EdgeSRError, match="go on with"):
-        upscale(_request(playlist, output), Controls(_At(6, controls.stop.set), controls.stop))
+        upscale(_request(playlist, output), Controls(At(6, controls.stop.set), controls.stop))
     shutil.copy(playlist, tmp_path / "other.m3u8")
     make_film(tmp_path / "b.ts", Making(size=(32, 24), frames=FRAMES + 2))
     with pytest.raises(OptionError, match="files of the list changed"):

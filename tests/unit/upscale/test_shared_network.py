@@ -7,21 +7,13 @@ from contextlib import closing
 from fractions import Fraction
 
 import pytest
+from support.upscaling import Listener
 
 from edge_sr.backends import autotune
 from edge_sr.backends.measurement import Measurement
 from edge_sr.backends.native import library
 from edge_sr.upscale.run.networks import Networks
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.run.watcher import Silent
-
-
-class Listener(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.fixture(autouse=True)

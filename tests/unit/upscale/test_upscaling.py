@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.films import Making, frame_pixels, frame_times, make_film, moving_picture, packets
-from support.upscaling import nano_request
+from support.upscaling import At, nano_request
 
 from edge_sr.errors import (
     DiskFullError,
@@ -32,7 +32,6 @@ from edge_sr.errors import (
 )
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder, folder_for, partial_for
 from edge_sr.video.film.film import Excerpt, Film
@@ -203,13 +202,8 @@ def test_another_input_is_refused_when_going_on(source: Path, tmp_path: Path) ->
 def stop_after(source: Path, output: Path, frames: int, **changes: object) -> None:
     stop = threading.Event()
 
-    class Stopping(Silent):
-        def frame(self, done: int, fps: float) -> None:
-            if done >= frames:
-                stop.set()
-
     with pytest.raises(InterruptedRun, match="partial"):
-        upscale(request_for(source, output, **changes), Controls(Stopping(), stop))
+        upscale(request_for(source, output, **changes), Controls(At(frames, stop.set), stop))
 
 
 def test_the_number_of_threads_is_that_of_the_first_run(
@@ -238,15 +232,9 @@ def test_without_room_for_a_copy_a_list_of_the_pieces_plays(
         raise DiskFullError(f"no space left for {len(given) + len(more)} things")
 
     stop = threading.Event()
-
-    class Stopping(Silent):
-        def frame(self, done: int, fps: float) -> None:
-            if done >= 10:
-                stop.set()
-
     monkeypatch.setattr("edge_sr.upscale.films.mux", full)
     with pytest.raises(InterruptedRun, match=r"film\.partial\.ffconcat plays"):
-        upscale(request_for(source, tmp_path / "film.mp4"), Controls(Stopping(), stop))
+        upscale(request_for(source, tmp_path / "film.mp4"), Controls(At(10, stop.set), stop))
     found = len(frame_pixels(tmp_path / "film.partial.ffconcat"))
     assert 10 <= found < 30
     monkeypatch.undo()

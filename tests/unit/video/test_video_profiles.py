@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from support.films import frame_pixels
-from support.upscaling import nano_request
+from support.upscaling import Listener, nano_request
 
 from edge_sr.errors import MediaError
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
 
@@ -43,14 +42,6 @@ MAKERS = (
     lambda folder, profile: animation(folder / "a.avif", icc_profile=profile),
     numbered,
 )
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 def request(path: Path, **changes: Any) -> Request:
@@ -85,7 +76,7 @@ def test_an_animated_webp_becomes_srgb_by_its_profile(tmp_path: Path) -> None:
         exact=True,
         icc_profile=SWAPPED,
     )
-    heard = Heard()
+    heard = Listener()
     report = upscale(request(path, codec="ffv1", strict=True), Controls(heard))
     assert report.dropped == ()
     assert "note: the animation becomes sRGB, by its colour profile" in heard.said
@@ -95,7 +86,7 @@ def test_an_animated_webp_becomes_srgb_by_its_profile(tmp_path: Path) -> None:
 
 def test_a_profile_that_says_nothing_of_an_animation_is_named(tmp_path: Path) -> None:
     path = animation(tmp_path / "a.webp", icc_profile=b"no profile")
-    heard = Heard()
+    heard = Listener()
     upscale(request(path), Controls(heard))
     assert [text for text in heard.said if text.startswith("warning: the colour profile")]
     with pytest.raises(MediaError, match="--strict"):
