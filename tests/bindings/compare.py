@@ -18,8 +18,9 @@ from importlib.machinery import ExtensionFileLoader
 from types import ModuleType
 from typing import Any
 
+import trt_names
+
 from edge_sr.engines.interface import loader as trt
-from edge_sr.engines.interface import protocols as trt_interface
 from edge_sr.errors import MissingError
 
 
@@ -91,14 +92,14 @@ def misfits(module: ModuleType, protocols: dict[type, str]) -> Iterator[str]:
 
 
 def compare(module: ModuleType, rtx: bool) -> Iterator[str]:
-    yield from misfits(module, trt_interface.EVERYWHERE)
+    yield from misfits(module, trt_names.EVERYWHERE)
     if rtx:
-        yield from misfits(module, trt_interface.RTX_ONLY)
-    yield from absent(module, trt_interface.NAMES_EVERYWHERE + (trt_interface.NAMES_RTX_ONLY if rtx else ()))
-    for class_name, count in trt_interface.CONSTRUCTORS.items():
+        yield from misfits(module, trt_names.RTX_ONLY)
+    yield from absent(module, trt_names.NAMES_EVERYWHERE + (trt_names.NAMES_RTX_ONLY if rtx else ()))
+    for class_name, count in trt_names.CONSTRUCTORS.items():
         if not accepts("__init__", getattr(module, class_name).__init__, count):
             yield f"{class_name} is not made from {count} arguments"
-    for path in trt_interface.ASSIGNED:
+    for path in trt_names.ASSIGNED:
         if getattr(resolve(module, path), "fset", None) is None:
             yield f"{path} cannot be assigned"
 
@@ -111,7 +112,7 @@ def main() -> None:
     rtx = len(sys.argv) > 2
     module = importlib.import_module(sys.argv[2]) if rtx else load_binding(sys.argv[1])
     report: dict[str, Any] = {"misfits": list(compare(module, rtx)), "sized": [], "refused": None}
-    report["sized"] = list(misfits(module, trt_interface.SOMETIMES))
+    report["sized"] = list(misfits(module, trt_names.SOMETIMES))
     try:
         library = trt.adapt(module, trt.Flavour.RTX if rtx else trt.Flavour.TENSORRT)
         library.logger.log(module.ILogger.Severity.WARNING, "hello")

@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any
 
-from edge_sr.sizes import LARGEST_SCALE, LARGEST_SIDE, Box, Region, Size, output_region
+from edge_sr.sizes import LARGEST_SCALE, LARGEST_SIDE, Region, Size
 from edge_sr.upscale.run.network_choice import NetworkChoice
 
 # The most pixels computed for one view, and the fewest that load may leave of them.
@@ -45,10 +45,6 @@ class ViewPlan:
 
     region: Region
     size: Size
-
-    def box(self, source: Size) -> Box:
-        """The output's pixels that are computed."""
-        return output_region(self.region, source, self.size)
 
 
 def _whole_pixels(view: View, source: Size) -> Region:

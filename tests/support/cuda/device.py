@@ -158,10 +158,11 @@ class FakeDriver:
 
     def download_rows(self, address: int, target: HostBuffer, place: Rectangle, stream: Stream) -> None:
         extent = (place.rows - 1) * place.source_pitch + place.row_bytes
+        laid = (place.rows - 1) * place.pitch + place.row_bytes
 
         def copy() -> None:
             source = self.view(address, extent)
-            into = self.view(target.address + place.offset, place.extent)
+            into = self.view(target.address + place.offset, laid)
             for index in range(place.rows):
                 row = source[index * place.source_pitch :][: place.row_bytes]
                 into[index * place.pitch : index * place.pitch + place.row_bytes] = row

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge_sr.camera.page.messages import before_region, packed
 from edge_sr.camera.page.viewer import InOrder
 from edge_sr.camera.page.views import MOST_PIXELS, Acknowledged, BadMessage, View, parse_message
+from edge_sr.sizes import output_region
 from edge_sr.upscale.run.network_choice import NetworkChoice
 from edge_sr.web.authentication import Bucket, Gate, is_loopback, page_token
 
@@ -34,7 +35,7 @@ def test_every_view_has_a_decode_that_fits(
     assert 0 <= top < top + high <= 180
     assert plan.size[0] >= 320 and plan.size[1] >= 180
     assert max(plan.size) <= 65536
-    box = plan.box(SOURCE)
+    box = output_region(plan.region, SOURCE, plan.size)
     assert 0 < box.width * box.height <= 1.05 * max(MOST_PIXELS, wide * high)
 
 

@@ -178,8 +178,3 @@ class Rectangle:
     ) -> None:
         self.offset, self.row_bytes, self.rows, self.pitch = offset, row_bytes, rows, pitch
         self.source_pitch = row_bytes if source_pitch is None else source_pitch
-
-    @property
-    def extent(self) -> int:
-        """Bytes from the first to the last."""
-        return (self.rows - 1) * self.pitch + self.row_bytes
