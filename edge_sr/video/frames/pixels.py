@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
 # Bits a component that FFmpeg has planar YUV formats for.
 DEPTHS = (8, 9, 10, 12, 14, 16)
+# Bits by way of which eight become full-range codes.
+FINE = 14
 # swscale's bicubic, accurate_rnd, full_chroma_int and full_chroma_inp, by number: older PyAVs name only the first.
 # Without the others swscale repeats chroma and errs by up to three levels.
 INTERPOLATION = 0x4 | 0x40000 | 0x2000 | 0x4000
@@ -186,16 +188,39 @@ class FromRgb:
             frame = write_codes(picture, self._format)
         elif picture.dtype == np.uint8:
             source = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            frame = self._convert(source, self._format, from_full=True)
+            frame = self._of_bytes(source)
         else:
             depth = self.layout.depth
             source = write_planes(rgb_to_yuv(picture, self.colour, depth), PixelLayout(depth, "444").name)
             frame = self._convert(source, self._format)
         return frame
 
+    def _of_bytes(self, source: av.VideoFrame) -> av.VideoFrame:
+        if not self.colour.full_range:
+            return self._convert(source, self._format, from_full=True)
+        fine = self._convert(source, PixelLayout(FINE, self.layout.chroma).name, from_full=True)
+        frame = rounded(fine, self.layout)
+        return frame if frame.format.name == self._format else self._convert(frame, self._format)
+
     def _tagged(self, frame: av.VideoFrame) -> av.VideoFrame:
         tag_colours(frame, self.colour)
         return frame
+
+
+def rounded(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
+    """A planar frame of ``FINE`` bits in full range at the layout's depth; swscale would cut chroma's fractions off."""
+    import av
+
+    made = av.VideoFrame(frame.width, frame.height, dataclasses.replace(layout, has_alpha=False).name)
+    dtype = np.uint8 if layout.depth == 8 else np.dtype("<u2")
+    _, span, middle, _ = _levels(layout.depth, True)
+    _, fine_span, fine_middle, _ = _levels(FINE, True)
+    for index, (fine, coarse) in enumerate(zip(frame.planes, made.planes, strict=True)):
+        codes = read_plane(fine, "<u2", fine.width) * np.float32(span / fine_span)
+        if index:
+            codes += np.float32(middle - fine_middle * span / fine_span)
+        write_plane(coarse, np.rint(codes, out=codes), dtype)
+    return made
 
 
 def with_neutral_chroma(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:

@@ -17,7 +17,7 @@ from edge_sr.video.frames.pixels import (
     read_planes,
     write_planes,
 )
-from edge_sr.video.frames.planes import write_plane
+from edge_sr.video.frames.planes import read_plane, write_plane
 
 WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 
@@ -33,6 +33,18 @@ def expected_rgb(codes: np.ndarray, colour: Colour, depth: int) -> np.ndarray:
         u, v = ((codes[index] - 128 * unit) / (224 * unit) for index in (1, 2))
     r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
     return np.clip(np.stack([r, (y - red * r - blue * b) / (1 - red - blue), b], axis=-1), 0, 1)
+
+
+def expected_codes(picture: np.ndarray, colour: Colour, depth: int) -> np.ndarray:
+    """The inverse of ``expected_rgb``, not rounded."""
+    red, blue = WEIGHTS[colour.matrix]
+    unit, top = 2.0 ** (depth - 8), 2.0**depth - 1
+    r, b = picture[..., 0], picture[..., 2]
+    y = red * r + (1 - red - blue) * picture[..., 1] + blue * b
+    u, v = (b - y) / (2 - 2 * blue), (r - y) / (2 - 2 * red)
+    if colour.full_range:
+        return np.stack([y * top, u * top + 128 * unit, v * top + 128 * unit])
+    return np.stack([y * 219 * unit + 16 * unit, u * 224 * unit + 128 * unit, v * 224 * unit + 128 * unit])
 
 
 def codes_of(depth: int, low: int = 16, high: int = 235, height: int = 24, width: int = 36) -> np.ndarray:
@@ -85,6 +97,21 @@ def test_eight_bit_pictures_come_back_within_rounding() -> None:
     layout = PixelLayout(8, "420")
     again = FromRgb(colour, layout)(ToRgb(colour, layout)(frame))
     assert np.abs(again.to_ndarray().astype(int) - frame.to_ndarray()).max() <= 1
+
+
+@pytest.mark.parametrize("layout", [PixelLayout(8, "420"), PixelLayout(10, "422")])
+@pytest.mark.parametrize("full_range", [False, True])
+def test_chroma_of_eight_bit_pictures_is_rounded(full_range: bool, layout: PixelLayout) -> None:
+    colour = Colour(1, full_range, 1, 1)
+    patches = np.random.default_rng(5).integers(0, 256, (12, 16, 3), np.uint8)
+    frame = FromRgb(colour, layout)(patches.repeat(16, 0).repeat(16, 1))
+    dtype = np.uint8 if layout.depth == 8 else np.dtype("<u2")
+    for index, plane in enumerate(frame.planes):
+        across, down = 16 * plane.width // frame.width, 16 * plane.height // frame.height
+        codes = read_plane(plane, dtype, plane.width)[down // 2 :: down, across // 2 :: across]
+        error = codes - expected_codes(patches / 255, colour, layout.depth)[index]
+        assert abs(error.mean()) < 0.15
+        assert np.abs(error).max() < 0.6
 
 
 @pytest.mark.parametrize(
