@@ -143,16 +143,18 @@ class ToRgb:
         return np.concatenate([colours, alpha[..., None]], axis=2)
 
     def _colours(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> NDArray[Any]:
+        own = layout_of(frame.format).depth
         if self._layout.is_grey:
-            frame = with_neutral_chroma(frame, self._layout)
+            frame = with_neutral_chroma(frame)
         if self._layout.fits_uint8:
             return self._convert(frame, "rgb24", to_full=True, size=size).to_ndarray()
         if self._layout.is_rgb:
             # swscale brings eight bits to sixteen by way of YUV, and errs by more than a level.
-            name, top = ("rgb24", 255) if self._layout.depth == 8 else ("rgb48le", 65535)
+            name, top = ("rgb24", 255) if own == 8 else ("rgb48le", 65535)
             codes = self._convert(frame, name, from_full=True, to_full=True, size=size).to_ndarray()
             return codes.astype(np.float32) / np.float32(top)
-        depth = self._layout.depth
+        # swscale only shifts codes to further bits, and the white of full range is all ones.
+        depth = own if self._colour.full_range else self._layout.depth
         planes = read_planes(self._convert(frame, PixelLayout(depth, "444").name, size=size))
         return yuv_to_rgb(planes, self._colour, depth)
 
@@ -223,10 +225,11 @@ def rounded(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
     return made
 
 
-def with_neutral_chroma(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
+def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
     """A grey frame as a YUV frame of the same luma codes: swscale takes grey for full range whatever it is told."""
     import av
 
+    layout = layout_of(frame.format)
     grey = "gray" if layout.depth == 8 else f"gray{layout.depth}le"
     if frame.format.name != grey:
         # Black and white of one bit, grey with alpha, other byte orders: the codes stay what they are.

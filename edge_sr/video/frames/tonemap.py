@@ -42,11 +42,15 @@ def tone_mapped_colour(colour: Colour) -> Colour:
 
 
 class ToneMap:
-    """``H x W x 3`` HDR signal, float32 in [0, 1], to SDR's signal, likewise."""
+    """``H x W x 3`` HDR signal, float32 in [0, 1], to SDR's signal, likewise.
+
+    ``peak``: what a PQ film is graded to, in nits; HLG's is that of the display it is shown on.
+    """
 
     def __init__(self, transfer: int, peak: float | None) -> None:
         self._is_hlg = transfer == HLG
-        self._peak = max(REFERENCE_WHITE, min(peak or USUAL_PEAK, _PQ_PEAK))
+        graded = USUAL_PEAK if self._is_hlg else peak or USUAL_PEAK
+        self._peak = max(REFERENCE_WHITE, min(graded, _PQ_PEAK))
 
     def __call__(self, signal: NDArray[Any]) -> Floats:
         nits = hlg_to_nits(signal) if self._is_hlg else pq_to_nits(signal)

@@ -182,6 +182,12 @@ def test_colours_beyond_the_gamut_keep_hue_and_brightness() -> None:
     assert inside[0, 0] > inside[0, 2] >= inside[0, 1]
 
 
+@pytest.mark.parametrize("peak", [400, 4000])
+def test_hlg_is_mapped_from_the_display_it_is_shown_on(peak: float) -> None:
+    signal = np.repeat(np.linspace(0, 1, 64, dtype=np.float32)[None, :, None], 3, axis=2)
+    np.testing.assert_array_equal(ToneMap(HLG, peak)(signal), ToneMap(HLG, None)(signal))
+
+
 def test_tone_mapping_keeps_grey_grey() -> None:
     grey = np.repeat(np.linspace(0, 1, 64, dtype=np.float32)[None, :, None], 3, axis=2)
     for transfer in (PQ, HLG):

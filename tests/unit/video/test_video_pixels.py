@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import av
 import numpy as np
 import pytest
 
 from edge_sr.errors import MediaError
-from edge_sr.video.frames.colour import Colour, read_colour
+from edge_sr.video.frames.colour import PQ, Colour, read_colour
 from edge_sr.video.frames.pixels import (
     FromRgb,
     PixelLayout,
@@ -89,6 +91,28 @@ def test_codes_come_back_from_rgb(depth: int, chroma: str, full_range: bool) -> 
     assert (again.colorspace, again.color_range) == (1, 1 + full_range)
     full_chroma = again.reformat(threads=1, format=PixelLayout(depth, "444").name)
     assert np.abs(read_planes(full_chroma) - codes).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "name", ["yuv420p", "yuvj420p", "yuvj422p", "nv12", "gray", "gray10le", "rgb24", "gbrp"]
+)
+@pytest.mark.parametrize("depth", [8, 10])
+def test_black_and_white_are_kept_in_a_layout_of_other_depth(name: str, depth: int) -> None:
+    """Eight bits of an HDR film run as ten, ten of a camera as eight."""
+    frame = av.VideoFrame(32, 16, name)
+    layout = dataclasses.replace(layout_of(frame.format), depth=depth)
+    full = layout.is_rgb or "j" in name
+    unit = 1 << (frame.format.components[0].bits - 8)
+    black, white = (0, 255) if full else (16 * unit, 235 * unit)
+    for index, plane in enumerate(frame.planes):
+        codes = np.full((plane.height, plane.line_size // (2 if unit > 1 else 1)), 128 * unit)
+        if layout.is_rgb or index == 0:
+            codes[:8], codes[8:] = black, white
+        plane.update(codes.astype(np.uint8 if unit == 1 else "<u2").tobytes())
+    picture = ToRgb(Colour(9, "j" in name, 9, PQ), layout)(frame)
+    top = 255 if picture.dtype == np.uint8 else 1
+    np.testing.assert_allclose(picture[2] / top, 0, atol=1e-4)
+    np.testing.assert_allclose(picture[-2] / top, 1, atol=1e-4)
 
 
 def test_eight_bit_pictures_come_back_within_rounding() -> None:
