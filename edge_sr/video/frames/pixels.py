@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
 # Bits a component that FFmpeg has planar YUV formats for.
 DEPTHS = (8, 9, 10, 12, 14, 16)
-# Bits by way of which eight become full-range codes.
+# Bits a code by the way, where fewer would lose fractions.
 FINE = 14
 # swscale's bicubic, accurate_rnd, full_chroma_int and full_chroma_inp, by number: older PyAVs name only the first.
 # Without the others swscale repeats chroma and errs by up to three levels.
@@ -153,8 +153,9 @@ class ToRgb:
             name, top = ("rgb24", 255) if own == 8 else ("rgb48le", 65535)
             codes = self._convert(frame, name, from_full=True, to_full=True, size=size).to_ndarray()
             return codes.astype(np.float32) / np.float32(top)
-        # swscale only shifts codes to further bits, and the white of full range is all ones.
-        depth = own if self._colour.full_range else self._layout.depth
+        # Further bits keep the fractions of chroma between samples, but swscale only shifts codes to them, and the
+        # white of full range is all ones.
+        depth = own if self._colour.full_range else max(self._layout.depth, FINE)
         planes = read_planes(self._convert(frame, PixelLayout(depth, "444").name, size=size))
         return yuv_to_rgb(planes, self._colour, depth)
 
@@ -210,7 +211,10 @@ class FromRgb:
 
 
 def rounded(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
-    """A planar frame of ``FINE`` bits in full range at the layout's depth; swscale would cut chroma's fractions off."""
+    """A planar frame of ``FINE`` bits in full range at the layout's depth.
+
+    swscale puts the neutral chroma of full range half a code too low, whatever the depth.
+    """
     import av
 
     made = av.VideoFrame(frame.width, frame.height, dataclasses.replace(layout, has_alpha=False).name)

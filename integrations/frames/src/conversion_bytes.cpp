@@ -9,8 +9,9 @@ namespace edgesr {
 namespace {
 
 constexpr int kInner = inner_bits(8);
-/* RGB bytes become luma and chroma of 14 bits. */
-constexpr int kRgbBits = 14;
+/* RGB bytes become luma and chroma of 14 bits, and full range is rounded from those: swscale itself puts its neutral
+ * chroma half a code of any depth too low. */
+constexpr int kRgbBits = 14, kFineBits = 14;
 
 EDGESR_VERSIONS void write_rgb(const ToRgbIntegers &by, const std::int32_t *luma, const std::int32_t *u,
                                const std::int32_t *v, int width, std::uint8_t *rgb) {
@@ -33,15 +34,25 @@ EDGESR_VERSIONS void read_rgb(const std::uint8_t *rgb, int width, const std::arr
         out[x] = (red * rgb[3 * x] + green * rgb[3 * x + 1] + blue * rgb[3 * x + 2] + bias) >> 9;
 }
 
+/* Codes of `kFineBits` in full range, about `neutral` of eight bits, to the nearest of eight. */
+EDGESR_VERSIONS void to_bytes(std::int32_t *codes, int width, int neutral) {
+    constexpr int span = (1 << kFineBits) - 1;
+    const int offset = 2 * span * neutral - 2 * 255 * (neutral << (kFineBits - 8)) + span;
+    for (int x = 0; x < width; ++x) codes[x] = (2 * 255 * codes[x] + offset) / (2 * span);
+}
+
 /* Limited to full range, on values of 15 bits (8 and a fraction). */
 struct Widening {
     std::int32_t factor;
     std::int64_t offset;
 
+    /* For codes of `kFineBits`. */
     static Widening from(int black, int white) {
-        const std::int64_t unit = (std::int64_t(255) << 21) / (white - black);
-        const std::int64_t factor = (unit + 127) >> 7;
-        return {std::int32_t(factor), (std::int64_t(255) << 21) - (std::int64_t(white) << 7) * factor + (1 << 13)};
+        constexpr int spare = kInner - kFineBits, finer = kFineBits - 8;
+        constexpr std::int64_t top = std::int64_t((1 << kFineBits) - 1) << (14 + spare);
+        const std::int64_t unit = top / ((white - black) << finer);
+        const std::int64_t factor = (unit + (1 << spare) - 1) >> spare;
+        return {std::int32_t(factor), top - (std::int64_t(white) << (finer + spare)) * factor + (1 << 13)};
     }
 
     void apply(std::int32_t *values, int width) const {
@@ -78,6 +89,7 @@ void Conversion::bytes_from_rgb(const std::uint8_t *rgb, const Colour &colour, c
                                 int threads) const {
     const FromRgbIntegers by = from_rgb_integers(colour.matrix);
     const Widening luma_range = Widening::from(16, 235), chroma_range = Widening::from(16, 240);
+    const int depth = colour.full_range ? kFineBits : 8;
     const std::size_t width = std::size_t(size_.width);
     share_rows(chroma_.height, threads, [&](int begin, int end) {
         std::vector<std::int32_t> values(width), codes(width);
@@ -91,7 +103,8 @@ void Conversion::bytes_from_rgb(const std::uint8_t *rgb, const Colour &colour, c
                         filter_across(down_across_, values.data(), kRgbBits, kInner, out);
                         if (colour.full_range) chroma_range.apply(out, chroma_.width);
                     });
-                filter_down(down_down_.of(y), down_down_.size, rows, chroma_.width, 8, codes.data());
+                filter_down(down_down_.of(y), down_down_.size, rows, chroma_.width, depth, codes.data());
+                if (colour.full_range) to_bytes(codes.data(), chroma_.width, 128);
                 store_codes(codes.data(), picture.parts[part], format_, y, chroma_.width);
             }
         }
@@ -102,7 +115,10 @@ void Conversion::bytes_from_rgb(const std::uint8_t *rgb, const Colour &colour, c
             read_rgb(rgb + 3 * width * std::size_t(y), size_.width, by[0], 16, values.data());
             for (std::int32_t &value : values) value *= 2;
             if (colour.full_range) luma_range.apply(values.data(), size_.width);
-            for (std::int32_t &value : values) value = std::clamp((value + 64) >> 7, 0, 255);
+            const int shift = kInner - depth;
+            for (std::int32_t &value : values)
+                value = std::clamp((value + (1 << (shift - 1))) >> shift, 0, (1 << depth) - 1);
+            if (colour.full_range) to_bytes(values.data(), size_.width, 0);
             store_codes(values.data(), picture.parts[0], format_, y, size_.width);
         }
     });

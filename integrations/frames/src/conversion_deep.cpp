@@ -1,5 +1,6 @@
 /* Pictures of more bits or more chroma, through float32 by the matrix itself; chroma is filtered in swscale's integers.
  */
+#include <algorithm>
 #include <cmath>
 
 #include "colour.h"
@@ -9,6 +10,10 @@
 
 namespace edgesr {
 namespace {
+
+/* Chroma between samples has so many bits at least, but where the range is full, whose white swscale would shift to
+ * what is not all ones. */
+constexpr int kFineBits = 14;
 
 /* Luma's black and span, chroma's neutral and span, in codes (ITU-R BT.709, 6.10). */
 struct Levels {
@@ -64,22 +69,24 @@ struct Matrix {
 }  // namespace
 
 void Conversion::deep_to_rgb(const Picture &picture, const Colour &colour, float *rgb, int threads) const {
-    const Levels levels(format_.depth, colour.full_range);
+    const int depth = format_.depth, finer = colour.full_range ? depth : std::max(depth, kFineBits);
+    const Levels levels(finer, colour.full_range);
     const Matrix matrix(colour.matrix);
-    const int depth = format_.depth, inner = inner_bits(depth);
+    const int inner = inner_bits(finer);
     share_rows(size_.height, threads, [&](int begin, int end) {
         const std::size_t width = std::size_t(size_.width);
         std::vector<std::int32_t> luma(width), codes(std::size_t(chroma_.width)), u(width), v(width);
         RowWindow windows[] = {{size_.width, up_down_.size}, {size_.width, up_down_.size}};
         for (int y = begin; y < end; ++y) {
             load_codes(picture.parts[0], format_, y, size_.width, luma.data());
+            for (std::int32_t &value : luma) value <<= finer - depth;
             for (int part = 0; part < 2; ++part) {
                 const auto rows =
                     windows[part].from(up_down_.first[std::size_t(y)], chroma_.height, [&](int row, std::int32_t *out) {
                         load_codes(picture.parts[1 + part], format_, row, chroma_.width, codes.data());
                         filter_across(up_across_, codes.data(), depth, inner, out);
                     });
-                filter_down(up_down_.of(y), up_down_.size, rows, size_.width, depth, part ? v.data() : u.data());
+                filter_down(up_down_.of(y), up_down_.size, rows, size_.width, finer, part ? v.data() : u.data());
             }
             const std::int32_t *const planes[] = {luma.data(), u.data(), v.data()};
             matrix.to_rgb(levels, planes, size_.width, rgb + 3 * width * std::size_t(y));
