@@ -17,7 +17,7 @@ from edge_sr.backends.cuda.video.surfaces import (
     to_picture,
 )
 from edge_sr.video.frames.colour import LUMA_WEIGHTS, Colour
-from edge_sr.video.frames.pixels import rgb_to_yuv, yuv_to_rgb
+from edge_sr.video.frames.matrix import rgb_to_yuv, yuv_to_rgb
 from edge_sr.yuv import Surface, YuvColour
 
 MATRICES = {"601": 6, "709": 1, "2020": 9}

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from edge_sr.errors import MissingError
 from edge_sr.training.data.pictures import Pixels
 from edge_sr.video.frames.colour import BT709, SMPTE170M, Colour
-from edge_sr.video.frames.pixels import PixelLayout, ToRgb, rgb_to_yuv
+from edge_sr.video.frames.matrix import rgb_to_yuv
+from edge_sr.video.frames.pixels import PixelLayout, ToRgb
 from edge_sr.video.opening import open_encoder
 
 if TYPE_CHECKING:

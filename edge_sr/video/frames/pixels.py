@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_sr.video.frames.alpha import has_alpha, read_alpha, with_alpha
 from edge_sr.video.frames.codes import write_codes
 from edge_sr.video.frames.colour import Colour, tag_colours
+from edge_sr.video.frames.matrix import levels, rgb_to_yuv, yuv_to_rgb
 from edge_sr.video.frames.planes import read_plane, write_plane
 from edge_sr.video.frames.siting import Marker
 from edge_sr.video.surfaces.write import frame_of
@@ -219,8 +220,8 @@ def rounded(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
 
     made = av.VideoFrame(frame.width, frame.height, dataclasses.replace(layout, has_alpha=False).name)
     dtype = np.uint8 if layout.depth == 8 else np.dtype("<u2")
-    _, span, middle, _ = _levels(layout.depth, True)
-    _, fine_span, fine_middle, _ = _levels(FINE, True)
+    _, span, middle, _ = levels(layout.depth, True)
+    _, fine_span, fine_middle, _ = levels(FINE, True)
     for index, (fine, coarse) in enumerate(zip(frame.planes, made.planes, strict=True)):
         codes = read_plane(fine, "<u2", fine.width) * np.float32(span / fine_span)
         if index:
@@ -245,43 +246,6 @@ def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
     for codes in chroma:
         codes[...] = 1 << (layout.depth - 1)
     return coloured
-
-
-def _levels(depth: int, full_range: bool) -> tuple[float, float, float, float]:
-    """Luma's black and span, chroma's neutral and span, in codes of ``depth`` bits (ITU-R BT.709, 6.10)."""
-    unit = float(1 << (depth - 8))
-    top = float((1 << depth) - 1)
-    return (0.0, top, 128 * unit, top) if full_range else (16 * unit, 219 * unit, 128 * unit, 224 * unit)
-
-
-def yuv_to_rgb(planes: NDArray[Any], colour: Colour, depth: int) -> NDArray[np.float32]:
-    """``3 x H x W`` codes of ``depth`` bits to RGB, float32 ``H x W x 3`` in [0, 1]."""
-    black, luma_span, neutral, chroma_span = _levels(depth, colour.full_range)
-    red, blue = colour.luma_weights
-    green = 1 - red - blue
-    y = (planes[0] - np.float32(black)) / np.float32(luma_span)
-    u = (planes[1] - np.float32(neutral)) / np.float32(chroma_span)
-    v = (planes[2] - np.float32(neutral)) / np.float32(chroma_span)
-    picture = np.empty((*y.shape, 3), np.float32)
-    picture[..., 0] = y + np.float32(2 * (1 - red)) * v
-    picture[..., 1] = (
-        y - np.float32(2 * (1 - blue) * blue / green) * u - np.float32(2 * (1 - red) * red / green) * v
-    )
-    picture[..., 2] = y + np.float32(2 * (1 - blue)) * u
-    return np.clip(picture, 0, 1, out=picture)
-
-
-def rgb_to_yuv(picture: NDArray[Any], colour: Colour, depth: int) -> NDArray[Any]:
-    """RGB float32 ``H x W x 3`` in [0, 1] to ``3 x H x W`` codes, uint8 or uint16 by depth."""
-    black, luma_span, neutral, chroma_span = _levels(depth, colour.full_range)
-    red, blue = colour.luma_weights
-    r, g, b = picture[..., 0], picture[..., 1], picture[..., 2]
-    y = np.float32(red) * r + np.float32(1 - red - blue) * g + np.float32(blue) * b
-    u = (b - y) / np.float32(2 * (1 - blue))
-    v = (r - y) / np.float32(2 * (1 - red))
-    codes = np.stack((y * luma_span + black, u * chroma_span + neutral, v * chroma_span + neutral))
-    codes = np.clip(np.rint(codes), 0, (1 << depth) - 1)
-    return codes.astype(np.uint8 if depth == 8 else np.uint16)
 
 
 def read_planes(frame: av.VideoFrame) -> NDArray[Any]:
