@@ -41,7 +41,7 @@ EDGESR_VERSIONS void to_bytes(std::int32_t *codes, int width, int neutral) {
     for (int x = 0; x < width; ++x) codes[x] = (2 * 255 * codes[x] + offset) / (2 * span);
 }
 
-/* Limited to full range, on values of 15 bits (8 and a fraction). */
+/* Limited to full range, on values of 15 bits, one of them a fraction. */
 struct Widening {
     std::int32_t factor;
     std::int64_t offset;
