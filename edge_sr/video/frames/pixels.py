@@ -30,6 +30,8 @@ SUBSAMPLING = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
 DEPTHS = (8, 9, 10, 12, 14, 16)
 # Bits a code by the way, where fewer would lose fractions.
 FINE = 14
+# Rows that are rounded together, so that their values stay in the processor's caches.
+ROWS = 32
 # swscale's bicubic, accurate_rnd, full_chroma_int and full_chroma_inp, by number: older PyAVs name only the first.
 # Without the others swscale repeats chroma and errs by up to three levels.
 INTERPOLATION = 0x4 | 0x40000 | 0x2000 | 0x4000
@@ -222,11 +224,14 @@ def rounded(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
     dtype = np.uint8 if layout.depth == 8 else np.dtype("<u2")
     _, span, middle, _ = levels(layout.depth, True)
     _, fine_span, fine_middle, _ = levels(FINE, True)
+    factor, neutral = np.float32(span / fine_span), np.float32(middle - fine_middle * span / fine_span)
     for index, (fine, coarse) in enumerate(zip(frame.planes, made.planes, strict=True)):
-        codes = read_plane(fine, "<u2", fine.width) * np.float32(span / fine_span)
-        if index:
-            codes += np.float32(middle - fine_middle * span / fine_span)
-        write_plane(coarse, np.rint(codes, out=codes), dtype)
+        codes, rounded_codes = read_plane(fine, "<u2", fine.width), read_plane(coarse, dtype, fine.width)
+        for top in range(0, fine.height, ROWS):
+            values = codes[top : top + ROWS] * factor
+            if index:
+                values += neutral
+            rounded_codes[top : top + ROWS] = np.rint(values, out=values)
     return made
 
 
