@@ -57,6 +57,22 @@ def test_what_a_camera_wrote_is_kept_in_every_format(tmp_path: Path, kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "tif", "webp", "avif", "heic"])
+@pytest.mark.parametrize(("table", "tag"), [(34665, 36867), (34853, 29)])
+def test_exif_of_an_exposure_or_a_place_alone_is_kept(
+    tmp_path: Path, table: int, tag: int, kind: str
+) -> None:
+    if kind in ("avif", "heic"):
+        pytest.importorskip({"avif": "PIL._avif", "heic": "pillow_heif"}[kind])
+    path, target, exif = tmp_path / "in.jpg", tmp_path / f"out.{kind}", Image.Exif()
+    exif.get_ifd(table)[tag] = "2020:01:02"
+    Image.fromarray(CARD).save(path, exif=exif.tobytes())
+    assert write_still(read_still(path), target, output_format(target)) == []
+    found = read_still(target).metadata.exif
+    assert found is not None
+    assert [dict(values) for values in found.tables() if values] == [{tag: "2020:01:02"}]
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "tif", "webp", "avif", "heic"])
 def test_text_that_is_not_ascii_stays_byte_for_byte(tmp_path: Path, kind: str) -> None:
     if kind in ("avif", "heic"):
         pytest.importorskip({"avif": "PIL._avif", "heic": "pillow_heif"}[kind])

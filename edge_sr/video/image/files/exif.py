@@ -40,8 +40,8 @@ class Tags:
     exposure: dict[int, Any] = dataclasses.field(default_factory=dict)
     place: dict[int, Any] = dataclasses.field(default_factory=dict)
 
-    def encoded(self) -> Any:
-        """As Pillow's writers take them."""
+    def encoded(self) -> bytes:
+        """EXIF as Pillow's writers take it: its own object counts as empty where the main directory is."""
         from PIL import Image
 
         exif = Image.Exif()
@@ -50,7 +50,7 @@ class Tags:
         for directory, values in ((EXIF_IFD, self.exposure), (GPS_IFD, self.place)):
             if values:
                 exif.get_ifd(directory).update(values)
-        return exif
+        return exif.tobytes()
 
     def copied(self) -> Tags:
         return Tags(dict(self.main), dict(self.exposure), dict(self.place))
@@ -124,10 +124,9 @@ def _without_all(tags: Tags, why: str) -> list[str]:
 
 def _bytes(tags: Tags) -> bytes | None:
     try:
-        encoded: bytes = tags.encoded().tobytes()
+        return tags.encoded()
     except Exception:  # Pillow's encoder raises whatever a malformed value makes it raise
         return None
-    return encoded
 
 
 def _name(tag: int) -> str:

@@ -31,7 +31,7 @@ def write_heic(
     mode = ("RGB" if whole.shape[2] == 3 else "RGBA") + (";16" if whole.dtype == np.uint16 else "")
     file = heif.from_bytes(mode, (whole.shape[1], whole.shape[0]), whole.tobytes())
     if "exif" in options:
-        file.info["exif"] = options["exif"].tobytes()
+        file.info["exif"] = options["exif"]
     if "xmp" in options:
         file.info["xmp"] = options["xmp"]
     if "icc_profile" in options:
