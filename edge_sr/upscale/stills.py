@@ -24,6 +24,7 @@ from edge_sr.video.encode.containers import known_container
 from edge_sr.video.frames.colour import HDR_TRANSFERS
 from edge_sr.video.frames.tonemap import ToneMap
 from edge_sr.video.image.formats import check_size, output_format, suffix_for
+from edge_sr.video.image.placement import enlarged
 from edge_sr.video.image.read import read_info, read_still
 from edge_sr.video.image.still import Still, StillInfo, eight_bits
 from edge_sr.video.image.write import replacing, write_still
@@ -55,7 +56,7 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
             still = _suited(request, _readable(request, source, controls), output)
             whole = request.whole_size(info.size)
             larger, times = _upscaled(still, whole, request.region, network, controls.stop)
-            dropped = _write(request, larger, still, output, controls)
+            dropped = _write(request, larger, output, controls)
             return report(
                 network,
                 PartMedians([times]),
@@ -119,12 +120,10 @@ def _suited(request: Request, still: Still, output: Path) -> Still:
     return still
 
 
-def _write(
-    request: Request, larger: Still, source: Still, target: Path, controls: Controls
-) -> tuple[str, ...]:
+def _write(request: Request, larger: Still, target: Path, controls: Controls) -> tuple[str, ...]:
     """Writes the picture whole or not at all; gives what it is without."""
     with replacing(target) as temporary:
-        dropped = (*source.lost, *write_still(larger, temporary, output_format(target)))
+        dropped = (*larger.lost, *write_still(larger, temporary, output_format(target)))
         if dropped and request.strict:
             raise MediaError(
                 f"{target} would be without {' and '.join(dropped)}: choose another format, or leave out --strict"
@@ -151,7 +150,13 @@ def _upscaled(
     results = (network.run(layer, size=size, region=region, stop=stop) for layer in layers)
     colours = next(results)
     alpha, times = layers.enlarged_alpha(colours, results)
-    return dataclasses.replace(still, pixels=colours.frame, alpha=alpha), times
+    given = still.pixels.shape[1], still.pixels.shape[0]
+    box = None if region is None else output_region(region, given, size)
+    metadata, lost = still.metadata.placed(enlarged(given, size, box))
+    larger = dataclasses.replace(
+        still, pixels=colours.frame, alpha=alpha, metadata=metadata, lost=(*still.lost, *lost)
+    )
+    return larger, times
 
 
 def written_size(request: Request, source: Path, info: StillInfo) -> Size:

@@ -13,6 +13,7 @@ from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
 from edge_sr.video.image.files.jfif import LARGEST as LARGEST_DENSITY
 from edge_sr.video.image.files.png_chunks import ASPECT, HDR
 from edge_sr.video.image.files.xmp import upright, without_extension
+from edge_sr.video.image.placement import Placement, placed_exif, placed_xmp
 
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
 CICP = b"cICP"
@@ -66,10 +67,14 @@ class Metadata:
         shape = {} if self.aspect is None else {ASPECT: struct.pack(">IIB", *self.aspect, 0)}
         return {**self.hdr_chunks, **shape}
 
-    def transposed(self) -> Metadata:
-        """For a picture whose rows became columns."""
-        dpi, aspect = self.dpi and self.dpi[::-1], self.aspect and self.aspect[::-1]
-        return dataclasses.replace(self, dpi=dpi, aspect=aspect)
+    def placed(self, placement: Placement) -> tuple[Metadata, list[str]]:
+        """For a picture that was turned, enlarged or cut, and a name for what it can no longer say."""
+        dpi, aspect = self.dpi, self.aspect
+        if placement.turn.transpose:
+            dpi, aspect = dpi and dpi[::-1], aspect and aspect[::-1]
+        xmp, lost = placed_xmp(self.xmp or b"", placement)
+        exif = self.exif and placed_exif(self.exif, placement)
+        return dataclasses.replace(self, dpi=dpi, aspect=aspect, exif=exif, xmp=xmp or None), lost
 
     def without_colours(self) -> Metadata:
         """For pixels that were brought to sRGB."""

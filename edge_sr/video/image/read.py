@@ -35,6 +35,7 @@ from edge_sr.video.image.files.xmp import states_gain_map, states_motion_photo, 
 from edge_sr.video.image.metadata import CICP, Metadata, read_metadata
 from edge_sr.video.image.picture_file import GAIN_MAP_LOST, PictureFile, open_file
 from edge_sr.video.image.pillow_reader import Pixels
+from edge_sr.video.image.placement import turned
 from edge_sr.video.image.recognise import open_picture, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
 from edge_sr.video.image.stored_metadata import heif_metadata, psd_metadata, tiff_metadata
@@ -68,10 +69,12 @@ def read_still(path: Path) -> Still:
     turn = UPRIGHT if pixels.upright else file.orientation
     alpha = None if pixels.alpha is None else turn.apply(pixels.alpha[..., None])[..., 0]
     metadata = _with_colours(metadata, file.heif)
-    metadata = metadata.transposed() if file.orientation.transpose else metadata
+    colour = turn.apply(pixels.colour)
+    shown = colour.shape[1], colour.shape[0]
+    metadata, _ = metadata.placed(turned(file.orientation, file.orientation.displayed(*shown)))
     metadata, parts = _without_parts(metadata)
     return Still(
-        turn.apply(pixels.colour),
+        colour,
         alpha,
         pixels.grey,
         dataclasses.replace(metadata, icc=pixels.icc),
