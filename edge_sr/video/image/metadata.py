@@ -11,6 +11,7 @@ from typing import Any
 from edge_sr.video.frames.colour import UNSPECIFIED
 from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
 from edge_sr.video.image.files.jfif import LARGEST as LARGEST_DENSITY
+from edge_sr.video.image.files.jpeg_segments import unkept_segments
 from edge_sr.video.image.files.png_chunks import ASPECT, HDR
 from edge_sr.video.image.files.xmp import upright, without_extension
 from edge_sr.video.image.placement import Placement, placed_exif, placed_xmp
@@ -96,6 +97,7 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
     segments = getattr(image, "applist", ())
     if any(name == "APP1" and data.startswith(EXTENDED_XMP) for name, data in segments):
         xmp, lost = without_extension(xmp or b""), [*lost, "XMP beyond its first 64 KB"]
+    lost = [*lost, *unkept_segments(segments)]
     dpi = _dpi(image, found)
     metadata = Metadata(
         icc=info.get("icc_profile") or None,

@@ -10,8 +10,9 @@ from edge_sr.errors import MediaError
 from edge_sr.video.frames.orientation import UPRIGHT, Orientation
 from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame
-from edge_sr.video.image.files.exif import ORIENTATION
+from edge_sr.video.image.files.exif import ORIENTATION, know_utf8
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
+from edge_sr.video.image.files.jpeg_segments import GAIN_MAP_LOST
 from edge_sr.video.image.files.png_chunks import is_png, kept_chunks, repeated_texts, unkept_chunks
 from edge_sr.video.image.files.psd_resources import is_psd
 from edge_sr.video.image.files.tiff_tags import (
@@ -44,7 +45,6 @@ EXIF_ORIENTATIONS = {
 DNG_VERSION, SUB_DIRECTORIES, SUBFILE = 50706, 330, 254
 # Pictures that cameras store before they are developed: a colour filter's mosaic, and linear light.
 UNDEVELOPED = (32803, 34892)
-GAIN_MAP_LOST = "the gain map (the SDR picture is read)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +73,7 @@ class PictureFile:
 
 def open_file(path: Path) -> PictureFile:
     """Raises ``MediaError`` when it is not a single picture, ``MissingError`` for HEIC that needs its extra."""
+    know_utf8()
     if is_heic(path):
         try:
             return _of_items(path, read_items(path))
@@ -112,7 +113,9 @@ def _of_items(path: Path, items: HeifPicture) -> PictureFile:
 
 
 def _beside(items: HeifPicture) -> tuple[str, ...]:
-    return (*((GAIN_MAP_LOST,) if items.has_gain_map else ()), *_beside_primary(items.others))
+    gain_map = (GAIN_MAP_LOST,) if items.has_gain_map else ()
+    maps = (f"what belongs to it ({', '.join(items.auxiliary)})",) if items.auxiliary else ()
+    return (*gain_map, *maps, *_beside_primary(items.others))
 
 
 def _beside_primary(others: int) -> tuple[str, ...]:

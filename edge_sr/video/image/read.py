@@ -18,6 +18,7 @@ from edge_sr.video.frames.pixels import layout_of
 from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pixels
 from edge_sr.video.image.files.heif_items import HeifPicture
+from edge_sr.video.image.files.jpeg_segments import GAIN_MAP_LOST
 from edge_sr.video.image.files.tga_header import states_no_alpha
 from edge_sr.video.image.files.tiff_tags import (
     CMYK,
@@ -31,15 +32,16 @@ from edge_sr.video.image.files.tiff_tags import (
     read_tags,
     refuse_layout,
 )
-from edge_sr.video.image.files.xmp import states_gain_map, states_motion_photo, without_parts
+from edge_sr.video.image.files.xmp import lists_parts, states_gain_map, states_motion_photo, without_parts
 from edge_sr.video.image.metadata import CICP, Metadata, read_metadata
-from edge_sr.video.image.picture_file import GAIN_MAP_LOST, PictureFile, open_file
+from edge_sr.video.image.picture_file import PictureFile, open_file
 from edge_sr.video.image.pillow_reader import Pixels
 from edge_sr.video.image.placement import turned
 from edge_sr.video.image.recognise import open_picture, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
 from edge_sr.video.image.stored_metadata import heif_metadata, psd_metadata, tiff_metadata
 
+PARTS_LOST = "the other parts that its XMP lists (its picture is read)"
 MOTION_LOST = "the motion photo's film (its picture is read)"
 
 
@@ -88,7 +90,7 @@ def _without_parts(metadata: Metadata) -> tuple[Metadata, list[str]]:
     """XMP that no longer speaks of what else the file holds, and a name for that."""
     xmp = metadata.xmp or b""
     stated = {GAIN_MAP_LOST: states_gain_map(xmp), MOTION_LOST: states_motion_photo(xmp)}
-    lost = [name for name, found in stated.items() if found]
+    lost = [name for name, found in stated.items() if found] or [PARTS_LOST] * lists_parts(xmp)
     return dataclasses.replace(metadata, xmp=without_parts(xmp)) if lost else metadata, lost
 
 

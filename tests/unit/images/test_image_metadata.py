@@ -90,6 +90,20 @@ def test_text_that_is_not_ascii_stays_byte_for_byte(tmp_path: Path, kind: str) -
     assert texts == (written.decode("latin-1"),) * 3
 
 
+def test_text_of_exif_3_is_kept(tmp_path: Path) -> None:
+    path, target, written = tmp_path / "in.jpg", tmp_path / "out.jpg", "Ёлкина 渡辺".encode()
+    exif = Image.Exif()
+    exif[315] = "?" * len(written)
+    ascii_type, utf_8 = struct.pack(">HH", 315, 2), struct.pack(">HH", 315, 129)
+    encoded = exif.tobytes().replace(b"?" * len(written), written)
+    assert ascii_type in encoded
+    Image.fromarray(CARD).save(path, exif=encoded.replace(ascii_type, utf_8))
+    assert write_still(read_still(path), target, output_format(target)) == []
+    found = read_still(target).metadata.exif
+    assert found is not None
+    assert found.main == {315: written.decode("latin-1")}
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_keep_all_that_eight_do(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "in.png"

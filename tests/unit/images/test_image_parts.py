@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,58 @@ def test_the_film_of_a_motion_photo_is_named_and_no_longer_stated(
     still = read_still(path)
     assert still.lost == ("the motion photo's film (its picture is read)",)
     assert still.metadata.xmp == b'<rdf:Description dc:creator="Ann"></rdf:Description>'
+
+
+def test_other_parts_of_a_photo_are_named_and_no_longer_listed(tmp_path: Path) -> None:
+    listed = (
+        b'<Container:Directory><rdf:Seq><rdf:li Item:Mime="image/jpeg"/>%b</rdf:Seq></Container:Directory>'
+    )
+    path, depth = tmp_path / "phone.jpg", b'<rdf:li Item:Mime="image/jpeg" Item:DataURI="android/depthmap"/>'
+    Image.fromarray(CARD).save(path, xmp=b"<r>" + listed % depth + b"</r>")
+    still = read_still(path)
+    assert still.lost == ("the other parts that its XMP lists (its picture is read)",)
+    assert still.metadata.xmp == b"<r></r>"
+    Image.fromarray(CARD).save(path, xmp=listed % b"")
+    assert read_still(path).lost == ()
+
+
+@pytest.mark.parametrize(
+    ("segments", "lost"),
+    [
+        ([(11, b"JP\0\1\0\0\0\1\0\0\1\0jumb....jumdc2pa\0")], "its Content Credentials (C2PA), which vouch"),
+        ([(2, b"urn:iso:std:iso:ts:21496:-1\0\0\0")], "the gain map (the SDR picture is read)"),
+        ([(4, b"Samsung"), (5, b"x"), (4, b"y")], "the JPEG segments APP4, APP5"),
+        ([(12, b"Ducky\0"), (13, b"Photoshop 3.0\0"), (14, b"Adobe\0d\0\0\0\0\1")], ""),
+    ],
+)
+def test_segments_that_nobody_hands_on_are_named(
+    tmp_path: Path, segments: list[tuple[int, bytes]], lost: str
+) -> None:
+    path = tmp_path / "signed.jpg"
+    Image.fromarray(CARD).save(path)
+    whole = path.read_bytes()
+    added = (
+        b"\xff" + bytes([0xE0 + kind]) + struct.pack(">H", 2 + len(data)) + data for kind, data in segments
+    )
+    path.write_bytes(whole[:2] + b"".join(added) + whole[2:])
+    found = read_still(path).lost
+    assert len(found) == bool(lost)
+    assert "".join(found).startswith(lost)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(b"urn:mpeg:hevc:2015:auxid:2", "depth"), (b"urn:com:apple:photo:matte1", "matte1")]
+)
+def test_the_depth_and_the_mattes_of_a_heic_are_named(tmp_path: Path, kind: bytes, name: str) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "portrait.heic"
+    heif.register_heif_opener()
+    Image.fromarray(reference_card(64, 64)).convert("RGBA").save(path)
+    alpha = b"urn:mpeg:hevc:2015:auxid:1"
+    assert alpha in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(alpha, kind))
+    still = read_still(path)
+    assert (still.alpha, still.lost) == (None, (f"what belongs to it ({name})",))
 
 
 def test_a_photo_that_says_it_has_no_film_loses_none(tmp_path: Path) -> None:

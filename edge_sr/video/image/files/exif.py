@@ -25,6 +25,18 @@ DESCRIPTIVE = frozenset(
 ) | {*range(33434, 33438), 34850, 34852, *range(34855, 34868), *range(36864, 42241)}  # fmt: skip
 
 
+# EXIF 3.0's type of text in UTF-8, and that of ASCII.
+UTF_8, ASCII = 129, 2
+
+
+def know_utf8() -> None:
+    """Has Pillow read texts of EXIF 3.0, whose type it leaves out without a word, as it reads others."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    readers: dict[int, Any] = ImageFileDirectory_v2._load_dispatch
+    readers[UTF_8] = readers[ASCII]
+
+
 class Text(str):
     """A tag's text, which Pillow reads as Latin-1 and would write as ASCII: its bytes go on, UTF-8 for instance."""
 

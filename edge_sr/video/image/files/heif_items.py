@@ -27,6 +27,7 @@ from edge_sr.video.image.files.heif_boxes import (
 )
 
 ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
+DEPTH = {b"urn:mpeg:hevc:2015:auxid:2": "depth"}
 # Apple's; ISO 21496-1 has items of the kind "tmap" instead.
 GAIN_MAP = b":hdrgainmap"
 # Kinds of items that are pictures: coded ones, and those made of others.
@@ -54,6 +55,7 @@ class HeifPicture:
     """The primary picture as stored, the alpha channel that belongs to it, and how it is displayed.
 
     ``crop``: the part of it that is shown, before it is turned;
+    ``auxiliary``: kinds of pictures that say something of it beside alpha and gain map, depth and mattes for instance;
     ``others``: how many pictures the file shows beside it; ``has_gain_map``: whether one makes it HDR;
     ``premultiplied``: whether its colours are multiplied by alpha;
     ``is_hevc``: whether its tiles are coded so, AV1 being the other way;
@@ -73,6 +75,7 @@ class HeifPicture:
     xmp: bytes | None = None
     others: int = 0
     has_gain_map: bool = False
+    auxiliary: tuple[str, ...] = ()
 
 
 def read_items(path: Path) -> HeifPicture:
@@ -115,6 +118,7 @@ class _Meta:
             xmp=self._xmp(item),
             others=self._others(item),
             has_gain_map=b"tmap" in self.kinds.values() or any(map(self._is_gain_map, self.properties)),
+            auxiliary=self._auxiliary(item),
             premultiplied=any((kind, source) == (b"prem", item) for kind, source, _ in self.references),
         )
 
@@ -202,6 +206,18 @@ class _Meta:
         parts |= {source for kind, source, _ in self.references if kind in (b"auxl", b"thmb")}
         pictures = {number for number, kind in self.kinds.items() if kind in PICTURES}
         return len(pictures - parts - self.hidden - {item})
+
+    def _auxiliary(self, item: int) -> tuple[str, ...]:
+        """The last word of each kind's name, such as "urn:com:apple:photo:2018:aux:portraiteffectsmatte"."""
+        sources = [source for kind, source, targets in self.references if kind == b"auxl" and item in targets]
+        kinds = (
+            body[4:].split(b"\0")[0]
+            for source in sources
+            for kind, body in self.properties.get(source, [])
+            if kind == b"auxC" and not self._is_alpha(source) and not self._is_gain_map(source)
+        )
+        names = (DEPTH.get(kind) or kind.rpartition(b":")[2].decode("latin-1") for kind in kinds)
+        return tuple(dict.fromkeys(names))
 
     def _is_gain_map(self, item: int) -> bool:
         return any(kind == b"auxC" and GAIN_MAP in body for kind, body in self.properties[item])

@@ -15,6 +15,8 @@ GAIN_MAP = b"hdrgm:"
 MOTION_PHOTO = re.compile(
     rb"""\bG?Camera:(?:MotionPhoto|MicroVideo)[\s="'>]+1|\bItem:Semantic[\s="'>]+MotionPhoto\b"""
 )
+# Google's list of all that the file holds, the picture its first entry.
+PARTS = re.compile(rb"<(?P<list>G?Container):Directory\b.*?</(?P=list):Directory>", re.DOTALL)
 # Adobe's description of a gain map and Google's of a film, as attributes and as elements, and Google's list of all that
 # the file holds.
 OF_PARTS = re.compile(
@@ -41,6 +43,11 @@ def states_motion_photo(xmp: bytes) -> bool:
     return MOTION_PHOTO.search(xmp) is not None
 
 
+def lists_parts(xmp: bytes) -> bool:
+    """Whether it lists more in the file than the picture."""
+    return any(match[0].count(b"<rdf:li") > 1 for match in PARTS.finditer(xmp))
+
+
 def without_parts(xmp: bytes) -> bytes:
-    """Without what it says of a gain map or a film in the same file."""
+    """Without what it says of a gain map, a film or other parts in the same file."""
     return OF_PARTS.sub(b"", xmp)
