@@ -15,11 +15,13 @@ from edge_sr.video.image.files.heif_items import HeifPicture, read_items
 from edge_sr.video.image.files.jpeg_segments import GAIN_MAP_LOST
 from edge_sr.video.image.files.png_chunks import is_png, kept_chunks, repeated_texts, unkept_chunks
 from edge_sr.video.image.files.psd_resources import is_psd
+from edge_sr.video.image.files.tiff_planes import is_read_by_planes
 from edge_sr.video.image.files.tiff_tags import (
     EXTRA_SAMPLES,
     NOT_ALPHA,
     PHOTOMETRIC,
     read_tags,
+    refuse_big,
     refuse_layout,
     refuse_misread,
     refuse_planes,
@@ -88,7 +90,8 @@ def open_file(path: Path) -> PictureFile:
     tags = image.tag_v2 if image.format == "TIFF" else {}
     refuse_misread(path, tags)
     refuse_samples(path, tags)
-    refuse_planes(path, tags)
+    if not is_read_by_planes(tags):
+        refuse_planes(path, tags)
     if image.mode in ("F", "I") and image.format != "PPM":
         raise MediaError(f"{path} has samples of type {image.mode}, expected 8 or 16 bits a channel")
     chunks = kept_chunks(path) if image.format == "PNG" else {}
@@ -130,8 +133,11 @@ def _opened_by_ffmpeg(path: Path) -> PictureFile:
         return _of_items(path, read_items(path))
     tags = read_tags(path)
     refuse_samples(path, tags)
-    refuse_layout(path, tags)
-    frame = _frame(path)
+    in_planes = is_read_by_planes(tags)
+    if not in_planes:
+        refuse_layout(path, tags)
+        refuse_big(path)
+    frame = None if in_planes else _frame(path)
     lost = (*_unnamed_channels(tags), *(("what its chunks say beside the pixels",) if is_png(path) else ()))
     return PictureFile(path, frame=frame, lost=lost, tags=tags, orientation=_orientation(tags))
 

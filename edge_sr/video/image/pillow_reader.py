@@ -18,9 +18,7 @@ from edge_sr.video.image.files.png_chunks import is_png, rows_present
 from edge_sr.video.image.files.tiff_tags import (
     BITS,
     HEIGHT,
-    PHOTOMETRIC,
     PLANAR,
-    WHITE_IS_ZERO,
     WIDTH,
     refuse_compression,
 )
@@ -206,7 +204,6 @@ def deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
         samples = np.asarray(image).astype(np.uint16)
         top = 4095 if raw == "I;12" else 65535
         grey = samples.astype(np.float32) / np.float32(top)
-        grey = 1 - grey if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else grey
         return Pixels(np.repeat(grey[..., None], 3, axis=2), None, True, icc)
     if tags.get(PLANAR, 1) != 1 or not raw.startswith(("RGB;16", "RGBA;16", "RGBa;16", "RGBX;16")):
         return None

@@ -20,23 +20,24 @@ from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pi
 from edge_sr.video.image.files.heif_items import HeifPicture
 from edge_sr.video.image.files.jpeg_segments import GAIN_MAP_LOST
 from edge_sr.video.image.files.tga_header import states_no_alpha
+from edge_sr.video.image.files.tiff_planes import is_read_by_planes
 from edge_sr.video.image.files.tiff_tags import (
+    BITS,
     CMYK,
     EXTRA_SAMPLES,
+    HEIGHT,
     NOT_ALPHA,
     PHOTOMETRIC,
-    PLANAR,
     PREMULTIPLIED,
-    TILE_WIDTH,
     WHITE_IS_ZERO,
-    read_tags,
-    refuse_layout,
+    WIDTH,
 )
 from edge_sr.video.image.files.xmp import lists_parts, states_gain_map, states_motion_photo, without_parts
 from edge_sr.video.image.metadata import CICP, Metadata, read_metadata
 from edge_sr.video.image.picture_file import PictureFile, open_file
 from edge_sr.video.image.pillow_reader import Pixels
 from edge_sr.video.image.placement import turned
+from edge_sr.video.image.planar_reader import planar_pixels
 from edge_sr.video.image.recognise import open_picture, tags_unheard
 from edge_sr.video.image.still import Still, StillInfo
 from edge_sr.video.image.stored_metadata import heif_metadata, psd_metadata, tiff_metadata
@@ -55,6 +56,8 @@ def read_info(path: Path) -> StillInfo:
     if file.heif is not None:
         size, deep = (file.heif.crop.width, file.heif.crop.height), file.deep
         content = "AVIF" if file.image is not None else "HEIF"
+    elif is_read_by_planes(file.tags):
+        size, deep, content = (file.tags[WIDTH], file.tags[HEIGHT]), max(file.tags[BITS]) > 8, "TIFF"
     elif file.frame is not None:
         frame = file.frame
         size, deep, content = (frame.width, frame.height), layout_of(frame.format).depth > 8, ""
@@ -106,6 +109,8 @@ def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:
 
 
 def _decoded(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
+    if is_read_by_planes(file.tags):
+        return _by_planes(file)
     if file.image is None:
         return _by_ffmpeg(file)
     deep = file.deep  # known only until the pixels are loaded
@@ -113,8 +118,6 @@ def _decoded(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
         pixels = _deep_pixels(file)
         if pixels is not None:
             return pixels, *_said(file), pillow_reader.missing_rows(file.path, file.image)
-    if file.tags.get(PLANAR, 1) != 1 and PREMULTIPLIED in file.tags.get(EXTRA_SAMPLES, ()):
-        return _planes(file), *_said(file), ""
     image, damage = pillow_reader.loaded(file.path, file.image)
     file = dataclasses.replace(file, image=image)
     pixels = pillow_reader.eight_bit_pixels(file.path, image, of_more=deep)
@@ -125,6 +128,12 @@ def _decoded(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
 def _said(file: PictureFile) -> tuple[Metadata, list[str]]:
     """What the file says beside its pixels, which Pillow has loaded."""
     return psd_metadata(file.path) if file.image.format == "PSD" else read_metadata(file.image, file.chunks)
+
+
+def _by_planes(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
+    pixels, damage = planar_pixels(file.path, file.tags)
+    metadata, lost = tiff_metadata(file.path, file.tags) if file.image is None else _said(file)
+    return pixels._replace(icc=metadata.icc), metadata, lost, damage
 
 
 def _by_ffmpeg(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
@@ -155,18 +164,7 @@ def _deep_pixels(file: PictureFile) -> Pixels | None:
     if file.image.format != "TIFF":
         icc = file.image.info.get("icc_profile")
         return frame_pixels(first_frame(file.path))._replace(icc=icc)
-    pixels = pillow_reader.deep_tiff_pixels(file.path, file.image)
-    return _planes(file) if pixels is None and file.tags.get(PLANAR, 1) != 1 else pixels
-
-
-def _planes(file: PictureFile) -> Pixels:
-    """A TIFF that keeps each channel for itself; FFmpeg reads strips, and of tiles makes another picture in silence."""
-    if TILE_WIDTH in file.tags:
-        raise MediaError(
-            f"{file.path} keeps its channels in tiled planes, which is not read: save it interleaved"
-        )
-    refuse_layout(file.path, read_tags(file.path))
-    return _frame_of(file)._replace(icc=file.image.info.get("icc_profile"))
+    return pillow_reader.deep_tiff_pixels(file.path, file.image)
 
 
 def _frame_of(file: PictureFile) -> Pixels:

@@ -9,8 +9,9 @@ from typing import Any
 
 from edge_sr.video.image.files import psd_resources
 from edge_sr.video.image.files.deep_files import ICC, XMP
-from edge_sr.video.image.files.exif import Tags, described
+from edge_sr.video.image.files.exif import EXIF_IFD, GPS_IFD, Tags, described
 from edge_sr.video.image.files.heif_items import HeifPicture
+from edge_sr.video.image.files.tiff_tags import BIG_TIFF
 from edge_sr.video.image.files.xmp import upright
 from edge_sr.video.image.metadata import Metadata, stated_dpi
 
@@ -26,9 +27,14 @@ def heif_metadata(picture: HeifPicture) -> Found:
 
 
 def tiff_metadata(path: Path, tags: Any) -> Found:
-    """All that a TIFF of these ``tags`` says in its directories."""
+    """All that a TIFF of these ``tags`` says in its directories, of a BigTIFF in the first one alone."""
     with path.open("rb") as file:
-        exif, dpi, lost = _exif(lambda exif: exif.load_from_fp(file))
+        if file.read(4) == BIG_TIFF:
+            first = {tag: value for tag, value in tags.items() if tag not in (EXIF_IFD, GPS_IFD)}
+            exif, dpi, lost = _exif(lambda exif: exif.update(first))
+        else:
+            file.seek(0)
+            exif, dpi, lost = _exif(lambda exif: exif.load_from_fp(file))
     icc, xmp = tags.get(ICC), tags.get(XMP)
     return Metadata(icc=icc if isinstance(icc, bytes) else None, exif=exif, dpi=dpi, xmp=_xmp(xmp)), lost
 

@@ -38,16 +38,6 @@ def test_a_tiff_of_16_bits_keeps_all_of_them(tmp_path: Path, order: str, tiled: 
     assert np.array_equal(levels(path), DEEP)
 
 
-def test_16_bits_in_planes_are_read_in_strips_and_refused_in_tiles(tmp_path: Path) -> None:
-    planes = DEEP.transpose(2, 0, 1)
-    path = tmp_path / "planes.tif"
-    write_tiff(path, planes, {284: 2})
-    assert np.array_equal(levels(path), DEEP)
-    write_tiff(path, planes, {284: 2, 322: 16, 323: 16})
-    with pytest.raises(MediaError, match="tiled planes"):
-        read_still(path)
-
-
 def test_grey_of_16_bits_counts_from_black_whatever_zero_means(tmp_path: Path) -> None:
     path = tmp_path / "grey.tif"
     write_tiff(path, 65535 - DEEP[..., :1], {262: 0})

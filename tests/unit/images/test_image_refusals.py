@@ -17,18 +17,6 @@ CARD = reference_card(50, 40)
 DEEP = CARD.astype(np.uint16) * 257 - CARD.astype(np.uint16) // 3
 
 
-@pytest.mark.parametrize("tags", [{}, {322: 16, 323: 16}], ids=["strips", "tiles"])
-@pytest.mark.parametrize("beside", [0, 1, 2])
-@pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
-def test_grey_and_alpha_in_planes_are_refused(
-    tmp_path: Path, card: np.ndarray, beside: int, tags: dict[int, Any]
-) -> None:
-    path = tmp_path / "planes.tif"
-    write_tiff(path, card[..., :2].transpose(2, 0, 1), {284: 2, 262: 1, 338: beside, **tags})
-    with pytest.raises(MediaError, match="grey TIFF of 2 channels in planes"):
-        read_still(path)
-
-
 def test_a_photoshop_file_that_nobody_reads_is_told_for_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "packed.psd"
     whole = psd(DEEP, {})
@@ -82,15 +70,10 @@ def test_a_cameras_raw_picture_is_not_its_thumbnail(tmp_path: Path) -> None:
         ),
         (DEEP[..., [0, 1, 2, 0, 1]], {338: (2, 0)}, "5 channels of 16 bits, expected 4"),
         (DEEP[..., :2], {259: 50000}, "compressed as Zstandard, which is not read in this layout"),
-        (
-            CARD[..., [0, 1, 2, 0, 1]].transpose(2, 0, 1),
-            {284: 2, 338: (2, 0)},
-            "colour TIFF of 5 channels in planes",
-        ),
         (DEEP[..., [0, 1, 2, 0]].transpose(2, 0, 1), {284: 2, 262: 5}, "CMYK TIFF of 4 channels in planes"),
     ],
     ids=[
-        *("PNG", "WebP", "JPEG 2000", "grey of three", "32 bits", "tiles", "five", "Zstandard", "planes"),
+        *("PNG", "WebP", "JPEG 2000", "grey of three", "32 bits", "tiles", "five", "Zstandard"),
         "CMYK in planes",
     ],
 )

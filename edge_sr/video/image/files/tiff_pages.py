@@ -19,7 +19,7 @@ MOST_PAGES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
-class _Form:
+class Form:
     """How numbers are written: classic or BigTIFF, of either byte order. ``first``: the header's pointer."""
 
     order: str
@@ -41,7 +41,7 @@ class Page:
 class Pages:
     """The pages of a file without thumbnails and masks, in order."""
 
-    form: _Form
+    form: Form
     pages: tuple[Page, ...]
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ def read_pages(path: Path) -> Pages | None:
     """The pages of a TIFF; None for any other file, and for one whose chain of pages is broken."""
     try:
         with path.open("rb") as file:
-            form = _form_of(file.read(8))
+            form = form_of(file.read(8))
             return None if form is None else Pages(form, tuple(_chain(file, form)))
     except (OSError, ValueError, struct.error):
         return None
@@ -76,45 +76,46 @@ def join(files: Iterable[Path], target: Path) -> None:
             writer.newFrame()
 
 
-def _form_of(head: bytes) -> _Form | None:
+def form_of(head: bytes) -> Form | None:
+    """By the first eight bytes of a file; None of one that is no TIFF."""
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:
         return None
     magic = struct.unpack(order + "H", head[2:4])[0]
-    return {42: _Form(order, "I", "H", 12, 4), 43: _Form(order, "Q", "Q", 20, 8)}.get(magic)
+    return {42: Form(order, "I", "H", 12, 4), 43: Form(order, "Q", "Q", 20, 8)}.get(magic)
 
 
-def _chain(file: BinaryIO, form: _Form) -> list[Page]:
+def _chain(file: BinaryIO, form: Form) -> list[Page]:
     found: list[Page] = []
     seen: set[int] = set()
-    place = _get(file, form, form.first, form.pointer)
+    place = number_at(file, form, form.first, form.pointer)
     while place and place not in seen and len(seen) < MOST_PAGES:
         seen.add(place)
-        count = _get(file, form, place, form.count)
+        count = number_at(file, form, place, form.count)
         entries = place + struct.calcsize(form.order + form.count)
         after = entries + count * form.entry
-        following = _get(file, form, after, form.pointer)
+        following = number_at(file, form, after, form.pointer)
         if not found or not _subfile(file, form, entries, count) & REDUCED_OR_MASK:
             found.append(Page(place, after))
         place = following
     return found
 
 
-def _subfile(file: BinaryIO, form: _Form, entries: int, count: int) -> int:
+def _subfile(file: BinaryIO, form: Form, entries: int, count: int) -> int:
     """The tag that says what a directory's picture is; entries are in the order of their tags."""
     for index in range(min(count, 8)):
         at = entries + index * form.entry
-        if _get(file, form, at, "H") == SUBFILE:
-            return _get(file, form, at + form.entry - struct.calcsize(form.order + form.pointer), "I")
+        if number_at(file, form, at, "H") == SUBFILE:
+            return number_at(file, form, at + form.entry - struct.calcsize(form.order + form.pointer), "I")
     return 0
 
 
-def _get(file: BinaryIO, form: _Form, place: int, kind: str) -> int:
+def number_at(file: BinaryIO, form: Form, place: int, kind: str) -> int:
     file.seek(place)
     layout = form.order + kind
     return int(struct.unpack(layout, file.read(struct.calcsize(layout)))[0])
 
 
-def _put(file: BinaryIO, form: _Form, place: int, value: int) -> None:
+def _put(file: BinaryIO, form: Form, place: int, value: int) -> None:
     file.seek(place)
     file.write(struct.pack(form.order + form.pointer, value))

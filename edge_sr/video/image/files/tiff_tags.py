@@ -8,10 +8,11 @@ from typing import Any
 from edge_sr.errors import MediaError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, PLANAR, TILE_WIDTH = 256, 257, 258, 259, 262, 284, 322
-SAMPLES_PER_PIXEL, GREY, WHITE_IS_ZERO, CMYK = 277, (0, 1), 0, 5
+SAMPLES_PER_PIXEL, GREY, WHITE_IS_ZERO, RGB, CMYK = 277, (0, 1), 0, 2, 5
 EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
-# What tag 338 says of a channel beside the colours: nothing, or alpha that they are multiplied by.
-NOT_ALPHA, PREMULTIPLIED = 0, 1
+BIG_TIFF = b"II+\0"
+# What tag 338 says of a channel beside the colours: nothing, alpha that they are multiplied by, or other alpha.
+NOT_ALPHA, PREMULTIPLIED, STRAIGHT = 0, 1, 2
 # What tag 339 says of samples that are not whole numbers from 0 on; 4 is "undefined", which writers of those use too.
 SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 # FFmpeg's most channels, of others and of CMYK; compressions that Pillow alone reads.
@@ -30,27 +31,32 @@ NOT_READ = {
 
 
 def read_tags(path: Path) -> Any:
-    """The tags of a classic TIFF as Pillow decodes them, whether or not it reads the pixels; empty for another file.
+    """The tags of a TIFF as Pillow decodes them, whether or not it reads the pixels; empty for another file.
 
-    Raises ``MediaError`` where they are damaged.
+    Raises ``MediaError`` where they are damaged, and for a big-endian BigTIFF.
     """
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     with path.open("rb") as file:
-        head = file.read(8)
+        head = file.read(16)
         if head[:4] == b"MM\0+":
             raise MediaError(f"{path} is a big-endian BigTIFF, which is not read: save it as a classic TIFF")
-        if head[:4] == b"II+\0":
-            raise MediaError(f"{path} is a BigTIFF of a layout that is not read: save it as a classic TIFF")
-        if head[:4] not in (b"II*\0", b"MM\0*"):
+        if head[:4] not in (b"II*\0", b"MM\0*", BIG_TIFF):
             return {}
         try:
-            directory: Any = ImageFileDirectory_v2(head)
+            directory: Any = ImageFileDirectory_v2(head if head[:4] == BIG_TIFF else head[:8])
             file.seek(directory.next)
             directory.load(file)
             return dict(directory)
         except Exception as error:  # a damaged directory makes Pillow raise nearly anything
             raise MediaError(f"{path} is a damaged TIFF, whose tags cannot be read") from error
+
+
+def refuse_big(path: Path) -> None:
+    """``MediaError`` for a BigTIFF that Pillow does not read, which FFmpeg does not read either."""
+    with path.open("rb") as file:
+        if file.read(4) == BIG_TIFF:
+            raise MediaError(f"{path} is a BigTIFF of a layout that is not read: save it as a classic TIFF")
 
 
 def refuse_samples(path: Path, tags: Any) -> None:

@@ -1,0 +1,113 @@
+"""A TIFF that keeps each channel for itself, as files of one grey channel, which Pillow reads in every compression."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+from edge_sr.video.image.files.tiff_pages import Form, form_of, number_at
+from edge_sr.video.image.files.tiff_tags import (
+    BITS,
+    COMPRESSION,
+    EXTRA_SAMPLES,
+    GREY,
+    HEIGHT,
+    PHOTOMETRIC,
+    PLANAR,
+    RGB,
+    SAMPLES_PER_PIXEL,
+    STRAIGHT,
+    TILE_WIDTH,
+    WHITE_IS_ZERO,
+    WIDTH,
+)
+
+# How a channel is kept, alike for all: with the above, the order of bits, rows of a strip, differences, the height of a
+# tile and JPEG's tables. Then where the pieces of each channel lie, and how long they are, one channel after another.
+ALIKE = {WIDTH, HEIGHT, COMPRESSION, TILE_WIDTH, 266, 278, 317, 323, 347}
+PIECES = {273, 279, 324, 325}
+# Numbers by their type, as ``struct`` names them.
+NUMBERS = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
+SHORT = 3
+
+Entries = dict[int, tuple[int, tuple[int, ...]]]
+
+
+def is_read_by_planes(tags: Any) -> bool:
+    """Whether its ``tags`` say grey or RGB in planes of 8 or 16 bits of which Pillow does not make the picture.
+
+    Likewise grey of 16 bits that counts from white.
+    """
+    channels, kind = tags.get(SAMPLES_PER_PIXEL, 1), tags.get(PHOTOMETRIC)
+    bits = set(tags.get(BITS, ()))
+    if channels == 1:  # of which Pillow knows one byte order
+        return bits == {16} and kind == WHITE_IS_ZERO
+    if tags.get(PLANAR, 1) == 1 or bits not in ({8}, {16}):
+        return False
+    if kind != RGB:
+        return kind in GREY
+    by_pillow = bits == {8} and tags.get(EXTRA_SAMPLES, ()) in ((), (STRAIGHT,))
+    return channels >= 3 and not by_pillow
+
+
+def planes(path: Path, channels: int) -> list[io.BytesIO]:
+    """The first so many channels, each as a TIFF of its own.
+
+    Raises ``ValueError``, ``KeyError`` or ``struct.error`` where the directory is none.
+    """
+    file = path.read_bytes()
+    form = form_of(file[:8])
+    if form is None:
+        raise ValueError("it is no TIFF")
+    found = _entries(file, form)
+    return [io.BytesIO(_with_directory(file, form, _of_channel(found, number))) for number in range(channels)]
+
+
+def _entries(file: bytes, form: Form) -> Entries:
+    """Type and numbers of the first directory's entries, of those that are handed on."""
+    stored, room = io.BytesIO(file), struct.calcsize(form.order + form.pointer)
+    place = number_at(stored, form, form.first, form.pointer)
+    begin = place + struct.calcsize(form.order + form.count)
+    found: Entries = {}
+    for index in range(number_at(stored, form, place, form.count)):
+        at = begin + index * form.entry
+        tag, kind, count = struct.unpack_from(form.order + "HH" + form.pointer, file, at)
+        if tag not in ALIKE | PIECES | {BITS, SAMPLES_PER_PIXEL}:
+            continue
+        layout, value = f"{form.order}{count}{NUMBERS[kind]}", at + form.entry - room
+        if struct.calcsize(layout) > room:
+            value = number_at(stored, form, value, form.pointer)
+        found[tag] = kind, struct.unpack_from(layout, file, value)
+    return found
+
+
+def _of_channel(found: Entries, number: int) -> Entries:
+    """One channel as grey from black to white."""
+    channels = found[SAMPLES_PER_PIXEL][1][0]
+    kept = {tag: entry for tag, entry in found.items() if tag in ALIKE}
+    for tag in PIECES & found.keys():
+        kind, numbers = found[tag]
+        each = len(numbers) // channels
+        kept[tag] = kind, numbers[number * each : (number + 1) * each]
+    said = {BITS: found[BITS][1][number], PHOTOMETRIC: 1, SAMPLES_PER_PIXEL: 1, PLANAR: 1}
+    return {**kept, **{tag: (SHORT, (value,)) for tag, value in said.items()}}
+
+
+def _with_directory(file: bytes, form: Form, entries: Entries) -> bytes:
+    """The file with a directory behind it, which its header leads to."""
+    file += bytes(len(file) % 2)
+    led = struct.pack(form.order + form.pointer, len(file))
+    count = struct.pack(form.order + form.count, len(entries))
+    spilt, table, behind = b"", b"", len(file) + len(count) + len(entries) * form.entry + len(led)
+    for tag, (kind, numbers) in sorted(entries.items()):
+        value = struct.pack(f"{form.order}{len(numbers)}{NUMBERS[kind]}", *numbers)
+        if len(value) > len(led):
+            place = struct.pack(form.order + form.pointer, behind + len(spilt))
+            spilt, value = spilt + value + bytes(len(value) % 2), place
+        table += struct.pack(form.order + "HH" + form.pointer, tag, kind, len(numbers)) + value.ljust(
+            len(led), b"\0"
+        )
+    start = file[: form.first] + led + file[form.first + len(led) :]
+    return start + count + table + bytes(len(led)) + spilt
