@@ -13,23 +13,38 @@ from edge_sr.errors import MediaError
 from edge_sr.files.drafts import drafting
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
+from edge_sr.video.frames.colour_profile import is_srgb
 from edge_sr.video.image.animation import to_srgb, write_film
+from edge_sr.video.image.files.png_chunks import is_png
+from edge_sr.video.image.pillow_reader import bits_a_channel
 from edge_sr.video.image.recognise import open_picture, pictures_in
 from edge_sr.video.opening import writing
 
 
 def needs_pillow(path: Path) -> bool:
-    """Whether the file is an animated WebP, or an animated AVIF with an alpha channel."""
+    """Whether the file is an animated WebP, an animated AVIF with an alpha channel, or an animated PNG of 8 bits in
+    other colours than sRGB's."""
     try:
         with path.open("rb") as file:
             head = file.read(64)
         is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-        if not is_webp and not (head[4:8] == b"ftyp" and b"avis" in head):
+        if not is_webp and not is_png(path) and not (head[4:8] == b"ftyp" and b"avis" in head):
             return False
         with open_picture(path) as image:
-            return pictures_in(image) > 1 and (is_webp or image.has_transparency_data)
+            needs = is_webp or (_has_colours(path, image) if is_png(path) else image.has_transparency_data)
+            return pictures_in(image) > 1 and bool(needs)
     except (OSError, MediaError):
         return False
+
+
+def _has_colours(path: Path, image: Any) -> bool:
+    profile = image.info.get("icc_profile")
+    return (
+        bool(profile)
+        and bits_a_channel(path, image) == 8
+        and not is_srgb(profile)
+        and to_srgb(image) is not None
+    )
 
 
 @contextlib.contextmanager

@@ -36,20 +36,21 @@ def write_film(
         stream: Any = file.add_stream("ffv1", rate=1000, options={"flags": "bitexact"})
         stream.width, stream.height, stream.pix_fmt = image.width, image.height, "bgra"
         stream.time_base = stream.codec_context.time_base = MILLISECOND
-        transform, time, taken = to_srgb(image), 0, 0
-        for index in range(pictures_in(image)):
+        transform, time, taken = to_srgb(image), 0.0, 0
+        # A PNG may begin with a picture for who shows none that move.
+        for index in range(int(bool(image.info.get("default_image"))), pictures_in(image)):
             if stop.is_set():
                 raise InterruptedRun("stopped while reading the input: nothing was made yet")
             pixels = _decoded(image, index, source, transform)
             frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format="bgra")
-            lasts = max(LEAST_MILLISECONDS, int(image.info.get("duration", 0)))
-            frame.pts, frame.time_base = time, MILLISECOND
+            # A PNG's are fractions, whose errors must not add up.
+            begin, time = round(time), time + max(LEAST_MILLISECONDS, float(image.info.get("duration", 0)))
+            frame.pts, frame.time_base = begin, MILLISECOND
             for packet in stream.encode(frame):
-                packet.duration = lasts
+                packet.duration = round(time) - begin
                 taken += packet.size
                 file.mux(packet)
             check(taken)
-            time += lasts
         file.mux(stream.encode(None))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from support.films import frame_pixels
+from support.films import frame_pixels, frame_times
 from support.upscaling import Listener, nano_request
 
 from edge_sr.errors import MediaError
@@ -82,6 +82,24 @@ def test_an_animated_webp_becomes_srgb_by_its_profile(tmp_path: Path) -> None:
     assert "note: the animation becomes sRGB, by its colour profile" in heard.said
     shown = np.array([picture[8, 8] for picture in frame_pixels(Path(report.output), "rgba")]).astype(int)
     assert np.abs(shown - [[10, 250, 10, 255], [10, 250, 10, 90]]).max() < 12
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["first", "apart"])
+def test_an_animated_png_becomes_srgb_by_its_profile_at_its_own_times(tmp_path: Path, apart: bool) -> None:
+    path = tmp_path / "a.png"
+    still = Image.new("RGB", (24, 16), (9, 9, 9))
+    cards = [Image.new("RGB", (24, 16), (250, 10, level)) for level in range(10, 90, 2)]
+    first, *rest = [still, *cards] if apart else cards
+    first.save(
+        path, save_all=True, append_images=rest, duration=100 / 3, default_image=apart, icc_profile=SWAPPED
+    )
+    heard = Listener()
+    report = upscale(request(path, codec="ffv1", strict=True), Controls(heard))
+    assert (report.frames, report.dropped) == (40, ())
+    assert "note: the animation becomes sRGB, by its colour profile" in heard.said
+    shown = frame_pixels(Path(report.output), "rgb24")[0][8, 8].astype(int)
+    assert np.abs(shown - [10, 250, 10]).max() < 12
+    assert abs(frame_times(Path(report.output))[-1] - Fraction(39, 30)) < Fraction(1, 500)
 
 
 def test_a_profile_that_says_nothing_of_an_animation_is_named(tmp_path: Path) -> None:
