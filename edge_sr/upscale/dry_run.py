@@ -7,11 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import MediaError, OptionError
+from edge_sr.errors import EdgeSRError, MediaError, OptionError
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
+from edge_sr.upscale.inputs.animations import as_film, needs_pillow
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.places import check_free, check_place
 from edge_sr.upscale.run.report import Failure, Report
@@ -66,6 +67,8 @@ def outline(request: Request, controls: Controls) -> Outline:
     refuse_resume(request)
     if not is_opened_by_name(request.input) and is_still(path):
         return _picture(request, path, controls)
+    if not is_opened_by_name(request.input) and needs_pillow(path):
+        return _animation(request, path, controls)
     return _film(request, controls)
 
 
@@ -96,6 +99,23 @@ def _film(request: Request, controls: Controls) -> Outline:
     )
 
 
+def _animation(request: Request, path: Path, controls: Controls) -> Outline:
+    """Of the film that it is made into first."""
+    with scratch_folder() as folder:
+        aside = dataclasses.replace(request, output=folder / path.name)
+        with as_film(aside, controls) as film:
+            found = _film(dataclasses.replace(film, output=request.output), controls)
+    output = request.output or path.with_name(Path(found.output).name)
+    _check_output(request, output)
+    return dataclasses.replace(found, input=request.input, output=str(output))
+
+
+def _check_output(request: Request, output: Path) -> None:
+    check_place(request.input, output)
+    if not request.overwrite:
+        check_free(output)
+
+
 def _sampled(request: Request, info: FilmInfo, controls: Controls) -> Report:
     quiet = Controls(stop=controls.stop, networks=controls.networks)
     try:
@@ -122,9 +142,7 @@ def _kept(request: Request, plan: FilmPlan) -> tuple[str, ...]:
 def _picture(request: Request, path: Path, controls: Controls) -> Outline:
     report, name, size = _sample(request, path, request.output, controls)
     output = request.output or path.with_name(name)
-    check_place(request.input, output)
-    if not request.overwrite:
-        check_free(output)
+    _check_output(request, output)
     reason = "as asked for" if request.model else "the default for images"
     return Outline(
         **_facts(request, output, report, reason),
@@ -143,7 +161,10 @@ def _sample(request: Request, path: Path, output: Path | None, controls: Control
         source.symlink_to(path.resolve())
         target = None if output is None else folder / f"sample{output.suffix}"
         asked = dataclasses.replace(request, input=str(source), output=target)
-        report = upscale(asked, Controls(stop=controls.stop, networks=controls.networks))
+        try:
+            report = upscale(asked, Controls(stop=controls.stop, networks=controls.networks))
+        except EdgeSRError as error:
+            raise type(error)(str(error).replace(str(source), request.input)) from error
         written = Path(report.output)
         return report, written.name, written.stat().st_size
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from support.calling import Answer, Command
 from support.films import Making, make_film
 
@@ -139,3 +139,25 @@ def test_numbered_pictures_are_told_of_as_they_are_upscaled(upscale: Command, tm
     done = upscale(*words, "--json").json
     for key in ("output", "frames", "output_size", "codec"):
         assert told.json[key] == done[key], key
+
+
+@pytest.mark.parametrize("name", ["move.webp", "move.png"])
+def test_an_animation_is_told_of_as_it_is_upscaled(upscale: Command, tmp_path: Path, name: str) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # One that takes red for green.
+    profile = srgb.replace(b"rXYZ", b"xXYZ").replace(b"gXYZ", b"rXYZ").replace(b"xXYZ", b"gXYZ")
+    first, *rest = (Image.new("RGB", (24, 16), (level, 9, 9)) for level in (10, 90, 170))
+    first.save(tmp_path / name, save_all=True, append_images=rest, duration=100, icc_profile=profile)
+    told = upscale(name, "--scale", "2", *FAST, "--dry-run", "--json").json
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    done = upscale(name, "--scale", "2", *FAST, "--json").json
+    assert (told["input"], told["output"], told["output_size"]) == (name, done["output"], done["output_size"])
+    assert told["tracks_lost"] == []
+    assert "move-48x32.mkv" in refused(upscale(name, "--scale", "2", *FAST, "--dry-run"), 2)
+
+
+def test_what_a_dry_run_refuses_is_called_by_its_name(upscale: Command, tmp_path: Path) -> None:
+    page = Image.fromarray(reference_card(24, 16))
+    page.save(tmp_path / "scan.tif", save_all=True, append_images=[page])
+    answer = upscale("scan.tif", "--scale", "2", "-o", "scan.png", *FAST, "--dry-run")
+    assert refused(answer, 2).startswith("edge-sr: scan.tif holds 2 pages")

@@ -124,7 +124,7 @@ def folder_files(
     for path in lists:
         say(f"note: {path} {LEFT_OUT_LIST}")
     if len(others) > len(lists):
-        say(f"note: {len(others) - len(lists)} files in {folder} are no films or pictures: left out")
+        say(f"note: files in {folder} that are no films or pictures, left out: {len(others) - len(lists)}")
     return kinds
 
 
