@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
 from edge_sr.sizes import Box
-from edge_sr.video.image.files.exif import ORIENTATION
+from edge_sr.video.image.files.exif import INTEROPERABILITY, ORIENTATION
 from edge_sr.video.image.files.jp2_boxes import bits_of, profile_of
 from edge_sr.video.image.files.png_chunks import is_png, rows_present
 from edge_sr.video.image.files.tiff_tags import (
@@ -95,6 +96,9 @@ def as_stored(image: Any) -> None:
     if image.format == "TIFF":
         image._size = image.tag_v2[WIDTH], image.tag_v2[HEIGHT]
         image.getexif().pop(ORIENTATION, None)
+        # Pillow closes the file before it has read all directories.
+        with contextlib.suppress(Exception):  # malformed ones make it raise nearly anything
+            image.getexif().get_ifd(INTEROPERABILITY)
 
 
 def loaded(path: Path, image: Any) -> tuple[Any, str]:

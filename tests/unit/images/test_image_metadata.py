@@ -90,6 +90,21 @@ def test_text_that_is_not_ascii_stays_byte_for_byte(tmp_path: Path, kind: str) -
     assert texts == (written.decode("latin-1"),) * 3
 
 
+@pytest.mark.parametrize("kind", ["jpg", "png", "tif", "webp", "avif", "heic"])
+def test_a_cameras_adobe_rgb_is_still_said(tmp_path: Path, kind: str) -> None:
+    if kind in ("avif", "heic"):
+        pytest.importorskip({"avif": "PIL._avif", "heic": "pillow_heif"}[kind])
+    path, target, exif = tmp_path / "_in.jpg", tmp_path / f"out.{kind}", Image.Exif()
+    exif[318], exif[319] = (0.3127, 0.329), (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    exif.get_ifd(34665).update({40961: 65535, 40965: {1: "R03", 2: b"0100"}})
+    Image.fromarray(CARD).save(path, exif=exif.tobytes())
+    assert write_still(read_still(path), target, output_format(target)) == []
+    found = read_still(target).metadata.exif
+    assert found is not None
+    assert found.exposure == {40961: 65535, 40965: {1: "R03", 2: b"0100"}}
+    assert np.allclose([float(value) for value in found.main[319]], exif[319], atol=1e-4)
+
+
 def test_text_of_exif_3_is_kept(tmp_path: Path) -> None:
     path, target, written = tmp_path / "in.jpg", tmp_path / "out.jpg", "Ёлкина 渡辺".encode()
     exif = Image.Exif()

@@ -15,13 +15,16 @@ LIMITS = {"JPEG": 65_527}
 # what is kept elsewhere: resolution, orientation, XMP, colour profile, the directories themselves.
 STRUCTURAL = frozenset(
     {
-        *range(254, 269), *range(273, 285), *range(288, 294), 296, 297, 301, *range(317, 326), 330, 332, 334,
+        *range(254, 269), *range(273, 285), *range(288, 294), 296, 297, 301, 317, *range(320, 326), 330, 332, 334,
         *range(336, 344), 346, 347, 351, *range(512, 522), 529, 530, 531, 532, 559, 700, 34665, 34675, 34853, 40965,
     }
 )  # fmt: skip
+# White and primaries of pixels whose file has no profile. A camera's Adobe RGB is also said in a directory of its own,
+# by the rule R03 (DCF 2.0).
+COLOURS = (318, 319)
 # What a person, a program or a camera wrote about the picture: EXIF's own tags, IPTC's, Photoshop's and PrintIM.
 DESCRIPTIVE = frozenset(
-    {269, 270, 271, 272, 285, 305, 306, 315, 316, 3281, 18246, 18249, 33432, 33723, 34377, 50341}
+    {*COLOURS, 269, 270, 271, 272, 285, 305, 306, 315, 316, 3281, 18246, 18249, 33432, 33723, 34377, 50341}
 ) | {*range(33434, 33438), 34850, 34852, *range(34855, 34868), *range(36864, 42241)}  # fmt: skip
 
 
@@ -76,7 +79,9 @@ class Tags:
 
 def described(exif: Any) -> tuple[Tags, list[str]]:
     """The descriptive part of Pillow's ``exif``, and a name for each tag that is neither that nor structure."""
-    exposure = {tag: value for tag, value in exif.get_ifd(EXIF_IFD).items() if tag != INTEROPERABILITY}
+    exposure = dict(exif.get_ifd(EXIF_IFD))
+    if INTEROPERABILITY in exposure:
+        exposure[INTEROPERABILITY] = dict(exif.get_ifd(INTEROPERABILITY))
     tables = {tag: exif[tag] for tag in exif if tag in DESCRIPTIVE}, exposure, exif.get_ifd(GPS_IFD)
     tags = Tags(*({tag: _kept(value) for tag, value in table.items()} for table in tables))
     return tags, [f"tag {_name(tag)}" for tag in exif if tag not in DESCRIPTIVE | STRUCTURAL]
