@@ -29,10 +29,16 @@ def png(samples: np.ndarray, *, before: bytes = b"", after: bytes = b"", rows: i
     return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
 
 
-def psd(samples: np.ndarray, resources: dict[int, bytes]) -> bytes:
-    """A Photoshop file of RGB ``samples``, uint8 or uint16, without layers, and what it says beside them."""
+def psd(
+    samples: np.ndarray, resources: dict[int, bytes], *, packed: bool = False, large: bool = False
+) -> bytes:
+    """A Photoshop file of grey or RGB ``samples``, uint8 or uint16, with alpha or not, and what it says beside them.
+
+    Its rows are ``packed`` as literal runs; a ``large`` one is a PSB.
+    """
     height, width, channels = samples.shape
-    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, channels, height, width, 8 * samples.itemsize, 3)
+    mode, version = (3 if channels > 2 else 1), 1 + large
+    head = b"8BPS" + struct.pack(">H6xHIIHH", version, channels, height, width, 8 * samples.itemsize, mode)
     block = b"".join(
         b"8BIM"
         + struct.pack(">H", number)
@@ -42,8 +48,19 @@ def psd(samples: np.ndarray, resources: dict[int, bytes]) -> bytes:
         + bytes(len(data) % 2)
         for number, data in resources.items()
     )
-    planes = samples.transpose(2, 0, 1).astype(samples.dtype.newbyteorder(">"))
-    return head + bytes(4) + struct.pack(">I", len(block)) + block + bytes(4) + bytes(2) + planes.tobytes()
+    rows = samples.transpose(2, 0, 1).astype(samples.dtype.newbyteorder(">")).reshape(channels * height, -1)
+    kept = [_literal(row.tobytes()) if packed else row.tobytes() for row in rows]
+    counts = b"".join(struct.pack(">I" if large else ">H", len(row)) for row in kept) if packed else b""
+    layers = bytes(8 if large else 4)
+    said = bytes(4) + struct.pack(">I", len(block)) + block
+    return head + said + layers + struct.pack(">H", packed) + counts + b"".join(kept)
+
+
+def _literal(row: bytes) -> bytes:
+    """PackBits without runs."""
+    return b"".join(
+        bytes([len(row[at : at + 128]) - 1]) + row[at : at + 128] for at in range(0, len(row), 128)
+    )
 
 
 def write_tiff(path: Path, samples: np.ndarray, tags: dict[int, Any], order: str = "<") -> None:

@@ -14,12 +14,14 @@ from edge_sr.video.image.files.exif import ORIENTATION, know_utf8
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
 from edge_sr.video.image.files.jpeg_segments import GAIN_MAP_LOST
 from edge_sr.video.image.files.png_chunks import is_png, kept_chunks, repeated_texts, unkept_chunks
+from edge_sr.video.image.files.psd_planes import composite_tags
 from edge_sr.video.image.files.psd_resources import is_psd
 from edge_sr.video.image.files.tiff_planes import is_read_by_planes
 from edge_sr.video.image.files.tiff_tags import (
     EXTRA_SAMPLES,
     NOT_ALPHA,
     PHOTOMETRIC,
+    SAMPLES_PER_PIXEL,
     read_tags,
     refuse_big,
     refuse_layout,
@@ -53,7 +55,8 @@ UNDEVELOPED = (32803, 34892)
 class PictureFile:
     """A picture's file, its header read: ``image`` is Pillow's, None where FFmpeg reads all; ``tags`` are a TIFF's.
 
-    ``frame``: the picture that FFmpeg decoded to tell whether it can.
+    ``in_planes``: whether it is read plane by plane, as ``tags`` say, which then are a Photoshop file's too. ``frame``:
+    the picture that FFmpeg decoded to tell whether it can.
     """
 
     path: Path
@@ -65,12 +68,18 @@ class PictureFile:
     orientation: Orientation = UPRIGHT
     damage: str = ""
     frame: av.VideoFrame | None = None
+    in_planes: bool = False
 
     @property
     def deep(self) -> bool:
         if self.heif is not None:
             return self.heif.depth > 8
         return bits_a_channel(self.path, self.image) > 8
+
+    @property
+    def has_more(self) -> bool:
+        """Whether it has channels of which Pillow says nothing: grey's alpha, and those behind alpha."""
+        return self.tags[SAMPLES_PER_PIXEL] not in (1, 3, 4)
 
 
 def open_file(path: Path) -> PictureFile:
@@ -86,11 +95,14 @@ def open_file(path: Path) -> PictureFile:
         image, damage = pillow_reader.opened(path)
     except MediaError:
         return _opened_by_ffmpeg(path)
+    if image.format == "PSD" and (photoshop := _photoshop(path)) and photoshop.has_more:
+        return photoshop
     lost = _single(path, image)
     tags = image.tag_v2 if image.format == "TIFF" else {}
     refuse_misread(path, tags)
     refuse_samples(path, tags)
-    if not is_read_by_planes(tags):
+    in_planes = is_read_by_planes(tags)
+    if not in_planes:
         refuse_planes(path, tags)
     if image.mode in ("F", "I") and image.format != "PPM":
         raise MediaError(f"{path} has samples of type {image.mode}, expected 8 or 16 bits a channel")
@@ -100,7 +112,7 @@ def open_file(path: Path) -> PictureFile:
     lost = (*lost, *(() if heif is None else _beside(heif)), *_unnamed_channels(tags), *beside)
     turn = _orientation_of(image, chunks) if heif is None else heif.orientation
     pillow_reader.as_stored(image)
-    return PictureFile(path, image, heif, chunks, lost, tags, turn, damage)
+    return PictureFile(path, image, heif, chunks, lost, tags, turn, damage, in_planes)
 
 
 def _unkept(path: Path) -> tuple[str, ...]:
@@ -131,6 +143,8 @@ def _opened_by_ffmpeg(path: Path) -> PictureFile:
     """What Pillow does not know or refuses."""
     if is_avif(path):
         return _of_items(path, read_items(path))
+    if photoshop := _photoshop(path):
+        return photoshop
     tags = read_tags(path)
     refuse_samples(path, tags)
     in_planes = is_read_by_planes(tags)
@@ -139,7 +153,9 @@ def _opened_by_ffmpeg(path: Path) -> PictureFile:
         refuse_big(path)
     frame = None if in_planes else _frame(path)
     lost = (*_unnamed_channels(tags), *(("what its chunks say beside the pixels",) if is_png(path) else ()))
-    return PictureFile(path, frame=frame, lost=lost, tags=tags, orientation=_orientation(tags))
+    return PictureFile(
+        path, frame=frame, lost=lost, tags=tags, orientation=_orientation(tags), in_planes=in_planes
+    )
 
 
 def _frame(path: Path) -> av.VideoFrame:
@@ -148,8 +164,8 @@ def _frame(path: Path) -> av.VideoFrame:
     except MediaError as error:
         if is_psd(path):
             raise MediaError(
-                f"{path} is a Photoshop file of a kind that is not read, expected 8 bits a channel, or 16 without "
-                "compression: save it as TIFF or PNG"
+                f"{path} is a Photoshop file of a kind that is not read, expected 8 bits, or 16 in grey or RGB: "
+                "save it as TIFF or PNG"
             ) from error
         raise
 
@@ -157,6 +173,14 @@ def _frame(path: Path) -> av.VideoFrame:
 def _unnamed_channels(tags: Any) -> tuple[str, ...]:
     unnamed = NOT_ALPHA in tags.get(EXTRA_SAMPLES, ())
     return ("a channel beside the colours that is not said to be alpha",) if unnamed else ()
+
+
+def _photoshop(path: Path) -> PictureFile | None:
+    """The picture of a Photoshop file that is read plane by plane."""
+    tags = composite_tags(path)
+    more = len(tags.get(EXTRA_SAMPLES, ())) > 1
+    lost = ("the channels beside the colours and alpha",) if more else ()
+    return PictureFile(path, lost=lost, tags=tags, in_planes=True) if tags else None
 
 
 def _orientation_of(image: Any, chunks: dict[bytes, bytes]) -> Orientation:

@@ -1,4 +1,4 @@
-"""Pixels of TIFFs that keep each channel for itself, by Pillow, one channel after another."""
+"""Pixels of TIFFs and Photoshop files that keep each channel for itself, by Pillow, one channel after another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
+from edge_sr.video.image.files.psd_planes import composite_planes
+from edge_sr.video.image.files.psd_resources import is_psd
 from edge_sr.video.image.files.tiff_planes import planes
 from edge_sr.video.image.files.tiff_tags import (
     EXTRA_SAMPLES,
@@ -36,9 +38,10 @@ def planar_pixels(path: Path, tags: Any) -> tuple[Pixels, str]:
     beside = tags.get(EXTRA_SAMPLES, ())[:1]
     has_alpha = tags[SAMPLES_PER_PIXEL] > colours and beside != (NOT_ALPHA,)
     try:
-        files = planes(path, colours + has_alpha)
+        count = colours + has_alpha
+        files = composite_planes(path, tags, count) if is_psd(path) else planes(path, count)
     except (ValueError, KeyError, struct.error) as error:
-        raise MediaError(f"{path} is a damaged TIFF, whose tags cannot be read") from error
+        raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes") from error
     channels, damages = zip(*(_channel(path, file, tags) for file in files), strict=True)
     alpha = channels[-1] if has_alpha else None
     shown = channels[:colours]

@@ -19,8 +19,8 @@ from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pixels
 from edge_sr.video.image.files.heif_items import HeifPicture
 from edge_sr.video.image.files.jpeg_segments import GAIN_MAP_LOST
+from edge_sr.video.image.files.psd_resources import is_psd
 from edge_sr.video.image.files.tga_header import states_no_alpha
-from edge_sr.video.image.files.tiff_planes import is_read_by_planes
 from edge_sr.video.image.files.tiff_tags import (
     BITS,
     CMYK,
@@ -56,8 +56,9 @@ def read_info(path: Path) -> StillInfo:
     if file.heif is not None:
         size, deep = (file.heif.crop.width, file.heif.crop.height), file.deep
         content = "AVIF" if file.image is not None else "HEIF"
-    elif is_read_by_planes(file.tags):
-        size, deep, content = (file.tags[WIDTH], file.tags[HEIGHT]), max(file.tags[BITS]) > 8, "TIFF"
+    elif file.in_planes:
+        size, deep = (file.tags[WIDTH], file.tags[HEIGHT]), max(file.tags[BITS]) > 8
+        content = "PSD" if is_psd(path) else "TIFF"
     elif file.frame is not None:
         frame = file.frame
         size, deep, content = (frame.width, frame.height), layout_of(frame.format).depth > 8, ""
@@ -109,7 +110,7 @@ def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:
 
 
 def _decoded(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
-    if is_read_by_planes(file.tags):
+    if file.in_planes:
         return _by_planes(file)
     if file.image is None:
         return _by_ffmpeg(file)
@@ -132,7 +133,10 @@ def _said(file: PictureFile) -> tuple[Metadata, list[str]]:
 
 def _by_planes(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
     pixels, damage = planar_pixels(file.path, file.tags)
-    metadata, lost = tiff_metadata(file.path, file.tags) if file.image is None else _said(file)
+    if is_psd(file.path):
+        metadata, lost = psd_metadata(file.path)
+    else:
+        metadata, lost = tiff_metadata(file.path, file.tags) if file.image is None else _said(file)
     return pixels._replace(icc=metadata.icc), metadata, lost, damage
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_sr.errors import MediaError, MissingError
 from edge_sr.machine.optional import require
+from edge_sr.video.image.files.psd_resources import is_psd
 from edge_sr.video.image.leniency import minding_damage
 from edge_sr.video.protocols import opening_options
 
@@ -35,7 +36,7 @@ ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "JXL")
 # Names by which a folder's pictures are known even where their content is damaged.
 SUFFIXES = frozenset(
     """.png .apng .jpg .jpeg .jfif .jpe .mpo .webp .tif .tiff .bmp .dib .avif .heic .heif .jxl .ppm .pgm .pbm .pnm .pam
-    .jp2 .j2k .qoi .tga .psd .dds .sgi .exr .dpx .pcx .ico""".split()  # noqa: SIM905
+    .jp2 .j2k .qoi .tga .psd .psb .dds .sgi .exr .dpx .pcx .ico""".split()  # noqa: SIM905
 )
 # Streams of JPEG pictures, which begin as one picture does.
 STREAMS = (".mjpeg", ".mjpg")
@@ -142,7 +143,7 @@ def _is_still_to_others(path: Path) -> bool:
     import av
 
     try:
-        if is_avif(path):
+        if is_avif(path) or is_psd(path):
             return True
         # A playlist under a picture's name must lead nowhere.
         options = opening_options(str(path), "file")

@@ -1,4 +1,4 @@
-"""A TIFF that keeps each channel for itself is the picture that it is interleaved."""
+"""A TIFF or Photoshop file that keeps each channel for itself is the picture that it is interleaved."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.images import write_tiff
+from support.images import psd, write_tiff
 
 from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
 from edge_sr.video.image.read import read_info, read_still
+from edge_sr.video.image.recognise import is_still
 
 CARD = reference_card(50, 40)
 DEEP = CARD.astype(np.uint16) * 257 - CARD.astype(np.uint16) // 3
@@ -133,3 +134,40 @@ def test_what_a_planar_tiff_says_is_kept(tmp_path: Path) -> None:
     still = read_still(path)
     assert still.pixels.shape == (50, 40, 3)
     assert still.metadata.dpi == (200, 300)
+
+
+@CARDS
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(("packed", "large"), [(True, False), (False, True), (True, True)])
+def test_photoshop_files(tmp_path: Path, card: np.ndarray, channels: int, packed: bool, large: bool) -> None:
+    path = tmp_path / "a.psb"
+    path.write_bytes(
+        psd(card[..., [0, 1, 2, 1]][..., :channels], {1060: b"<x/>"}, packed=packed, large=large)
+    )
+    still, info = read_still(path), read_info(path)
+    assert is_still(path)
+    assert (info.size, info.deep, info.content) == ((50, 40), card is DEEP, "PSD")
+    assert (still.grey, still.metadata.xmp, still.damage, still.lost) == (channels < 3, b"<x/>", "", ())
+    shown = levels(still.pixels, card)
+    assert np.array_equal(shown, card[..., [0, 1, 2] if channels > 2 else [0, 0, 0]])
+    assert (still.alpha is None) == (channels % 2 == 1)
+    if still.alpha is not None:
+        assert np.array_equal(levels(still.alpha, card), card[..., 1])
+
+
+@CARDS
+def test_channels_of_a_photoshop_file_beside_alpha_are_named(tmp_path: Path, card: np.ndarray) -> None:
+    path = tmp_path / "a.psd"
+    path.write_bytes(psd(card[..., [0, 1, 2, 1, 0]], {}))
+    still = read_still(path)
+    assert np.array_equal(levels(still.pixels, card), card)
+    assert np.array_equal(levels(still.alpha, card), card[..., 1])
+    assert still.lost == ("the channels beside the colours and alpha",)
+
+
+@pytest.mark.parametrize("left", [60, 2000])
+def test_a_photoshop_file_that_ends_early(tmp_path: Path, left: int) -> None:
+    path = tmp_path / "a.psd"
+    path.write_bytes(psd(DEEP, {}, packed=True)[:left])
+    with pytest.raises(MediaError, match="damaged or cut short"):
+        read_still(path)

@@ -21,7 +21,7 @@ def test_a_photoshop_file_that_nobody_reads_is_told_for_what_it_is(tmp_path: Pat
     path = tmp_path / "packed.psd"
     whole = psd(DEEP, {})
     pixels = len(whole) - DEEP.nbytes - 2
-    path.write_bytes(whole[:pixels] + b"\0\1" + bytes(DEEP.nbytes))
+    path.write_bytes(whole[:pixels] + b"\0\2" + bytes(DEEP.nbytes))
     with pytest.raises(MediaError, match="Photoshop file of a kind that is not read"):
         read_still(path)
 

@@ -30,7 +30,7 @@ ALIKE = {WIDTH, HEIGHT, COMPRESSION, TILE_WIDTH, 266, 278, 317, 323, 347}
 PIECES = {273, 279, 324, 325}
 # Numbers by their type, as ``struct`` names them.
 NUMBERS = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
-SHORT = 3
+SHORT, LONG = 3, 4
 
 Entries = dict[int, tuple[int, tuple[int, ...]]]
 
@@ -62,7 +62,7 @@ def planes(path: Path, channels: int) -> list[io.BytesIO]:
     if form is None:
         raise ValueError("it is no TIFF")
     found = _entries(file, form)
-    return [io.BytesIO(_with_directory(file, form, _of_channel(found, number))) for number in range(channels)]
+    return [io.BytesIO(with_directory(file, form, _of_channel(found, number))) for number in range(channels)]
 
 
 def _entries(file: bytes, form: Form) -> Entries:
@@ -95,7 +95,7 @@ def _of_channel(found: Entries, number: int) -> Entries:
     return {**kept, **{tag: (SHORT, (value,)) for tag, value in said.items()}}
 
 
-def _with_directory(file: bytes, form: Form, entries: Entries) -> bytes:
+def with_directory(file: bytes, form: Form, entries: Entries) -> bytes:
     """The file with a directory behind it, which its header leads to."""
     file += bytes(len(file) % 2)
     led = struct.pack(form.order + form.pointer, len(file))
