@@ -13,6 +13,7 @@ from edge_sr.video.image.ffmpeg_reader import first_frame
 from edge_sr.video.image.files.exif import ORIENTATION, know_utf8
 from edge_sr.video.image.files.heif_items import HeifPicture, read_items
 from edge_sr.video.image.files.jpeg_segments import GAIN_MAP_LOST
+from edge_sr.video.image.files.lossless_jpeg import refuse_misread_jpeg
 from edge_sr.video.image.files.png_chunks import is_png, kept_chunks, repeated_texts, unkept_chunks
 from edge_sr.video.image.files.psd_planes import composite_tags
 from edge_sr.video.image.files.psd_resources import is_psd
@@ -145,6 +146,7 @@ def _opened_by_ffmpeg(path: Path) -> PictureFile:
         return _of_items(path, read_items(path))
     if photoshop := _photoshop(path):
         return photoshop
+    refuse_misread_jpeg(path)
     tags = read_tags(path)
     refuse_samples(path, tags)
     in_planes = is_read_by_planes(tags)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from support.images import psd, write_tiff
@@ -93,3 +95,36 @@ def test_a_bigtiff_that_nobody_reads_is_told_for_what_it_is(tmp_path: Path, head
     (tmp_path / "big.tif").write_bytes(head + bytes(200))
     with pytest.raises(MediaError, match=name):
         read_still(tmp_path / "big.tif")
+
+
+@pytest.mark.parametrize(("bits", "channels"), [(16, 1), (12, 3)])
+def test_a_lossless_jpeg_that_ffmpeg_misreads_is_told_for_what_it_is(
+    tmp_path: Path, bits: int, channels: int
+) -> None:
+    parts = b"".join(bytes([1 + index, 0x11, 0]) for index in range(channels))
+    frame = struct.pack(">BHHB", bits, 40, 50, channels) + parts
+    scan = bytes([channels, *(byte for index in range(channels) for byte in (1 + index, 0)), 1, 0, 0])
+    segments = ((0xC3, frame), (0xDA, scan))
+    path = tmp_path / "scan.jpg"
+    path.write_bytes(
+        b"\xff\xd8"
+        + b"".join(struct.pack(">BBH", 0xFF, kind, 2 + len(data)) + data for kind, data in segments)
+        + bytes(500)
+    )
+    with pytest.raises(MediaError, match=f"lossless JPEG of {bits} bits"):
+        read_info(path)
+
+
+def test_of_jpeg_ls_what_ffmpeg_misreads_is_told_for_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "scan.jls"
+    with av.open(str(path), "w", format="image2") as file:
+        stream: Any = file.add_stream("jpegls", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 50, 40, "rgb24"
+        file.mux(stream.encode(av.VideoFrame.from_ndarray(CARD, format="rgb24")))
+        file.mux(stream.encode(None))
+    assert np.array_equal(read_still(path).pixels, CARD)
+    by_lines = b"\xff\xda\0\x0c\3\1\0\2\0\3\0\0\1\0"
+    assert by_lines in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(by_lines, by_lines[:-2] + b"\2\0"))
+    with pytest.raises(MediaError, match="JPEG-LS of 8 bits in 3 channels"):
+        read_still(path)
