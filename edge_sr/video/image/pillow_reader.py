@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import MediaError
 from edge_sr.sizes import Box
+from edge_sr.video.image.files import jxl_header
 from edge_sr.video.image.files.exif import INTEROPERABILITY, ORIENTATION
 from edge_sr.video.image.files.jp2_boxes import bits_of, profile_of
 from edge_sr.video.image.files.png_chunks import is_png, rows_present
@@ -191,6 +192,8 @@ def bits_a_channel(path: Path, image: Any) -> int:
         return 16 if isinstance(arguments, tuple) and int(arguments[-1]) > 255 else 8
     if image.format == "JPEG2000":
         return bits_of(path)
+    if image.format == "JXL":
+        return jxl_header.bits_of(path)
     if image.format == "SGI":
         with path.open("rb") as file:
             return 8 * file.read(4)[3]
@@ -205,10 +208,7 @@ def deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
     """
     tags, icc, raw = image.tag_v2, image.info.get("icc_profile"), _rawmode(image)
     if image.mode.startswith("I;16"):
-        samples = np.asarray(image).astype(np.uint16)
-        top = 4095 if raw == "I;12" else 65535
-        grey = samples.astype(np.float32) / np.float32(top)
-        return Pixels(np.repeat(grey[..., None], 3, axis=2), None, True, icc)
+        return deep_grey_pixels(image, 4095 if raw == "I;12" else 65535)
     if tags.get(PLANAR, 1) != 1 or not raw.startswith(("RGB;16", "RGBA;16", "RGBa;16", "RGBX;16")):
         return None
     names = (raw.replace("a", "A")[:-1] + order for order in (raw[-1], OTHER_ORDER[raw[-1]]))
@@ -218,6 +218,12 @@ def deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
     alpha = np.ascontiguousarray(values[..., 3]) if has_alpha else None
     pixels = Pixels(np.ascontiguousarray(values[..., :3]), alpha, False, icc)
     return pixels.divided_by_alpha() if raw.startswith("RGBa") else pixels
+
+
+def deep_grey_pixels(image: Any, top: int = 65535) -> Pixels:
+    """The 16 bits of a picture that Pillow has as such; ``top`` is white."""
+    grey = np.asarray(image).astype(np.uint16).astype(np.float32) / np.float32(top)
+    return Pixels(np.repeat(grey[..., None], 3, axis=2), None, True, image.info.get("icc_profile"))
 
 
 def _bytes_of(path: Path, rawmode: str) -> NDArray[np.uint8]:

@@ -165,6 +165,9 @@ def _deep_pixels(file: PictureFile) -> Pixels | None:
     """More than 8 bits, or None where only 8 can be read."""
     if file.heif is not None:
         return heif_pixels(file.path, file.heif)
+    if file.image.format == "JXL":
+        # Of colours its reader gives 8 bits.
+        return pillow_reader.deep_grey_pixels(file.image) if file.image.mode == "I;16" else None
     if file.image.format != "TIFF":
         icc = file.image.info.get("icc_profile")
         return frame_pixels(first_frame(file.path))._replace(icc=icc)

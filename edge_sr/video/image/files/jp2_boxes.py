@@ -16,7 +16,7 @@ LARGEST_PROFILE = 64 << 20
 def bits_of(path: Path) -> int:
     """Bits of the first component, 8 where nothing is said."""
     with path.open("rb") as file:
-        for kind, _ in _boxes(file):
+        for kind, _ in boxes_of(file):
             if kind == b"jp2c":
                 head = file.read(256)
                 size = head.find(SIZE_MARKER)
@@ -26,14 +26,14 @@ def bits_of(path: Path) -> int:
 
 def profile_of(path: Path) -> bytes | None:
     with path.open("rb") as file:
-        header = next((length for kind, length in _boxes(file) if kind == b"jp2h"), 0)
+        header = next((length for kind, length in boxes_of(file) if kind == b"jp2h"), 0)
         body = file.read(header) if 0 < header <= LARGEST_PROFILE else b""
     # A method of 2 or 3 is an ICC profile.
     profiles = (entry[3:] for kind, entry in boxes(body) if kind == b"colr" and entry[:1] in (b"\2", b"\3"))
     return next(profiles, None)
 
 
-def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+def boxes_of(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Kind and length of each box, the file standing at its content; a bare codestream counts as the box of one."""
     start = file.read(2)
     file.seek(0)
