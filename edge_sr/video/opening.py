@@ -25,6 +25,7 @@ from edge_sr.errors import (
 )
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.machine.scheduling import keeping_scheduling
+from edge_sr.video.image.recognise import STREAMS
 from edge_sr.video.protocols import NEEDS, is_address, opening_options
 from edge_sr.video.sequences import numbered_files
 
@@ -38,6 +39,8 @@ UNREACHABLE = {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EN
 DEVICES = Path("/dev")
 # AVFMT_NOTIMESTAMPS of FFmpeg's avformat.h.
 NO_TIMES = 0x0080
+# How a JPEG begins.
+JPEG = b"\xff\xd8"
 # How far FFmpeg looks into a file for its tracks, in bytes and microseconds: some begin late.
 PROBING = {"probesize": str(64 << 20), "analyzeduration": str(120_000_000)}
 # Brands of image sequences (ISO 23008-12 and AV1 Image File Format), whose stills FFmpeg lists first.
@@ -90,6 +93,9 @@ def open_input(
     if container is not None:
         return container
     container = _on_cpu(name, options)
+    if _is_jpeg_within(name, container):
+        container.close()
+        raise MediaError(f"{name} is no film or picture, though there is a JPEG in it")
     if hwaccel == "cuda":
         container.close()
         raise MissingError(
@@ -97,6 +103,15 @@ def open_input(
             f"and {_why_no_gpu() or reason}: use --hwaccel none"
         )
     return container
+
+
+def _is_jpeg_within(name: str, container: av.container.InputContainer) -> bool:
+    """Whether FFmpeg takes a file for a stream of JPEGs that begins with none, a PDF with a photo for instance."""
+    path = Path(name)
+    if container.format.name != "mjpeg" or not path.is_file() or path.suffix.lower() in STREAMS:
+        return False
+    with path.open("rb") as file:
+        return file.read(len(JPEG)) != JPEG
 
 
 def _why_no_gpu() -> str:

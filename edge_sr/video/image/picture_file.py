@@ -32,7 +32,7 @@ from edge_sr.video.image.files.tiff_tags import (
 )
 from edge_sr.video.image.metadata import raw_exif
 from edge_sr.video.image.pillow_reader import bits_a_channel
-from edge_sr.video.image.recognise import ANIMATED, is_avif, is_heic, open_picture, pictures_in
+from edge_sr.video.image.recognise import ANIMATED, is_avif, is_heic, is_raw, open_picture, pictures_in
 
 if TYPE_CHECKING:
     import av
@@ -49,6 +49,7 @@ EXIF_ORIENTATIONS = {
 }
 DNG_VERSION, SUB_DIRECTORIES, SUBFILE = 50706, 330, 254
 # Pictures that cameras store before they are developed: a colour filter's mosaic, and linear light.
+RAW = "{} is a camera's raw picture: develop it to TIFF or PNG first"
 UNDEVELOPED = (32803, 34892)
 
 
@@ -86,6 +87,8 @@ class PictureFile:
 def open_file(path: Path) -> PictureFile:
     """Raises ``MediaError`` when it is not a single picture, ``MissingError`` for HEIC that needs its extra."""
     know_utf8()
+    if is_raw(path):
+        raise MediaError(RAW.format(path))
     if is_heic(path):
         try:
             return _of_items(path, read_items(path))
@@ -225,4 +228,4 @@ def _refuse_undeveloped(path: Path, image: Any) -> None:
     tags = image.tag_v2
     thumbnail = tags.get(SUBFILE, 0) & 1 and SUB_DIRECTORIES in tags
     if thumbnail or DNG_VERSION in tags or tags.get(PHOTOMETRIC) in UNDEVELOPED:
-        raise MediaError(f"{path} is a camera's raw picture: develop it to TIFF or PNG first")
+        raise MediaError(RAW.format(path))

@@ -41,6 +41,13 @@ SUFFIXES = frozenset(
 # Streams of JPEG pictures, which begin as one picture does.
 STREAMS = (".mjpeg", ".mjpg")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2")
+# Of cameras' raw files, with their places: Fujifilm's, Olympus', Panasonic's, Sigma's, Minolta's, and Canon's two. Each
+# has a small JPEG within, that readers find; others are TIFFs, told by their tags.
+RAW = (
+    (b"FUJIFILMCCD-RAW", 0),
+    *((b"IIRO", 0), (b"IIRS", 0), (b"MMOR", 0), (b"IIU\0", 0), (b"FOVb", 0), (b"\0MRM", 0)),
+    *((b"CR\2", 8), (b"ftypcrx ", 4)),
+)
 JXL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 # What films begin with, so that they need not be opened to be told from pictures.
 FILMS = (
@@ -58,6 +65,8 @@ def is_still(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() in STREAMS:
         return False
     try:
+        if is_raw(path):
+            return True
         if _is_film(path):
             return False
         with open_picture(path) as image:
@@ -110,6 +119,12 @@ def is_heic(path: Path) -> bool:
 def is_avif(path: Path) -> bool:
     head = _head(path)
     return head[4:8] == b"ftyp" and (head[8:12] == b"avif" or (head[8:12] in HEIC_BRANDS and b"avif" in head))
+
+
+def is_raw(path: Path) -> bool:
+    """Whether a camera stored it undeveloped; of TIFFs only Canon's say so at their beginning."""
+    head = _head(path)
+    return any(head.startswith(sign, place) for sign, place in RAW)
 
 
 def _plugins(path: Path) -> list[str]:

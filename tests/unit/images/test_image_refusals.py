@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 from support.images import psd, write_tiff
 
 from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
+from edge_sr.upscale.batch.listing import picture_or_film
 from edge_sr.video.image.read import read_info, read_still
+from edge_sr.video.image.recognise import is_still
+from edge_sr.video.opening import open_input
 
 CARD = reference_card(50, 40)
 DEEP = CARD.astype(np.uint16) * 257 - CARD.astype(np.uint16) // 3
@@ -55,6 +60,41 @@ def test_a_cameras_raw_picture_is_not_its_thumbnail(tmp_path: Path) -> None:
     write_tiff(path, CARD, {254: 1, 330: 8})
     with pytest.raises(MediaError, match="raw picture"):
         read_info(path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"FUJIFILMCCD-RAW 0201",
+        b"IIRO\x08\0\0\0",
+        b"IIU\0\x08",
+        b"FOVb",
+        b"\0MRM",
+        b"II*\0\x10\0\0\0CR\2",
+        b"\0\0\0\x18ftypcrx ",
+    ],
+)
+def test_the_jpeg_in_a_cameras_raw_file_is_no_film(tmp_path: Path, head: bytes) -> None:
+    preview = io.BytesIO()
+    Image.fromarray(reference_card(64, 48)).save(preview, "JPEG")
+    path = tmp_path / "photo.raf"
+    path.write_bytes(head.ljust(200, b"\0") + preview.getvalue() + bytes(5000))
+    assert is_still(path)
+    with pytest.raises(MediaError, match="camera's raw picture"):
+        read_info(path)
+
+
+def test_a_file_with_a_jpeg_in_it_is_no_film(tmp_path: Path) -> None:
+    preview = io.BytesIO()
+    Image.fromarray(reference_card(64, 48)).save(preview, "JPEG")
+    path = tmp_path / "leaflet.pdf"
+    path.write_bytes(b"%PDF-1.4\n" + preview.getvalue())
+    with pytest.raises(MediaError, match="no film or picture, though there is a JPEG in it"):
+        open_input(str(path))
+    assert picture_or_film(path, ()) is None
+    stream = tmp_path / "cut.mjpeg"
+    stream.write_bytes(bytes(9) + preview.getvalue() * 3)
+    open_input(str(stream)).close()
 
 
 @pytest.mark.parametrize(
