@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from edge_sr.errors import InputNotFoundError, UnreachableError
-from edge_sr.masking import disclose, masked, remember, starred
+from edge_sr.masking import disclose, masked, masked_report, remember, starred
 from edge_sr.upscale.run.places import beside_input
 
 
@@ -144,3 +144,9 @@ def test_a_token_given_on_the_command_line_is_starred() -> None:
     assert without_secrets(line) == b"edge-sr\0serve\08090\0--token\0****************\0--timeout\05\0"
     joined = b"edge-sr\0serve\0--token=abcdefgh12345678\0"
     assert without_secrets(joined) == joined.replace(b"abcdefgh12345678", b"*" * 16)
+
+
+def test_files_of_a_report_keep_their_names() -> None:
+    facts = {"input": "key=7/photo.png", "output": "pass=2.png", "notes": ("see key=7",)}
+    assert masked_report(facts) == {**facts, "notes": ("see key=…",)}
+    assert masked_report({"input": "http://h/x?token=sesame"}) == {"input": "http://h/x"}

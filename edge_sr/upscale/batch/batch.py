@@ -18,7 +18,7 @@ from edge_sr.errors import (
     as_ours,
 )
 from edge_sr.files.drafts import remove_dead_drafts
-from edge_sr.masking import masked_values
+from edge_sr.masking import masked_report
 from edge_sr.upscale.batch.listing import gather, read_lists
 from edge_sr.upscale.batch.targets import Job, output_folder, plan_jobs
 from edge_sr.upscale.batch.together import Board, FilmOnBoard, work_together
@@ -60,7 +60,7 @@ class InputOutcome:
             facts |= self.report.mapping()
         if self.error is not None:
             facts |= {"error": str(self.error), "exit_code": self.error.exit_code}
-        return dict(masked_values(facts))
+        return masked_report(facts)
 
 
 Told = Callable[[InputOutcome], None]

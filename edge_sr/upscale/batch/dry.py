@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_sr.errors import EdgeSRError, InterruptedRun, MediaError
 from edge_sr.files.drafts import scratch_folder
-from edge_sr.masking import masked_values
+from edge_sr.masking import masked_report
 from edge_sr.sizes import Size
 from edge_sr.upscale.batch.batch import plan_batch
 from edge_sr.upscale.batch.targets import Job
@@ -39,7 +39,7 @@ class Foreseen:
             facts |= self.outline.mapping()
         if self.error is not None:
             facts |= {"state": "failed", "error": str(self.error), "exit_code": self.error.exit_code}
-        return dict(masked_values(facts))
+        return masked_report(facts)
 
 
 def outline_batch(request: Request, inputs: Sequence[str], controls: Controls) -> Iterator[Foreseen]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from edge_sr.machine.memory import peak_rss_mb
-from edge_sr.masking import masked_values
+from edge_sr.masking import masked_report
 from edge_sr.sizes import Size
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Report:
 
     def mapping(self) -> dict[str, Any]:
         """The report as JSON has it; keys without a value are left out, but for what every report has."""
-        facts = masked_values(dataclasses.asdict(self))
+        facts = masked_report(dataclasses.asdict(self))
         return {key: value for key, value in facts.items() if value is not None or key in NETWORK}
 
 
