@@ -20,7 +20,7 @@ from edge_sr.yuv import YuvFrame
 MOST_THREADS = 1024
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Encoded:
     """A frame and its modulation maps, to decode at many sizes.
 

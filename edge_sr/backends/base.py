@@ -90,7 +90,8 @@ class PartTimes:
         return PartTimes(*map(operator.add, dataclasses.astuple(self), dataclasses.astuple(other)))
 
 
-@dataclasses.dataclass(frozen=True)
+# Arrays have no one answer to whether they are equal.
+@dataclasses.dataclass(frozen=True, eq=False)
 class Result:
     """One frame, ``H x W x 3``, and what it took; of a YUV frame its codes, ``3H/2 x W``."""
 

@@ -95,3 +95,9 @@ def test_what_is_encoded_stays_as_it_was_whatever_becomes_of_the_callers_array(u
     encoded = up.encode(buffer)
     buffer[:] = 255
     assert np.array_equal(up.decode(encoded, scale=2), expected)
+
+
+def test_what_it_gives_can_be_looked_for_and_kept_by_key(up: Upscaler) -> None:
+    encoded, result = up.encode(FRAME), up.run(FRAME, scale=2)
+    assert encoded in [up.encode(FRAME), encoded]
+    assert {encoded: 1, result: 2}[result] == 2
