@@ -6,6 +6,7 @@ EXIF's subject, and XMP's sizes, panorama (Google's GPano) and regions of faces 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,22 +14,23 @@ from typing import Any
 from edge_sr.sizes import Box, Size, whole
 from edge_sr.video.frames.orientation import UPRIGHT, Orientation
 from edge_sr.video.image.files.exif import Tags
+from edge_sr.video.image.files.xmp import elements, with_elements
 
 SUBJECT_AREA, SUBJECT_LOCATION, MOST = 37396, 41492, 65_535
 # A property's number, as an attribute or as an element.
-NUMBER = rb"""(?P<before>\s*(?:=\s*["']|>)\s*)(?P<number>-?[\d.]+)"""
+NUMBER = rb"""(?P<before>\s*(?:=\s*["']|>)\s*)(?P<number>-?\d{1,9}(?:\.\d{0,20})?)(?![\w.])"""
 SIZES = re.compile(rb"(?P<name>(?:exif:Pixel[XY]Dimension|tiff:Image(?:Width|Length))\b)" + NUMBER)
 DIMENSIONS = re.compile(rb"(?P<name>stDim:[wh]\b)" + NUMBER)
 PANORAMA = re.compile(
     rb"(?P<name>GPano:(?P<of>FullPano|CroppedAreaImage|CroppedArea|LargestValidInteriorRect)"
     rb"(?P<side>Width|Height|Left|Top)(?:Pixels)?)" + NUMBER
 )
-APPLIED_TO = re.compile(rb"<mwg-rs:AppliedToDimensions\b.*?(?:/>|</mwg-rs:AppliedToDimensions>)", re.DOTALL)
-AREA = re.compile(rb"<mwg-rs:Area\b.*?(?:/>|</mwg-rs:Area>)", re.DOTALL)
+APPLIED_TO = re.compile(rb"<(mwg-rs:AppliedToDimensions)(?=[\s/>])")
+AREA = re.compile(rb"<(mwg-rs:Area)(?=[\s/>])")
 SIDES = re.compile(rb"(?P<name>stArea:(?P<side>[xywh]))\b" + NUMBER)
-SUBJECT = re.compile(rb"<exif:SubjectArea>.*?</exif:SubjectArea>", re.DOTALL)
+SUBJECT = re.compile(rb"<(exif:SubjectArea)(?=[\s/>])")
 ITEMS = re.compile(rb"(<rdf:li>)([^<]*)(</rdf:li>)")
-REGIONS = re.compile(rb"<mwg-rs:Regions\b.*?</mwg-rs:Regions>", re.DOTALL)
+REGIONS = re.compile(rb"<(mwg-rs:Regions)(?=[\s/>])")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +96,8 @@ def _subject(values: Any, placement: Placement) -> tuple[int, ...] | None:
         x, y, *sides = map(float, values)
     except (TypeError, ValueError):
         return None
+    if not all(map(math.isfinite, (x, y, *sides))):
+        return None
     x, y = placement.point(x, y)
     width, height = placement.extent(sides[0], sides[-1]) if sides else (0.0, 0.0)
     moved = tuple(round(value) for value in (x, y, width, height)[: len(values)])
@@ -104,17 +108,18 @@ def _subject(values: Any, placement: Placement) -> tuple[int, ...] | None:
 def placed_xmp(xmp: bytes, placement: Placement) -> tuple[bytes, list[str]]:
     """XMP with sizes and places as they are now; a name for regions, which it has no more of a picture that is cut."""
     lost = []
-    if placement.is_cut and REGIONS.search(xmp):
-        xmp, lost = REGIONS.sub(b"", xmp), ["the regions of its faces (the picture is cut)"]
+    if placement.is_cut and elements(xmp, REGIONS):
+        xmp = with_elements(xmp, REGIONS, lambda element: b"")
+        lost = ["the regions of its faces (the picture is cut)"]
 
     def sized(match: re.Match[bytes]) -> bytes:
         across = match["name"].endswith((b"XDimension", b"Width", b":w"))
         return _with(match, placement.box.width if across else placement.box.height)
 
-    xmp = APPLIED_TO.sub(lambda match: DIMENSIONS.sub(sized, match[0]), SIZES.sub(sized, xmp))
+    xmp = with_elements(SIZES.sub(sized, xmp), APPLIED_TO, lambda element: DIMENSIONS.sub(sized, element))
     xmp = PANORAMA.sub(lambda match: _with(match, _panorama(match, placement)), xmp)
-    xmp = SUBJECT.sub(lambda match: _listed_subject(match[0], placement), xmp)
-    return AREA.sub(lambda match: _area(match[0], placement), xmp), lost
+    xmp = with_elements(xmp, SUBJECT, lambda element: _listed_subject(element, placement))
+    return with_elements(xmp, AREA, lambda element: _area(element, placement)), lost
 
 
 def _listed_subject(span: bytes, placement: Placement) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from edge_sr.tensors import reference_card
+from edge_sr.video.image.files.xmp import lists_parts, without_parts
 from edge_sr.video.image.read import read_still
 
 CARD = reference_card(30, 20)
@@ -64,6 +65,12 @@ def test_other_parts_of_a_photo_are_named_and_no_longer_listed(tmp_path: Path) -
     assert still.metadata.xmp == b"<r></r>"
     Image.fromarray(CARD).save(path, xmp=listed % b"")
     assert read_still(path).lost == ()
+
+
+@pytest.mark.parametrize("opened", [b"<hdrgm:a ", b"<hdrgm:a>", b"<Container:Directory>"])
+def test_parts_that_never_end_cost_no_time(opened: bytes) -> None:
+    assert without_parts(opened * 100_000) == opened * 100_000
+    assert not lists_parts(opened * 100_000)
 
 
 @pytest.mark.parametrize(

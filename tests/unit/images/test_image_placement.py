@@ -55,7 +55,9 @@ def test_the_subject_grows_and_goes_where_it_is_not_to_be_seen() -> None:
     assert placed_exif(tags, enlarged(SIZE, TWICE, Box(50, 0, 90, 90))).exposure == {33434: 0.1}
 
 
-@pytest.mark.parametrize("odd", [(1,), (1, 2, 3, 4, 5), ("a", "b"), None, 7])
+@pytest.mark.parametrize(
+    "odd", [(1,), (1, 2, 3, 4, 5), ("a", "b"), (float("nan"), 2), ("inf", 2), (1, 2, 1e300), None, 7]
+)
 def test_a_subject_that_is_none_goes(odd: object) -> None:
     assert placed_exif(Tags({}, {37396: odd}), enlarged(SIZE, TWICE, None)).exposure == {}
 
@@ -108,3 +110,26 @@ def test_an_upscaled_picture_says_where_its_subject_is(tmp_path: Path) -> None:
     assert found.exif is not None
     assert found.exif.exposure[37396] == (8, 20, 16, 20)
     assert found.xmp == SIZED.replace(b"96", b"40").replace(b"64", b"40")
+
+
+@pytest.mark.parametrize("number", ["", "1.2.3", ".", "-", "1e5", "9" * 400, "nan"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        '<r GPano:FullPanoWidthPixels="%s"/>',
+        '<mwg-rs:Area stArea:x="%s" stArea:y="0.1"/>',
+        "<r><exif:PixelXDimension>%s</exif:PixelXDimension></r>",
+        "<exif:SubjectArea><rdf:li>%s</rdf:li></exif:SubjectArea>",
+    ],
+)
+def test_what_is_no_number_is_left_alone_or_goes(number: str, said: str) -> None:
+    xmp = (said % number).encode()
+    assert placed_xmp(xmp, turned(EXIF_ORIENTATIONS[6], SIZE))[0] in (xmp, b"")
+
+
+@pytest.mark.parametrize(
+    "opened", ["<mwg-rs:Regions ", "<mwg-rs:Area>", "<exif:SubjectArea>", "<mwg-rs:AppliedToDimensions "]
+)
+def test_elements_that_never_end_cost_no_time(opened: str) -> None:
+    xmp = opened.encode() * 100_000
+    assert placed_xmp(xmp, enlarged(SIZE, TWICE, Box(0, 0, 9, 9))) == (xmp, [])
