@@ -99,7 +99,7 @@ def test_an_animated_png_becomes_srgb_by_its_profile_at_its_own_times(tmp_path: 
     assert "note: the animation becomes sRGB, by its colour profile" in heard.said
     shown = frame_pixels(Path(report.output), "rgb24")[0][8, 8].astype(int)
     assert np.abs(shown - [10, 250, 10]).max() < 12
-    assert abs(frame_times(Path(report.output))[-1] - Fraction(39, 30)) < Fraction(1, 500)
+    assert abs(frame_times(Path(report.output))[-1] - frame_times(path)[-1]) < Fraction(1, 500)
 
 
 def test_a_profile_that_says_nothing_of_an_animation_is_named(tmp_path: Path) -> None:
