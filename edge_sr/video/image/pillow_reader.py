@@ -28,7 +28,7 @@ from edge_sr.video.image.leniency import lenient, minding_damage
 from edge_sr.video.image.recognise import open_picture
 
 # Bits of a sample in the layouts whose transparent level PNG names by itself.
-KEY_BITS = {"L;2": 2, "L;4": 4, "L": 8, "RGB": 8}
+KEY_BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "RGB": 8}
 OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 
