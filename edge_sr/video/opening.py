@@ -91,11 +91,8 @@ def open_input(
     if container is None:
         container, reason = _by_gpu(name, hwaccel, options, stays=False)
     if container is not None:
-        return container
-    container = _on_cpu(name, options)
-    if _is_jpeg_within(name, container):
-        container.close()
-        raise MediaError(f"{name} is no film or picture, though there is a JPEG in it")
+        return _beginning_as_one(name, container)
+    container = _beginning_as_one(name, _on_cpu(name, options))
     if hwaccel == "cuda":
         container.close()
         raise MissingError(
@@ -105,13 +102,16 @@ def open_input(
     return container
 
 
-def _is_jpeg_within(name: str, container: av.container.InputContainer) -> bool:
-    """Whether FFmpeg takes a file for a stream of JPEGs that begins with none, a PDF with a photo for instance."""
+def _beginning_as_one(name: str, container: av.container.InputContainer) -> av.container.InputContainer:
+    """``MediaError`` where FFmpeg found a JPEG in a file that begins otherwise, in a PDF for instance."""
     path = Path(name)
     if container.format.name != "mjpeg" or not path.is_file() or path.suffix.lower() in STREAMS:
-        return False
+        return container
     with path.open("rb") as file:
-        return file.read(len(JPEG)) != JPEG
+        if file.read(len(JPEG)) == JPEG:
+            return container
+    container.close()
+    raise MediaError(f"{name} is no film or picture, though there is a JPEG in it")
 
 
 def _why_no_gpu() -> str:
