@@ -116,7 +116,7 @@ def open_file(path: Path) -> PictureFile:
     lost = (*lost, *(() if heif is None else _beside(heif)), *_unnamed_channels(tags), *beside)
     turn = _orientation_of(image, chunks) if heif is None else heif.orientation
     pillow_reader.as_stored(image)
-    return PictureFile(path, image, heif, chunks, lost, tags, turn, damage, in_planes)
+    return PictureFile(path, image, heif, chunks, lost, tags, turn, damage, in_planes=in_planes)
 
 
 def _unkept(path: Path) -> tuple[str, ...]:
