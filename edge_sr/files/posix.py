@@ -1,7 +1,8 @@
-"""What Windows lacks of files, in one place: locks that die with their process, and owners."""
+"""What Windows lacks of files, in one place: locks that die with their process, owners, and notes on a file."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -56,3 +57,18 @@ def is_own_folder(facts: os.stat_result) -> bool:
 
 # Opening a link itself fails with it; where there is no such flag, links are looked for before.
 NO_FOLLOWING: int = getattr(os, "O_NOFOLLOW", 0)
+
+
+def write_note(path: Path, name: str, text: str) -> None:
+    """Puts a note on a file, as an extended attribute of its user; without a word where those are not to be had."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setxattr(path, f"user.{name}", text.encode())
+
+
+def read_note(path: Path, name: str) -> str | None:
+    """The note on a file, None where there is none."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return os.getxattr(path, f"user.{name}").decode()
+    return None

@@ -5,27 +5,33 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from edge_sr.bundle import open_bundle
 from edge_sr.errors import InterruptedRun
 from edge_sr.sizes import size_text
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import RunNetwork
 from edge_sr.upscale.run.controls import Controls
-from edge_sr.upscale.run.places import check_free, require_alike
+from edge_sr.upscale.run.places import check_free, not_ours, require_alike
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.version import __version__
-from edge_sr.video.encode.changes import MODEL, NETWORK_FILES, SETTINGS
+from edge_sr.video.encode.changes import MODEL, NETWORK_FILES, SETTINGS, changes
+from edge_sr.video.encode.origin import OF_INPUT, noted_origin
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.identity import input_identity
 from edge_sr.video.mux.arrival import pictures_in
 from edge_sr.video.opening import open_input, picture_stream
+
+# Settings that another version may choose otherwise.
+OF_ENCODER = ("codec options", "pixel format", "chroma")
 
 
 def as_before(request: Request, output: Path) -> Request:
@@ -41,9 +47,9 @@ def as_before(request: Request, output: Path) -> Request:
 
 def run_state(request: Request, plan: FilmPlan, network: RunNetwork, work: WorkFolder) -> dict[str, Any]:
     """What a later run must have in common with this one."""
-    encoding = plan.encoding
     salt = work.recorded().get("input", {}).get("salt") if request.resume else None
     settings = {
+        **_asked(request, plan),
         "edge-sr": __version__,
         MODEL: network.model,
         NETWORK_FILES: _digest(graph.sha256 for graph in network.bundle.description.graphs),
@@ -51,7 +57,17 @@ def run_state(request: Request, plan: FilmPlan, network: RunNetwork, work: WorkF
         "encoder backend": network.encoder_backend,
         "precision": network.precision,
         "placement": network.scheme,
-        "tta": network.tta,
+        "encoder threads": plan.encoding.threads,
+        "frames a segment": plan.length,
+    }
+    return {"input": input_identity(request.input, salt), SETTINGS: settings}
+
+
+def _asked(request: Request, plan: FilmPlan) -> dict[str, Any]:
+    """What is known of a run before its network is."""
+    encoding = plan.encoding
+    return {
+        "tta": request.tta,
         "size": list(plan.target.size),
         "region": list(request.region or ()),
         "start": str(request.excerpt.start),
@@ -61,10 +77,7 @@ def run_state(request: Request, plan: FilmPlan, network: RunNetwork, work: WorkF
         "codec options": dict(encoding.options),
         "pixel format": encoding.layout.name,
         "chroma": plan.recipe.colour.siting,
-        "encoder threads": encoding.threads,
-        "frames a segment": plan.length,
     }
-    return {"input": input_identity(request.input, salt), SETTINGS: settings}
 
 
 def _digest(hashes: Iterable[str]) -> str:
@@ -87,27 +100,50 @@ def is_finished(request: Request, output: Path) -> bool:
     return False
 
 
-def finished_report(film: Film, plan: FilmPlan, controls: Controls) -> Report:
+def finished_report(request: Request, film: Film, plan: FilmPlan, controls: Controls) -> Report:
     """The report of a film that an earlier run finished; what that run left behind is tidied up.
 
-    Raises ``OutputExistsError`` when the file that is there is not what this run would make: another size, or so many
-    frames more or fewer that it is of another film or excerpt.
+    Raises ``OutputExistsError`` when the file that is there is not what this run would make: another size, other input
+    or options as far as they are noted on it, or so many frames more or fewer that it is of another film or excerpt.
     """
     require_alike(plan.output, _picture_size, size_text(plan.written))
+    state = WorkFolder(plan.output).recorded() or noted_origin(plan.output)
+    origin = {part: state.get(part, {}) for part in ("input", SETTINGS)}
+    if found := changes(origin, _expected(request, plan, origin)):
+        raise not_ours(plan.output, "; ".join(found))
     frames = _frames_of(plan.output)
     if not _alike(frames, film.info.frames):
         controls.watcher.say(f"note: {plan.output} is not as long as its input says: counting frames")
         frames = _counted_frames(film, plan.output, controls.stop)
-    recorded = _settings(plan.output)
     WorkFolder(plan.output).tidy()
     return finished(
         plan.output,
         frames,
-        recorded,
+        origin[SETTINGS],
         input_size=film.info.size,
         output_size=plan.written,
         codec=plan.encoding.codec.name,
     )
+
+
+def _expected(request: Request, plan: FilmPlan, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """``origin`` as it would be of a film that this run made, as far as that is known before its network is.
+
+    What was left to the program may come to something else now, and so may the encoder's settings in another version:
+    neither makes a film another one.
+    """
+    source, settings = dict(origin["input"]), dict(origin[SETTINGS])
+    asked = _asked(request, plan)
+    if settings.get("edge-sr") != __version__:
+        asked = {key: value for key, value in asked.items() if key not in OF_ENCODER}
+    if request.model is not None:
+        asked[MODEL] = open_bundle(request.model).name
+    if request.precision != "auto":
+        asked["precision"] = request.precision
+    settings.update((key, value) for key, value in asked.items() if key in settings)
+    given = input_identity(request.input, "")
+    source.update((key, given.get(key)) for key in OF_INPUT if key in source)
+    return {"input": source, SETTINGS: json.loads(json.dumps(settings))}
 
 
 def _picture_size(film: Path) -> str:

@@ -39,7 +39,7 @@ def upscale_film(request: Request, controls: Controls) -> Report:
         film = source.film
         plan = plan_film(request, film, controls.watcher.say)
         if is_finished(request, plan.output):
-            return finished_report(film, plan, controls)
+            return finished_report(request, film, plan, controls)
         settled = with_model(as_before(request, plan.output), film.info, controls.watcher.say)
         work = WorkFolder(plan.output)
         makers = controls.makers or Here(controls.networks)

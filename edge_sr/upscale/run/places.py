@@ -67,12 +67,13 @@ def require_alike(output: Path, describe: Callable[[Path], str], wanted: str) ->
     try:
         found = describe(output)
     except InputError as error:
-        raise _not_ours(output, str(error)) from error
+        raise not_ours(output, str(error)) from error
     if found != wanted:
-        raise _not_ours(output, f"{found} where this run makes {wanted}")
+        raise not_ours(output, f"{found} where this run makes {wanted}")
 
 
-def _not_ours(output: Path, why: str) -> OutputExistsError:
+def not_ours(output: Path, why: str) -> OutputExistsError:
+    """What is raised of an output that is in the way, with the reason why it is not this run's."""
     return OutputExistsError(
         f"{output} is there, but {why}: add --overwrite to replace it, or choose another with -o"
     )

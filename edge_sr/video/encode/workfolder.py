@@ -18,6 +18,7 @@ from edge_sr.files.drafts import remove_dead_drafts
 from edge_sr.files.durable import to_disk
 from edge_sr.files.posix import NO_FOLLOWING, is_own_folder, try_lock
 from edge_sr.video.encode.changes import changes
+from edge_sr.video.encode.origin import note_origin
 from edge_sr.video.encode.segments import (
     SEGMENT_NAME,
     Segment,
@@ -141,6 +142,7 @@ class WorkFolder:
             (self.path / FINISHED).unlink(missing_ok=True)
             create_exclusively(self.path / FINISHED, 0o600)
             to_disk(self.path)
+            note_origin(muxed, self.recorded())
             muxed.replace(output)
             to_disk(output.parent)
 

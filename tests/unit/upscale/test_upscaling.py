@@ -30,9 +30,11 @@ from edge_sr.errors import (
     OutputExistsError,
     ResourceError,
 )
+from edge_sr.files.posix import write_note
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
+from edge_sr.video.encode.origin import NOTE
 from edge_sr.video.encode.workfolder import WorkFolder, folder_for, partial_for
 from edge_sr.video.film.film import Excerpt, Film
 
@@ -282,9 +284,12 @@ def test_a_film_of_another_length_is_not_what_an_earlier_run_finished(source: Pa
     output, half = tmp_path / "film.mp4", Excerpt(duration=Fraction(1, 2))
     assert upscale(request_for(source, output, excerpt=half)).frames == 12
     assert upscale(request_for(source, output, excerpt=half, resume=True)).was_done
+    # As a copy is, of which nothing is known.
+    write_note(output, NOTE, "")
     with pytest.raises(OutputExistsError, match="12 frames where this run makes 30 frames"):
         upscale(request_for(source, output, resume=True))
     upscale(request_for(source, output, overwrite=True))
+    write_note(output, NOTE, "")
     with pytest.raises(OutputExistsError, match="30 frames where this run makes 12 frames"):
         upscale(request_for(source, output, resume=True, excerpt=half))
 
