@@ -27,6 +27,7 @@ from edge_sr.video.film.tracks import TrackPlan, plan_tracks
 from edge_sr.video.frames.colour import HDR_TRANSFERS
 from edge_sr.video.frames.hdr import UNDESCRIBED
 from edge_sr.video.frames.pixels import PixelLayout, even_neighbours
+from edge_sr.video.mux.beforehand import lost_beforehand
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import is_opened_by_name, open_input
 from edge_sr.video.shape import pixel_aspect
@@ -150,23 +151,12 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
 def _mux_plan(
     request: Request, film: Film, container: Container, recipe: EncodeSettings, say: Callable[[str], None]
 ) -> MuxPlan:
-    tracks = _tracks(request, film, container)
-    holder = container.name.upper()
-    for name in tracks.dropped:
-        say(f"warning: left out of the {holder} file: {name}")
-    for change in tracks.changed:
-        say(f"note: {holder} cannot hold it as it is, so encoded again: {change}")
-    for name in film.lost:
-        say(f"warning: {name} cannot be kept")
-    refused = [*tracks.dropped, *tracks.changed, *film.lost]
-    if refused and request.strict:
-        raise MediaError(f"--strict asks for all, and {holder} does not take as it is: {'; '.join(refused)}")
     info = film.info
-    return MuxPlan(
+    plan = MuxPlan(
         source=request.input,
         picture=film.stream_index,
         container=container,
-        tracks=tracks,
+        tracks=_tracks(request, film, container),
         excerpt=request.excerpt,
         time_base=info.time_base,
         rate=info.rate,
@@ -176,6 +166,24 @@ def _mux_plan(
         hdr=UNDESCRIBED if info.tone_map else info.hdr,
         protocols=request.protocols,
     )
+    lost = [] if request.reads_pipe else lost_beforehand(plan, recipe.encoding)
+    tracks = dataclasses.replace(plan.tracks, dropped=(*plan.tracks.dropped, *lost))
+    _tell_changes(request, film, tracks, container.name.upper(), say)
+    return dataclasses.replace(plan, tracks=tracks)
+
+
+def _tell_changes(
+    request: Request, film: Film, tracks: TrackPlan, holder: str, say: Callable[[str], None]
+) -> None:
+    for name in tracks.dropped:
+        say(f"warning: left out of the {holder} file: {name}")
+    for change in tracks.changed:
+        say(f"note: {holder} cannot hold it as it is, so encoded again: {change}")
+    for name in film.lost:
+        say(f"warning: {name} cannot be kept")
+    refused = [*tracks.dropped, *tracks.changed, *film.lost]
+    if refused and request.strict:
+        raise MediaError(f"--strict asks for all, and {holder} does not take as it is: {'; '.join(refused)}")
 
 
 def _tracks(request: Request, film: Film, container: Container) -> TrackPlan:

@@ -179,8 +179,9 @@ class _FilmRun:
         plan, film = self._plan, self._film
         found = damage(made.warnings, made.bad_frames, self._request.input)
         warnings = [*found, *muxed.warnings]
-        lost = [*muxed.lost, *made.lost]
-        dropped = (*plan.muxing.tracks.dropped, *lost)
+        told = plan.muxing.tracks.dropped
+        lost = [name for name in (*muxed.lost, *made.lost) if name not in told]
+        dropped = (*told, *lost)
         unsaid = [name for name in lost if name not in self._said]
         for text in [*(f"left out of {plan.output.name}: {name}" for name in unsaid), *warnings]:
             self._controls.watcher.say(f"warning: {text}")

@@ -23,7 +23,7 @@ class Trials:
 
     def __init__(self, source: Any, container: Container) -> None:
         self._container = container
-        self._first = _first_packets(source, {stream.index for stream in source.streams.audio})
+        self._first = first_packets(source, {stream.index for stream in source.streams.audio})
 
     def hold(self, stream: Any) -> bool:
         return self._tried(Path(os.devnull), stream, tee=False)
@@ -49,7 +49,7 @@ class Trials:
                 twin = copy_stream(trial, stream, self._container.name)
                 trial.start_encoding()
                 if data := self._first.get(stream.index):
-                    _mux_one(trial, twin, data)
+                    mux_one(trial, twin, data)
             return True
         except (av.error.FFmpegError, ValueError, TypeError):
             return False
@@ -67,8 +67,8 @@ def _is_described(path: Path) -> bool:
         return False
 
 
-def _first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:
-    """The first packet of each track, of those that begin soon."""
+def first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:
+    """The first packet of each track, of those that begin soon; reads the beginning of ``source``."""
     import av
 
     found: dict[int, bytes] = {}
@@ -82,7 +82,7 @@ def _first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:
     return found
 
 
-def _mux_one(target: Any, stream: Any, data: bytes) -> None:
+def mux_one(target: Any, stream: Any, data: bytes) -> None:
     """Some muxers find only at their end that they cannot say what a packet's stream is."""
     import av
 

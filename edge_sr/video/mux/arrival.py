@@ -10,6 +10,7 @@ from typing import Any
 from edge_sr.video.film.languages import UNKNOWN
 from edge_sr.video.film.tags import lost_metadata
 from edge_sr.video.film.tracks import track_name
+from edge_sr.video.mux.time_code import KEY
 from edge_sr.video.opening import ffmpeg_name, is_cover
 
 # FFmpeg's names of the marks by which a track is chosen; of some there are two, and containers have one or the other.
@@ -30,10 +31,20 @@ TITLES = frozenset({"title", "name"})
 
 def lost_parts(source: Any, kept: Iterable[int], result: Any) -> list[str]:
     """A name for each part of ``source`` that is not in ``result``: of its tags, and of the streams to be ``kept``."""
+    arrived = dict(result.metadata)
+    # MP4 and MOV have a film's time code in a track, and FFmpeg tells it of the picture.
+    if any(KEY in stream.metadata for stream in result.streams):
+        arrived.setdefault(KEY, "")
     return [
-        *lost_metadata(dict(source.metadata), dict(result.metadata), "the film"),
+        *lost_metadata(dict(source.metadata), arrived, "the film"),
         *_lost_tracks([source.streams[index] for index in sorted(kept)], result),
     ]
+
+
+def lost_words(source: Any, kept: Iterable[int], result: Any) -> list[str]:
+    """As ``lost_parts``, but no tracks: of kinds of which one is missing nothing is said."""
+    names = {track_name(source.streams[index]) for index in kept}
+    return [name for name in lost_parts(source, kept, result) if name not in names]
 
 
 def _lost_tracks(planned: list[Any], result: Any) -> list[str]:

@@ -52,7 +52,8 @@ def test_an_excerpt_has_the_time_code_of_its_first_frame(tmp_path: Path, name: s
     plain: dict[str, Any] = {"scale": Fraction(1), "model": "diinn-nano", "backend": "onnxruntime"}
     # In the middle of a frame, which is the one that is shown there.
     excerpt = Excerpt(Fraction(42, 100))
-    upscale(Request(str(source), tmp_path / name, precision="fp32", excerpt=excerpt, **plain))
+    report = upscale(Request(str(source), tmp_path / name, precision="fp32", excerpt=excerpt, **plain))
+    assert report.dropped == ()
     with av.open(str(tmp_path / name)) as file:
         tags = [file.metadata, *(stream.metadata for stream in file.streams)]
         found = {text for each in tags for key, text in each.items() if key.lower() == "timecode"}

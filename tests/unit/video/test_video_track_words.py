@@ -11,6 +11,7 @@ import pytest
 from av.stream import Disposition
 from support.films import Making, make_film
 
+from edge_sr.errors import MediaError
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
@@ -19,8 +20,8 @@ from edge_sr.video.film.languages import suited_language
 MARKED = Disposition.comment | Disposition.hearing_impaired
 
 
-def run(source: Path, output: Path) -> Report:
-    plain: dict[str, Any] = {"model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
+def run(source: Path, output: Path, **asked: Any) -> Report:
+    plain: dict[str, Any] = {"model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32", **asked}
     return upscale(Request(str(source), output, scale=Fraction(1), **plain))
 
 
@@ -104,3 +105,19 @@ def test_what_mp4_calls_a_name_is_a_title(tmp_path: Path, name: str) -> None:
         tags = file.streams.audio[0].metadata
     assert tags["title"] == "Director"
     assert "name" not in {key.lower() for key in tags}
+
+
+@pytest.mark.parametrize(
+    ("languages", "tags", "name", "lost"),
+    [
+        (("eng", "gla"), {}, "out.mov", "the language 'gla' of audio track 2"),
+        (("eng", "eng"), {"PURCHASED": "yes"}, "out.webm", "the mark 'commentary' of audio track 2"),
+    ],
+)
+def test_strict_knows_of_lost_words_before_the_first_frame(
+    tmp_path: Path, languages: tuple[str, ...], tags: dict[str, str], name: str, lost: str
+) -> None:
+    source = film(tmp_path / "in.mkv", languages, "Director", MARKED if tags else None)
+    with pytest.raises(MediaError, match=f"strict asks for all.*{lost}"):
+        run(source, tmp_path / name, strict=True)
+    assert not (tmp_path / name).exists()
