@@ -29,6 +29,12 @@ def asks_for_crop(name: str) -> bool:
 
 def elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Each element's number and content; one of unknown size goes to the end, as does one that is cut short."""
+    for ident, start, end in spans(data):
+        yield ident, data[start:end]
+
+
+def spans(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """As above, but where the content begins and ends."""
     place = 0
     while place < len(data):
         ident = data[place : place + 9 - data[place].bit_length()]
@@ -39,5 +45,11 @@ def elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         size = int.from_bytes(data[place : place + length], "big") & ((1 << 7 * length) - 1)
         place += length
         end = len(data) if size == (1 << 7 * length) - 1 else place + size
-        yield ident, data[place:end]
+        yield ident, place, end
         place = end
+
+
+def element(ident: bytes, body: bytes) -> bytes:
+    """An element of that number and content, its size in as few bytes as can be."""
+    length = next(bytes_ for bytes_ in range(1, 9) if len(body) < (1 << 7 * bytes_) - 1)
+    return ident + (1 << 7 * length | len(body)).to_bytes(length, "big") + body

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from edge_sr.video.film.matroska import EBML, SEGMENT, TRACK, TRACKS, VIDEO, elements
+from edge_sr.video.film.matroska import EBML, SEGMENT, TRACK, TRACKS, VIDEO, element, elements
 from edge_sr.video.frames.hdr import HdrDescription
 
 CLUSTER, INFO = b"\x1f\x43\xb6\x75", b"\x15\x49\xa9\x66"
@@ -51,9 +51,9 @@ def _described(matroska: bytes, description: HdrDescription) -> bytes:
     """The file without the tables that say where things are, for these move."""
     parts = dict(elements(matroska))
     inner = [(ident, body) for ident, body in elements(parts[SEGMENT]) if ident in (INFO, TRACKS, CLUSTER)]
-    whole = b"".join(_element(ident, body) for ident, body in inner)
+    whole = b"".join(element(ident, body) for ident, body in inner)
     described = _extended(whole, (TRACKS, TRACK, VIDEO, COLOUR), colour_elements(description))
-    return _element(EBML, parts[EBML]) + SEGMENT + UNKNOWN_SIZE + described
+    return element(EBML, parts[EBML]) + SEGMENT + UNKNOWN_SIZE + described
 
 
 def colour_elements(description: HdrDescription) -> bytes:
@@ -61,12 +61,12 @@ def colour_elements(description: HdrDescription) -> bytes:
     found = b""
     if description.light is not None:
         most, mean = (level.to_bytes(4, "big") for level in description.light)
-        found += _element(MOST_LIGHT, most) + _element(MEAN_LIGHT, mean)
+        found += element(MOST_LIGHT, most) + element(MEAN_LIGHT, mean)
     if description.primaries is not None and description.luminance is not None:
         least, most_nits = description.luminance
         named = zip(COORDINATES, description.primaries, strict=True)
         numbers = [*named, (MOST_LUMINANCE, most_nits), (LEAST_LUMINANCE, least)]
-        found += _element(DISPLAY, b"".join(_element(i, struct.pack(">d", float(v))) for i, v in numbers))
+        found += element(DISPLAY, b"".join(element(i, struct.pack(">d", float(v))) for i, v in numbers))
     return found
 
 
@@ -78,10 +78,6 @@ def _extended(data: bytes, path: tuple[bytes, ...], addition: bytes) -> bytes:
     if path[0] not in dict(parts):
         parts.append((path[0], b""))
     return b"".join(
-        _element(ident, _extended(body, path[1:], addition) if ident == path[0] else body)
+        element(ident, _extended(body, path[1:], addition) if ident == path[0] else body)
         for ident, body in parts
     )
-
-
-def _element(ident: bytes, body: bytes) -> bytes:
-    return ident + b"\x01" + len(body).to_bytes(7, "big") + body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import io
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from edge_sr.video.encode.containers import Container
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces, reorder_delay
 from edge_sr.video.film.tracks import TrackPlan, Way, fewer_and_fewer, track_name
+from edge_sr.video.mux.matroska_aspect import PIXEL_ASPECT, says_aspect
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
 from edge_sr.video.opening import is_cover, open_input, writing
 
@@ -28,10 +30,14 @@ class ByteSink(Protocol):
     def write(self, data: bytes) -> int: ...
 
 
-class Nowhere:
-    """A sink for trials."""
+class Trial:
+    """A sink that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
 
     def write(self, data: bytes) -> int:
+        self.data += data
         return len(data)
 
 
@@ -74,15 +80,17 @@ def _fitting(first: Segment, plan: MuxPlan) -> tuple[MuxPlan, Muxed]:
 
     pieces = Pieces.of([first])
     until = first.end_pts * plan.time_base
-    open_trial = functools.partial(_open_stream, Nowhere(), plan.container)
     for tracks in fewer_and_fewer(plan.tracks, dict(enumerate(_all_names(plan)))):
-        fewer, muxed = dataclasses.replace(plan, tracks=tracks), Muxed()
+        fewer, muxed, trial = dataclasses.replace(plan, tracks=tracks), Muxed(), Trial()
         try:
-            MuxRun(pieces, fewer, open_trial, until, muxed).run()
+            MuxRun(pieces, fewer, functools.partial(_open_stream, trial, plan.container), until, muxed).run()
             break
         except (av.error.FFmpegError, ValueError, TypeError, RuntimeError) as error:
             if isinstance(error, EdgeSRError) or not tracks.ways:
                 raise
+    # A header that has gone out cannot be mended, as a file's is.
+    if not says_aspect(io.BytesIO(trial.data), plan.aspect):
+        muxed.lost.append(PIXEL_ASPECT)
     return fewer, muxed
 
 

@@ -15,9 +15,10 @@ from edge_sr.video.encode.splicing import Pieces
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.tracks import TrackPlan, Way, encoding_for, fewer_and_fewer, track_name
 from edge_sr.video.mux.arrival import lost_parts, pictures_in
+from edge_sr.video.mux.matroska_aspect import PIXEL_ASPECT, says_aspect, write_aspect
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
 from edge_sr.video.mux.output import open_output
-from edge_sr.video.opening import open_input, writing
+from edge_sr.video.opening import ffmpeg_name, open_input, writing
 
 
 def pictures_alone(segments: list[Segment], plan: MuxPlan) -> MuxPlan:
@@ -54,11 +55,20 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
                 with writing(str(target)):
                     raise
     with writing(str(target)):
+        muxed.lost += _lost_aspect(plan, target)
         to_disk(target)
     with open_input(plan.source, protocols=plan.protocols) as source, open_input(str(target)) as result:
         muxed.lost += lost_parts(source, {plan.picture, *tracks.kept} - run.idle, result)
     muxed.warnings += _encoded_after_all(plan, tracks, names)
     return muxed
+
+
+def _lost_aspect(plan: MuxPlan, target: Path) -> list[str]:
+    """A name for the pixel aspect, where neither codec nor container say it and there is no room for it."""
+    if says_aspect(ffmpeg_name(str(target)), plan.aspect):
+        return []
+    is_matroska = plan.container.name in ("mkv", "webm")
+    return [] if is_matroska and write_aspect(target, plan.aspect) else [PIXEL_ASPECT]
 
 
 def _encoded_after_all(plan: MuxPlan, tracks: TrackPlan, names: dict[int, str]) -> list[str]:

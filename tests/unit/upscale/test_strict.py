@@ -16,7 +16,7 @@ from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.streaming import Outgoing, stream_film
 from edge_sr.upscale.upscale import upscale
-from edge_sr.video.mux.streamed import Nowhere
+from edge_sr.video.mux.streamed import Trial
 
 WORDS = (
     "--model",
@@ -52,7 +52,7 @@ def test_into_a_file(request_for: Request) -> None:
 
 
 def test_into_a_stream(request_for: Request) -> None:
-    outgoing = Outgoing(Nowhere(), lambda given, wanted: None, lambda plan, network, lost: None)
+    outgoing = Outgoing(Trial(), lambda given, wanted: None, lambda plan, network, lost: None)
     with pytest.raises(MediaError, match=r"damaged: 1 bad frames in .*film\.mkv"):
         stream_film(request_for, outgoing, Controls())
 
