@@ -27,6 +27,7 @@ from edge_sr.video.film.tracks import TrackPlan, plan_tracks
 from edge_sr.video.frames.colour import HDR_TRANSFERS
 from edge_sr.video.frames.hdr import UNDESCRIBED
 from edge_sr.video.frames.pixels import PixelLayout, even_neighbours
+from edge_sr.video.frames.stereo import keeps_stereo
 from edge_sr.video.mux.beforehand import lost_beforehand
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.opening import is_opened_by_name, open_input
@@ -77,6 +78,7 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     codec = find_codec(request.codec, container.name)
     if codec.name in WITH_CAPTIONS:
         film.keep_captions()
+    film.keeps_stereo = keeps_stereo(info.stereo, container.name, codec.name)
     whole = request.whole_size(info.size)
     layout = fitting_layout(codec, info.layout, request.size is not None, whole, container.name)
     if layout.has_alpha:
@@ -119,6 +121,7 @@ def _recipe(
         threads=_threads(output, request),
         hdr=UNDESCRIBED if info.tone_map else info.hdr,
         siting=siting,
+        stereo=info.stereo,
     )
     aspect = pixel_aspect(info.aspect, info.size, target.size)
     return EncodeSettings(
@@ -151,7 +154,7 @@ def _say_depth(info: FilmInfo, encoding: Encoding, say: Callable[[str], None]) -
 def _mux_plan(
     request: Request, film: Film, container: Container, recipe: EncodeSettings, say: Callable[[str], None]
 ) -> MuxPlan:
-    info = film.info
+    info, codec = film.info, recipe.encoding.codec.name
     plan = MuxPlan(
         source=request.input,
         picture=film.stream_index,
@@ -164,6 +167,7 @@ def _mux_plan(
         colour=recipe.colour,
         has_alpha=recipe.encoding.layout.has_alpha,
         hdr=UNDESCRIBED if info.tone_map else info.hdr,
+        stereo=info.stereo if film.keeps_stereo and (info.is_tagged_3d or codec != "x264") else None,
         protocols=request.protocols,
     )
     lost = [] if request.reads_pipe else lost_beforehand(plan, recipe.encoding)

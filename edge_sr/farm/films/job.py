@@ -43,6 +43,7 @@ class FilmJob:
     target: Target
     length: int
     captions: bool
+    stereo: bool
     shared: SharedFolder
     source: Any = None
 

@@ -137,6 +137,7 @@ class ClusterMaker:
             target=plan.target,
             length=plan.length,
             captions=film.captions is not None,
+            stereo=film.keeps_stereo,
             shared=shared,
         )
 

@@ -118,6 +118,7 @@ class _Making:
             tone_map=job.tone_map,
         ) as film:
             captions = film.keep_captions() if job.captions else None
+            film.keeps_stereo = job.stereo
             if job.recipe.encoding.layout.has_alpha:
                 film.keep_alpha()
             keep_on_gpu(film, worker_network.opened(job.network), job.recipe.frame_maker())

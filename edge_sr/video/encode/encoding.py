@@ -14,6 +14,7 @@ from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, encoder_words
 from edge_sr.video.frames.pixels import PixelLayout
 from edge_sr.video.frames.siting import LEFT, SITINGS
+from edge_sr.video.frames.stereo import stereo_words
 
 # The encoder may hold this much in frames that wait for its lookahead, and so many of them.
 LOOKAHEAD_BYTES, LEAST_LOOKAHEAD, USUAL_LOOKAHEAD = 1 << 30, 4, 40
@@ -59,6 +60,7 @@ def plan_encoding(
     threads: int,
     hdr: HdrDescription = UNDESCRIBED,
     siting: str = LEFT,
+    stereo: str | None = None,
 ) -> Encoding:
     """The encoder's settings; ``OptionError`` for an option that this codec does not have or take."""
     if max(size) > codec.largest_side:
@@ -71,7 +73,8 @@ def plan_encoding(
     options.update(_speed(codec, preset))
     options.update(_for_layout(codec, layout, preset))
     options.update(_lookahead(codec, layout, size))
-    for words in (encoder_words(codec.name, hdr) if hdr else None, _siting_words(codec.name, siting)):
+    described = encoder_words(codec.name, hdr) if hdr else None
+    for words in (described, _siting_words(codec.name, siting), stereo_words(codec.name, stereo)):
         if words is not None:
             options[words[0]] = ":".join(filter(None, (options.get(words[0]), words[1])))
     return Encoding(codec, layout, size, rate, tuple(sorted(options.items())), threads)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.film.info import TRANSPARENCY
 from edge_sr.video.film.pixel_aspects import PixelAspects
-from edge_sr.video.film.tracks import MARK_OF_3D, STEREO_MODE
 from edge_sr.video.frames.alpha import decoder_with_alpha, is_transparent
 from edge_sr.video.frames.colour_profile import is_srgb
 from edge_sr.video.frames.side_data import side_data
+from edge_sr.video.frames.stereo import MARK_OF_3D
 from edge_sr.video.surfaces.read import on_host
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ class FrameDecoder:
     ) -> None:
         self._context = decoder_with_alpha(stream) or stream.codec_context
         self._warn = warn
-        self._is_marked_3d = STEREO_MODE in stream.metadata
         self._deinterlacer = Deinterlacer(self._context.codec.canonical_name)
         self._aspects = PixelAspects(self._context)
         self.bad_frames = 0
@@ -91,9 +90,9 @@ class FrameDecoder:
 
     def _note_lost(self, frame: av.VideoFrame) -> None:
         found = side_data(frame)
-        if self._is_marked_3d or ("STEREO3D" in found and not any(bytes(found["STEREO3D"])[:4])):
-            # Matroska's own mark goes on with the other tags, and flat pictures need none.
-            found.pop("STEREO3D", None)
+        if "STEREO3D" in found and not any(bytes(found["STEREO3D"])[:4]):
+            # Flat pictures need no mark.
+            found.pop("STEREO3D")
         if "ICC_PROFILE" in found and is_srgb(bytes(found["ICC_PROFILE"])):
             found.pop("ICC_PROFILE")
         names = [name for kind, name in NOT_KEPT.items() if kind in found]

@@ -17,6 +17,7 @@ from edge_sr.video.film.info import TRANSPARENCY, Excerpt, FilmInfo, describe
 from edge_sr.video.film.packets import FilmPackets, packets_for, shown
 from edge_sr.video.film.promised import missing_seconds
 from edge_sr.video.frames.side_data import side_data
+from edge_sr.video.frames.stereo import MARK_OF_3D
 from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
 from edge_sr.video.sequences import after_a_gap, numbered_files
 from edge_sr.video.surfaces.read import is_on_gpu
@@ -63,6 +64,7 @@ class Film(AbstractContextManager["Film"]):
         self.decoded = 0
         self.warnings: list[str] = []
         self.captions: dict[int, bytes] | None = None
+        self.keeps_stereo = False
         self._protocols = protocols
         self._tone_map = tone_map
         self._most_pixels = most_pixels
@@ -96,7 +98,11 @@ class Film(AbstractContextManager["Film"]):
     @property
     def lost(self) -> list[str]:
         """A name for each part of the picture that cannot be kept, as far as the film has been read."""
-        kept = {CAPTIONS: self.captions is not None, TRANSPARENCY: self.info.keeps_alpha}
+        kept = {
+            CAPTIONS: self.captions is not None,
+            TRANSPARENCY: self.info.keeps_alpha,
+            MARK_OF_3D: self.keeps_stereo,
+        }
         found = dict.fromkeys((*self.info.lost, *self._decoder.lost))
         return [name for name in found if not kept.get(name)]
 

@@ -17,6 +17,7 @@ from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription, read_descripti
 from edge_sr.video.frames.orientation import Orientation, frame_orientation
 from edge_sr.video.frames.pixels import PixelLayout, layout_of
 from edge_sr.video.frames.side_data import side_data
+from edge_sr.video.frames.stereo import MARK_OF_3D, STEREO_MODE, read_stereo
 from edge_sr.video.frames.tonemap import tone_mapped_colour
 from edge_sr.video.shape import upright_aspect
 
@@ -77,6 +78,8 @@ class FilmInfo:
     is nearly the CRF that it was coded at, MPEG-2's (twice the scale of 1 to 31), VP9's (0 to 255);
     ``lost``: a name for each part of the picture that cannot be kept; ``hdr``: how it was mastered;
     ``tone_map``: whether it is brought to SDR as it is read; ``keeps_alpha``: whether its alpha channel is read too;
+    ``stereo``: how the two pictures of a 3D film lie in a frame, in Matroska's word, None for a flat film;
+    ``is_tagged_3d``: whether the container says so, beside the codec or in its place;
     ``coded_aspect``: of the first frame's pixels by its codec, whatever the container says, None where it doesn't say.
     """
 
@@ -99,6 +102,8 @@ class FilmInfo:
     tone_map: bool = False
     keeps_alpha: bool = False
     coded_aspect: Fraction | None = None
+    stereo: str | None = None
+    is_tagged_3d: bool = False
 
     @property
     def shown_colour(self) -> Colour:
@@ -123,7 +128,7 @@ def describe(
     if colour.is_hdr:
         # However few bits it comes in, what is made of it needs ten.
         layout = dataclasses.replace(layout, depth=max(10, layout.depth))
-    orientation = frame_orientation(frame)
+    orientation, stereo = frame_orientation(frame), read_stereo(frame, stream.metadata)
     return FilmInfo(
         name=name,
         container=container.format.name,
@@ -139,11 +144,18 @@ def describe(
         layout=layout,
         orientation=orientation,
         notes=tuple(notes),
-        lost=(*([TRANSPARENCY] if states_alpha(stream) else []), *([CROP] if asks_for_crop(name) else [])),
+        lost=_lost(name, stream, stereo),
         hdr=read_description(frame) if colour.is_hdr else UNDESCRIBED,
         tone_map=tone_map and colour.is_hdr,
         coded_aspect=marked_aspect(frame),
+        stereo=stereo,
+        is_tagged_3d=STEREO_MODE in stream.metadata,
     )
+
+
+def _lost(name: str, stream: av.video.stream.VideoStream, stereo: str | None) -> tuple[str, ...]:
+    found = {TRANSPARENCY: states_alpha(stream), CROP: asks_for_crop(name), MARK_OF_3D: stereo is not None}
+    return tuple(part for part, is_there in found.items() if is_there)
 
 
 def _refuse_dolby(name: str, frame: av.VideoFrame) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Facts about the old file or the old encoding, untrue of the new one.
 STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
-STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes", "alpha_mode"}
+STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes", "alpha_mode", "stereo_mode"}
 # Filled in by every muxer, so of no interest when it is missing.
 FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
 

@@ -16,9 +16,6 @@ from edge_sr.video.opening import is_cover, is_still_of_sequence
 if TYPE_CHECKING:
     import av.container
 
-# Matroska's tag of a picture that is 3D.
-STEREO_MODE = "stereo_mode"
-MARK_OF_3D = "the mark of a 3D film"
 # Subtitles that are words, as FFmpeg names them; all others are pictures.
 WORDS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
 # Matroska counts their samples by the film's length, which FFmpeg's muxer rounds: the last packet would not decode.
@@ -84,8 +81,6 @@ def plan_tracks(source: av.container.InputContainer, picture: int, container: Co
     dropped: list[str] = []
     changed: list[str] = []
     trials = Trials(source, container)
-    if STEREO_MODE in source.streams[picture].metadata and container.name not in ("mkv", "webm"):
-        dropped.append(MARK_OF_3D)
     for stream in source.streams:
         if stream.index == picture or _is_kept_otherwise(source, stream):
             continue

@@ -27,6 +27,8 @@ SEEK_HEAD, SEEK, POSITION = b"\x11\x4d\x9b\x74", b"\x4d\xbb", b"\x53\xac"
 VOID, CHECKSUM = b"\xec", b"\xbf"
 PIXEL_WIDTH, PIXEL_HEIGHT = b"\xb0", b"\xba"
 DISPLAY_WIDTH, DISPLAY_HEIGHT, DISPLAY_UNIT = b"\x54\xb0", b"\x54\xba", b"\x54\xb2"
+# StereoMode, and what FFmpeg divides the shown size by, which then is that of one eye's picture.
+STEREO, OF_ONE_EYE = b"\x53\xb8", {1: (2, 1), 11: (2, 1), 2: (1, 2), 3: (1, 2)}
 PIXEL_ASPECT = "the pixel aspect"
 # Of an empty element whose size takes eight bytes.
 VOID_HEAD = 9
@@ -123,6 +125,7 @@ def _display(video: bytes, aspect: Fraction) -> bytes:
     }
     width, height = (int.from_bytes(parts[ident], "big") for ident in (PIXEL_WIDTH, PIXEL_HEIGHT))
     width, height = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
-    shown = ((DISPLAY_WIDTH, width), (DISPLAY_HEIGHT, height))
+    across, down = OF_ONE_EYE.get(int.from_bytes(parts.get(STEREO, b""), "big"), (1, 1))
+    shown = ((DISPLAY_WIDTH, width // across), (DISPLAY_HEIGHT, height // down))
     sizes = [(ident, side.to_bytes(4, "big")) for ident, side in shown]
     return b"".join(element(ident, body) for ident, body in [*parts.items(), *sizes])

@@ -20,6 +20,7 @@ from edge_sr.video.film.tracks import TrackPlan, Way, cover_name, encoding_for, 
 from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
+from edge_sr.video.frames.stereo import STEREO_MODE
 from edge_sr.video.mux.adts import HeaderRemover, is_undescribed_aac
 from edge_sr.video.mux.copied_sound import SoundCopier
 from edge_sr.video.mux.copying import (
@@ -55,6 +56,7 @@ class MuxPlan:
     colour: Colour
     has_alpha: bool = False
     hdr: HdrDescription = UNDESCRIBED
+    stereo: str | None = None
     protocols: frozenset[str] = frozenset()
 
 
@@ -142,6 +144,8 @@ class MuxRun:
         video.metadata.update(suited_tags(self._tags(stream, STALE_OF_VIDEO), self._plan.container.name))
         if self._plan.has_alpha:
             video.metadata[ALPHA_MODE] = "1"
+        if self._plan.stereo is not None:
+            video.metadata[STEREO_MODE] = self._plan.stereo
         video.disposition = stream.disposition
         return video
 

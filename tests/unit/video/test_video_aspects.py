@@ -51,6 +51,16 @@ def test_what_follows_the_header_stays_in_its_place(tmp_path: Path) -> None:
     assert [ident for ident, _, _ in spans(after[place:])] == [ident for ident, _, _ in spans(before[place:])]
 
 
+def test_a_3d_film_keeps_it_too(tmp_path: Path) -> None:
+    options = {"x264-params": "frame-packing=3"}
+    source = make_film(tmp_path / "in.mkv", Making(frames=2, aspect=Fraction(4, 3), options=options))
+    report = upscale(Request(str(source), tmp_path / "o.webm", scale=Fraction(1), **PLAIN))
+    assert report.dropped == ()
+    with av.open(str(tmp_path / "o.webm")) as file:
+        found = file.streams.video[0].sample_aspect_ratio
+    assert found is not None and abs(found / Fraction(4, 3) - 1) < Fraction(1, 40)
+
+
 @pytest.mark.parametrize("kind", [SEEK_HEAD, VOID, SEGMENT])
 def test_a_header_of_another_kind_is_left_alone(tmp_path: Path, kind: bytes) -> None:
     film = make_film(tmp_path / "in.mkv", Making(frames=2, codec="ffv1"))

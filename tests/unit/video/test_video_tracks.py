@@ -17,6 +17,7 @@ from edge_sr.video.film.info import CROP, Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tags import copy_stream, lost_metadata
 from edge_sr.video.film.tracks import TrackPlan, Way, plan_tracks
+from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.mux.copying import moved_chapters, other_packets, window_of
 
 RICH = Making(
@@ -153,17 +154,26 @@ def marked_3d(path: Path, in_the_stream: bool) -> Path:
 @pytest.mark.parametrize(
     ("in_the_stream", "name", "kept"),
     [
-        (True, "out.mkv", False),
+        (True, "out.mkv", True),
+        (True, "out.webm", True),
+        (True, "out.mp4", True),
         (False, "out.mkv", True),
         (False, "out.webm", True),
-        (False, "out.mp4", False),
+        (False, "out.mp4", True),
+        (False, "out.mov --codec prores", False),
     ],
 )
 def test_the_mark_of_3d_is_kept_or_named(tmp_path: Path, in_the_stream: bool, name: str, kept: bool) -> None:
     source = marked_3d(tmp_path / "in.mkv", in_the_stream)
-    assert run(source, tmp_path / name).dropped == (() if kept else ("the mark of a 3D film",))
+    name, _, codec = name.partition(" --codec ")
+    assert run(source, tmp_path / name, codec=codec or None).dropped == (() if kept else ("the mark of a 3D film",))
     with av.open(str(tmp_path / name)) as file:
-        assert (file.streams.video[0].metadata.get("stereo_mode") == "left_right") == kept
+        (picture,) = file.streams.video
+        # Players show half of a picture that the container calls 3D: not where the codec alone said so, and still does.
+        tagged = name.endswith("webm") or (name.endswith("mkv") and not in_the_stream)
+        assert picture.metadata.get("stereo_mode") == ("left_right" if tagged else None)
+        found = side_data(next(file.decode(picture))).get("STEREO3D")
+        assert (found is not None and bytes(found)[0] == 1) == kept
 
 
 @pytest.mark.parametrize("pixels", [0, 8])
