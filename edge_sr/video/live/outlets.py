@@ -7,32 +7,34 @@ from pathlib import Path
 
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
 from edge_sr.video.encode.codecs import Codec, find_codec
+from edge_sr.video.encode.containers import CONTAINERS
 from edge_sr.video.frames.siting import CENTER, LEFT
 from edge_sr.video.live.address import Address
 
-# File extension -> muxer and its options; each leaves a playable file wherever it is cut.
+# Muxer -> its options; each leaves a playable file wherever it is cut.
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-FILES: dict[str, tuple[str, dict[str, str]]] = {
-    ".mp4": ("mp4", _FRAGMENTS),
-    ".m4v": ("mp4", _FRAGMENTS),
-    ".mov": ("mov", _FRAGMENTS),
-    ".mkv": ("matroska", {"cluster_time_limit": "1000"}),
-    ".webm": ("webm", {"cluster_time_limit": "1000"}),
-    ".ts": ("mpegts", {}),
+_CLUSTERS = {"cluster_time_limit": "1000"}
+_PLAYABLE = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "webm": _CLUSTERS}
+TRANSPORT_STREAM = "mpegts"
+# File extension -> muxer: what films are written as, and transport streams.
+FILES = {
+    **{extension: container.muxer for container in CONTAINERS for extension in container.extensions},
+    ".ts": TRANSPORT_STREAM,
 }
 STREAMS: dict[str, tuple[str, dict[str, str]]] = {
-    "udp": ("mpegts", {}),
-    "srt": ("mpegts", {}),
-    "tcp": ("mpegts", {}),
+    "udp": (TRANSPORT_STREAM, {}),
+    "srt": (TRANSPORT_STREAM, {}),
+    "tcp": (TRANSPORT_STREAM, {}),
     "rtsp": ("rtsp", {"rtsp_transport": "tcp"}),
     "rtsps": ("rtsp", {"rtsp_transport": "tcp"}),
     "rtmp": ("flv", {}),
     "rtmps": ("flv", {}),
 }
 # Codecs that are found again in MPEG-TS: FFmpeg's muxer takes all others too, as data that nobody plays.
-IN_TRANSPORT_STREAMS = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc"})
-# Codecs whose own streams say how wide a pixel is.
-SAY_ASPECT = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc", "prores"})
+PICTURES_IN_TRANSPORT_STREAMS = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc"})
+# Codecs and muxers that say how wide a pixel is.
+CODECS_WITH_ASPECT = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc"})
+MUXERS_WITH_ASPECT = ("mp4", "mov")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +52,10 @@ class Outlet:
 
     @property
     def takes_aspect(self) -> bool:
-        """Whether pixels that are not square can be told about: PyAV gives it to the codec, not to the container."""
-        return self.codec is not None and self.codec.name in SAY_ASPECT
+        """Whether pixels that are not square can be told about: of the containers MP4 and MOV take it from the codec's
+        settings, and PyAV sets no others."""
+        by_codec = self.codec is not None and self.codec.name in CODECS_WITH_ASPECT
+        return by_codec or self.muxer in MUXERS_WITH_ASPECT
 
     @property
     def siting(self) -> str:
@@ -104,15 +108,17 @@ def _file(address: Address, codec: str | None, overwrite: bool) -> Outlet:
         raise OutputExistsError(f"{path} exists: add --overwrite to replace it")
     if not path.parent.is_dir():
         raise OutputFolderError(f"no folder {path.parent}: make it first")
-    muxer, options = FILES[path.suffix.lower()]
-    return Outlet(address, muxer, options, _live_codec(codec, muxer))
+    muxer = FILES[path.suffix.lower()]
+    return Outlet(address, muxer, _PLAYABLE.get(muxer, {}), _live_codec(codec, muxer))
 
 
 def _live_codec(name: str | None, muxer: str) -> Codec:
-    codec = find_codec(name, {"mp4": "mp4", "mov": "mov", "webm": "webm", "flv": "mp4"}.get(muxer, "mkv"))
+    # FLV takes what MP4 does, the others at most what Matroska does.
+    holders = {"flv": "mp4", **{container.muxer: container.name for container in CONTAINERS}}
+    codec = find_codec(name, holders.get(muxer, "mkv"))
     if codec.element:
         raise OptionError(f"--codec {codec.name} is for films, not for live video: use another")
-    if muxer == "mpegts" and codec.name not in IN_TRANSPORT_STREAMS:
+    if muxer == TRANSPORT_STREAM and codec.name not in PICTURES_IN_TRANSPORT_STREAMS:
         raise OptionError(
             f"MPEG-TS cannot hold {codec.title} from {codec.name}: use x264 or x265, or write another kind of file"
         )

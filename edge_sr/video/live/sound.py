@@ -10,7 +10,7 @@ from edge_sr.video.live.adts import audio_config, is_adts, without_header
 
 AAC = "aac"
 # What is found again in MPEG-TS, by FFmpeg's names: its muxer takes all else too, as data that nobody plays.
-IN_TRANSPORT_STREAMS = frozenset(
+SOUND_IN_TRANSPORT_STREAMS = frozenset(
     {"aac", "aac_latm", "ac3", "dts", "eac3", "mp2", "mp3", "opus", "s302m", "truehd"}
 )
 
@@ -54,7 +54,7 @@ class SoundTrack:
         ``ValueError`` or FFmpeg's errors where its format does not hold them.
         """
         name = self._stream.codec_context.codec.canonical_name
-        if container.format.name == "mpegts" and name not in IN_TRANSPORT_STREAMS:
+        if container.format.name == "mpegts" and name not in SOUND_IN_TRANSPORT_STREAMS:
             raise ValueError(f"{name} in MPEG-TS")
         stream = container.add_stream_from_template(self._stream)
         if self.coding.config:

@@ -16,12 +16,14 @@ from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.outlets import plan_outlet
 
 
-def played(film: Path, sink: Path, size: tuple[int, int] | None = None) -> list[str]:
+def played(
+    film: Path, sink: Path, size: tuple[int, int] | None = None, codec: str | None = None
+) -> list[str]:
     """The film through a live run, at twice its size by default; what the run said."""
     said: list[str] = []
     request = CameraRequest(
         source=parse_address(str(film)),
-        outlet=plan_outlet(parse_address(str(sink)), None, True),
+        outlet=plan_outlet(parse_address(str(sink)), codec, True),
         place=None,
         scale=Fraction(2) if size is None else None,
         size=size,
@@ -43,6 +45,15 @@ def test_a_sink_that_cannot_say_it_is_told_about(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mkv", Making(aspect=Fraction(16, 11)))
     assert any("1.45 times as wide" in line for line in played(film, tmp_path / "out.webm"))
     assert not any("times as wide" in line for line in played(film, tmp_path / "out.mkv"))
+
+
+@pytest.mark.parametrize(("name", "codec", "said"), [("o.mp4", "vp9", True), ("o.mkv", "vp9", False)])
+def test_mp4_says_it_for_codecs_that_do_not(tmp_path: Path, name: str, codec: str, said: bool) -> None:
+    film = make_film(tmp_path / "a.mkv", Making(aspect=Fraction(16, 11)))
+    lines = played(film, tmp_path / name, codec=codec)
+    with av.open(str(tmp_path / name)) as made:
+        assert (made.streams.video[0].sample_aspect_ratio == Fraction(16, 11)) == said
+    assert any("times as wide" in line for line in lines) != said
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
