@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_sr.sizes import Size
 from edge_sr.video.film.upright import with_bars
 from edge_sr.video.frames.colour import BT2020, UNSPECIFIED, Colour, guessed_matrix, read_colour, tag_colours
+from edge_sr.video.frames.headroom import Headroom, luma_beyond
 from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.frames.pixels import Converter, PixelLayout, ToRgb, layout_of
 from edge_sr.video.frames.siting import LEFT
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import av
 
 Picture = NDArray[np.uint8]
+Beyond = NDArray[np.int16]
 
 # Live frames run through the uint8 graphs whatever their depth: time is what is short.
 EIGHT_BITS = PixelLayout(8, "420")
@@ -31,6 +33,7 @@ class RgbReader:
     def __init__(self) -> None:
         self._shape: tuple[Any, ...] = ()
         self._convert: ToRgb | None = None
+        self._full_range = False
 
     def __call__(self, frame: av.VideoFrame, most: Size | None = None) -> Picture:
         """The frame's pixels; one larger than ``most`` is shrunk to it, keeping its shape."""
@@ -44,10 +47,19 @@ class RgbReader:
         )
         if self._convert is None or shape != self._shape:
             layout = dataclasses.replace(EIGHT_BITS, is_grey=layout_of(frame.format).is_grey)
-            self._convert, self._shape = ToRgb(read_colour(frame)[0], layout), shape
+            colour = read_colour(frame)[0]
+            self._convert, self._shape = ToRgb(colour, layout), shape
+            self._full_range = colour.full_range
         turn = frame_orientation(frame)
         size = None if most is None else _shrunk((frame.width, frame.height), turn.displayed(*most))
         return turn.apply(self._convert(frame, size))
+
+    def luma_beyond(self, frame: av.VideoFrame) -> Beyond | None:
+        """What the frame that was read last has of luma that RGB has no place for, upright; None where nothing."""
+        beyond = None if self._full_range else luma_beyond(frame, EIGHT_BITS.depth)
+        if beyond is None:
+            return None
+        return frame_orientation(frame).apply(beyond[..., np.newaxis])[..., 0]
 
 
 def _shrunk(size: Size, most: Size) -> Size | None:
@@ -76,9 +88,11 @@ class FrameMaker:
         self.size = size
         self._colour = colour
         self._convert = Converter(colour)
+        self._headroom = Headroom(size, None, EIGHT_BITS.depth)
 
-    def __call__(self, picture: Picture, inner: Size) -> av.VideoFrame:
-        """``picture`` at ``inner`` pixels, in the middle of the frame."""
+    def __call__(self, picture: Picture, inner: Size, beyond: Beyond | None = None) -> av.VideoFrame:
+        """``picture`` at ``inner`` pixels, in the middle of the frame; ``beyond``: luma that goes on top of it, unless
+        it has bars."""
         import av
 
         source = av.VideoFrame.from_ndarray(picture, format="rgb24")
@@ -86,5 +100,7 @@ class FrameMaker:
             scaled = self._convert(source, "rgb24", from_full=True, to_full=True, size=inner)
             source = av.VideoFrame.from_ndarray(with_bars(scaled.to_ndarray(), self.size), format="rgb24")
         frame = self._convert(source, "yuv420p", from_full=True, size=self.size)
+        if beyond is not None and inner == self.size:
+            self._headroom.add(beyond, frame)
         tag_colours(frame, self._colour)
         return frame

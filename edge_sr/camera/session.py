@@ -190,7 +190,10 @@ class CameraSession:
         assert self._fit is not None
         scale = self._fit.highest if self._controller is None else self._controller.scale
         picture = engine.upscale(frame, self._fit.network_size(scale))
-        writer.queue.put(Finished(picture, self._fit.inner, arrival.captured, arrival.seconds, connection))
+        beyond = self._to_rgb.luma_beyond(arrival.frame)
+        writer.queue.put(
+            Finished(picture, self._fit.inner, beyond, arrival.captured, arrival.seconds, connection)
+        )
         self.report.scale = round(scale, 4)
         self._meet_deadline(engine, time.perf_counter() - began)
 

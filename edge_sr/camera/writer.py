@@ -7,11 +7,12 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.drop_oldest import Newest
 from edge_sr.camera.pacing.latency import Latencies
-from edge_sr.camera.pictures import FrameMaker, Picture
+from edge_sr.camera.pictures import Beyond, FrameMaker, Picture
 from edge_sr.camera.reader import FIRST_PAUSE, LONGEST_PAUSE, Say
 from edge_sr.errors import UnreachableError
 from edge_sr.sizes import Size
@@ -21,6 +22,9 @@ from edge_sr.video.live.sinks import PictureForm, Sink, StreamSink
 from edge_sr.video.live.sound import SoundTrack
 from edge_sr.video.piped.sink import ReaderLeft
 
+if TYPE_CHECKING:
+    import av
+
 # Silence of so many frames' time is a gap, and filled with the last frame.
 GAP_FRAMES = 5
 SHORTEST_GAP = 0.25
@@ -28,10 +32,12 @@ SHORTEST_GAP = 0.25
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
-    """An upscaled picture to be shown at ``inner`` pixels; ``connection`` numbers the source's openings."""
+    """An upscaled picture to be shown at ``inner`` pixels, with the source's luma ``beyond`` what RGB holds;
+    ``connection`` numbers the source's openings."""
 
     picture: Picture
     inner: Size
+    beyond: Beyond | None
     captured: float
     seconds: float | None
     connection: int
@@ -133,7 +139,10 @@ class Writer:
             self.repeated += 1
 
     def _put(self, item: Finished, seconds: float) -> bool:
-        return self._guarded(lambda sink: sink.write(self._make(item.picture, item.inner), seconds))
+        return self._guarded(lambda sink: sink.write(self._made(item), seconds))
+
+    def _made(self, item: Finished) -> av.VideoFrame:
+        return self._make(item.picture, item.inner, item.beyond)
 
     def _pass_sound(self) -> None:
         while (found := self._sounds.take(0)) is not None:

@@ -85,8 +85,11 @@ class Headroom:
     def restore(self, index: int, frame: av.VideoFrame) -> None:
         """Adds what was kept of frame ``index``, if anything, to the luma of what was made of it."""
         beyond = self._kept.pop(index, None)
-        if beyond is None:
-            return
+        if beyond is not None:
+            self.add(beyond, frame)
+
+    def add(self, beyond: NDArray[np.int16], frame: av.VideoFrame) -> None:
+        """Adds what ``luma_beyond`` found in a frame to the luma of what was made of it."""
         luma, own, shift = _luma(frame)
         if luma is None:
             return

@@ -7,11 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from support.films import Making, make_film
 
 from edge_sr.camera.request import CameraRequest
 from edge_sr.camera.run import run
+from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.outlets import plan_outlet
 
@@ -54,6 +56,29 @@ def test_mp4_says_it_for_codecs_that_do_not(tmp_path: Path, name: str, codec: st
     with av.open(str(tmp_path / name)) as made:
         assert (made.streams.video[0].sample_aspect_ratio == Fraction(16, 11)) == said
     assert any("times as wide" in line for line in lines) != said
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_luma_beyond_black_and_white_is_kept(tmp_path: Path, rotation: int) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as file:
+        stream = file.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.color_range = 1
+        stream.set_display_rotation(rotation)
+        for _ in range(4):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            for plane, code in zip(frame.planes, (120, 128, 128), strict=True):
+                read_plane(plane, np.dtype(np.uint8), plane.width)[...] = code
+            luma = read_plane(frame.planes[0], np.dtype(np.uint8), 64)
+            luma[:16], luma[32:] = 250, 4
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    played(tmp_path / "a.mkv", tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as made:
+        frame = next(made.decode(video=0))
+    luma = np.rot90(read_plane(frame.planes[0], np.dtype(np.uint8), frame.width), -rotation // 90)
+    bright, dark = luma[4:24].mean(), luma[-24:-4].mean()
+    assert abs(bright - 250) < 2 and abs(dark - 4) < 2
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
