@@ -117,10 +117,16 @@ def _is_kept_otherwise(source: Any, stream: Any) -> bool:
         return True
     if stream.type != "data":
         return False
-    if _tag(stream) == "tmcd" or "timecode" in stream.metadata or stream.name == "dvd_nav_packet":
+    if stream.name == "dvd_nav_packet" or _is_time_code(stream):
         return True
     chapters = "mov" in source.format.name and bool(source.chapters())
     return chapters and _tag(stream) in ("text", "")
+
+
+def _is_time_code(stream: Any) -> bool:
+    """Cameras that record what they do with every frame, such as Sony's, have a time code among it."""
+    is_more = "metadata" in stream.metadata.get("handler_name", "").lower()
+    return _tag(stream) == "tmcd" or ("timecode" in stream.metadata and not is_more)
 
 
 def _tag(stream: Any) -> str:

@@ -23,10 +23,24 @@ class Trials:
 
     def __init__(self, source: Any, container: Container) -> None:
         self._container = container
-        self._first = first_packets(source, {stream.index for stream in source.streams.audio})
+        wanted = {stream.index for stream in source.streams if stream.type in ("audio", "data")}
+        self._first = first_packets(source, wanted)
 
     def hold(self, stream: Any) -> bool:
+        if stream.type == "data":
+            return self._comes_back(stream)
         return self._tried(Path(os.devnull), stream, tee=False)
+
+    def _comes_back(self, stream: Any) -> bool:
+        """MP4's muxer writes tracks of data that make the whole file unreadable, as of timed ID3."""
+        import av
+
+        try:
+            with scratch_folder() as folder:
+                trial = folder / "trial"
+                return self._tried(trial, stream, tee=False) and _opens(trial)
+        except (av.error.FFmpegError, OSError):
+            return False
 
     def tee_holds(self, stream: Any) -> bool:
         """Asks the muxer itself: PyAV asks FFmpeg's lists first, which lack what some muxers write all the same.
@@ -53,6 +67,13 @@ class Trials:
             return True
         except (av.error.FFmpegError, ValueError, TypeError):
             return False
+
+
+def _opens(path: Path) -> bool:
+    import av
+
+    with av.open(str(path), metadata_errors="replace") as file:
+        return len(file.streams) == 1
 
 
 def _is_described(path: Path) -> bool:

@@ -46,6 +46,7 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
             fewer = dataclasses.replace(plan, tracks=tracks)
             run = MuxRun(pieces, fewer, functools.partial(_open_file, target, fewer), until, muxed)
             run.run()
+            _check_opens(target)
             if run.damaged and pictures_in([target]) < pictures_in([segment.path for segment in segments]):
                 raise av.error.InvalidDataError(0, "frames that the muxer refused", str(target))
             break
@@ -61,6 +62,14 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
         muxed.lost += lost_parts(source, {plan.picture, *tracks.kept} - run.idle, result)
     muxed.warnings += _encoded_after_all(plan, tracks, names)
     return muxed
+
+
+def _check_opens(target: Path) -> None:
+    """A muxer may write a track that makes the film unreadable."""
+    import av
+
+    with av.open(ffmpeg_name(str(target)), metadata_errors="replace"):
+        pass
 
 
 def _lost_aspect(plan: MuxPlan, target: Path) -> list[str]:
