@@ -38,8 +38,8 @@ def suited_tags(tags: dict[str, str], container: str) -> dict[str, str]:
     tags = dict(tags)
     if "language" in tags:
         tags["language"] = suited_language(tags["language"], container)
-    if container in ("mkv", "webm") and "name" in tags:
-        # What MP4 calls a track's title.
+    if "name" in tags:
+        # By which FFmpeg reads a track's title in MP4 and MOV, and writes it in none.
         tags.setdefault("title", tags.pop("name"))
     return tags
 

@@ -97,14 +97,16 @@ def test_marks_of_tracks_arrive_or_are_named(tmp_path: Path, name: str, lost: li
     assert said(tmp_path / name)[1] == ("eng", "Director", not lost)
 
 
-@pytest.mark.parametrize("name", ["out.mkv", "out.webm"])
-def test_what_mp4_calls_a_name_is_a_title(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "other"), [("out.mkv", "name"), ("out.webm", "name"), ("out.mp4", "title"), ("out.mov", "title")]
+)
+def test_what_mp4_calls_a_name_is_a_title(tmp_path: Path, name: str, other: str) -> None:
     source = film(tmp_path / "in.mp4", ("eng",), "Director")
-    run(source, tmp_path / name)
+    assert run(source, tmp_path / name).dropped == ()
     with av.open(str(tmp_path / name)) as file:
         tags = file.streams.audio[0].metadata
-    assert tags["title"] == "Director"
-    assert "name" not in {key.lower() for key in tags}
+    assert tags["name" if other == "title" else "title"] == "Director"
+    assert other not in {key.lower() for key in tags}
 
 
 @pytest.mark.parametrize(
