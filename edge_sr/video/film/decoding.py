@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from edge_sr.video.film.crop import Cropper, crop_of
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.film.info import TRANSPARENCY
 from edge_sr.video.film.pixel_aspects import PixelAspects
@@ -42,6 +43,7 @@ class FrameDecoder:
     ) -> None:
         self._context = decoder_with_alpha(stream) or stream.codec_context
         self._warn = warn
+        self._cropper = Cropper(crop_of(stream.container.name))
         self._deinterlacer = Deinterlacer(self._context.codec.canonical_name)
         self._aspects = PixelAspects(self._context)
         self.bad_frames = 0
@@ -54,11 +56,19 @@ class FrameDecoder:
         self._context.options = options
 
     @property
+    def alters(self) -> bool:
+        """Whether frames are not handed on as they are decoded."""
+        return self.deinterlaces or self._cropper.crops
+
+    @property
     def deinterlaces(self) -> bool:
         return self._deinterlacer.active
 
     def frames(self, packets: Iterable[Any]) -> Iterator[av.VideoFrame]:
         """Every frame that decodes, in the order they are shown."""
+        return map(self._cropper, self._whole(packets))
+
+    def _whole(self, packets: Iterable[Any]) -> Iterator[av.VideoFrame]:
         for packet in packets:
             if packet.size:
                 yield from self._ready(packet)

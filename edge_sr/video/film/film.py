@@ -98,11 +98,8 @@ class Film(AbstractContextManager["Film"]):
     @property
     def lost(self) -> list[str]:
         """A name for each part of the picture that cannot be kept, as far as the film has been read."""
-        kept = {
-            CAPTIONS: self.captions is not None,
-            TRANSPARENCY: self.info.keeps_alpha,
-            MARK_OF_3D: self.keeps_stereo,
-        }
+        kept = {CAPTIONS: self.captions is not None, MARK_OF_3D: self.keeps_stereo}
+        kept[TRANSPARENCY] = self.info.keeps_alpha
         found = dict.fromkeys((*self.info.lost, *self._decoder.lost))
         return [name for name in found if not kept.get(name)]
 
@@ -117,9 +114,9 @@ class Film(AbstractContextManager["Film"]):
 
     @property
     def decoded_by_gpu(self) -> bool:
-        """Whether a GPU decodes it and its frames need no deinterlacing, as far as headers and first frame tell."""
+        """Whether a GPU decodes it and its frames stay as they are, as far as headers and first frame tell."""
         by_gpu = not self._given and self._stream.codec_context.is_hwaccel
-        return bool(by_gpu and not self._decoder.deinterlaces)
+        return bool(by_gpu and not self._decoder.alters)
 
     def keep_on_gpu(self) -> bool:
         """Has all frames stay in the memory of the GPU that decodes them, before any is read; False if they do not."""

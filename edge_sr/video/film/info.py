@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import HdrError, OptionError
 from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
-from edge_sr.video.film.matroska import asks_for_crop
 from edge_sr.video.film.pixel_aspects import marked_aspect
 from edge_sr.video.frames.alpha import states_alpha
 from edge_sr.video.frames.colour import UNSPECIFIED, Colour, read_colour
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 LONGEST_TIME = 40
 _TIME = re.compile(r"(?:\d+:){0,2}(?:\d+\.?\d*|\.\d+)", re.ASCII)
 TRANSPARENCY = "the film's transparency (ffv1 in MKV, prores in MOV and vp9 in WebM keep it)"
-
-CROP = "the crop of the picture's edges that the container asks for"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +141,7 @@ def describe(
         layout=layout,
         orientation=orientation,
         notes=tuple(notes),
-        lost=_lost(name, stream, stereo),
+        lost=_lost(stream, stereo),
         hdr=read_description(frame) if colour.is_hdr else UNDESCRIBED,
         tone_map=tone_map and colour.is_hdr,
         coded_aspect=marked_aspect(frame),
@@ -153,8 +150,8 @@ def describe(
     )
 
 
-def _lost(name: str, stream: av.video.stream.VideoStream, stereo: str | None) -> tuple[str, ...]:
-    found = {TRANSPARENCY: states_alpha(stream), CROP: asks_for_crop(name), MARK_OF_3D: stereo is not None}
+def _lost(stream: av.video.stream.VideoStream, stereo: str | None) -> tuple[str, ...]:
+    found = {TRANSPARENCY: states_alpha(stream), MARK_OF_3D: stereo is not None}
     return tuple(part for part, is_there in found.items() if is_there)
 
 

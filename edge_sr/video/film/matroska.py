@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 EBML, SEGMENT, TRACKS = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b"
 TRACK, VIDEO = b"\xae", b"\xe0"
-# PixelCropBottom, -Top, -Left and -Right.
-CROPS = (b"\x54\xaa", b"\x54\xbb", b"\x54\xcc", b"\x54\xdd")
 HEADER = 1 << 20
-
-
-def asks_for_crop(name: str) -> bool:
-    """Whether the file says that players are to leave out edges of its picture."""
-    path = Path(name)
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        header = file.read(HEADER)
-    if not header.startswith(EBML):
-        return False
-    found = [header]
-    for wanted in (SEGMENT, TRACKS, TRACK, VIDEO):
-        found = [body for data in found for ident, body in elements(data) if ident == wanted]
-    return any(any(body) for data in found for ident, body in elements(data) if ident in CROPS)
 
 
 def elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:

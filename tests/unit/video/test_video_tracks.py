@@ -12,8 +12,7 @@ from support.films import Making, make_film, packets
 from support.upscaling import run
 
 from edge_sr.video.encode.containers import CONTAINERS
-from edge_sr.video.film.film import Film
-from edge_sr.video.film.info import CROP, Excerpt
+from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tags import copy_stream, lost_metadata
 from edge_sr.video.film.tracks import TrackPlan, Way, plan_tracks
@@ -174,15 +173,3 @@ def test_the_mark_of_3d_is_kept_or_named(tmp_path: Path, in_the_stream: bool, na
         assert picture.metadata.get("stereo_mode") == ("left_right" if tagged else None)
         found = side_data(next(file.decode(picture))).get("STEREO3D")
         assert (found is not None and bytes(found)[0] == 1) == kept
-
-
-@pytest.mark.parametrize("pixels", [0, 8])
-def test_a_crop_that_matroska_asks_for_is_named(tmp_path: Path, pixels: int) -> None:
-    data = make_film(tmp_path / "plain.mkv", Making(frames=3)).read_bytes()
-    unit = b"\x54\xb2\x81\x04"
-    assert data.count(unit) == 1
-    cropped = tmp_path / "cropped.mkv"
-    # PixelCropTop in place of DisplayUnit, which is as long.
-    cropped.write_bytes(data.replace(unit, b"\x54\xbb\x81" + bytes([pixels])))
-    with Film(str(cropped)) as film:
-        assert film.lost == ([CROP] if pixels else [])

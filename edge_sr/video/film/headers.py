@@ -1,0 +1,28 @@
+"""The part of an MP4, MOV or Matroska file that describes its tracks: some of it FFmpeg or PyAV do not hand on."""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO
+
+from edge_sr.video.film.matroska import EBML, HEADER
+
+MOST = 64 << 20
+
+
+def header_of(file: BinaryIO) -> bytes:
+    """From Matroska's first byte on, else what is in the ``moov`` box; empty for other files."""
+    if (mark := file.read(len(EBML))) == EBML:
+        return mark + file.read(HEADER)
+    end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    while True:
+        start = file.tell()
+        size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
+        if size == 1:
+            size = int.from_bytes(file.read(8), "big")
+        if kind == b"moov":
+            return file.read(min(size or MOST, MOST))
+        if size < 8 or start + size > end:
+            return b""
+        file.seek(start + size)
