@@ -18,6 +18,7 @@ from edge_sr.sizes import Size, output_size, parse_scale
 from edge_sr.tensors import SMALLEST_SIDE, Frame
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.frames.colour import BT2020, HDR_TRANSFERS, LUMA_WEIGHTS, UNSPECIFIED, guessed_matrix
+from edge_sr.video.frames.headroom import BLACK, WHITE
 from edge_sr.video.frames.pixels import even_neighbours
 from edge_sr.video.shape import pixel_aspect
 
@@ -155,13 +156,25 @@ def _like(enlarged: Clip, clip: Clip, matrix: int | None) -> Clip:
         )
     properties = clip.get_frame(0).props
     full = int(properties["_Range"]) == 1 if "_Range" in properties else properties.get("_ColorRange") == 0
-    return enlarged.resize.Bicubic(
+    made = enlarged.resize.Bicubic(
         format=clip.format.id,
         matrix=matrix,
         range_s="full" if full else "limited",
         chromaloc=int(properties.get("_ChromaLocation", 0)),
         **CUBIC,
     )
+    return made if full else _with_headroom(made, clip)
+
+
+def _with_headroom(made: Clip, clip: Clip) -> Clip:
+    """The clip that was made, with the luma beyond the black and white of limited range that RGB has no place for."""
+    vs = _vapoursynth()
+    black, white = (code << (clip.format.bits_per_sample - 8) for code in (BLACK, WHITE))
+    luma, result = clip.std.ShufflePlanes(0, vs.GRAY), made.std.ShufflePlanes(0, vs.GRAY)
+    beyond = luma.std.Expr(f"x {white} max {white} - x {black} min {black} - +", format=vs.GRAYS)
+    larger = beyond.resize.Bilinear(width=made.width, height=made.height)
+    total = vs.core.std.Expr([result, larger], "x y +", format=result.format.id)
+    return vs.core.std.ShufflePlanes([total, made, made], [0, 1, 2], vs.YUV)
 
 
 def _with_aspect(f: Any, given: Size, wanted: Size) -> Any:

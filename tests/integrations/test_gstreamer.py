@@ -19,6 +19,7 @@ from edge_sr import Upscaler
 from edge_sr.bundle.stored import shipped_folder
 from edge_sr.tensors import reference_card
 from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.headroom import Headroom, luma_beyond
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout, ToRgb
 from edge_sr.video.frames.planes import read_plane
 
@@ -84,6 +85,9 @@ def as_upscale(
         plane.update(rows.tobytes())
     with Upscaler("diinn-nano", backend="native", precision="fp32") as network:
         result = FromRgb(colour, layout)(network(ToRgb(colour, layout)(frame), size=size))
+    beyond = luma_beyond(frame, layout.depth)
+    if beyond is not None and not colour.full_range:
+        Headroom(size, None, layout.depth).add(beyond, result)
     return [read_plane(plane, planes[0].dtype, plane.width) for plane in result.planes]
 
 
@@ -122,6 +126,8 @@ def enlarged(frame: bytes, caps: str, size: tuple[int, int], folder: Path) -> by
 def test_yuv_is_what_upscale_gives(pixel_format: str, depth: int, chroma: str, tmp_path: Path) -> None:
     layout, size = PixelLayout(depth, chroma), (128, 96)
     planes = planes_of(layout)
+    # Luma beyond white and black, with edges.
+    planes[0][4:12, 5:30], planes[0][20:23, 9:] = 250 << (depth - 8), 3 << (depth - 8)
     sited = "" if chroma == "444" else ",chroma-site=mpeg2"
     made = enlarged(
         stored(planes, pixel_format), f"format={pixel_format},colorimetry=bt601{sited}", size, tmp_path

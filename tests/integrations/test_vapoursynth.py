@@ -118,6 +118,20 @@ def test_yuv_is_what_upscale_gives(case: tuple[str, int, int, int], place: int, 
 
 
 @native
+@pytest.mark.parametrize("depth", [8, 10])
+@pytest.mark.parametrize("full", [LIMITED, FULL])
+def test_luma_beyond_black_and_white_is_kept(depth: int, full: int) -> None:
+    planes = planes_of(depth, "420")
+    planes[0][:12], planes[0][24:] = 250 << (depth - 8), 4 << (depth - 8)
+    clip = clip_of(yuv(depth, "420"), [planes], _Matrix=1, _Range=full)
+    options = {"width": SIZE[0], "height": SIZE[1], "model": "diinn-nano", "precision": "fp32"}
+    for made in (core.edgesr.Upscale(clip, **options), upscale(clip, **options)):
+        luma = np.asarray(made.get_frame(0)[0]).astype(int)
+        assert abs(luma[8:24] - (250 << (depth - 8))).mean() < 2 << (depth - 8)
+        assert abs(luma[-24:-8] - (4 << (depth - 8))).mean() < 2 << (depth - 8)
+
+
+@native
 @pytest.mark.parametrize("pixels", ["RGB24", "RGB30", "RGB48", "RGBS"])
 def test_rgb_is_what_the_library_gives(pixels: str, network: Upscaler) -> None:
     bits = core.get_video_format(getattr(vs, pixels)).bits_per_sample

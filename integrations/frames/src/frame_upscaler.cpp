@@ -27,7 +27,8 @@ FrameUpscaler::FrameUpscaler(std::shared_ptr<const Network> network, const Pixel
       given_(given),
       wanted_(wanted),
       before_(format, given, location),
-      after_(format, wanted, location) {}
+      after_(format, wanted, location),
+      headroom_(format, given, wanted) {}
 
 void FrameUpscaler::enlarge(const Picture &picture, const WritablePicture &out, const Colour &colour,
                             int threads) const {
@@ -38,6 +39,7 @@ void FrameUpscaler::enlarge(const Picture &picture, const WritablePicture &out, 
     before_.to_rgb(picture, colour, image.data(), threads);
     network_->enlarge(image.data(), given_, enlarged, wanted_, threads);
     after_.from_rgb(enlarged, colour, out, threads);
+    headroom_.carry_over(picture.parts[0], colour, out.parts[0], threads);
     buffers_.give(std::move(image));
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "conversion.h"
+#include "headroom.h"
 #include "network.h"
 
 namespace edgesr {
@@ -37,6 +38,7 @@ private:
     PixelFormat format_;
     Size given_, wanted_;
     Conversion before_, after_;
+    Headroom headroom_;
     mutable Buffers buffers_;
 };
 
