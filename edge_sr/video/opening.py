@@ -47,6 +47,8 @@ PROBING = {"probesize": str(64 << 20), "analyzeduration": str(120_000_000)}
 SEQUENCES = ("avis", "msf1")
 # Seconds until a host that says nothing is given up, as it is opened and between two packets.
 TIMEOUT = (30.0, 60.0)
+# Frames a second, a film's.
+SLOWEST = Fraction(1, 1000)
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
@@ -234,6 +236,14 @@ def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
         if rate and 1 <= rate <= 240:
             return Fraction(rate).limit_denominator(1_000_000)
     return None
+
+
+def film_rate(stream: av.video.stream.VideoStream) -> Fraction:
+    """As ``frame_rate``, below 1 too, as of slides and time lapses; 25 where the headers say nothing that can be."""
+    average = stream.average_rate
+    if average and SLOWEST <= average < 1:
+        return Fraction(average).limit_denominator(1_000_000)
+    return frame_rate(stream) or Fraction(25)
 
 
 def _unreadable(name: str, error: Any) -> EdgeSRError:

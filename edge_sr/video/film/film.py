@@ -18,7 +18,7 @@ from edge_sr.video.film.packets import FilmPackets, packets_for, shown
 from edge_sr.video.film.promised import missing_seconds
 from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.frames.stereo import MARK_OF_3D
-from edge_sr.video.opening import decoder_note, frame_rate, open_input, picture_stream
+from edge_sr.video.opening import decoder_note, film_rate, open_input, picture_stream
 from edge_sr.video.sequences import after_a_gap, numbered_files
 from edge_sr.video.surfaces.read import is_on_gpu
 from edge_sr.video.timed import Timed
@@ -206,7 +206,7 @@ class Film(AbstractContextManager["Film"]):
                     f"{self.name} counts time in units of {float(self._unit):.0f} s: its header is damaged"
                 )
             # For progress and rate control alone where the film has times of its own.
-            self._rate = frame_rate(self._stream) or Fraction(25)
+            self._rate = film_rate(self._stream)
             if missed := after_a_gap(numbered_files(self.name)):
                 self._warn(
                     f"a number is missing before {missed[0].name}: {len(missed)} pictures are left out"

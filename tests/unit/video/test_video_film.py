@@ -33,6 +33,22 @@ def test_uneven_times_and_a_late_start_are_exact(tmp_path: Path) -> None:
         assert film.decoded == len(UNEVEN)
 
 
+@pytest.mark.parametrize("name", ["film.mkv", "film.mp4"])
+def test_a_frame_every_ten_seconds_is_a_rate_too(tmp_path: Path, name: str) -> None:
+    with av.open(str(tmp_path / name), "w") as file:
+        stream = file.add_stream("ffv1" if name.endswith("mkv") else "libx264", rate=Fraction(1, 10))
+        stream.width, stream.height, stream.pix_fmt = 32, 24, "yuv420p"
+        for index in range(5):
+            picture = av.VideoFrame.from_ndarray(moving_picture((32, 24), index)).reformat(format="yuv420p")
+            picture.pts = index
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode(None))
+    with Film(str(tmp_path / name)) as film:
+        assert (film.info.rate, film.info.frames) == (Fraction(1, 10), 5)
+        last = list(film.frames())[-1]
+        assert last.duration * film.info.time_base == 10
+
+
 def test_what_an_edit_list_cuts_is_not_shown(tmp_path: Path) -> None:
     path = make_film(tmp_path / "film.mp4", Making(times=range(-5, 10)))
     with av.open(str(path)) as container:
