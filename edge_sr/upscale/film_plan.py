@@ -83,7 +83,7 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     layout = fitting_layout(codec, info.layout, request.size is not None, whole, container.name)
     if layout.has_alpha:
         film.keep_alpha()
-    _refuse_flat_hdr(info, codec, layout)
+    _refuse_flat_hdr(info, codec, layout, container)
     if request.tonemap and not info.tone_map:
         say("note: the film is not HDR, so --tonemap has nothing to do")
     even = _even_size(whole, layout, say)
@@ -129,12 +129,13 @@ def _recipe(
     )
 
 
-def _refuse_flat_hdr(info: FilmInfo, codec: Codec, layout: PixelLayout) -> None:
+def _refuse_flat_hdr(info: FilmInfo, codec: Codec, layout: PixelLayout, container: Container) -> None:
     """HDR never becomes 8 bits: its steps would be seen as bands."""
     if info.colour.is_hdr and not info.tone_map and layout.depth < 10:
+        deep = "svt-av1" if container.name == "webm" else "x265 or x264"
         raise OptionError(
             f"the film is HDR, {HDR_TRANSFERS[info.colour.transfer]}, and {codec.name} writes {layout.depth} bits "
-            "here: use --codec x265 or x264, or bring it to SDR with --tonemap"
+            f"here: use --codec {deep}, or bring it to SDR with --tonemap"
         )
 
 

@@ -127,10 +127,17 @@ def test_the_description_of_the_display_stays(tmp_path: Path, codec: str, name: 
 def test_hdr_never_becomes_eight_bits(tmp_path: Path) -> None:
     source = make_hdr(tmp_path / "hdr.mkv", codec="ffv1")
     with pytest.raises(OptionError, match="8 bits here: use --codec x265"):
-        run(source, tmp_path / "out.webm")
+        run(source, tmp_path / "out.mkv", codec="vp9")
     eight = make_film(tmp_path / "eight.mp4", Making(colours=(9, 1, 9, PQ), frames=2))
     run(eight, tmp_path / "eight-out.mp4")
     assert first_frame(tmp_path / "eight-out.mp4").format.name == "yuv420p10le"
+
+
+def test_a_webm_of_hdr_is_led_to_a_codec_that_it_holds(tmp_path: Path) -> None:
+    source = make_hdr(tmp_path / "hdr.mkv", codec="ffv1")
+    with pytest.raises(OptionError, match="8 bits here: use --codec svt-av1"):
+        run(source, tmp_path / "out.webm")
+    assert run(source, tmp_path / "out.webm", codec="svt-av1").frames == 4
 
 
 def test_tone_mapping_makes_an_sdr_film(tmp_path: Path) -> None:
