@@ -165,7 +165,9 @@ def marked_3d(path: Path, in_the_stream: bool) -> Path:
 def test_the_mark_of_3d_is_kept_or_named(tmp_path: Path, in_the_stream: bool, name: str, kept: bool) -> None:
     source = marked_3d(tmp_path / "in.mkv", in_the_stream)
     name, _, codec = name.partition(" --codec ")
-    assert run(source, tmp_path / name, codec=codec or None).dropped == (() if kept else ("the mark of a 3D film",))
+    assert run(source, tmp_path / name, codec=codec or None).dropped == (
+        () if kept else ("the mark of a 3D film",)
+    )
     with av.open(str(tmp_path / name)) as file:
         (picture,) = file.streams.video
         # Players show half of a picture that the container calls 3D: not where the codec alone said so, and still does.
