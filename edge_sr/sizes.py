@@ -24,7 +24,7 @@ LARGEST_SCALE = 64
 LARGEST_SIDE = 65536
 
 
-def parse_scale(text: str | float | int | Fraction) -> Fraction:
+def parse_scale(text: object) -> Fraction:
     """A scale as an exact fraction: ``"2.7"`` is 27/10, a float is read as it prints.
 
     Raises ``OptionError`` unless ``1 <= scale <= 64``.
@@ -71,19 +71,50 @@ def output_size(
     With ``target_height`` the width keeps the picture's shape, rounded to the nearest. Raises ``OptionError``
     when none or several are given, when an axis would shrink, or when a side passes 65,536 pixels.
     """
-    given = [option for option in (scale, size, target_height) if option is not None]
-    if len(given) != 1:
-        raise OptionError(f"give exactly one of scale, size and height, found {len(given)}")
+    _require_one(scale, size, target_height)
     if scale is not None:
         result = (scaled(width, scale), scaled(height, scale))
     elif size is not None:
         result = checked_size(size)
     else:
         assert target_height is not None
-        wanted = checked_count(target_height, "a height is a whole number of pixels")
+        wanted = _checked_height(target_height)
         result = ((2 * width * wanted + height) // (2 * height), wanted)
     _check_growth((width, height), result)
     return result
+
+
+def _require_one(*options: object) -> None:
+    given = sum(option is not None for option in options)
+    if given != 1:
+        raise OptionError(f"give exactly one of scale, size and height, found {given}")
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputSize:
+    """Exactly one of three that says the size of a whole output, whatever the input's."""
+
+    scale: Fraction | None = None
+    size: Size | None = None
+    height: int | None = None
+
+    @classmethod
+    def of(cls, scale: object, size: object, height: object) -> OutputSize:
+        """What a caller gave; ``OptionError`` for none, several, or what is no scale, size or height."""
+        _require_one(scale, size, height)
+        return cls(
+            None if scale is None else parse_scale(scale),
+            None if size is None else checked_size(size),
+            None if height is None else _checked_height(height),
+        )
+
+    def from_input(self, given: Size) -> Size:
+        """The output's ``(width, height)``; raises what ``output_size`` raises."""
+        return output_size(*given, scale=self.scale, size=self.size, target_height=self.height)
+
+
+def _checked_height(value: object) -> int:
+    return checked_count(value, "a height is a whole number of pixels")
 
 
 def _check_growth(given: Size, result: Size) -> None:
@@ -191,8 +222,10 @@ def checked_count(value: object, what: str) -> int:
     return operator.index(value)  # type: ignore[arg-type]
 
 
-def checked_box(value: object, size: Size) -> Box:
+def checked_box(value: object, size: Size | None) -> Box:
     """What a caller gave as part of a picture of ``size``; ``OptionError`` unless it is a box within, not empty."""
+    if size is None:
+        raise OptionError("a box is part of an output of one size: give size with it, or a region instead")
     if not isinstance(value, Box) or not all(map(_is_integer, dataclasses.astuple(value))):
         raise OptionError(f"a box is a Box of whole pixels, found {value!r}")
     if not (0 <= value.x0 < value.x1 <= size[0] and 0 <= value.y0 < value.y1 <= size[1]):

@@ -31,15 +31,13 @@ from edge_sr.machine.description import available_cores
 from edge_sr.plan import BLOCK_BYTES, Footprint, Plan, plan_run
 from edge_sr.sizes import (
     Box,
+    OutputSize,
     Region,
     Size,
     checked_box,
     checked_count,
     checked_region,
-    checked_size,
     output_region,
-    output_size,
-    parse_scale,
     whole,
 )
 from edge_sr.tensors import Frame, checked_frame, sample_type_of
@@ -161,8 +159,7 @@ class Upscaler(Closable):
     ) -> Result:
         """As calling it, or ``decode``, with what it took; ``stop`` ends it between two blocks: ``InterruptedRun``."""
         encoded = source if isinstance(source, Encoded) else Encoded(source, None)
-        exact = None if scale is None else parse_scale(scale)
-        whole_size = output_size(*encoded.size, scale=exact, size=size, target_height=height)
+        whole_size = OutputSize.of(scale, size, height).from_input(encoded.size)
         box = None if region is None else output_region(region, encoded.size, whole_size)
         with self._taking_turn():
             if encoded.maps is None:
@@ -191,7 +188,9 @@ class Upscaler(Closable):
         self,
         frames: Iterable[Frame | YuvFrame],
         *,
-        size: Size,
+        scale: float | str | None = None,
+        size: Size | None = None,
+        height: int | None = None,
         region: Region | None = None,
         box: Box | None = None,
     ) -> Iterator[Result]:
@@ -200,12 +199,13 @@ class Upscaler(Closable):
         It then takes up to three frames before it gives the first, and what is taken is given when ``frames``
         ends; when ``frames`` raises, or the iterator is closed, it is dropped. Frames may change size and dtype,
         and where it ``takes_yuv``, be YUV frames.
-        Instead of ``region`` the part may be given as a ``box`` of the output. Raises ``OptionError`` at once for what
-        is no size, region, box or row of frames, as calling the upscaler does for what does not fit a frame.
+        Beside ``size`` the part may be given as a ``box`` of the output instead of ``region``. Raises ``OptionError``
+        at once for what is no size, region, box or row of frames, as calling the upscaler does for what does not fit
+        a frame.
         """
-        wanted = checked_size(size)
+        wanted = OutputSize.of(scale, size, height)
         region = None if region is None else checked_region(region)
-        box = None if box is None else checked_box(box, wanted)
+        box = None if box is None else checked_box(box, wanted.size)
         return self._streamed(self._results(checked_row(frames), wanted, region, box))
 
     def _streamed(self, results: Generator[Result, None, None]) -> Iterator[Result]:
@@ -258,10 +258,10 @@ class Upscaler(Closable):
             yield
 
     def _results(
-        self, frames: Iterable[Frame | YuvFrame], size: Size, region: Region | None, box: Box | None
+        self, frames: Iterable[Frame | YuvFrame], wanted: OutputSize, region: Region | None, box: Box | None
     ) -> Generator[Result, None, None]:
         for form, group in itertools.groupby(map(checked_either, frames), form_of):
-            whole_size = output_size(*form.size, size=size)
+            whole_size = wanted.from_input(form.size)
             part = box if region is None else output_region(region, form.size, whole_size)
             if self.tta:
                 yield from (self._enlarged(checked_frame(frame), whole_size, part) for frame in group)

@@ -59,6 +59,8 @@ DOORS: dict[str, Callable[[Upscaler, Any], object]] = {
     "frames of a stream": lambda up, odd: list(up.stream(odd, size=(16, 16))),
     "a frame of a stream": lambda up, odd: list(up.stream([odd], size=(16, 16))),
     "a stream's size": lambda up, odd: list(up.stream([FRAME], size=odd)),
+    "a stream's scale": lambda up, odd: list(up.stream([FRAME], scale=odd)),
+    "a stream's height": lambda up, odd: list(up.stream([FRAME], height=odd)),
     "a stream's region": lambda up, odd: list(up.stream([FRAME], size=(16, 16), region=odd)),
     "a stream's box": lambda up, odd: list(up.stream([FRAME], size=(16, 16), box=odd)),
 }
@@ -78,6 +80,20 @@ def test_nothing_at_the_door_is_anything_but_an_error_of_ours(up: Upscaler, door
 def test_a_stream_of_no_frames_is_told_when_it_is_asked_for(up: Upscaler, frames: Any) -> None:
     with pytest.raises(OptionError, match="frames is a row of frames"):
         up.stream(frames, size=(16, 16))
+
+
+def test_a_stream_takes_a_scale_or_a_height_of_each_frame_as_calling_does(up: Upscaler) -> None:
+    frames = [FRAME, np.full((8, 10, 3), 90, np.uint8)]
+    for asked in ({"scale": 2.7}, {"height": 13}, {"scale": "1.5", "region": (1, 2, 4, 3)}):
+        streamed = [result.frame for result in up.stream(frames, **asked)]
+        for frame, result in zip(frames, streamed, strict=True):
+            assert np.array_equal(result, up(frame, **asked))
+
+
+@pytest.mark.parametrize("asked", [{}, {"scale": 2, "size": (16, 16)}, {"scale": 2, "box": Box(0, 0, 4, 4)}])
+def test_a_stream_without_one_output_size_is_told_when_it_is_asked_for(up: Upscaler, asked: Any) -> None:
+    with pytest.raises(OptionError, match=r"exactly one of scale, size and height|give size with it"):
+        up.stream([FRAME], **asked)
 
 
 def test_an_array_of_frames_is_a_row_of_frames(up: Upscaler) -> None:
