@@ -130,10 +130,15 @@ class LiveReport:
     output_size: Size = (0, 0)
     model: str = ""
     backend: str = ""
+    encoder_backend: str = ""
     precision: str = ""
+    placement: str | None = None
     interrupted: bool = False
 
     def mapping(self) -> dict[str, Any]:
+        """The JSON form; ``placement`` with INT8 alone."""
         values = dataclasses.asdict(self)
         del values["interrupted"]
+        if self.placement is None:
+            del values["placement"]
         return values

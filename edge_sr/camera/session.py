@@ -245,8 +245,9 @@ class CameraSession:
         report.skipped, report.every = reader.skipped, reader.every
         report.held_fps = None if self._held_rate is None else round(float(self._held_rate), 3)
         report.dropped = reader.frames.dropped + reader.thinned + reader.skipped
-        report.model, report.precision = engine.network.model, engine.network.precision
-        report.backend = engine.network.backend
+        network = engine.network
+        report.model, report.precision, report.placement = network.model, network.precision, network.scheme
+        report.backend, report.encoder_backend = network.backend, network.encoder_backend
         if self._writer is not None:
             self._account_sink(self._writer)
         elif self.audience is not None:

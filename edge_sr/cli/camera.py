@@ -126,7 +126,8 @@ def camera(
     from edge_sr.video.protocols import parse_protocols
     from edge_sr.web.place import parse_place
 
-    _check_places(output, serve, as_json)
+    if output is None and serve is None:
+        raise OptionError("nowhere to show it: give -o SINK, --serve PORT or both")
     _check_companions(output, codec, fps, min_scale)
     address = parse_address(source)
     if output is not None and same_place(address, parse_address(output)):
@@ -180,15 +181,6 @@ def summary(report: LiveReport) -> str:
 
 def _held(report: LiveReport) -> str:
     return f"one frame in {report.every} taken, {report.held_fps:g} frames/s, " if report.every > 1 else ""
-
-
-def _check_places(output: str | None, serve: str | None, as_json: bool) -> None:
-    if output is None and serve is None:
-        raise OptionError("nowhere to show it: give -o SINK, --serve PORT or both")
-    if output == "-" and as_json:
-        raise OptionError(
-            "-o - writes the pictures to stdout, where --json writes too: leave one of them out"
-        )
 
 
 def _check_companions(output: str | None, codec: str | None, fps: str | None, min_scale: str | None) -> None:

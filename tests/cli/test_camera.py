@@ -343,15 +343,18 @@ def test_a_gstreamer_pipeline(tmp_path: Path) -> None:
 
 
 def test_a_pipe_in_and_a_pipe_out(film: Path, tmp_path: Path) -> None:
-    process = start("-", "-o", "-", "--scale", "2", "--model", "diinn-nano", stdin=subprocess.PIPE)
-    out, said = process.communicate(film.read_bytes(), timeout=60)
-    assert process.returncode == 0, said
-    target = tmp_path / "out.y4m"
-    target.write_bytes(out)
-    frames, size, _ = contents(target)
-    assert frames > 5
-    assert size == (192, 128)
-    assert b" frames, 96x64 to 192x128, " in said
+    for more, expected in (((), b" frames, 96x64 to 192x128, "), (("--json",), b'"output_size": [192, 128]')):
+        words = ("-", "-o", "-", "--scale", "2", "--model", "diinn-nano", *more)
+        process = start(*words, stdin=subprocess.PIPE)
+        out, said = process.communicate(film.read_bytes(), timeout=60)
+        assert process.returncode == 0, said
+        target = tmp_path / "out.y4m"
+        target.write_bytes(out)
+        frames, size, _ = contents(target)
+        assert frames > 5
+        assert size == (192, 128)
+        assert expected in said
+        assert not more or json.loads(said.splitlines()[-1])["frames_out"] <= frames
 
 
 def test_a_reader_of_the_pipe_who_leaves_ends_it_cleanly(film: Path) -> None:

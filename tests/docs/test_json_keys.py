@@ -66,7 +66,10 @@ def test_upscale(keys: Any) -> None:
 def test_camera(keys: Any) -> None:
     film = make_film(Path("film.mkv"), Making(size=(32, 24), frames=12))
     words = [film, "-o", "out.mkv", "--scale", "2", "--model", "diinn-nano", *NANO]
-    assert set(keys("camera", *words)) <= promised("camera")
+    found = keys("camera", *words)
+    assert set(found) <= promised("camera")
+    assert found["precision"] == "int8" and found["placement"] == "int8-cpu"
+    assert found["encoder_backend"] == "onnxruntime"
 
 
 def test_evaluate(keys: Any) -> None:
