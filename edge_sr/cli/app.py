@@ -21,6 +21,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from edge_sr.cli.options import closing
 from edge_sr.cli.plain_help import plain, speak_plainly
+from edge_sr.cli.several_values import spelled_out
 from edge_sr.cli.terminal.interrupts import INTERRUPTED, repeat_swallowed
 from edge_sr.cli.terminal.streams import enduring_streams
 from edge_sr.errors import EdgeSRError, UnknownNameError, as_ours
@@ -73,7 +74,10 @@ class LazyGroup(TyperGroup):
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             raise UnknownNameError.among("command", args[0], list(COMMANDS), "; see: edge-sr --help")
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command if name is None else load_command(name), rest
+        if name is None:
+            return name, command, rest
+        loaded = load_command(name)
+        return name, loaded, spelled_out(loaded, rest)
 
 
 def load_command(name: str) -> Any:

@@ -29,7 +29,7 @@ EXAMPLES = (
 Frames = Annotated[
     list[Path],
     typer.Option(
-        "--frames", metavar="DIR|VIDEO", help="Images or films of the kind you upscale; repeatable."
+        "--frames", metavar="DIR|VIDEO...", help="Images or films of the kind you upscale, one or many."
     ),
 ]
 RecipeFile = Annotated[

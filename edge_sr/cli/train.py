@@ -28,7 +28,7 @@ EXAMPLES = (
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="Model spec (TOML): network, data and schedule.")]
 Images = Annotated[
     list[Path],
-    typer.Option("--images", metavar="DIR", help="Folder of images, or a packed file; repeatable."),
+    typer.Option("--images", metavar="DIR...", help="Folders of images, or packed files."),
 ]
 Checkpoint = Annotated[
     Path,
