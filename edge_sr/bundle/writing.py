@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from edge_sr.bundle.description import DESCRIPTION, Description
 from edge_sr.errors import OutputExistsError, OutputFolderError
 from edge_sr.files.config import to_mapping
-from edge_sr.files.drafts import drafting_folder
+from edge_sr.files.drafts import drafting_folder, takes_files
 
 
 def write_description(folder: Path, description: Description) -> None:
@@ -34,7 +33,7 @@ def check_new_folder(target: Path, *, overwrite: bool = False) -> Path:
     if target.exists() and not overwrite:
         raise OutputExistsError(f"{target} exists; name another folder or remove it first")
     parent = target.absolute().parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    if not parent.is_dir() or not takes_files(parent):
         raise OutputFolderError(f"{parent} is not a folder one can write to")
     return parent
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
+from edge_sr.files.drafts import takes_files
 
 
 def check_new_page(option: str, page: Path | None) -> None:
@@ -17,5 +17,5 @@ def check_new_page(option: str, page: Path | None) -> None:
     folder = page.absolute().parent
     if not folder.is_dir():
         raise OptionError(f"{option} goes into a folder that is there, found none at {folder}")
-    if not os.access(folder, os.W_OK):
+    if not takes_files(folder):
         raise OutputFolderError(f"{option} goes into a folder that can be written to, {folder} cannot")

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge_sr.errors import OUT_OF_DISK
 from edge_sr.files.durable import to_disk
 from edge_sr.files.posix import NO_FOLLOWING, is_open_at, is_own, is_own_folder, try_lock
 
@@ -81,6 +82,21 @@ def _locked_folder(parent: Path, becomes: str, mode: int) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def takes_files(folder: Path) -> bool:
+    """Whether a file can be made in ``folder``: one is, and taken away, for permissions alone do not tell.
+
+    A superuser may write to all, but not to every file system, nor where a server or a container says no.
+    """
+    if not os.access(folder, os.W_OK):
+        return False
+    try:
+        with drafting(folder / "any"):
+            return True
+    except OSError as error:
+        # A full disk is told as one, by whoever comes to write.
+        return error.errno in OUT_OF_DISK
 
 
 def remove_dead_drafts(folder: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from edge_sr.errors import InputError, OptionError, OutputExistsError, OutputFolderError
 from edge_sr.files.atomic import fitting_name
+from edge_sr.files.drafts import takes_files
 from edge_sr.masking import masked
 from edge_sr.sizes import Size, size_text
 from edge_sr.video.opening import is_opened_by_name
@@ -51,7 +51,7 @@ def check_folder(folder: Path) -> None:
         raise OutputFolderError(
             f"the output folder {folder} does not exist: make it, or choose another with -o"
         )
-    if not os.access(folder, os.W_OK):
+    if not takes_files(folder):
         raise OutputFolderError(f"the output folder {folder} is not writable: choose another with -o")
 
 

@@ -16,14 +16,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_sr.bundle.writing import new_folder
+from edge_sr.bundle.writing import check_new_folder, new_folder
+from edge_sr.cli.pages import check_new_page
 from edge_sr.engines.store.folder import write_private
+from edge_sr.errors import OutputFolderError
 from edge_sr.files import drafts
 from edge_sr.files.atomic import write_whole
-from edge_sr.files.drafts import drafting, drafting_folder, remove_dead_drafts, scratch_folder
+from edge_sr.files.drafts import drafting, drafting_folder, remove_dead_drafts, scratch_folder, takes_files
 from edge_sr.sizes import parse_scale
 from edge_sr.upscale.inputs.pipes import kept_in_file
 from edge_sr.upscale.run.controls import Controls
+from edge_sr.upscale.run.places import check_place
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder
@@ -287,3 +290,23 @@ def test_a_kill_between_the_two_renames_loses_no_folder(tmp_path: Path) -> None:
     assert "made" not in _names(tmp_path)
     remove_dead_drafts(tmp_path)
     assert _names(tmp_path) == {"made"} and _names(tmp_path / "made") == {"part"}
+
+
+def test_a_folder_takes_files_where_one_can_be_made(tmp_path: Path) -> None:
+    assert takes_files(tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert not takes_files(tmp_path / "none")
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="no file system here that takes no files of anybody"
+)
+def test_not_even_a_superuser_makes_files_everywhere() -> None:
+    assert not takes_files(Path("/proc"))
+    for output in (Path("/proc/larger.png"), Path("/proc/larger.mkv")):
+        with pytest.raises(OutputFolderError, match="/proc is not writable"):
+            check_place("picture.png", output)
+    with pytest.raises(OutputFolderError, match="/proc is not a folder one can write to"):
+        check_new_folder(Path("/proc/bundle"))
+    with pytest.raises(OutputFolderError, match="can be written to, /proc cannot"):
+        check_new_page("--report", Path("/proc/page.html"))
