@@ -74,13 +74,27 @@ class Learner:
         return value
 
     def _learn(self, batch: Any, *, absolute: bool) -> Tensor:
-        value = self._loss(batch, absolute)
-        self.network.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        value = self._differentiated(batch, absolute)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._spec.clip)
         for optimiser in self._optimisers:
             optimiser.step()
         return value.detach()
+
+    def _differentiated(self, batch: Any, absolute: bool) -> Tensor:
+        """The loss; its gradients are in the network. Both are computed anew where their compiler was broken off."""
+        random = torch.get_rng_state()
+        try:
+            return self._backward(batch, absolute)
+        except torch._dynamo.exc.BackendCompilerFailed:
+            # A terminal sends Ctrl-C to the compiler as well, and the step under way is to be done.
+            torch.set_rng_state(random)
+            return self._backward(batch, absolute)
+
+    def _backward(self, batch: Any, absolute: bool) -> Tensor:
+        value = self._loss(batch, absolute)
+        self.network.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
 
     def _loss(self, batch: Any, absolute: bool) -> Tensor:
         if self._native is not None:

@@ -95,3 +95,37 @@ def noise_gain_after_learning(steadiness: float) -> float:
     with torch.no_grad():
         plain, shaken = (task.enlarged(learner.network, one, 48) for one in (picture, picture + noise))
     return loss.noise_gain(plain, shaken, noise).item()
+
+
+class BrokenOff(torch._dynamo.exc.BackendCompilerFailed):  # type: ignore[misc]
+    """What PyTorch raises when Ctrl-C, which a terminal sends to all, ends the compiler that a step waits for."""
+
+    def __init__(self) -> None:
+        RuntimeError.__init__(self, "CppCompileError")
+
+
+@pytest.mark.parametrize("broken", [1, 2])
+def test_a_step_whose_compiler_was_broken_off_is_done_all_the_same(broken: int) -> None:
+    spec = ModelSpec("m", EncoderSpec("residual", 8, 1), DecoderSpec(3, False, (8,), bilinear_base=True))
+    schedule = ScheduleSpec(batch=2, patch=12, samples=2, steadiness=0.5)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 72, 72, 3)).astype(np.uint8)
+    scaled = [scale_crops(crops, Fraction(3, 2))]
+    found = []
+    for fails in (0, broken):
+        torch.manual_seed(0)
+        task = task_for(spec)
+        batch = task.draw(BatchSource(crops, np.full(3, 1 / 3), scaled, np.ones(1), schedule, 0))
+        learner = Learner(task.network(), task, schedule, torch.device("cpu"), compiled=False, exact=True)
+        calls = iter(range(1, 9))
+        predict = learner._predict
+
+        def breaking(
+            low: Any, batch: Any, predict: Any = predict, calls: Any = calls, fails: int = fails
+        ) -> Any:
+            if next(calls) == fails:
+                raise BrokenOff
+            return predict(low, batch)
+
+        learner._predict = breaking
+        found.append([learner.step(batch, 0, 0.1), *learner.network.parameters(), torch.rand(1)])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
