@@ -448,7 +448,6 @@ def test_options_that_contradict_each_other(film: Path, tmp_path: Path) -> None:
     refused(2, name, "-o", out, "--scale", "2", "--fps", "0")
     refused(2, name, "-o", out, "--scale", "2", "--duration", "nan")
     assert "190x128" in refused(2, name, "-o", out, "--size", "191x128")
-    refused(2, name, "-o", "-", "--scale", "2")
     (tmp_path / "o.mkv").touch()
     assert "--overwrite" in refused(2, name, "-o", out, "--scale", "2")
 
