@@ -23,6 +23,10 @@ import numpy as np
 import pytest
 from support.calling import heard
 
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.arrival import Arrival
+from edge_sr.video.live.sources import SourcePlan
+
 RTSP_SERVER = Path(__file__).parents[1] / "support" / "rtsp_server.py"
 KEYS = {
     "frames_in",
@@ -280,7 +284,7 @@ def test_rtsp_push_arrives(film: Path, tmp_path: Path) -> None:
 
 def gstreamer_python() -> str | None:
     """A Python that has the bindings of GStreamer's RTSP server and H.264 encoder: often only the system's."""
-    probe = "import gi; [gi.require_version(n, '1.0') for n in ('Gst', 'GstRtspServer')]"
+    probe = "import gi; [gi.require_version(n, '1.0') for n in ('Gst', 'GstRtsp', 'GstRtspServer')]"
     probe += "; from gi.repository import Gst; Gst.init(None); assert Gst.ElementFactory.find('x264enc')"
     for name in (sys.executable, "/usr/bin/python3"):
         if Path(name).exists() and subprocess.run([name, "-c", probe], capture_output=True).returncode == 0:
@@ -330,6 +334,15 @@ def test_an_rtsp_camera_that_is_killed_three_times_comes_back(tmp_path: Path) ->
     assert report["reconnects"] == 3
     assert report["repeated"] > 0
     assert contents(target)[0] == report["frames_out"] + report["repeated"]
+
+
+@pytest.mark.skipif(gstreamer_python() is None, reason="no Python with GStreamer's RTSP server")
+def test_an_rtsp_camera_that_sends_by_udp_alone() -> None:
+    port = free_port()
+    with rtsp_camera(port):
+        plan = SourcePlan(parse_address(f"rtsp://127.0.0.1:{port}/udp"))
+        with contextlib.closing(plan.open(threading.Event())) as source:
+            assert isinstance(next(iter(source)), Arrival)
 
 
 def test_a_gstreamer_pipeline(tmp_path: Path) -> None:

@@ -206,7 +206,8 @@ def _network(address: Address) -> tuple[str, str | None, dict[str, str]]:
     if address.kind == "udp":
         options.update(overrun_nonfatal="1", fifo_size="50000", buffer_size="4000000")
     if address.kind.startswith("rtsp"):
-        options.update(rtsp_transport="tcp")
+        # Few lose packets by TCP; some cameras send by UDP alone.
+        options.update(rtsp_flags="prefer_tcp")
     if address.kind.startswith("http"):
         options.update(live_start_index="-1")
     return address.target, None, options
