@@ -156,6 +156,11 @@ def as_ours(error: BaseException) -> EdgeSRError | None:
     number = getattr(error, "errno", None)
     if isinstance(error, MemoryError) or number == errno.ENOMEM:
         return MemoryLimitError("not enough memory: close other programs, or use a smaller size")
+    # Python's threading has no kind of its own for it.
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return ResourceError(
+            "no room for another thread: close other programs, or raise this user's limits (ulimit -u, ulimit -v)"
+        )
     if not isinstance(error, OSError):
         return None
     place = "" if error.filename is None else f"{error.filename}: "

@@ -29,6 +29,29 @@ else:
     print("enough")
 """
 
+# Starts threads until there is no room for another, and prints what that is told as.
+THREADS = """
+import resource, threading
+from edge_sr.errors import as_ours
+
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + 40_000_000,) * 2)
+until = threading.Event()
+try:
+    while True:
+        threading.Thread(target=until.wait, daemon=True).start()
+except RuntimeError as error:
+    until.set()
+    print(type(as_ours(error)).__name__, as_ours(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts pages as Linux does")
+def test_no_room_for_another_thread() -> None:
+    command = [sys.executable, "-c", THREADS]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.stdout.startswith("ResourceError no room for another thread"), ended.stderr
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts pages as Linux does")
 def test_onnxruntime_out_of_memory() -> None:
@@ -52,3 +75,4 @@ def test_errors_of_the_system_have_their_exit_codes() -> None:
     own = OptionError("x")
     assert as_ours(own) is own
     assert as_ours(IndexError()) is None
+    assert as_ours(RuntimeError("x")) is None
