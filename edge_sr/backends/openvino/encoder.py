@@ -26,12 +26,11 @@ _OPENED_IN: set[int] = set()
 
 @functools.cache
 def has_bf16() -> bool:
-    """Whether OpenVINO is installed and computes in bfloat16 on this processor."""
+    """Whether OpenVINO is installed, loads, and computes in bfloat16 on this processor."""
     try:
-        core = process_core()
-    except ImportError:
+        return "BF16" in process_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except (ImportError, RuntimeError):  # a plugin that does not load
         return False
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _check_process() -> None:

@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
+from edge_sr.backends.openvino import encoder
 from edge_sr.backends.openvino import runner as openvino_runner
 from edge_sr.backends.registry import choose_backend
 from edge_sr.bundle import Bundle
@@ -20,6 +22,14 @@ from edge_sr.upscaler import Upscaler
 needs_openvino = pytest.mark.skipif(
     openvino_runner.unavailable_reason() is not None, reason="OpenVINO is not installed"
 )
+
+
+def test_a_plugin_that_does_not_load_keeps_no_other_backend_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_plugin() -> NoReturn:
+        raise RuntimeError("Failed to create plugin libopenvino_intel_cpu_plugin.so for device CPU")
+
+    monkeypatch.setattr(encoder, "process_core", no_plugin)
+    assert not encoder.has_bf16.__wrapped__()
 
 
 @needs_openvino
