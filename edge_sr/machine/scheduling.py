@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+TASKS = Path("/proc/self/task")
 # A policy and its priority, by a thread's number.
 Policies = dict[int, tuple[int, int]]
 
@@ -35,10 +36,18 @@ def _policies() -> Policies:
     if sys.platform != "linux" or os.geteuid() != 0:
         return {}
     found: Policies = {}
-    for thread in (int(path.name) for path in Path("/proc/self/task").iterdir()):
+    for thread in _threads():
         with contextlib.suppress(OSError):  # it ended meanwhile
             found[thread] = os.sched_getscheduler(thread), os.sched_getparam(thread).sched_priority
     return found
+
+
+def _threads() -> list[int]:
+    """All of this process; the calling one alone where /proc is not mounted, as in a bare chroot."""
+    try:
+        return [int(path.name) for path in TASKS.iterdir()]
+    except OSError:
+        return [threading.get_native_id()]
 
 
 def _set_policy(thread: int, policy: int, priority: int) -> None:

@@ -19,6 +19,7 @@ import pytest
 from support.films import frame_pixels, frame_times, make_film, moving_picture
 
 from edge_sr.errors import DiskFullError, MissingError, OptionError, UnknownNameError
+from edge_sr.machine import scheduling
 from edge_sr.video import opening
 from edge_sr.video.encode.codecs import CODECS, find_codec, fitting_layout
 from edge_sr.video.encode.containers import CONTAINERS, container_for, muxer_options
@@ -113,6 +114,14 @@ def test_an_encoder_leaves_every_thread_its_scheduling(tmp_path: Path) -> None:
     found = {os.sched_getscheduler(int(path.name)) for path in Path("/proc/self/task").iterdir()}
     writer.finish()
     assert found == {os.SCHED_OTHER}
+
+
+def test_scheduling_is_kept_where_proc_is_not_mounted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scheduling, "TASKS", tmp_path / "none")
+    with scheduling.keeping_scheduling():
+        pass
 
 
 def test_pieces_do_not_depend_on_the_run(tmp_path: Path) -> None:
