@@ -179,7 +179,10 @@ def measured(bundle: Bundle, threads: int, *, retune: bool = False) -> Measureme
         log.info("measuring what is fastest here, once: up to 20 s")
         with contextlib.ExitStack() as stack:
             found = measure(dict(_clocks(bundle, threads, stack)))
-        store(bundle.name, _graphs(bundle), identity, found)
+        if not store(bundle.name, _graphs(bundle), identity, found):
+            log.info(
+                "that cannot be kept, and is measured again in each run: set EDGE_SR_CACHE to a folder of yours"
+            )
     return found
 
 

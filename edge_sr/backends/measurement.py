@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -114,15 +113,18 @@ def stored(graphs: Iterable[str], identity: dict[str, str]) -> Measurement | Non
         return None
 
 
-def store(name: str, graphs: Iterable[str], identity: dict[str, str], found: Measurement) -> None:
-    """Where nothing can be kept, it is measured again next time, no more."""
+def store(name: str, graphs: Iterable[str], identity: dict[str, str], found: Measurement) -> bool:
+    """Keeps the measurement; False where nothing can be kept, so that it is made again next time."""
     path = _path(graphs, identity)
     if path is None:
-        return
+        return False
     content: dict[str, Any] = {"bundle": name, "device": identity, **dataclasses.asdict(found)}
-    with contextlib.suppress(OSError, EdgeSRError):
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(content, indent=1).encode())
+    except (OSError, EdgeSRError):
+        return False
+    return True
 
 
 def stopwatch(work: Callable[[], object]) -> Clock:

@@ -161,12 +161,14 @@ def test_what_is_asked_for_is_not_measured(nano: Bundle, cache: Path) -> None:
     assert not cache.exists()
 
 
-def test_a_cache_that_cannot_be_written_stops_nothing(
-    nano: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_cache_that_cannot_be_written_stops_nothing_and_is_told_of(
+    nano: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "edge_sr")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert choice.measured(nano, 1).milliseconds
+    assert "EDGE_SR_CACHE" in caplog.messages[-1]
 
 
 @pytest.mark.parametrize(
