@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: once to end after the current frame, twice to end at once."""
+"""Ctrl-C and SIGTERM: once to end after the current frame, twice to end at once. A terminal that closes counts once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable, Iterator
 
 INTERRUPTED = 130
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
+SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+# A terminal that closes sends it, and its shell once more. Windows has none.
+HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 
 AFTER_THIS_FRAME = "stopping after this frame; once more to stop at once"
 # Seconds until a Ctrl-C that was swallowed comes again, longer than it takes to be back where it can be raised.
@@ -51,6 +52,8 @@ def _interrupt_main() -> None:
 def stopping(say: Callable[[str], None], note: str = AFTER_THIS_FRAME) -> Iterator[threading.Event]:
     """Yields an event that the first signal sets, saying ``note``; a second one ends the process with code 130.
 
+    A hang-up sets it too, but ends nothing at once; where it is ignored, as under nohup, it stays so.
+
     Python runs its handlers between two bytecodes of the main thread, which may be seconds inside a network.
     So a thread listens on the wake-up socket, which the interpreter writes to at once.
     """
@@ -61,7 +64,7 @@ def stopping(say: Callable[[str], None], note: str = AFTER_THIS_FRAME) -> Iterat
     listening, waking = socket.socketpair()
     waking.setblocking(False)
     thread = threading.Thread(target=_listen, args=(listening, stop, say, note), name="signals", daemon=True)
-    earlier = {number: signal.signal(number, _noted) for number in SIGNALS}
+    earlier = {number: signal.signal(number, _noted) for number in _heeded()}
     waker = signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
     thread.start()
     try:
@@ -75,15 +78,22 @@ def stopping(say: Callable[[str], None], note: str = AFTER_THIS_FRAME) -> Iterat
         listening.close()
 
 
+def _heeded() -> tuple[int, ...]:
+    if HANG_UP is None or signal.getsignal(HANG_UP) is signal.SIG_IGN:
+        return SIGNALS
+    return *SIGNALS, HANG_UP
+
+
 def _noted(number: int, frame: object) -> None:
     """The listening thread has it already."""
 
 
 def _listen(listening: socket.socket, stop: threading.Event, say: Callable[[str], None], note: str) -> None:
     while data := listening.recv(1):
-        if data[0] not in SIGNALS:
+        if data[0] not in (*SIGNALS, HANG_UP):
             continue
-        if stop.is_set():
+        if not stop.is_set():
+            stop.set()
+            say(note)
+        elif data[0] != HANG_UP:
             os._exit(INTERRUPTED)
-        stop.set()
-        say(note)

@@ -139,7 +139,7 @@ def test_twenty_kills(source: Path, whole: Path, tmp_path: Path) -> None:
         seed += 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_leaves_a_film_that_plays(
     source: Path, whole: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
