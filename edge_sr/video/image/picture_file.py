@@ -83,6 +83,10 @@ class PictureFile:
         """Whether it has channels of which Pillow says nothing: grey's alpha, and those behind alpha."""
         return self.tags[SAMPLES_PER_PIXEL] not in (1, 3, 4)
 
+    def close(self) -> None:
+        if self.image is not None:
+            self.image.close()
+
 
 def open_file(path: Path) -> PictureFile:
     """Raises ``MediaError`` when it is not a single picture, ``MissingError`` for HEIC that needs its extra."""

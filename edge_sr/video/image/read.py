@@ -6,6 +6,7 @@ FFmpeg, which also reads what Pillow does not know.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -53,24 +54,24 @@ def read_info(path: Path) -> StillInfo:
     """
     with tags_unheard():
         file = open_file(path)
-    if file.heif is not None:
-        size, deep = (file.heif.crop.width, file.heif.crop.height), file.deep
-        content = "AVIF" if file.image is not None else "HEIF"
-    elif file.in_planes:
-        size, deep = (file.tags[WIDTH], file.tags[HEIGHT]), max(file.tags[BITS]) > 8
-        content = "PSD" if is_psd(path) else "TIFF"
-    elif file.frame is not None:
-        frame = file.frame
-        size, deep, content = (frame.width, frame.height), layout_of(frame.format).depth > 8, ""
-    else:
-        size, deep, content = file.image.size, file.deep, str(file.image.format)
-    return StillInfo(file.orientation.displayed(*size), deep, content)
+    with contextlib.closing(file):
+        if file.heif is not None:
+            size, deep = (file.heif.crop.width, file.heif.crop.height), file.deep
+            content = "AVIF" if file.image is not None else "HEIF"
+        elif file.in_planes:
+            size, deep = (file.tags[WIDTH], file.tags[HEIGHT]), max(file.tags[BITS]) > 8
+            content = "PSD" if is_psd(path) else "TIFF"
+        elif file.frame is not None:
+            frame = file.frame
+            size, deep, content = (frame.width, frame.height), layout_of(frame.format).depth > 8, ""
+        else:
+            size, deep, content = file.image.size, file.deep, str(file.image.format)
+        return StillInfo(file.orientation.displayed(*size), deep, content)
 
 
 def read_still(path: Path) -> Still:
     """The whole picture, upright, as far as it decodes; ``MediaError`` when nothing of it does."""
-    with tags_unheard():
-        file = open_file(path)
+    with tags_unheard(), contextlib.closing(open_file(path)) as file:
         pixels, metadata, lost, damage = _decoded(file)
     turn = UPRIGHT if pixels.upright else file.orientation
     alpha = None if pixels.alpha is None else turn.apply(pixels.alpha[..., None])[..., 0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import warnings
 from pathlib import Path
 
 import av
@@ -36,6 +38,17 @@ def test_eight_bits_with_profile_come_back(tmp_path: Path, kind: str) -> None:
     assert again.metadata.icc == PROFILE
     difference = np.abs(again.pixels.astype(int) - CARD)
     assert difference.max() == 0 if kind in ("PNG", "TIFF") else difference.mean() < 25
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
+def test_no_file_stays_open(tmp_path: Path, kind: str, recwarn: pytest.WarningsRecorder) -> None:
+    warnings.simplefilter("always", ResourceWarning)
+    path = tmp_path / f"picture.{kind.lower()}"
+    write_still(Still(CARD), path, BY_NAME[kind])
+    read_info(path)
+    read_still(path)
+    gc.collect()
+    assert [str(found.message) for found in recwarn if found.category is ResourceWarning] == []
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
