@@ -266,6 +266,7 @@ def test_the_page_in_a_browser(film: Path, tmp_path: Path) -> None:
             await _switches(browser)
             await _touches(browser)
             assert await browser.evaluate(OVERTAKING) == 100_002
+            await _says_what_fails(browser)
             await _finds_back(browser)
 
     run(work())
@@ -329,6 +330,19 @@ async def _touches(browser: Chromium) -> None:
     await browser.touch("touchMove", (300, 300), (600, 300))
     await browser.touch("touchEnd")
     await browser.until("edgeSR.state.zoom > 1.5 * fitZoom()")
+
+
+async def _says_what_fails(browser: Chromium) -> None:
+    """Without a connection, and where the run was started anew with another token."""
+    said, ask = '$("message").textContent', "window.asked = window.fetch; window.fetch = async () => "
+    await browser.evaluate(ask + '{ throw new TypeError("nobody is there"); }')
+    await browser.evaluate("snapshot()")
+    assert await browser.evaluate(said) == "No snapshot: nobody is there"
+    await browser.evaluate("window.fetch = async () => ({ status: 401 }); edgeSR.state.retry = 2000")
+    await browser.evaluate("edgeSR.state.socket.close()")
+    await browser.until(f'{said}.includes("earlier run")')
+    await browser.evaluate("window.fetch = window.asked")
+    await browser.until("edgeSR.state.socket.readyState === 1")
 
 
 async def _finds_back(browser: Chromium) -> None:
