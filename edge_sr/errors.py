@@ -167,8 +167,8 @@ def as_ours(error: BaseException) -> EdgeSRError | None:
     reason = f"{place}{error.strerror or error}"
     if number in OUT_OF_DISK:
         # Of a copy, both are named, and it is the second that found no room.
-        full = error.filename2 or error.filename or "here"
-        return DiskFullError(f"no space left for {full}: free some and run again")
+        full = error.filename2 or error.filename
+        return DiskFullError(f"no space left {f'for {full}' if full else 'here'}: free some and run again")
     return ResourceError(f"the system refuses it: {reason}")
 
 

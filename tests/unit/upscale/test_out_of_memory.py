@@ -69,7 +69,8 @@ def test_onnxruntime_out_of_memory() -> None:
 def test_errors_of_the_system_have_their_exit_codes() -> None:
     assert isinstance(as_ours(MemoryError()), MemoryLimitError)
     assert isinstance(as_ours(OSError(errno.ENOMEM, "x")), MemoryLimitError)
-    assert isinstance(as_ours(OSError(errno.ENOSPC, "x")), DiskFullError)
+    full = as_ours(OSError(errno.ENOSPC, "x"))
+    assert isinstance(full, DiskFullError) and str(full).startswith("no space left here: ")
     gone = as_ours(FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone/file"))
     assert type(gone) is ResourceError and "/gone/file" in str(gone)
     own = OptionError("x")
