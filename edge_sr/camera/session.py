@@ -172,6 +172,8 @@ class CameraSession:
         began = time.perf_counter()
         frame = self._to_rgb(arrival.frame, self.target)
         self._adopt((frame.shape[1], frame.shape[0]), arrival.aspect)
+        if self._writer is not None:
+            self._writer.expecting = True
         if self.audience is not None:
             self.audience.serve(engine, frame, arrival.captured, self.report)
         if self._writer is not None:
@@ -194,6 +196,7 @@ class CameraSession:
         writer.queue.put(
             Finished(picture, self._fit.inner, beyond, arrival.captured, arrival.seconds, connection)
         )
+        writer.expecting = False
         self.report.scale = round(scale, 4)
         self._meet_deadline(engine, time.perf_counter() - began)
 

@@ -63,7 +63,8 @@ class SinkPlan:
 class Writer:
     """One sink and its thread. ``written`` frames are the source's, ``repeated`` ones fill its gaps.
 
-    ``ended`` once it takes no more: for its ``error``, or because whoever read from it left.
+    ``expecting`` says that a picture is being made: the source is not silent, its network is slow. ``ended`` once it
+    takes no more: for its ``error``, or because whoever read from it left.
     """
 
     def __init__(self, plan: SinkPlan, sounds: Newest[tuple[int, Sound]], say: Say) -> None:
@@ -72,7 +73,7 @@ class Writer:
         self.written = self.repeated = self.lost = 0
         self.first = self.last = 0.0
         self.error: BaseException | None = None
-        self.ended = False
+        self.expecting = self.ended = False
         self._plan, self._sounds, self._say = plan, sounds, say
         self._make = FrameMaker(plan.form.size, plan.form.colour)
         self._gap = max(SHORTEST_GAP, GAP_FRAMES * float(1 / plan.form.rate))
@@ -116,6 +117,9 @@ class Writer:
             if item is not None:
                 self._show(item)
                 shown, wait = item, self._gap
+            elif self.expecting:
+                # A network that is slow has no time to spare for filling the sink.
+                wait = self._gap
             elif shown is not None and not self.queue.ended:
                 self._repeat(shown)
                 wait = float(1 / self._plan.form.rate)
