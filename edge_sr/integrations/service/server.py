@@ -106,7 +106,7 @@ class Service:
 
     def _app(self) -> Any:
         app = self._web.Application(middlewares=[self._guard()])
-        app.router.add_post("/upscale", self._upscaling)
+        app.router.add_post("/upscale", self._upscaling.answer)
         app.router.add_get("/models", self._models)
         app.router.add_get("/metrics", self._figures)
         app.router.add_get("/healthz", self._health)

@@ -70,7 +70,7 @@ class Upscaling:
         while self._admission.inside and time.monotonic() < until:
             await asyncio.sleep(0.05)
 
-    async def __call__(self, request: Any) -> Any:
+    async def answer(self, request: Any) -> Any:
         asked = parse_query(request.query.items())
         self._workshop.check_model(asked.model)
         with (
@@ -113,6 +113,7 @@ class Upscaling:
 
         making = asyncio.ensure_future(self._made(job, channel, begin))
         response: Any = None
+        fault: Exception | None = None
         try:
             async for piece in channel.pieces():
                 if response is None:
@@ -122,19 +123,21 @@ class Upscaling:
                 self._metrics.sent.inc(len(piece))
             self._metrics.frames.labels("film").inc((await making).frames)
             await response.write_eof()
+        except ConnectionResetError:
+            _drop(request)
+            raise
         except Exception as error:
             if response is None:
                 raise
-            # The body stays without an end, which is how the client sees that it is not whole.
-            if request.transport is not None:
-                request.transport.abort()
-            if isinstance(error, ConnectionResetError):
-                raise
-            self._complaints.tell("a film broke off", error)
+            fault = error
         finally:
             channel.close()
             making.cancel()
             await asyncio.wait([making])
+        if fault is not None:
+            # Last of all: it cancels what still waits. The body stays without an end, which tells the client.
+            _drop(request)
+            self._complaints.tell("a film broke off", fault)
         return response
 
     async def _made(self, job: UploadJob, channel: Channel, begin: Callable[[Answer], None]) -> Any:
@@ -169,6 +172,11 @@ class Upscaling:
         response = self._web.StreamResponse(headers=headers)
         response.content_type = TYPES[answer.suffix]
         return response
+
+
+def _drop(request: Any) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 async def _ended(working: asyncio.Future[Any], seconds: float, stop: threading.Event) -> bool:

@@ -212,5 +212,7 @@ def test_the_log_says_why_a_film_broke_off(tmp_path: Path, monkeypatch: pytest.M
             with pytest.raises(aiohttp.ClientError):
                 await there.upscale(source, scale=2)
             assert "service: a film broke off (RuntimeError: no more room for bytes)" in there.said
+            await until(lambda: any(line.startswith("/upscale") for line in there.said))
+            assert not any("the client went" in line for line in there.said)
 
     run(work)
