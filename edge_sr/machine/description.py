@@ -7,6 +7,7 @@ import platform
 from pathlib import Path
 from typing import TypedDict
 
+from edge_sr.machine.control_groups import cores_allowed
 from edge_sr.version import package_version
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -44,12 +45,4 @@ def cpu_name() -> str:
 def available_cores() -> int:
     """Cores that this process may use, its affinity and container quota heeded."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, _quota() or cores))
-
-
-def _quota() -> int | None:
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return None
-    return None if quota == "max" else max(1, int(quota) // int(period))
+    return max(1, min(cores, cores_allowed() or cores))

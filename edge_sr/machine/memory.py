@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 
 from edge_sr.errors import MemoryLimitError
+from edge_sr.machine.control_groups import memory_left
 
 # What the interpreter, the libraries and a small network take.
 BASE_BYTES = 400 << 20
-CGROUP = Path("/sys/fs/cgroup")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 OUT_OF_MEMORY = ("alloc", "out of memory", "not enough memory", "resource temporarily unavailable")
 
 
 def available_bytes() -> int | None:
     """Memory that this process may still take, its container's limit heeded; None where nobody says."""
-    known = [amount for amount in (_system(), _container()) if amount is not None]
+    known = [amount for amount in (_system(), memory_left()) if amount is not None]
     return min(known) if known else None
 
 
@@ -66,28 +66,3 @@ def _system() -> int | None:
     except OSError:
         pass
     return None
-
-
-def _container() -> int | None:
-    """What a container's limit leaves: page cache that the system would give up counts as free, as elsewhere."""
-    for folder, limit, used, inactive in (
-        (CGROUP, "memory.max", "memory.current", "inactive_file"),
-        (CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            allowed = (folder / limit).read_text(encoding="ascii").strip()
-            if allowed == "max":
-                return None
-            taken = int((folder / used).read_text(encoding="ascii"))
-            return max(0, int(allowed) - max(0, taken - _counter(folder / "memory.stat", inactive)))
-    return None
-
-
-def _counter(statistics: Path, name: str) -> int:
-    """One number of a control group's ``memory.stat``; 0 where it is not said."""
-    with contextlib.suppress(OSError):
-        for line in statistics.read_text(encoding="ascii").splitlines():
-            found, _, amount = line.partition(" ")
-            if found == name:
-                return int(amount)
-    return 0

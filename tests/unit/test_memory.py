@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sr.machine import memory
+from edge_sr.machine import control_groups, memory
 
 MIB = 1 << 20
 
@@ -21,7 +21,8 @@ def group(folder: Path, **files: str) -> None:
 @pytest.fixture
 def cgroup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "cgroup"
-    monkeypatch.setattr(memory, "CGROUP", folder)
+    monkeypatch.setattr(control_groups, "MOUNTED", folder)
+    monkeypatch.setattr(control_groups, "OWN", tmp_path / "own")
     monkeypatch.setattr(memory, "_system", lambda: 1 << 50)
     return folder
 
@@ -40,6 +41,34 @@ def test_version_1_of_control_groups_limits_too(cgroup: Path) -> None:
     }
     group(cgroup / "memory", **files)
     assert memory.available_bytes() == 350 * MIB
+
+
+def test_the_narrowest_of_the_groups_above_counts(cgroup: Path, tmp_path: Path) -> None:
+    """As of a unit of systemd's in a slice; the top of all has no limit."""
+    (tmp_path / "own").write_text("1:name=systemd:/x\n0::/some.slice/one.service\n")
+    cgroup.mkdir()
+    group(cgroup / "some.slice", memory__max=f"{300 * MIB}", memory__current="0", cpu__max="150000 100000")
+    own = cgroup / "some.slice/one.service"
+    group(own, memory__max=f"{900 * MIB}", memory__current="0", cpu__max="max 100000")
+    assert memory.available_bytes() == 300 * MIB
+    assert control_groups.cores_allowed() == 1
+    (own / "memory.max").write_text(f"{200 * MIB}")
+    assert memory.available_bytes() == 200 * MIB
+
+
+@pytest.mark.parametrize(("quota", "allowed"), [("-1", None), ("50000", 1), ("300000", 3)])
+def test_version_1_has_quotas_too(cgroup: Path, tmp_path: Path, quota: str, allowed: int | None) -> None:
+    """In a container its path is the host's, and what it sees is its own group."""
+    (tmp_path / "own").write_text("4:memory:/docker/f00\n3:cpu,cpuacct:/docker/f00\n")
+    group(cgroup / "cpu", cpu__cfs_quota_us=quota, cpu__cfs_period_us="100000")
+    assert control_groups.cores_allowed() == allowed
+
+
+@pytest.mark.parametrize("own", ["0::/../../else", "nothing", ""])
+def test_a_place_that_cannot_be_followed_is_the_top(cgroup: Path, tmp_path: Path, own: str) -> None:
+    (tmp_path / "own").write_text(own)
+    group(cgroup, cpu__max="200000 100000")
+    assert control_groups.cores_allowed() == 2
 
 
 @pytest.mark.parametrize("files", [{}, {"memory__max": "max", "memory__current": "1"}, {"memory__max": "?"}])
