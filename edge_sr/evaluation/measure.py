@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
+from edge_sr.backends.autotune import choose, precisions_of
 from edge_sr.bundle import Bundle, open_bundle
 from edge_sr.errors import MediaError, OptionError, ShapeError
 from edge_sr.evaluation.crops import crops, worst_box
@@ -113,6 +114,7 @@ def evaluate(request: EvaluationRequest, notify: Notify) -> Evaluation:
     """
     found = _Found(request, notify)
     bundles = [open_bundle(name) for name in request.bundles]
+    _require_precisions(request, bundles)
     for bundle, name in zip(bundles, unique_names(bundles), strict=True):
         for precision in request.precisions:
             found.add_network(bundle, name, precision)
@@ -127,6 +129,15 @@ def evaluate(request: EvaluationRequest, notify: Notify) -> Evaluation:
         worst=tuple(found.worst),
         layers=tuple(found.layers),
     )
+
+
+def _require_precisions(request: EvaluationRequest, bundles: Sequence[Bundle]) -> None:
+    """Before the first picture: what the last bundle lacks would end the run with all figures of the others lost."""
+    for bundle in bundles:
+        offered = precisions_of(bundle, request.backend)
+        for asked in request.precisions:
+            if asked != "auto" and asked not in offered:
+                choose(bundle, request.backend, asked, request.threads or 1)
 
 
 def _protocol(references: HrSet) -> str:

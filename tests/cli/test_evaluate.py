@@ -49,6 +49,16 @@ def test_json_has_one_row_for_what_was_asked(evaluate: Command, references: Path
     assert "bicubic" in found["protocol"] and found["machine"]["cores"] >= 1
 
 
+def test_a_precision_that_is_lacking_is_told_before_anything_is_measured(
+    evaluate: Command, references: Path
+) -> None:
+    answer = evaluate(
+        "diinn-nano", "--hr", references, "--scales", "2", "--precision", "fp32,fp64", "--backend", "onnxruntime",
+    )  # fmt: skip
+    assert (answer.code, answer.out) == (2, "")
+    assert "fp64" in answer.err and "x2" not in answer.err
+
+
 def test_table_is_text(evaluate: Command, references: Path) -> None:
     answer = evaluate("diinn-nano", "--hr", references, "--scales", "2", "--backend", "onnxruntime")
     names = [line.split()[0] for line in answer.out.splitlines() if " x2 " in line]
