@@ -18,6 +18,8 @@ from edge_sr.version import __version__
 MEASURES = (("psnr_y", "PSNR-Y dB", 2), ("ssim_y", "SSIM-Y", 4), ("psnr_rgb", "PSNR-RGB dB", 2))
 VMAF = ("vmaf", "VMAF", 1)
 Measures = Sequence[tuple[str, str, int]]
+# Machines may round a pixel otherwise.
+SAME_DB = 0.05
 
 
 def page(evaluations: Sequence[Evaluation]) -> str:
@@ -28,7 +30,10 @@ def page(evaluations: Sequence[Evaluation]) -> str:
             f"expected evaluations of one protocol to merge, found {len(protocols)}: measure again"
         )
     sets = list(dict.fromkeys(evaluation.set for evaluation in evaluations))
-    sections = [_section(name, [e for e in evaluations if e.set == name], i) for i, name in enumerate(sets)]
+    runs = {name: [one for one in evaluations if one.set == name] for name in sets}
+    for name in sets:
+        _require_same_pictures(name, runs[name])
+    sections = [_section(name, runs[name], i) for i, name in enumerate(sets)]
     links = [f'<li><a href="#set-{i}">{escape(name)}</a></li>' for i, name in enumerate(sets)]
     return Template(_resource("report.html")).substitute(
         title=f"Picture quality and speed: {escape(', '.join(sets))}",
@@ -40,6 +45,21 @@ def page(evaluations: Sequence[Evaluation]) -> str:
         amplified=AMPLIFIED,
         machines="\n".join(_machine(evaluation) for evaluation in evaluations),
     )
+
+
+def _require_same_pictures(name: str, runs: Sequence[Evaluation]) -> None:
+    """``OptionError`` where interpolation, which knows no network, comes to other figures: a set is a folder's name."""
+    known: dict[tuple[str, float], Row] = {}
+    for row in (row for run in runs for row in run.rivals if row.bundle in SIMPLE):
+        first = known.setdefault((row.bundle, row.scale), row)
+        if row.images != first.images or abs((row.psnr_y or 0) - (first.psnr_y or 0)) > SAME_DB:
+            found = " and ".join(
+                f"{one.images} pictures with {row.bundle} at {_text(one.psnr_y)} dB" for one in (first, row)
+            )
+            raise OptionError(
+                f"expected runs over the same pictures, found two sets called {name}, at x{row.scale:g} {found}: "
+                "make a report of each, or rename a folder and measure again"
+            )
 
 
 def _resource(name: str) -> str:
@@ -97,13 +117,26 @@ def _labelled(runs: Sequence[Evaluation]) -> Iterable[tuple[str, Row, bool]]:
 
 
 def _label(row: Row | RowSpeed, run: Evaluation, runs: Sequence[Evaluation]) -> str:
-    """Bundle and precision, and what else tells this run from the others: its device, its backend."""
+    """Bundle and precision, and what else tells this run from the others: its device, its backend, its number."""
     devices = {_device(other) for other in runs}
     backends = {speed.backend for other in runs for speed in other.speed}
     marks = [_device(run)] if len(devices) > 1 else []
     if len(backends) > 1:
         marks.append(_backend(row, run))
+    alike = [number for number, other in enumerate(runs, 1) if other is run or _repeats(other, run, row)]
+    if len(alike) > 1:
+        marks.append(f"run {next(number for number in alike if runs[number - 1] is run)}")
     return f"{row.bundle} {row.precision}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _repeats(other: Evaluation, run: Evaluation, row: Row | RowSpeed) -> bool:
+    """Whether ``other`` measured what the row tells of too, as before and after a network's update."""
+    name = row.bundle, row.precision
+    scales = [
+        {one.scale for one in each.results if (one.bundle, one.precision) == name} for each in (run, other)
+    ]
+    same = _device(other) == _device(run) and _backend(row, other) == _backend(row, run)
+    return same and not scales[0].isdisjoint(scales[1])
 
 
 def _device(run: Evaluation) -> str:

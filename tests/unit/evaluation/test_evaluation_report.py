@@ -99,6 +99,30 @@ def test_merged_runs_are_told_apart() -> None:
     assert html.count("<h2>") == 3
 
 
+def test_a_network_that_was_measured_again_has_a_row_for_each_run() -> None:
+    before = evaluation()
+    better = dataclasses.replace(before.results[0], psnr_y=37.9)
+    html = page([before, dataclasses.replace(before, results=(better, before.results[1]))])
+    assert "edge fp32 (run 1)" in html and "edge fp32 (run 2)" in html
+    assert ">37.36<" in html and ">37.90<" in html
+
+
+def test_scales_of_several_runs_share_a_row() -> None:
+    whole = evaluation()
+    parts = [
+        dataclasses.replace(whole, results=(row,), speed=(speed,))
+        for row, speed in zip(whole.results, whole.speed, strict=True)
+    ]
+    assert "run 1" not in page(parts)
+
+
+def test_sets_of_one_name_must_hold_the_same_pictures() -> None:
+    one = evaluation()
+    other = dataclasses.replace(one, rivals=(dataclasses.replace(one.rivals[0], psnr_y=29.1),))
+    with pytest.raises(OptionError, match=r"two sets called Set & more, at x2 .*33\.67 dB .*29\.10 dB"):
+        page([one, other])
+
+
 def test_unlike_protocols_do_not_mix() -> None:
     with pytest.raises(OptionError, match="one protocol"):
         page([evaluation(), evaluation(protocol="another")])
