@@ -148,10 +148,10 @@ def build(
 
 def _build_on(cluster: str, fleet: Path, force: bool, report: FleetReport | None, as_json: bool) -> None:
     from edge_sr.engines.fleet import load_fleet
-    from edge_sr.farm.building import build_on
+    from edge_sr.farm.building import build_on, for_nodes
     from edge_sr.farm.nodes.connection import ClusterAddress, joined
 
-    wanted = load_fleet(fleet)
+    wanted = for_nodes(load_fleet(fleet))
     with joined(ClusterAddress.parse(cluster)) as joint:
         found = build_on(joint, wanted, say, force=force)
         quality = [] if report is None else report.measured(joint.ray, found.nodes, wanted, say)

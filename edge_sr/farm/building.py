@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from edge_sr.engines.build.builder import build
@@ -16,7 +17,7 @@ from edge_sr.farm.nodes import inquiry
 from edge_sr.farm.nodes.asking import ClusterNode, ask, nodes_alive
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.engine_sharing import engines_named, gpu_kind, share
-from edge_sr.farm.nodes.fleet import by_value, unlike
+from edge_sr.farm.nodes.fleet import by_value, name_for_nodes, unlike
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,21 @@ class FleetBuild:
     engines: list[dict[str, Any]]
     elsewhere: list[Elsewhere]
     nodes: dict[str, ClusterNode]
+
+
+def for_nodes(fleet: Fleet) -> Fleet:
+    """The fleet with full paths of bundles and target profiles: nodes stand in folders of their own."""
+    groups = [
+        dataclasses.replace(
+            group,
+            bundles=tuple(map(name_for_nodes, group.bundles)),
+            targets=tuple(
+                str(Path(name).absolute()) if name.endswith(".toml") else name for name in group.targets
+            ),
+        )
+        for group in fleet.group
+    ]
+    return Fleet(tuple(groups))
 
 
 def build_on(cluster: Cluster, fleet: Fleet, say: Callable[[str], None], *, force: bool) -> FleetBuild:

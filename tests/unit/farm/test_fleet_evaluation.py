@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.registry import BACKENDS
+from edge_sr.bundle import open_bundle
 from edge_sr.engines.build.request import Workplace
 from edge_sr.engines.fleet import Fleet, FleetGroup
 from edge_sr.engines.interface.loader import Flavour
@@ -18,12 +20,22 @@ from edge_sr.errors import MissingError
 from edge_sr.evaluation.hr_set import HrSet, find_references
 from edge_sr.evaluation.report import page
 from edge_sr.farm import fleet_evaluation
+from edge_sr.farm.building import for_nodes
 from edge_sr.farm.fleet_evaluation import measure_here
 from edge_sr.machine.gpu import Gpu
 from edge_sr.tensors import reference_card
 
 FLEET = Fleet((FleetGroup(("diinn-nano",), ("rtx-portable",), ("fp32", "fp16")),))
 TWO = (Fraction(2),)
+
+
+def test_nodes_are_given_full_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(open_bundle("diinn-nano").path, tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    asked = Fleet((FleetGroup(("diinn-nano", "mine"), ("rtx-40", "own/board.toml"), depth=10),))
+    (group,) = for_nodes(asked).group
+    assert group.bundles == ("diinn-nano", str(tmp_path / "mine"))
+    assert (group.targets, group.depth) == (("rtx-40", str(tmp_path / "own/board.toml")), 10)
 
 
 @pytest.fixture
