@@ -138,9 +138,12 @@ def _table(recipe: Recipe, path: Path | None) -> ScaleTable | None:
 
 def _run(request: CalibrationRequest) -> Calibrated:
     from edge_sr.calibration.calibrate import calibrate
+    from edge_sr.files.claims import claimed
 
     try:
-        return calibrate(request, say)
+        # Two that write one bundle would share their cache, and the later one's hours be lost at the end.
+        with claimed(request.out):
+            return calibrate(request, say)
     except KeyboardInterrupt as error:
         raise InterruptedRun("interrupted; go on with the same command and --resume") from error
     except OSError as error:

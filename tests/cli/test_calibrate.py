@@ -13,6 +13,7 @@ from support.calling import Answer, Command
 from support.scenes import write_scenes
 
 from edge_sr.bundle import open_bundle
+from edge_sr.files.claims import claimed
 from edge_sr.upscaler import Upscaler
 
 pytest.importorskip("onnx")
@@ -164,6 +165,16 @@ def test_an_interrupted_search_goes_on(
     done = calibrate(*words, "--resume")
     assert done.code == 0 and "going on with" in done.err
     assert not cache.exists()
+
+
+def test_a_bundle_that_another_run_is_making_is_refused_at_once(
+    calibrate: Command, scenes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "made"
+    with claimed(out):
+        answer = calibrate("diinn-nano", "--frames", scenes, "-o", out, "--recipe", recipe(tmp_path))
+    assert_refused(answer, 2, out, "another run is writing")
+    assert len(answer.err.splitlines()) == 1
 
 
 def test_bad_frames_are_refused(calibrate: Command, tmp_path: Path) -> None:
