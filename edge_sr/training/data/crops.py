@@ -15,6 +15,7 @@ from edge_sr.errors import InputError, InputNotFoundError, OutputExistsError
 from edge_sr.training.data.cutting import Cuttings, cuttings
 from edge_sr.training.data.packed_file import Stack, map_arrays, what_is_stated, write_arrays
 from edge_sr.training.data.pictures import Picture, Pixels, Warn, find_pictures
+from edge_sr.training.outputs import curve_path
 from edge_sr.training.spec import DataSpec
 
 SUFFIX = ".crops"
@@ -44,7 +45,8 @@ class Crops:
 def collect(sources: list[Path], spec: DataSpec, cache: Path, warn: Warn, *, resume: bool = False) -> Crops:
     """Crops from folders of pictures, packed into ``cache`` unless they lie there; or from one packed file.
 
-    Crops that were cut from other pictures, or otherwise, are cut anew; ``InputError`` for a run to ``resume``, which
+    The curve that a run draws beside ``cache`` is no picture to learn from, where that is a folder of pictures. Crops
+    that were cut from other pictures, or otherwise, are cut anew; ``InputError`` for a run to ``resume``, which
     has learnt from them. Raises ``InputNotFoundError`` when there are not two pictures large enough, one for
     validation, and ``OutputExistsError`` for a ``cache`` that is not known to be one.
     """
@@ -53,7 +55,8 @@ def collect(sources: list[Path], spec: DataSpec, cache: Path, warn: Warn, *, res
         raise InputError(f"give folders or one packed file, found {packed[0]} among {len(sources)} sources")
     if packed:
         return load(packed[0])
-    pictures = find_pictures(sources, spec.listing)
+    curve = curve_path(cache).absolute()
+    pictures = [one for one in find_pictures(sources, spec.listing) if one.path.absolute() != curve]
     if not _lie_there(pictures, spec, cache, resume):
         cut(pictures, spec, cache, warn)
     return load(cache)

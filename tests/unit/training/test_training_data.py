@@ -93,6 +93,16 @@ def test_a_picture_that_is_cut_short_is_left_out_and_named(tmp_path: Path) -> No
     assert len(said) == 1 and "short.jpg is damaged" in said[0]
 
 
+def test_the_curve_of_a_run_among_its_pictures_is_none_of_them(tmp_path: Path) -> None:
+    for index in range(3):
+        write(tmp_path, f"{index}.png", (64, 64), index)
+    cache = tmp_path / "mine.crops"
+    first = packed.collect([tmp_path], SMALL, cache, lambda text: None)
+    write(tmp_path, "mine.png", (64, 64), 9)
+    again = packed.collect([tmp_path], SMALL, cache, lambda text: None, resume=True)
+    assert np.array_equal(again.train, first.train)
+
+
 def test_a_listing_chooses_pictures_and_shrinks_them(tmp_path: Path) -> None:
     write(tmp_path, "deep/large.png", (90, 60))
     write(tmp_path, "ignored.png", (90, 60))
