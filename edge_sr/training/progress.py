@@ -22,10 +22,10 @@ def line(record: Record, steps_a_second: float, remaining_seconds: float) -> str
         f"x{scale} {value:.3f}" for scale, value in zip(WHOLE_SCALES, record.psnr, strict=True)
     )
     loss = "" if record.loss is None else f"loss {record.loss:.5f}, "
-    return (
-        f"step {record.step}: {loss}validation {figures} dB (luma), "
-        f"{steps_a_second:.1f} steps/s, {clock(remaining_seconds)} left"
-    )
+    told = f"step {record.step}: {loss}validation {figures} dB (luma)"
+    if not record.step:  # how long a step takes is not known yet
+        return told
+    return f"{told}, {steps_a_second:.1f} steps/s, {clock(remaining_seconds)} left"
 
 
 class Pace:
