@@ -276,6 +276,6 @@ def _worst(
 
 
 def unique_names(bundles: Sequence[Bundle]) -> list[str]:
-    """What rows call each bundle: its name, or its folder where two share a name."""
+    """What rows call each bundle: its name, or where two share one, as a calibrated bundle and its own do, as given."""
     names = [bundle.name for bundle in bundles]
-    return [bundle.name if names.count(bundle.name) == 1 else str(bundle.path) for bundle in bundles]
+    return [bundle.name if names.count(bundle.name) == 1 else bundle.given_as for bundle in bundles]
