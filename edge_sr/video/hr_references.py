@@ -16,7 +16,7 @@ from edge_sr.video.film.film import Film
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.upright import UprightReader, shown_orientation
 from edge_sr.video.image.read import read_still
-from edge_sr.video.image.recognise import is_still
+from edge_sr.video.image.recognise import is_hidden, is_still
 from edge_sr.video.image.still import eight_bits
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ class HrReference(NamedTuple):
 
 
 def still_references(folder: Path, *, recursive: bool) -> list[Path]:
-    """The folder's pictures in order, with ``recursive`` those below it; ``InputNotFoundError`` without any."""
+    """The folder's pictures in order, none hidden, with ``recursive`` those below; ``InputNotFoundError`` if none."""
     files = folder.rglob("*") if recursive else folder.iterdir()
-    found = sorted(path for path in files if path.is_file() and is_still(path))
+    seen = (path for path in files if path.is_file() and not is_hidden(path.relative_to(folder)))
+    found = sorted(path for path in seen if is_still(path))
     if not found:
         raise InputNotFoundError(f"expected pictures in {folder}, found none")
     return found

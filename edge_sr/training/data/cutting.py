@@ -52,7 +52,7 @@ def _cut(picture: Picture, apart: bool, spec: DataSpec) -> Cuttings:
     try:
         pixels = read_for_crops(picture, spec.crop)
     except (MediaError, MissingError) as error:
-        return Cuttings(complaint=f"skipped {error}")
+        return Cuttings(complaint=f"skipped: {error}")
     if apart:
         return Cuttings(middle=_middle(pixels, spec.crop))
     tiles = [tile for shrink in spec.shrinks for tile in _tiles(shrunk(pixels, shrink), spec.crop)]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError
 from edge_sr.resample import resize
 from edge_sr.video.hr_references import read_reference
-from edge_sr.video.image.recognise import is_picture_name
+from edge_sr.video.image.recognise import is_hidden, is_picture_name
 
 VALIDATION = "validation"
 
@@ -31,7 +31,7 @@ class Picture:
 
 
 def find_pictures(folders: list[Path], listing: str) -> list[Picture]:
-    """Every picture under ``folders``, in a fixed order.
+    """Every picture under ``folders`` that is not hidden, in a fixed order.
 
     With ``listing``, the rows of that tab-separated file in each folder: path, factor, and for some the word
     ``validation``. Raises
@@ -50,7 +50,8 @@ def _in_folder(folder: Path, listing: str) -> list[Picture]:
         raise InputNotFoundError(f"no such folder of pictures: {folder}")
     if listing:
         return list(_listed(folder / listing))
-    return [Picture(path) for path in sorted(folder.rglob("*")) if is_picture_name(path)]
+    named = (path for path in sorted(folder.rglob("*")) if is_picture_name(path))
+    return [Picture(path) for path in named if not is_hidden(path.relative_to(folder))]
 
 
 def _listed(listing: Path) -> Iterator[Picture]:

@@ -60,6 +60,11 @@ def is_picture_name(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def is_hidden(inside: Path) -> bool:
+    """Whether a path from a folder of pictures on is hidden, as what macOS and thumbnailers leave beside them is."""
+    return any(part.startswith(".") for part in inside.parts)
+
+
 def is_still(path: Path) -> bool:
     """Whether the file holds one picture; one that is named as a picture and holds nothing readable counts too."""
     if not path.is_file() or path.suffix.lower() in STREAMS:

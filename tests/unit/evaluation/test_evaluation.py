@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import pytest
 from PIL import Image
 from support.films import Making, make_film
 
+from edge_sr.bundle import open_bundle
 from edge_sr.cli.evaluate import table
 from edge_sr.errors import ConfigError, InputNotFoundError, MediaError, OptionError
 from edge_sr.evaluation.crops import CROP_NAMES, SIDE, worst_box
 from edge_sr.evaluation.hr_set import find_references
-from edge_sr.evaluation.measure import EvaluationRequest, evaluate
+from edge_sr.evaluation.measure import EvaluationRequest, evaluate, unique_names
 from edge_sr.evaluation.pairs import pairs
 from edge_sr.evaluation.results import Evaluation, load
 from edge_sr.quality import LUMA_BT2020, compare, pair_sizes
@@ -27,12 +29,13 @@ from edge_sr.upscaler import Upscaler
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two references of unlike size, and a file that is no picture."""
+    """Two references of unlike size, a file that is no picture, and one that macOS leaves."""
     references = tmp_path / "references"
     references.mkdir()
     for name, size in (("a.png", (61, 47)), ("b.png", (52, 66))):
         Image.fromarray(reference_card(*size)).save(references / name)
     (references / "notes.txt").write_text("no picture")
+    (references / "._a.png").write_bytes(b"\0\5\x16\7")
     return references
 
 
@@ -58,11 +61,17 @@ def test_rows_are_those_asked_for(folder: Path) -> None:
     assert baselines[4:] == [("diinn-nano x2 + lanczos", 2.5), ("diinn-nano x3 + lanczos", 2.5)]
 
 
+def test_bundles_of_one_name_are_called_as_they_are_given(tmp_path: Path) -> None:
+    shutil.copytree(open_bundle("diinn-nano").path, tmp_path / "mine")
+    bundles = [open_bundle(name) for name in (str(tmp_path / "mine"), "diinn-nano", "diinn-edge")]
+    assert unique_names(bundles) == [str(tmp_path / "mine"), "diinn-nano", "diinn-edge"]
+
+
 def test_figures_are_the_mean_of_the_pictures(folder: Path) -> None:
     found = run(folder, "3").results[0]
     values = []
     with Upscaler("diinn-nano", backend="onnxruntime", precision="fp32") as upscaler:
-        for path in sorted(folder.glob("*.png")):
+        for path in sorted(folder.glob("[ab].png")):
             high = np.asarray(Image.open(path))
             sizes = pair_sizes((high.shape[1], high.shape[0]), Fraction(3))
             high = high[: sizes.high[1], : sizes.high[0]]

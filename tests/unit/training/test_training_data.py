@@ -58,7 +58,7 @@ def model(**training: object) -> ModelSpec:
 
 
 def test_pictures_are_found_in_a_fixed_order_through_all_folders(tmp_path: Path) -> None:
-    for name in ("b/2.png", "a/1.jpg", "a/notes.txt"):
+    for name in ("b/2.png", "a/1.jpg", "a/notes.txt", "a/._1.jpg", ".trash/3.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     found = find_pictures([tmp_path], "")
