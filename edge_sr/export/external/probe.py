@@ -21,7 +21,7 @@ import onnx
 from edge_sr.backends.onnxruntime.runner import open_session
 from edge_sr.errors import BundleError, CheckpointError, ConfigError
 from edge_sr.export.external.gain import LEAST_GAIN_DB, PROBED, Array, Run, gain_db, padded_to
-from edge_sr.export.external.reach import measured_reach
+from edge_sr.export.external.reach import reach_of
 from edge_sr.files.config import from_mapping
 from edge_sr.machine.child import python_child
 from edge_sr.sizes import size_text
@@ -29,6 +29,8 @@ from edge_sr.sizes import size_text
 MEMORY = 6 << 30
 SECONDS = 300
 LAYOUTS, TOPS, CHANNELS = ("NCHW", "NHWC"), (1, 255), (3, 1)
+# How much better another value of white must do than 1: where it is right, 1 falls short by far more.
+CLEARLY_DB = 3.0
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
 
 
@@ -112,7 +114,7 @@ def examine(path: Path, stated: Stated) -> Findings:
             f"{path}: input {given.name} is {dtype}, expected float32, float16 or uint8 pictures"
         )
     readings = _readings(path, session, given.name, dtype, stated)
-    best = max(readings, key=lambda reading: reading.gain)
+    best = _best(readings)
     if not best.gain >= LEAST_GAIN_DB:
         raise CheckpointError(
             f"{path} does not enlarge pictures: {best.gain:.1f} dB from bicubic at best ({best.layout}, "
@@ -131,7 +133,7 @@ def examine(path: Path, stated: Stated) -> Findings:
         output_top=best.output_top,
         channels=best.channels,
         scale=best.scale,
-        reach=measured_reach(padded_to(best.multiple, best.scale, run), best.channels, model),
+        reach=reach_of(padded_to(best.multiple, best.scale, run), best.channels, model),
         gain_db=round(best.gain, 2),
         multiple=best.multiple,
     )
@@ -169,6 +171,16 @@ class Reading:
     channels: int
     scale: int
     multiple: int
+
+
+def _best(readings: list[Reading]) -> Reading:
+    """The one that comes closest, with white at 1 unless another value does clearly better.
+
+    Biases made for 255 spoil all at 1. Those made for 1 hardly count at 255, so that the result is almost right there.
+    """
+    best = max(readings, key=lambda reading: reading.gain)
+    at_one = [one for one in readings if one == dataclasses.replace(best, gain=one.gain, top=1, output_top=1)]
+    return next((one for one in at_one if one.gain >= max(best.gain - CLEARLY_DB, LEAST_GAIN_DB)), best)
 
 
 def white_at(found: Reading | Findings) -> str:
@@ -210,8 +222,12 @@ def _least_multiple(run: Run, channels: int) -> tuple[int, int]:
     obstacle: CheckpointError | None = None
     for multiple in MULTIPLES:
         size = (_sharply(multiple, PROBED[0]), _sharply(multiple, PROBED[1]))
+        larger = (_sharply(multiple, size[0] + 1), _sharply(multiple, size[1] + 1))
         try:
-            return multiple, _scale(size, run(_black(size, channels)))
+            scale = _scale(size, run(_black(size, channels)))
+            if multiple > 1:  # what takes one size alone seems to take its multiples
+                _scale(larger, run(_black(larger, channels)))
+            return multiple, scale
         except CheckpointError as error:
             obstacle = obstacle or error
     assert obstacle is not None
