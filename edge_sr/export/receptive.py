@@ -14,9 +14,14 @@ from onnx import numpy_helper
 from edge_sr.errors import ParityError
 
 POINTWISE = frozenset(
-    {"Abs", "Add", "Cast", "Clip", "Concat", "Div", "Identity", "LeakyRelu", "Max", "Min", "Mul", "Neg", "PRelu",
-     "Relu", "Round", "Sigmoid", "Split", "Sub", "Tanh", "Transpose", "QuantizeLinear", "DequantizeLinear"}
+    {"Abs", "Add", "Cast", "Clip", "Concat", "Div", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish", "Identity",
+     "LeakyRelu", "Max", "Min", "Mish", "Mul", "Neg", "PRelu", "Pow", "Relu", "Round", "Selu", "Sigmoid", "Softplus",
+     "Split", "Sqrt", "Sub", "Tanh", "Transpose", "QuantizeLinear", "DequantizeLinear"}
 )  # fmt: skip
+# Pixels that an enlargement by a whole factor reads to either side, by mode.
+ENLARGED = {b"nearest": 1, b"linear": 1, b"cubic": 2}
+# With others the place that is read depends on the picture's size.
+PLACES = frozenset({b"half_pixel", b"pytorch_half_pixel", b"asymmetric"})
 
 POOLS = frozenset({"AveragePool", "LpPool", "MaxPool"})
 
@@ -61,7 +66,7 @@ def _fields(
 ) -> dict[str, Field]:
     """The field of each tensor that depends on the first input; ``after``: a node's, from those that it reads."""
     constants = _constants(model)
-    fields = {model.graph.input[0].name: Field()}
+    fields = {_picture(model): Field()}
     for node in model.graph.node:
         known = [fields[name] for name in node.input if name in fields]
         if known:
@@ -90,6 +95,12 @@ def _past_gaps(node: onnx.NodeProto, constants: Constants, known: list[Field]) -
     return dataclasses.replace(field, step=after.step)
 
 
+def _picture(model: onnx.ModelProto) -> str:
+    """The first input that is none of the constants, which older files list as inputs too."""
+    held = {value.name for value in model.graph.initializer}
+    return next(str(value.name) for value in model.graph.input if value.name not in held)
+
+
 def _constants(model: onnx.ModelProto) -> Constants:
     """Initializers, and what Constant nodes hold as tensors, by name."""
     nodes = [node for node in model.graph.node if node.op_type == "Constant"]
@@ -109,6 +120,8 @@ def _after(node: onnx.NodeProto, constants: Constants, known: list[Field]) -> Fi
         return field
     if node.op_type == "Pad":
         return _padded(node, constants, field)
+    if node.op_type == "Resize":
+        return _enlarged(node, constants, field)
     if node.op_type not in WINDOWS:
         raise ParityError(f"operator {node.op_type} has no known receptive field; strips would not be exact")
     return WINDOWS[node.op_type](_attributes(node, constants), field)
@@ -128,6 +141,25 @@ def _padded(node: onnx.NodeProto, constants: Constants, field: Field) -> Field:
         raise ParityError("a Pad whose border is computed cannot be measured; run onnx-simplifier on it")
     border = int(numpy_helper.to_array(constants[node.input[1]])[2:4].max())
     return field.window(border, -border)
+
+
+def _enlarged(node: onnx.NodeProto, constants: Constants, field: Field) -> Field:
+    """By a whole factor that is a constant, the same along both axes."""
+    attributes = {
+        "mode": b"nearest",
+        "coordinate_transformation_mode": b"half_pixel",
+        **_attributes(node, constants),
+    }
+    scales = constants.get(node.input[2]) if len(node.input) == 3 else None
+    factors = [] if scales is None else numpy_helper.to_array(scales).tolist()
+    factor = int(factors[-1]) if factors else 0
+    placed = attributes["coordinate_transformation_mode"] in PLACES
+    if factor < 1 or factors != [1, 1, factor, factor] or not placed or attributes.get("antialias"):
+        raise ParityError(
+            "operator Resize by no whole factor, or from corner to corner, has no known receptive field"
+        )
+    reach = ENLARGED[attributes["mode"]]
+    return field.window(reach, reach).spaced(Fraction(1, factor))
 
 
 def _convolved(attributes: Attributes, field: Field) -> Field:

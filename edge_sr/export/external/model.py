@@ -6,8 +6,11 @@ tiles on every backend is refused by name.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import onnx
@@ -36,6 +39,7 @@ def read_model(path: Path) -> onnx.ModelProto:
     _refuse_structure(path, model)
     _load_data(path, model)
     _refuse_large_constants(path, model)
+    _sort(model)
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
@@ -66,6 +70,19 @@ def _refuse_structure(path: Path, model: onnx.ModelProto) -> None:
             raise CheckpointError(
                 f"{path}: operator {node.op_type} holds values stored sparse; store them dense"
             )
+
+
+def _sort(model: onnx.ModelProto) -> None:
+    """Every node behind those that it reads: converters to float16 append theirs, which runs and is not valid."""
+    nodes = list(model.graph.node)
+    makers = {name: i for i, node in enumerate(nodes) for name in node.output if name}
+    reads = {i: [makers[name] for name in node.input if name in makers] for i, node in enumerate(nodes)}
+    if all(maker < i for i, read in reads.items() for maker in read):
+        return
+    with contextlib.suppress(CycleError):  # which the checker names
+        ordered = [copy.deepcopy(nodes[i]) for i in TopologicalSorter(reads).static_order()]
+        del model.graph.node[:]
+        model.graph.node.extend(ordered)
 
 
 SUBGRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)

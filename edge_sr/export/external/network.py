@@ -85,11 +85,12 @@ def freed(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _stated_sides(model: onnx.ModelProto) -> str:
-    """The input's shape where it is fixed, such as ``1x3x224x224``."""
+    """The one input's shape where it is fixed, such as ``1x3x224x224``."""
     constants = {value.name for value in model.graph.initializer}
-    for value in model.graph.input:
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    for value in inputs if len(inputs) == 1 else ():
         sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        if value.name not in constants and len(sides) == 4 and all(side > 0 for side in sides[2:]):
+        if len(sides) == 4 and all(side > 0 for side in sides[2:]):
             return "x".join(str(side or 1) for side in sides)
     return ""
 

@@ -15,7 +15,7 @@ from support.external_onnx import IDENTITY, model, saved
 
 from edge_sr.backends.single_graph.runner import RESAMPLING_REACH
 from edge_sr.bundle import Bundle
-from edge_sr.errors import MemoryLimitError
+from edge_sr.errors import MemoryLimitError, ParityError
 from edge_sr.export.external.network import export_external
 from edge_sr.export.external.probe import Stated
 from edge_sr.export.receptive import receptive_radius
@@ -126,6 +126,47 @@ def test_a_kernel_s_size_is_read_from_its_weights(tmp_path: Path) -> None:
     bundle = export_external(made, IDENTITY, tmp_path / "out", Stated())
     assert bundle.description.radius == 2 + 3 + 9 + RESAMPLING_REACH
     assert "computed from the graph" in bundle.description.extra["field"]
+
+
+def enlarging(mode: str, placed: str, factors: list[float]) -> onnx.ModelProto:
+    """The small network with an enlargement inside."""
+    by = {"mode": mode, "coordinate_transformation_mode": placed}
+    made = between(helper.make_node("Resize", ["b", "", "factors"], ["c"], **by))
+    made.graph.initializer.append(numpy_helper.from_array(np.array(factors, np.float32), "factors"))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("mode", "placed"), [("nearest", "asymmetric"), ("linear", "half_pixel"), ("cubic", "pytorch_half_pixel")]
+)
+def test_what_an_enlargement_inside_reads_is_computed(tmp_path: Path, mode: str, placed: str) -> None:
+    path = saved(tmp_path, enlarging(mode, placed, [1, 1, 3, 3]))
+    bundle = export_external(path, IDENTITY, tmp_path / "out", Stated())
+    assert "computed from the graph" in bundle.description.extra["field"]
+    with Upscaler(bundle, backend="onnxruntime", precision="fp32") as upscaler:
+        whole = upscaler(FRAME, scale=6)[120:180, 150:240].astype(int)
+        part = upscaler(FRAME, scale=6, region=(25, 20, 15, 10))
+    assert np.abs(whole - part).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("placed", "factors"), [("align_corners", [1, 1, 2, 2]), ("half_pixel", [1, 1, 1.5, 1.5])]
+)
+def test_what_depends_on_the_size_is_not_computed(placed: str, factors: list[float]) -> None:
+    with pytest.raises(ParityError, match="operator Resize"):
+        receptive_radius(enlarging("linear", placed, factors))
+
+
+def test_a_picture_is_told_from_constants_that_are_listed_as_inputs() -> None:
+    made = model()
+    listed = [
+        helper.make_tensor_value_info(value.name, TensorProto.FLOAT, value.dims)
+        for value in made.graph.initializer
+    ]
+    inputs = [*listed, *made.graph.input]
+    del made.graph.input[:]
+    made.graph.input.extend(inputs)
+    assert receptive_radius(made) == receptive_radius(model()) == 2
 
 
 def test_a_gap_wider_than_a_trial_picture_is_looked_beyond(tmp_path: Path) -> None:

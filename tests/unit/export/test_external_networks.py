@@ -24,7 +24,7 @@ from edge_sr.bundle import read_bundle
 from edge_sr.errors import CheckpointError, InputNotFoundError, OutputExistsError
 from edge_sr.export.external.model import read_model
 from edge_sr.export.external.network import export_external, freed
-from edge_sr.export.external.probe import Stated
+from edge_sr.export.external.probe import Stated, probe
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
@@ -50,6 +50,12 @@ def test_an_external_network_runs_at_any_size_in_blocks(tmp_path: Path, layout: 
     assert np.mean(np.abs(whole - np.repeat(np.repeat(FRAME, 2, 0), 2, 1).mean())) > 1
 
 
+@pytest.mark.parametrize("top", [1, 255])
+def test_white_is_found_though_biases_made_for_1_hardly_count_at_255(tmp_path: Path, top: int) -> None:
+    found = probe(saved(tmp_path, freed(model(top=top))))
+    assert (found.top, found.output_top) == (top, top)
+
+
 @pytest.mark.parametrize(("layout", "top"), [("NCHW", 1), ("NCHW", 255), ("NHWC", 255)])
 def test_what_is_stated_is_not_tried_otherwise(tmp_path: Path, layout: str, top: int) -> None:
     path = saved(tmp_path, model(layout=layout, top=top))
@@ -59,6 +65,25 @@ def test_what_is_stated_is_not_tried_otherwise(tmp_path: Path, layout: str, top:
     with pytest.raises(CheckpointError, match=r"refuses|dB"):
         export_external(path, IDENTITY, tmp_path / "other", Stated(layout, top, 1))
     assert not (tmp_path / "other").exists()
+
+
+def test_a_network_of_one_size_alone_is_refused_as_such(tmp_path: Path) -> None:
+    made = model()
+    constants = {"sides": np.array([1, 8, 64, 64], np.int64)}
+    made.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    made.graph.node[2].CopyFrom(helper.make_node("Resize", ["b", "", "", "sides"], ["resized"]))
+    made.graph.node.insert(3, helper.make_node("Add", ["b", "resized"], ["c"]))
+    with pytest.raises(CheckpointError, match=r"takes no picture of 37x29 .* with free height and width$"):
+        export_external(saved(tmp_path, made), IDENTITY, tmp_path / "out", Stated())
+
+
+def test_nodes_may_stand_behind_those_that_read_them(tmp_path: Path) -> None:
+    made = model()
+    first = made.graph.node[0].output[0]
+    made.graph.node.append(made.graph.node.pop(0))
+    read = read_model(saved(tmp_path, made))
+    assert read.graph.node[0].output[0] == first
+    assert {node.op_type for node in read.graph.node} == {node.op_type for node in model().graph.node}
 
 
 def windowed(multiple: int, made: onnx.ModelProto) -> onnx.ModelProto:
@@ -153,7 +178,7 @@ import sys
 from pathlib import Path
 import onnx
 from edge_sr.export.external import network, probe
-probe.python_child = lambda *words: ["sh", "-c", "echo $$ > started; exec sleep 60"]
+probe.python_child = lambda *words: ["sh", "-c", "sleep 1; echo $$ > started; exec sleep 60"]
 network._probed(Path("net.onnx"), onnx.ModelProto(), probe.Stated(), "")
 """
 
@@ -245,7 +270,7 @@ def _functions(made: onnx.ModelProto) -> None:
         (_loop, "graph of its own"),
         (_huge, "too large"),
         (_exploding, r"refuses|GB|status"),
-        (_two_inputs, "second_picture"),
+        (_two_inputs, r"'second_picture'\] and outputs \['large'\]$"),
         (_old, "opset 7"),
         (_sparse_weights, "constant first is stored sparse"),
         (_sparse_constant, "operator Constant holds values stored sparse"),
