@@ -163,19 +163,31 @@ def _front(front: Sequence[Point], xs: Axis, ys: Axis) -> str:
 
 
 def _marks(points: Sequence[Point], xs: Axis, ys: Axis) -> list[str]:
-    """Dots with labels beside them; a label too near the one above moves down."""
-    out, taken = [], float("-inf")
-    for p in sorted(points, key=lambda point: -point.y):
+    """Dots with labels beside them."""
+    out = []
+    ordered = sorted(points, key=lambda point: -point.y)
+    for p, line in zip(ordered, _lines([ys.at(p.y) + 20 for p in ordered]), strict=True):
         x, y = xs.at(p.x), ys.at(p.y)
-        taken = max(y + 20, taken + LINE)
         side, anchor = (-4, "start") if x < WIDTH * 0.6 else (4, "end")
         words = escape(f"{p.label}: {p.y:.2f} dB, {p.x:.3g} ms")
         out += [
             f'<circle class="mark s{p.series % SERIES}" cx="{x:.1f}" cy="{y:.1f}" r="6">',
-            f'<title>{words}</title></circle><text x="{x + side:.1f}" y="{taken:.1f}" ',
+            f'<title>{words}</title></circle><text x="{x + side:.1f}" y="{line:.1f}" ',
             f'text-anchor="{anchor}">{escape(p.label)}</text>',
         ]
     return out
+
+
+def _lines(wanted: Sequence[float]) -> list[float]:
+    """Where labels stand, from the top: one too near the one above moves down, and what would leave the plot up."""
+    lines: list[float] = []
+    for line in wanted:
+        lines.append(max(line, lines[-1] + LINE) if lines else line)
+    lowest = HEIGHT - BOTTOM - 4.0
+    for i in reversed(range(len(lines))):
+        lines[i] = min(lines[i], lowest)
+        lowest = lines[i] - LINE
+    return lines
 
 
 def _bar(row: Bar, y: int, axis: Axis) -> list[str]:

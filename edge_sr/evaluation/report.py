@@ -54,7 +54,7 @@ def _require_same_pictures(name: str, runs: Sequence[Evaluation]) -> None:
         first = known.setdefault((row.bundle, row.scale), row)
         if row.images != first.images or abs((row.psnr_y or 0) - (first.psnr_y or 0)) > SAME_DB:
             found = " and ".join(
-                f"{one.images} pictures with {row.bundle} at {_text(one.psnr_y)} dB" for one in (first, row)
+                f"{_pictures(one.images)} with {row.bundle} at {_text(one.psnr_y)} dB" for one in (first, row)
             )
             raise OptionError(
                 f"expected runs over the same pictures, found two sets called {name}, at x{row.scale:g} {found}: "
@@ -71,7 +71,7 @@ def _section(name: str, runs: Sequence[Evaluation], index: int) -> str:
     scales = sorted({row.scale for run in runs for row in run.results})
     charts = [_chart(runs, scale) for scale in scales]
     parts = [
-        f'<section id="set-{index}"><h2>{escape(name)} <span class="faint">{images} pictures</span></h2>',
+        f'<section id="set-{index}"><h2>{escape(name)} <span class="faint">{_pictures(images)}</span></h2>',
         _table(runs, scales),
         "<h3>Quality against time</h3>",
         f'<div class="charts">{"".join(charts)}</div>',
@@ -81,6 +81,10 @@ def _section(name: str, runs: Sequence[Evaluation], index: int) -> str:
         "</section>",
     ]
     return "\n".join(parts)
+
+
+def _pictures(count: int) -> str:
+    return f"{count} picture" + "s" * (count != 1)
 
 
 def _measures(runs: Sequence[Evaluation]) -> Measures:

@@ -6,11 +6,12 @@ import dataclasses
 import re
 from html import escape
 from html.parser import HTMLParser
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 
-from edge_sr.chart import Bar, Level, Point, bars, pareto, scatter, standalone
+from edge_sr.chart import BOTTOM, HEIGHT, LINE, Bar, Level, Point, bars, pareto, scatter, standalone
 from edge_sr.errors import OptionError
 from edge_sr.evaluation.report import page
 from edge_sr.evaluation.results import PROTOCOL, Evaluation, LayerLoss, Row, RowSpeed, Worst
@@ -140,6 +141,14 @@ def test_charts_are_xml_within_their_frame() -> None:
     width, height = (float(value) for value in root.attrib["viewBox"].split()[2:])
     for circle in root.iter("{http://www.w3.org/2000/svg}circle"):
         assert 0 < float(circle.attrib["cx"]) < width and 0 < float(circle.attrib["cy"]) < height
+
+
+def test_labels_of_points_alike_stay_in_the_plot_and_apart() -> None:
+    points = [Point(10.0 + i, 30.0, f"int8 {i}", 0) for i in range(12)]
+    svg = scatter("t", points, [Level(33.0, "bicubic")], "ms", "dB")
+    lines = sorted(float(y) for y in re.findall(r'</circle><text x="[\d.]+" y="([\d.]+)"', svg))
+    assert len(lines) == 12 and lines[-1] <= HEIGHT - BOTTOM
+    assert all(below - above >= LINE - 0.1 for above, below in pairwise(lines))
 
 
 def test_a_single_point_still_makes_a_chart() -> None:
