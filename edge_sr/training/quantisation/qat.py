@@ -65,12 +65,15 @@ class RoundedTraining:
                 raise ConfigError(f"--qat rounds layers of the encoder alone, and the table has {name}")
             layer = graph.layers[name]
             scale = Scale.of(self._table.ranges[graph.points[layer.source]], QDQ_SCHEMES[SCHEME])
-            factors = (
-                enlarged(layer.source, layer.values.shape[1]),
-                enlarged(layer.result, len(layer.values)),
-            )
-            for path in _modules(network, name):
-                _replace(network, path, Rounding(scale, factors))
+            read = enlarged(layer.source, layer.values.shape[1])
+            made = enlarged(layer.result, len(layer.values))
+            plain = {path: _convolution(network, path) for path in _modules(network, name)}
+            # One layer of the graph holds the content terms of several modulation layers, one behind the other.
+            shares = torch.split(made, [one.out_channels for one in plain.values()])
+            for (path, one), share in zip(plain.items(), shares, strict=True):
+                parent, _, own = path.rpartition(".")
+                rounded = RoundedConvolution(one, Rounding(scale, (read, share)))
+                setattr(network.get_submodule(parent), own, rounded)
 
     def write_table(self, checkpoint: Path) -> Path:
         """``NAME.scales.json`` beside the checkpoint: the same ranges, for the new weights' graphs.
@@ -110,9 +113,8 @@ def _modules(network: Diinn, layer: str) -> list[str]:
     return [f"decoder.K.{i}.0" for i in range(index, last)]
 
 
-def _replace(network: Diinn, path: str, rounding: Rounding) -> None:
-    parent, _, name = path.rpartition(".")
+def _convolution(network: Diinn, path: str) -> nn.Conv2d:
     plain = network.get_submodule(path)
     if not isinstance(plain, nn.Conv2d):
         raise ConfigError(f"--qat knows no layer {path} in this network")
-    setattr(network.get_submodule(parent), name, RoundedConvolution(plain, rounding))
+    return plain

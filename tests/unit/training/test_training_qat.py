@@ -56,7 +56,7 @@ def quiet(_message: str) -> None:
 
 
 def spec(**changes: object) -> ModelSpec:
-    decoder = DecoderSpec(3, False, (8, 8), True)
+    decoder = DecoderSpec(3, False, (8, 6, 4), True)
     made = ModelSpec("tiny", EncoderSpec("residual", 8, 1), decoder, training=dict(TRAINING))
     return dataclasses.replace(made, **changes)
 
