@@ -14,10 +14,14 @@ import pytest
 from edge_sr.engines.interface.loader import Flavour, installed_version
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(
-    installed_version(Flavour.RTX) is None,
-    reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        installed_version(Flavour.RTX) is None,
+        reason="needs TensorRT for RTX: pip install 'edge-sr[tensorrt-rtx]'",
+    ),
+    # One worker builds the engines and runs all of their tests.
+    pytest.mark.xdist_group("built engines"),
+]
 
 
 @pytest.fixture(scope="module")

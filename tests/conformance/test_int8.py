@@ -17,6 +17,8 @@ from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
 pytest.importorskip("onnx")
+# One worker makes the calibrated bundle and runs all of its tests.
+pytestmark = pytest.mark.xdist_group("int8")
 CPU = [name for name in BACKENDS if not name.startswith("tensorrt")]
 
 

@@ -17,6 +17,8 @@ onnx = pytest.importorskip("onnx")
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "integrations" / "frames" / "src"
 PARTS = ("residual", "residual_form", "onnx_graph", "bytes", "sha256")
+# One worker compiles the program and runs all of its tests.
+pytestmark = pytest.mark.xdist_group("frames")
 
 
 @pytest.fixture(scope="module")

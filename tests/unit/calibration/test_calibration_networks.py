@@ -22,6 +22,8 @@ pytestmark = pytest.mark.torch
 
 # Dense blocks, content that varies at the output, a last layer with a halo, and another encoder.
 NAMES = ("mode2", "mode3-init_q", "base-mode4", "edsr")
+# One worker exports and calibrates a network and runs all of its tests.
+GROUPED = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]
 # What lies between the ends of networks of one graph. A deconvolution makes FSRCNN's frame; DRCN is recursive.
 BETWEEN = {
     "edsr": [*(f"body.{i}.body.{j}" for i in (0, 1) for j in (0, 2)), "body.2", "tail.0.0"],
@@ -36,7 +38,10 @@ BETWEEN = {
     "vdsr": [f"residual_layer.{i}.conv" for i in (0, 1)],
     "espcn": ["first_part.2"],
 }
-SEVERAL = ["edsr", "fsrcnn", "drcn", *(pytest.param(n, marks=pytest.mark.full) for n in list(BETWEEN)[3:])]
+SEVERAL = [
+    *(pytest.param(n, marks=pytest.mark.xdist_group(f"{n} calibrated")) for n in ("edsr", "fsrcnn", "drcn")),
+    *(pytest.param(n, marks=pytest.mark.full) for n in list(BETWEEN)[3:]),
+]
 FEW = dataclasses.replace(lenient_recipe(), synthetic_images=1, scales=())
 
 
@@ -56,7 +61,7 @@ def calibrated(bundle: Bundle, folder: Path, recipe: Any = FEW) -> Any:
     return calibrate(request, lambda message: None)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", GROUPED)
 def test_every_kind_of_network_calibrates(
     narrow_bundles: Callable[[str], Any], tmp_path: Path, name: str
 ) -> None:

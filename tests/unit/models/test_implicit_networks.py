@@ -70,7 +70,11 @@ def own_file(network: ImplicitNetwork, name: str, path: Path, **arguments: Any) 
     return path
 
 
-@pytest.fixture(scope="module", params=["liif", "metasr"])
+# One worker exports a network and runs all of its tests.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("liif", "metasr")],
+)
 def travelled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ImplicitNetwork, Bundle]:

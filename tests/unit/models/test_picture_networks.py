@@ -34,7 +34,8 @@ SIZE = (165, 127)
 
 @pytest.fixture(
     scope="module",
-    params=[(name, "narrow") for name in NAMES]
+    # One worker exports a network and runs all of its tests.
+    params=[pytest.param((name, "narrow"), marks=pytest.mark.xdist_group(f"{name} alone")) for name in NAMES]
     + [pytest.param((name, "full"), marks=pytest.mark.full) for name in NAMES],
     ids="-".join,
 )

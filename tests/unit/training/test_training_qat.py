@@ -31,7 +31,8 @@ from edge_sr.training.run import TrainingRun
 from edge_sr.training.state import save_weights
 from edge_sr.training.tasks.sampled import content_maps
 
-pytestmark = pytest.mark.torch
+# One worker makes the calibrated bundle and runs all of its tests.
+pytestmark = [pytest.mark.torch, pytest.mark.xdist_group("qat")]
 STEPS = 12
 RECIPE = Recipe(
     method="minmax",
