@@ -16,10 +16,15 @@ check() {
     shift 2
     "$bin/ruff" check .
     "$bin/ruff" format --check .
+    checks=
     for platform in $platforms; do
-        "$bin/mypy" --platform "$platform" --cache-dir ".mypy_cache/$platform" "$@"
+        "$bin/mypy" --platform "$platform" --cache-dir ".mypy_cache/$platform" "$@" &
+        checks="$checks $!"
     done
     "$bin/lint-imports"
+    for one in $checks; do
+        wait "$one"
+    done
 }
 
 if [ "${1:-}" = --fast ]; then

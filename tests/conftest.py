@@ -57,6 +57,26 @@ def samples() -> Path:
     return Path(__file__).parent / "samples"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--first-and-last",
+        action="store_true",
+        help="of each test's parameters the first and the last alone: for one more Python with the same packages",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("first_and_last"):
+        return
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept = {item for same in tests.values() for item in (same[0], same[-1])}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
 # What a skip says when a system package is absent; the checks install those, so there none may be.
 SYSTEM_PACKAGES = re.compile(r"no Chromium|no ffmpeg|not installed: |no native library|libFuzzer|GStreamer")
 
