@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from support.calling import heard
+from support.calling import Command, heard
 
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.arrival import Arrival
 from edge_sr.video.live.sources import SourcePlan
 
+# What waits for cameras and clients is one worker's, while others compute.
+pytestmark = pytest.mark.xdist_group("live")
 RTSP_SERVER = Path(__file__).parents[1] / "support" / "rtsp_server.py"
 KEYS = {
     "frames_in",
@@ -58,7 +60,25 @@ def camera(*arguments: str, expected: int = 0) -> tuple[dict[str, Any], str]:
 
 def refused(code: int, *arguments: str) -> str:
     """The one line that a refusal says."""
-    _, said = camera(*arguments, expected=code)
+    return one_line(camera(*arguments, expected=code)[1])
+
+
+@pytest.fixture
+def refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """The same in this process, of what is refused before anything is opened."""
+    command = Command("camera", monkeypatch, capsys)
+
+    def said(code: int, *arguments: str) -> str:
+        answer = command(*arguments, "--model", "diinn-nano", "--json")
+        assert answer.code == code, answer.err
+        return one_line(answer.err)
+
+    return said
+
+
+def one_line(said: str) -> str:
     said = "".join(line for line in said.splitlines(keepends=True) if not line.startswith("note: "))
     assert said.startswith("edge-sr: ") and said.count("\n") == 1, said
     return said
@@ -439,8 +459,10 @@ def test_a_change_of_size_midway_is_survived(film: Path, tmp_path: Path) -> None
     assert report["frames_in"] > 110
 
 
-def test_options_that_contradict_each_other(film: Path, tmp_path: Path) -> None:
-    name, out = str(film), str(tmp_path / "o.mkv")
+def test_options_that_contradict_each_other(
+    film: Path, tmp_path: Path, refused_at_once: Callable[..., str]
+) -> None:
+    refused, name, out = refused_at_once, str(film), str(tmp_path / "o.mkv")
     assert "--serve" in refused(2, name, "--scale", "2")
     assert "--size" in refused(2, name, "-o", out)
     refused(2, name, "-o", out, "--scale", "2", "--size", "200x200")

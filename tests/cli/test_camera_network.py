@@ -20,6 +20,8 @@ from support.calling import heard
 
 HERE, THERE, PORT = "10.213.7.1/30", "10.213.7.2/30", 5004
 ADDRESS = f"udp://{THERE.partition('/')[0]}:{PORT}"
+# What waits for cameras and clients is one worker's, while others compute.
+pytestmark = pytest.mark.xdist_group("live")
 FFMPEG = shutil.which("ffmpeg")
 
 

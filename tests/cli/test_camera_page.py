@@ -25,6 +25,8 @@ from support.calling import heard
 from support.chromium import BINARY, Chromium
 
 needs_browser = pytest.mark.skipif(BINARY is None, reason="no Chromium here")
+# What waits for cameras and clients is one worker's, while others compute.
+pytestmark = pytest.mark.xdist_group("live")
 VIEW = {"view": [0, 0, 96, 64], "screen": [192, 128]}
 
 

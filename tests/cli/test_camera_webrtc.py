@@ -14,6 +14,8 @@ from support.chromium import Chromium
 from test_camera_page import film, needs_browser, run, served
 
 __all__ = ["film"]  # a fixture
+# What waits for cameras and clients is one worker's, while others compute.
+pytestmark = pytest.mark.xdist_group("live")
 
 
 @needs_browser

@@ -25,6 +25,8 @@ pytest.importorskip("prometheus_client")
 from PIL import Image
 from support.films import Making, make_film, moving_picture
 
+# What waits for cameras and clients is one worker's, while others compute.
+pytestmark = pytest.mark.xdist_group("live")
 TOKEN = "0123456789abcdefghij"
 FIXED = ("--model", "diinn-nano", "--backend", "onnxruntime", "--precision", "fp32", "--threads", "1")
 

@@ -91,6 +91,7 @@ class Watching:
         return self._process.returncode, out, err
 
 
+@pytest.mark.xdist_group("live")
 def test_what_comes_is_made_once_and_a_fault_is_that_files_alone(tmp_path: Path) -> None:
     folder, output = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
