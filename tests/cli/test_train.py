@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.calling import Answer, Command
 
 from edge_sr.errors import CheckpointError
 from edge_sr.files.claims import claimed, lock_path
@@ -105,9 +107,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def train(*words: Any) -> subprocess.CompletedProcess[str]:
+def train_apart(*words: Any) -> subprocess.CompletedProcess[str]:
+    """A run in a process of its own."""
     line = command(*words)
     return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False)
+
+
+Train = Callable[..., Answer]
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Train]:
+    """A run in this process, which has PyTorch already."""
+    run, threads = Command("train", monkeypatch, capsys), torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield lambda spec, images, output, *words: run(spec, "--images", images, "-o", output, *words)
+    torch.set_num_threads(threads)
 
 
 def tensors(checkpoint: Path) -> dict[str, Any]:
@@ -116,9 +131,11 @@ def tensors(checkpoint: Path) -> dict[str, Any]:
     return load_checkpoint(checkpoint).tensors
 
 
-def test_a_run_writes_weights_curve_and_one_json_object(spec: Path, images: Path, tmp_path: Path) -> None:
+def test_a_run_writes_weights_curve_and_one_json_object(
+    spec: Path, images: Path, tmp_path: Path, train: Train
+) -> None:
     output = tmp_path / "out" / "tiny.safetensors"
-    done = train(spec, images, output, "--json")
+    done = train_apart(spec, images, output, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["steps"] == 24
@@ -130,36 +147,36 @@ def test_a_run_writes_weights_curve_and_one_json_object(spec: Path, images: Path
     assert output.with_suffix(".json").is_file()
     assert set(tensors(output)) > {"encoder.head.weight", "decoder.last_layer.bias"}
     again = train(spec, images, output)
-    assert again.returncode == 2
-    assert "--resume" in again.stderr
+    assert again.code == 2
+    assert "--resume" in again.err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file locks here")
-def test_an_output_has_one_run_at_a_time(spec: Path, images: Path, tmp_path: Path) -> None:
+def test_an_output_has_one_run_at_a_time(spec: Path, images: Path, tmp_path: Path, train: Train) -> None:
     output = tmp_path / "new" / "tiny.safetensors"
     with claimed(output):
-        second = train(spec, images, output)
+        second = train_apart(spec, images, output)
         assert (second.returncode, second.stdout) == (2, "")
         assert second.stderr.startswith(f"edge-sr: another run is writing {output}: wait")
     # What a killed run leaves is a file that nobody holds.
     lock_path(output).touch()
-    assert train(spec, images, output, "--steps", "1").returncode == 0
+    assert train(spec, images, output, "--steps", "1").code == 0
     assert not lock_path(output).exists()
 
 
 @pytest.mark.parametrize("suffix", [".json", ".png", ".scales.json"])
 def test_what_lies_where_a_run_writes_is_left_and_the_run_refused(
-    spec: Path, images: Path, tmp_path: Path, suffix: str
+    spec: Path, images: Path, tmp_path: Path, suffix: str, train: Train
 ) -> None:
     theirs, lock = tmp_path / f"package{suffix}", tmp_path / "package.lock"
     for path in (theirs, lock):
         path.write_text("precious")
     done = train(spec, images, tmp_path / "package.safetensors", "--steps", "1")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert str(theirs) in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert str(theirs) in done.err
     assert theirs.read_text() == lock.read_text() == "precious"
     theirs.unlink()
-    assert train(spec, images, tmp_path / "package.safetensors", "--steps", "1").returncode == 0
+    assert train(spec, images, tmp_path / "package.safetensors", "--steps", "1").code == 0
     assert lock.read_text() == "precious"
 
 
@@ -171,7 +188,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
     text = spec.read_text().replace("channels = 8", f"channels = {channels}")
     spec.write_text(text.replace("steps = 24", "steps = 400").replace("every = 8", "every = 400"))
     whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
-    assert train(spec, images, whole).returncode == 0
+    assert train_apart(spec, images, whole).returncode == 0
     running = subprocess.Popen(
         command(spec, images, cut),
         cwd=ROOT,
@@ -186,7 +203,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
     running.wait()
     reached = torch.load(state, weights_only=True)["step"]
     assert 0 < reached < 400
-    resumed = train(spec, images, cut, "--resume")
+    resumed = train_apart(spec, images, cut, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert f"resumed at step {reached}" in resumed.stderr
     expected, found = tensors(whole), tensors(cut)
@@ -202,11 +219,11 @@ def test_a_run_that_is_stopped_twice_ends_as_if_it_never_were(
     text = spec.read_text().replace("steps = 24", "steps = 500").replace("every = 8", "every = 500")
     spec.write_text(text.replace("save_seconds = 0", "save_seconds = 1000"))
     whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
-    assert train(spec, images, whole).returncode == 0
+    assert train_apart(spec, images, whole).returncode == 0
     said = stopped(command(spec, images, cut), signal.SIGINT)
     assert "stopping after this step" in said and "go on with --resume" in said
     stopped(command(spec, images, cut, "--resume"), signal.SIGTERM)
-    resumed = train(spec, images, cut, "--resume")
+    resumed = train_apart(spec, images, cut, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     expected, found = tensors(whole), tensors(cut)
     assert all(torch.equal(expected[key], found[key]) for key in expected)
@@ -226,22 +243,24 @@ def stopped(line: list[str], number: signal.Signals) -> str:
     return said
 
 
-def test_a_resumed_run_of_another_spec_is_refused(spec: Path, images: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_of_another_spec_is_refused(
+    spec: Path, images: Path, tmp_path: Path, train: Train
+) -> None:
     output = tmp_path / "tiny.safetensors"
-    assert train(spec, images, output, "--steps", "2").returncode == 0
+    assert train(spec, images, output, "--steps", "2").code == 0
     spec.write_text(spec.read_text().replace("patch = 10", "patch = 12"))
     done = train(spec, images, output, "--resume", "--steps", "4")
-    assert done.returncode == 4
-    assert "another spec" in done.stderr
+    assert done.code == 4
+    assert "another spec" in done.err
 
 
 def test_a_patch_larger_than_the_smallest_crops_is_refused_before_they_are_made(
-    spec: Path, images: Path, tmp_path: Path
+    spec: Path, images: Path, tmp_path: Path, train: Train
 ) -> None:
     spec.write_text(spec.read_text().replace("patch = 10", "patch = 60"))
     done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "1")
-    assert done.returncode == 4
-    assert "schedule.patch is 60" in done.stderr and "shrinking" not in done.stderr
+    assert done.code == 4
+    assert "schedule.patch is 60" in done.err and "shrinking" not in done.err
 
 
 def prepared(spec: Path, images: Path, output: Path, *, resume: bool = False) -> TrainingRun:
@@ -272,27 +291,29 @@ def test_a_run_with_wrong_entries_is_refused(
         prepared(spec, images, output, resume=True)
 
 
-def test_bad_pictures_are_named_and_left_out(spec: Path, images: Path, tmp_path: Path) -> None:
+def test_bad_pictures_are_named_and_left_out(spec: Path, images: Path, tmp_path: Path, train: Train) -> None:
     (images / "broken.png").write_bytes(b"no picture")
     Image.new("RGB", (20, 20)).save(images / "small.png")
     done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "1")
-    assert done.returncode == 0, done.stderr
-    assert "broken.png" in done.stderr
-    assert "small.png" in done.stderr
+    assert done.code == 0, done.err
+    assert "broken.png" in done.err
+    assert "small.png" in done.err
 
 
-def test_a_packed_file_stands_for_the_folder(spec: Path, images: Path, tmp_path: Path) -> None:
+def test_a_packed_file_stands_for_the_folder(spec: Path, images: Path, tmp_path: Path, train: Train) -> None:
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
-    assert train(spec, images, first, "--steps", "3").returncode == 0
-    assert train(spec, tmp_path / "first.crops", second, "--steps", "3").returncode == 0
+    assert train(spec, images, first, "--steps", "3").code == 0
+    assert train(spec, tmp_path / "first.crops", second, "--steps", "3").code == 0
     assert (tmp_path / "first.crops").stat().st_size < 2**20
     expected, found = tensors(first), tensors(second)
     assert all(torch.equal(expected[key], found[key]) for key in expected)
 
 
-def test_branches_and_a_teacher_leave_a_plain_network(spec: Path, images: Path, tmp_path: Path) -> None:
+def test_branches_and_a_teacher_leave_a_plain_network(
+    spec: Path, images: Path, tmp_path: Path, train: Train
+) -> None:
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
-    assert train(spec, images, first, "--steps", "3").returncode == 0
+    assert train(spec, images, first, "--steps", "3").code == 0
     more = 'start = "first.safetensors"\nbranches = ["1x1", "identity", "1x1-3x3"]\n\n[training.data]'
     text = (
         spec.read_text()
@@ -301,42 +322,44 @@ def test_branches_and_a_teacher_leave_a_plain_network(spec: Path, images: Path, 
     )
     spec.write_text(text)
     begun = train(spec, images, second, "--steps", "3")
-    assert begun.returncode == 0, begun.stderr
+    assert begun.code == 0, begun.err
     resumed = train(spec, images, second, "--resume", "--steps", "6")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "resumed at step 3" in resumed.stderr
+    assert resumed.code == 0, resumed.err
+    assert "resumed at step 3" in resumed.err
     expected, found = tensors(first), tensors(second)
     assert found.keys() == expected.keys()
     assert any(not torch.equal(found[key], expected[key]) for key in found)
 
 
-def test_distilling_from_nothing_is_refused(spec: Path, images: Path, tmp_path: Path) -> None:
+def test_distilling_from_nothing_is_refused(spec: Path, images: Path, tmp_path: Path, train: Train) -> None:
     spec.write_text(spec.read_text().replace("psnr_from", "distil_share = 0.5\npsnr_from"))
     done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "1")
-    assert done.returncode == 4
-    assert "training.teacher" in done.stderr and "crops" not in done.stderr
+    assert done.code == 4
+    assert "training.teacher" in done.err and "crops" not in done.err
 
 
 def test_a_start_of_another_network_is_refused_before_the_crops_are_made(
-    spec: Path, images: Path, tmp_path: Path
+    spec: Path, images: Path, tmp_path: Path, train: Train
 ) -> None:
-    assert train(spec, images, tmp_path / "first.safetensors", "--steps", "1").returncode == 0
+    assert train(spec, images, tmp_path / "first.safetensors", "--steps", "1").code == 0
     text = spec.read_text().replace("blocks = 1", "blocks = 2")
     spec.write_text(text.replace("[training]", '[training]\nstart = "first.safetensors"'))
     done = train(spec, images, tmp_path / "second.safetensors", "--steps", "1")
-    assert done.returncode == 4
-    assert "another network" in done.stderr and "crops" not in done.stderr
+    assert done.code == 4
+    assert "another network" in done.err and "crops" not in done.err
 
 
 @pytest.mark.parametrize("content", [[], ["notes.txt"]])
-def test_a_folder_without_a_picture_ends_with_4(spec: Path, tmp_path: Path, content: list[str]) -> None:
+def test_a_folder_without_a_picture_ends_with_4(
+    spec: Path, tmp_path: Path, content: list[str], train: Train
+) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
     for name in content:
         (folder / name).write_text("no picture")
     done = train(spec, folder, tmp_path / "tiny.safetensors")
-    assert done.returncode == 4
-    assert str(folder) in done.stderr
+    assert done.code == 4
+    assert str(folder) in done.err
     assert not (tmp_path / "tiny.safetensors").exists()
 
 
@@ -350,18 +373,18 @@ def test_a_folder_without_a_picture_ends_with_4(spec: Path, tmp_path: Path, cont
     ],
 )
 def test_contradictions_end_with_2(
-    spec: Path, images: Path, tmp_path: Path, words: tuple[str, ...], said: str
+    spec: Path, images: Path, tmp_path: Path, words: tuple[str, ...], said: str, train: Train
 ) -> None:
     done = train(spec, images, tmp_path / "tiny.safetensors", *words)
-    assert done.returncode == 2
-    assert said in done.stderr
+    assert done.code == 2
+    assert said in done.err
 
 
 @pytest.mark.parametrize(("mode", "degradation"), [(4, "none"), (3, "codec")])
 def test_other_decoders_and_codecs_train_too(
-    spec: Path, images: Path, tmp_path: Path, mode: int, degradation: str
+    spec: Path, images: Path, tmp_path: Path, mode: int, degradation: str, train: Train
 ) -> None:
     spec.write_text(SPEC.format(mode=mode, degradation=degradation))
     done = train(spec, images, tmp_path / "tiny.safetensors", "--steps", "6", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["psnr"]["x2"] > 15
+    assert done.code == 0, done.err
+    assert done.json["psnr"]["x2"] > 15
