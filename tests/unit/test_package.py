@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 import zipfile
@@ -28,6 +29,16 @@ def test_the_door_is_what_all_says() -> None:
         assert getattr(edge_sr, name) is not None
     with pytest.raises(AttributeError):
         edge_sr.nothing  # noqa: B018
+
+
+@pytest.mark.skipif(
+    not {"EDGE_SR_NO_SKIPS", "PYTEST_XDIST_WORKER"} <= os.environ.keys(),
+    reason="asked of the checks' workers",
+)
+@pytest.mark.xdist_group("package")
+def test_groups_of_tests_reach_the_workers(request: pytest.FixtureRequest) -> None:
+    """A pytest that hides them from pytest-xdist makes every worker export, build and start what a group shares."""
+    assert request.node.nodeid.endswith("@package")
 
 
 def test_types_are_marked() -> None:
