@@ -36,11 +36,11 @@ def planar_pixels(path: Path, tags: Any) -> tuple[Pixels, str]:
     grey = tags[PHOTOMETRIC] in GREY
     colours = 1 if grey else 3
     beside = tags.get(EXTRA_SAMPLES, ())[:1]
-    has_alpha = tags[SAMPLES_PER_PIXEL] > colours and beside != (NOT_ALPHA,)
+    has_alpha = tags.get(SAMPLES_PER_PIXEL, 1) > colours and beside != (NOT_ALPHA,)
     try:
         count = colours + has_alpha
         files = composite_planes(path, tags, count) if is_psd(path) else planes(path, count)
-    except (ValueError, KeyError, struct.error) as error:
+    except (ValueError, LookupError, ArithmeticError, struct.error) as error:
         raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes") from error
     channels, damages = zip(*(_channel(path, file, tags) for file in files), strict=True)
     alpha = channels[-1] if has_alpha else None

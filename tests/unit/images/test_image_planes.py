@@ -126,6 +126,27 @@ def test_a_plane_that_does_not_decode_is_damage(tmp_path: Path) -> None:
         read_still(path)
 
 
+def test_planes_whose_end_is_not_there_are_damage_however_little_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "cut"
+    write_tiff(path, DEEP.transpose(2, 0, 1), {284: 2})
+    for whole in (path.read_bytes(), psd(DEEP, {}), psd(DEEP[..., :2], {})):
+        path.write_bytes(whole[:-60])
+        still = read_still(path)
+        assert still.damage.startswith("damaged: ")
+        cut = still.pixels[..., 2] if still.alpha is None else still.alpha
+        assert not cut[-1, -30:].any()
+
+
+def test_tags_that_a_tiff_need_not_say(tmp_path: Path) -> None:
+    path = tmp_path / "short.tif"
+    write_tiff(path, DEEP.transpose(2, 0, 1), {284: 2, 258: 16})
+    assert np.array_equal(levels(read_still(path).pixels, DEEP), DEEP)
+    write_tiff(path, 65535 - DEEP[..., :1], {262: 0})
+    channels, unknown = (struct.pack("<HHI", tag, 3, 1) for tag in (277, 276))
+    path.write_bytes(path.read_bytes().replace(channels, unknown))
+    assert np.array_equal(levels(read_still(path).pixels, DEEP)[..., 0], DEEP[..., 0])
+
+
 def test_what_a_planar_tiff_says_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "said.tif"
     write_tiff(

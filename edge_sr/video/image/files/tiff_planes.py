@@ -27,10 +27,10 @@ from edge_sr.video.image.files.tiff_tags import (
 # How a channel is kept, alike for all: with the above, the order of bits, rows of a strip, differences, the height of a
 # tile and JPEG's tables. Then where the pieces of each channel lie, and how long they are, one channel after another.
 ALIKE = {WIDTH, HEIGHT, COMPRESSION, TILE_WIDTH, 266, 278, 317, 323, 347}
-PIECES = {273, 279, 324, 325}
+OFFSETS, PIECES = {273, 324}, {273, 279, 324, 325}
 # Numbers by their type, as ``struct`` names them.
 NUMBERS = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
-SHORT, LONG = 3, 4
+SHORT, LONG, LONG8 = 3, 4, 16
 
 Entries = dict[int, tuple[int, tuple[int, ...]]]
 
@@ -42,6 +42,8 @@ def is_read_by_planes(tags: Any) -> bool:
     """
     channels, kind = tags.get(SAMPLES_PER_PIXEL, 1), tags.get(PHOTOMETRIC)
     bits = set(tags.get(BITS, ()))
+    if not {WIDTH, HEIGHT} <= tags.keys():
+        return False
     if channels == 1:  # of which Pillow knows one byte order
         return bits == {16} and kind == WHITE_IS_ZERO
     if tags.get(PLANAR, 1) == 1 or bits not in ({8}, {16}):
@@ -55,7 +57,7 @@ def is_read_by_planes(tags: Any) -> bool:
 def planes(path: Path, channels: int) -> list[io.BytesIO]:
     """The first so many channels, each as a TIFF of its own.
 
-    Raises ``ValueError``, ``KeyError`` or ``struct.error`` where the directory is none.
+    Raises ``ValueError``, ``LookupError``, ``ArithmeticError`` or ``struct.error`` where the directory is none.
     """
     file = path.read_bytes()
     form = form_of(file[:8])
@@ -79,35 +81,46 @@ def _entries(file: bytes, form: Form) -> Entries:
         layout, value = f"{form.order}{count}{NUMBERS[kind]}", at + form.entry - room
         if struct.calcsize(layout) > room:
             value = number_at(stored, form, value, form.pointer)
-        found[tag] = kind, struct.unpack_from(layout, file, value)
+        wide = LONG8 if form.pointer == "Q" else LONG
+        found[tag] = wide if tag in OFFSETS else kind, struct.unpack_from(layout, file, value)
     return found
 
 
 def _of_channel(found: Entries, number: int) -> Entries:
     """One channel as grey from black to white."""
-    channels = found[SAMPLES_PER_PIXEL][1][0]
+    channels = found.get(SAMPLES_PER_PIXEL, (SHORT, (1,)))[1][0]
     kept = {tag: entry for tag, entry in found.items() if tag in ALIKE}
     for tag in PIECES & found.keys():
         kind, numbers = found[tag]
         each = len(numbers) // channels
         kept[tag] = kind, numbers[number * each : (number + 1) * each]
-    said = {BITS: found[BITS][1][number], PHOTOMETRIC: 1, SAMPLES_PER_PIXEL: 1, PLANAR: 1}
+    said = {BITS: found[BITS][1][0], PHOTOMETRIC: 1, SAMPLES_PER_PIXEL: 1, PLANAR: 1}
     return {**kept, **{tag: (SHORT, (value,)) for tag, value in said.items()}}
 
 
 def with_directory(file: bytes, form: Form, entries: Entries) -> bytes:
-    """The file with a directory behind it, which its header leads to."""
-    file += bytes(len(file) % 2)
-    led = struct.pack(form.order + form.pointer, len(file))
+    """The file with a directory between its header and the rest, so that no piece behind the file's end lies in it."""
+    start = form.first + struct.calcsize(form.order + form.pointer)
+    room = len(_directory(form, entries, start))
+    moved = {
+        tag: (kind, tuple(place + room for place in places) if tag in OFFSETS else places)
+        for tag, (kind, places) in entries.items()
+    }
+    led = struct.pack(form.order + form.pointer, start)
+    return b"".join([file[: form.first], led, _directory(form, moved, start), memoryview(file)[start:]])
+
+
+def _directory(form: Form, entries: Entries, start: int) -> bytes:
+    """A directory that leads to no other, of even length, to stand at ``start``."""
+    end = struct.pack(form.order + form.pointer, 0)
     count = struct.pack(form.order + form.count, len(entries))
-    spilt, table, behind = b"", b"", len(file) + len(count) + len(entries) * form.entry + len(led)
+    spilt, table, behind = b"", b"", start + len(count) + len(entries) * form.entry + len(end)
     for tag, (kind, numbers) in sorted(entries.items()):
         value = struct.pack(f"{form.order}{len(numbers)}{NUMBERS[kind]}", *numbers)
-        if len(value) > len(led):
+        if len(value) > len(end):
             place = struct.pack(form.order + form.pointer, behind + len(spilt))
             spilt, value = spilt + value + bytes(len(value) % 2), place
         table += struct.pack(form.order + "HH" + form.pointer, tag, kind, len(numbers)) + value.ljust(
-            len(led), b"\0"
+            len(end), b"\0"
         )
-    start = file[: form.first] + led + file[form.first + len(led) :]
-    return start + count + table + bytes(len(led)) + spilt
+    return count + table + end + spilt
