@@ -104,7 +104,16 @@ def open_file(path: Path) -> PictureFile:
     except MediaError:
         return _opened_by_ffmpeg(path)
     if image.format == "PSD" and (photoshop := _photoshop(path)) and photoshop.has_more:
+        image.close()
         return photoshop
+    try:
+        return _opened_by_pillow(path, image, damage)
+    except BaseException:
+        image.close()
+        raise
+
+
+def _opened_by_pillow(path: Path, image: Any, damage: str) -> PictureFile:
     lost = _single(path, image)
     tags = image.tag_v2 if image.format == "TIFF" else {}
     refuse_misread(path, tags)

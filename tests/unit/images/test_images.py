@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import socket
 import warnings
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_no_file_stays_open(tmp_path: Path, kind: str, recwarn: pytest.WarningsR
     read_still(path)
     gc.collect()
     assert [str(found.message) for found in recwarn if found.category is ResourceWarning] == []
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.webp"])
+def test_no_file_stays_open_with_the_error_that_refuses_it(tmp_path: Path, name: str) -> None:
+    path, kept = tmp_path / name, []
+    Image.fromarray(CARD).save(path, save_all=True, append_images=[Image.fromarray(255 - CARD)])
+    for read in (read_info, read_still):
+        with pytest.raises(MediaError) as refusal:
+            read(path)
+        kept.append(refusal)
+    files = [found for found in gc.get_objects() if isinstance(found, io.BufferedReader)]
+    assert not [file for file in files if not file.closed and str(file.name) == str(path)]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
