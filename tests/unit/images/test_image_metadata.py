@@ -56,6 +56,13 @@ def test_what_a_camera_wrote_is_kept_in_every_format(tmp_path: Path, kind: str) 
     assert np.allclose(dpi, 240, atol=0.1)
 
 
+@pytest.mark.parametrize("form", ['="6"', "='6'", ' = "6"', ">6<", ">\n 6<"])
+def test_xmp_of_a_turned_picture_says_upright_however_it_is_written(tmp_path: Path, form: str) -> None:
+    path, xmp = tmp_path / "in.jpg", f"<x tiff:Orientation{form} />".encode()
+    Image.fromarray(CARD).save(path, exif=camera_exif(), xmp=xmp)
+    assert read_still(path).metadata.xmp == xmp.replace(b"6", b"1")
+
+
 @pytest.mark.parametrize("kind", ["jpg", "png", "tif", "webp", "avif", "heic"])
 @pytest.mark.parametrize(("table", "tag"), [(34665, 36867), (34853, 29)])
 def test_exif_of_an_exposure_or_a_place_alone_is_kept(

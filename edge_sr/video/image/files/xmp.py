@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-TURNED = re.compile(rb'(tiff:Orientation(?:="|>))[2-8]')
+TURNED = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[2-8](?![\w.])""")
 # By which a JPEG's XMP refers to what did not fit into its segment.
 EXTENDED = re.compile(
     rb"""\sxmpNote:HasExtendedXMP\s*=\s*("[^"]*"|'[^']*')"""
