@@ -65,6 +65,8 @@ def _channel(path: Path, file: io.BytesIO, tags: Any) -> tuple[NDArray[Any], str
                 samples = _samples(file)
         except Exception:
             raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes: {error}") from error
+    if samples.dtype == bool:
+        return samples * np.uint8(255), damage
     return (samples if samples.dtype == np.uint8 else samples.astype(np.float32) / np.float32(65535)), damage
 
 

@@ -116,6 +116,25 @@ def test_grey_that_counts_from_white(tmp_path: Path, tags: dict[int, Any], order
     assert np.array_equal(levels(read_still(path).pixels, DEEP)[..., 0], DEEP[..., 0])
 
 
+@CARDS
+@LAYOUTS
+@pytest.mark.parametrize("white", [False, True])
+def test_grey_in_a_single_plane(tmp_path: Path, card: np.ndarray, tags: dict[int, Any], white: bool) -> None:
+    path, top = tmp_path / "grey.tif", np.iinfo(card.dtype).max
+    grey = top - card[..., 0] if white else card[..., 0]
+    write_tiff(path, grey[None], {284: 2, 262: int(not white), **tags})
+    assert np.array_equal(levels(read_still(path).pixels, card)[..., 0], card[..., 0])
+
+
+@pytest.mark.parametrize("white", [False, True])
+def test_black_and_white_in_a_single_plane(tmp_path: Path, white: bool) -> None:
+    path, shown = tmp_path / "fax.tif", CARD[:, :48, 0] > 100
+    write_tiff(
+        path, np.packbits(shown != white, axis=1)[None], {284: 2, 262: int(not white), 256: 48, 258: 1}
+    )
+    assert np.array_equal(read_still(path).pixels[..., 1], shown * np.uint8(255))
+
+
 def test_a_plane_that_does_not_decode_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "cut.tif"
     write_tiff(path, DEEP[..., :2].transpose(2, 0, 1), {284: 2, 262: 1, 338: 2})

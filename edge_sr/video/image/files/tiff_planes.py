@@ -38,15 +38,16 @@ Entries = dict[int, tuple[int, tuple[int, ...]]]
 def is_read_by_planes(tags: Any) -> bool:
     """Whether its ``tags`` say grey or RGB in planes of 8 or 16 bits of which Pillow does not make the picture.
 
-    Likewise grey of 16 bits that counts from white.
+    Likewise grey of 16 bits that counts from white, and unpacked grey in a single plane, also of 1 bit.
     """
     channels, kind = tags.get(SAMPLES_PER_PIXEL, 1), tags.get(PHOTOMETRIC)
-    bits = set(tags.get(BITS, ()))
+    bits, interleaved = set(tags.get(BITS, ())), tags.get(PLANAR, 1) == 1
     if not {WIDTH, HEIGHT} <= tags.keys():
         return False
-    if channels == 1:  # of which Pillow knows one byte order
-        return bits == {16} and kind == WHITE_IS_ZERO
-    if tags.get(PLANAR, 1) == 1 or bits not in ({8}, {16}):
+    if channels == 1:  # of which Pillow knows one byte order, and in a plane neither bytes' nor white's
+        plain = not interleaved and tags.get(COMPRESSION, 1) == 1 and bits in ({1}, {8}, {16})
+        return kind in GREY and (plain or (bits == {16} and kind == WHITE_IS_ZERO))
+    if interleaved or bits not in ({8}, {16}):
         return False
     if kind != RGB:
         return kind in GREY
