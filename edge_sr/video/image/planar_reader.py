@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,7 @@ def planar_pixels(path: Path, tags: Any) -> tuple[Pixels, str]:
     colours = 1 if grey else 3
     beside = tags.get(EXTRA_SAMPLES, ())[:1]
     has_alpha = tags.get(SAMPLES_PER_PIXEL, 1) > colours and beside != (NOT_ALPHA,)
-    try:
-        count = colours + has_alpha
-        files = composite_planes(path, tags, count) if is_psd(path) else planes(path, count)
-    except (ValueError, LookupError, ArithmeticError, struct.error) as error:
-        raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes") from error
+    files = _files(path, tags, colours + has_alpha)
     channels, damages = zip(*(_channel(path, file, tags) for file in files), strict=True)
     alpha = channels[-1] if has_alpha else None
     shown = channels[:colours]
@@ -50,6 +47,13 @@ def planar_pixels(path: Path, tags: Any) -> tuple[Pixels, str]:
     pixels = Pixels(np.dstack(shown * (3 // colours)), alpha, grey, None)
     damage = next(filter(None, damages), "")
     return (pixels.divided_by_alpha() if has_alpha and beside == (PREMULTIPLIED,) else pixels), damage
+
+
+def _files(path: Path, tags: Any, count: int) -> Iterator[io.BytesIO]:
+    try:
+        yield from composite_planes(path, tags, count) if is_psd(path) else planes(path, count)
+    except (ValueError, LookupError, ArithmeticError, struct.error) as error:
+        raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes") from error
 
 
 def _channel(path: Path, file: io.BytesIO, tags: Any) -> tuple[NDArray[Any], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from support.images import psd, write_tiff
 
 from edge_sr.errors import MediaError
 from edge_sr.tensors import reference_card
+from edge_sr.video.image.files.tiff_planes import planes
 from edge_sr.video.image.read import read_info, read_still
 from edge_sr.video.image.recognise import is_still
 
@@ -154,6 +156,17 @@ def test_planes_whose_end_is_not_there_are_damage_however_little_it_is(tmp_path:
         assert still.damage.startswith("damaged: ")
         cut = still.pixels[..., 2] if still.alpha is None else still.alpha
         assert not cut[-1, -30:].any()
+
+
+def test_a_large_file_is_not_copied_for_each_channel_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "large.tif"
+    write_tiff(path, np.zeros((4, 1000, 1000), np.uint16), {284: 2, 338: (2,)})
+    tracemalloc.start()
+    for plane in planes(path, 4):
+        assert plane.getbuffer().nbytes > 8_000_000
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < 3.5 * 8_000_000
 
 
 def test_tags_that_a_tiff_need_not_say(tmp_path: Path) -> None:

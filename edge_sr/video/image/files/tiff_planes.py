@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ def is_read_by_planes(tags: Any) -> bool:
     return channels >= 3 and not by_pillow
 
 
-def planes(path: Path, channels: int) -> list[io.BytesIO]:
-    """The first so many channels, each as a TIFF of its own.
+def planes(path: Path, channels: int) -> Iterator[io.BytesIO]:
+    """The first so many channels, each as a TIFF of its own, one at a time as each is as long as the file.
 
     Raises ``ValueError``, ``LookupError``, ``ArithmeticError`` or ``struct.error`` where the directory is none.
     """
@@ -65,7 +66,8 @@ def planes(path: Path, channels: int) -> list[io.BytesIO]:
     if form is None:
         raise ValueError("it is no TIFF")
     found = _entries(file, form)
-    return [io.BytesIO(with_directory(file, form, _of_channel(found, number))) for number in range(channels)]
+    for number in range(channels):
+        yield io.BytesIO(with_directory(file, form, _of_channel(found, number)))
 
 
 def _entries(file: bytes, form: Form) -> Entries:
