@@ -146,7 +146,7 @@ def _picture(request: Request, path: Path, controls: Controls) -> Outline:
     reason = "as asked for" if request.model else "the default for images"
     return Outline(
         **_facts(request, output, report, reason),
-        frames=1,
+        frames=report.frames,
         tracks_kept=(),
         tracks_lost=report.dropped,
         estimated_seconds=round(report.seconds, 1),

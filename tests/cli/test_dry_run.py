@@ -161,3 +161,15 @@ def test_what_a_dry_run_refuses_is_called_by_its_name(upscale: Command, tmp_path
     page.save(tmp_path / "scan.tif", save_all=True, append_images=[page])
     answer = upscale("scan.tif", "--scale", "2", "-o", "scan.png", *FAST, "--dry-run")
     assert refused(answer, 2).startswith("edge-sr: scan.tif holds 2 pages")
+
+
+def test_pages_among_pictures_are_told_of_as_they_are_upscaled(upscale: Command, tmp_path: Path) -> None:
+    page = Image.fromarray(reference_card(24, 16))
+    (tmp_path / "in").mkdir()
+    page.save(tmp_path / "in" / "a.tif", save_all=True, append_images=[page] * 3)
+    page.save(tmp_path / "in" / "b.png")
+    page.save(tmp_path / "in" / "c.tif", save_all=True, append_images=[page])
+    told = upscale("in", "-o", "out", "--scale", "2", *FAST, "--dry-run", "--json").json
+    done = upscale("in", "-o", "out", "--scale", "2", *FAST, "--json").json
+    assert "failed" not in told or told["failed"] == []
+    assert told["frames"] == done["frames"] == 7

@@ -1,4 +1,4 @@
-"""What a batch would do and roughly cost: every film by a sample of its own, all pictures by one of them."""
+"""What a batch would do and roughly cost: films and TIFFs of several pages each by itself, other pictures by one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge_sr.sizes import Size
 from edge_sr.upscale.batch.batch import plan_batch
 from edge_sr.upscale.batch.targets import Job
 from edge_sr.upscale.dry_run import Outline, outline, refuse_resume
+from edge_sr.upscale.inputs.pages import paged
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.networks import Networks
 from edge_sr.upscale.run.report import Failure
@@ -62,14 +63,14 @@ def _outlines(request: Request, jobs: Sequence[Job], controls: Controls) -> Iter
         except EdgeSRError as error:
             yield Foreseen(job.source.name, error=error)
             continue
-        if job.source.is_picture:
+        if _is_single(job):
             sample = sample or found
         yield Foreseen(job.source.name, found)
 
 
 def _outline(request: Request, job: Job, sample: Outline | None, controls: Controls) -> Outline:
     asked = job.request(request)
-    if sample is not None and job.source.is_picture:
+    if sample is not None and _is_single(job):
         return _scaled(asked, sample)
     if job.target is None:
         return outline(asked, controls)
@@ -78,6 +79,11 @@ def _outline(request: Request, job: Job, sample: Outline | None, controls: Contr
         place = folder / job.target.name
         found = outline(dataclasses.replace(asked, output=place), controls)
     return dataclasses.replace(found, output=str(job.target))
+
+
+def _is_single(job: Job) -> bool:
+    """Whether it is a picture that takes as long as others of its size."""
+    return job.source.is_picture and paged(Path(job.source.name)) is None
 
 
 def _scaled(asked: Request, sample: Outline) -> Outline:
