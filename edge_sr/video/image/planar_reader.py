@@ -18,11 +18,13 @@ from edge_sr.video.image.files.tiff_planes import planes
 from edge_sr.video.image.files.tiff_tags import (
     EXTRA_SAMPLES,
     GREY,
+    HEIGHT,
     NOT_ALPHA,
     PHOTOMETRIC,
     PREMULTIPLIED,
     SAMPLES_PER_PIXEL,
     WHITE_IS_ZERO,
+    WIDTH,
     refuse_compression,
 )
 from edge_sr.video.image.leniency import lenient, minding_damage
@@ -46,6 +48,9 @@ def planar_pixels(path: Path, tags: Any) -> tuple[Pixels, str]:
         shown = tuple((255 if plane.dtype == np.uint8 else np.float32(1)) - plane for plane in shown)
     pixels = Pixels(np.dstack(shown * (3 // colours)), alpha, grey, None)
     damage = next(filter(None, damages), "")
+    nothing = damage and all(plane.min() == plane.max() for plane in channels)
+    if nothing or any(plane.shape != (tags[HEIGHT], tags[WIDTH]) for plane in channels):
+        raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes")
     return (pixels.divided_by_alpha() if has_alpha and beside == (PREMULTIPLIED,) else pixels), damage
 
 

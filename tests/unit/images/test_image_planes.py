@@ -218,9 +218,28 @@ def test_channels_of_a_photoshop_file_beside_alpha_are_named(tmp_path: Path, car
     assert still.lost == ("the channels beside the colours and alpha",)
 
 
-@pytest.mark.parametrize("left", [60, 2000])
-def test_a_photoshop_file_that_ends_early(tmp_path: Path, left: int) -> None:
+@pytest.mark.parametrize("tag", [256, 258, 277, 284])
+def test_a_tag_of_planes_that_is_no_number(tmp_path: Path, tag: int) -> None:
+    path = tmp_path / "text.tif"
+    write_tiff(path, DEEP[..., :2].transpose(2, 0, 1), {284: 2, 262: 1, 338: 2})
+    head = struct.pack("<HH", tag, 4 if tag == 256 else 3)
+    path.write_bytes(path.read_bytes().replace(head, struct.pack("<HH", tag, 2)))
+    for read in (read_info, read_still):
+        with pytest.raises(MediaError, match="damaged"):
+            read(path)
+
+
+def test_a_photoshop_file_whose_layers_never_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.psb"
+    path.write_bytes(psd(DEEP, {}, large=True)[:34] + b"\xff" * 100)
+    assert read_info(path).size == (50, 40)
+    with pytest.raises(MediaError, match="damaged or cut short"):
+        read_still(path)
+
+
+@pytest.mark.parametrize(("left", "packed"), [(40, True), (60, True), (2000, True), (40, False)])
+def test_a_photoshop_file_that_ends_early(tmp_path: Path, left: int, packed: bool) -> None:
     path = tmp_path / "a.psd"
-    path.write_bytes(psd(DEEP, {}, packed=True)[:left])
+    path.write_bytes(psd(DEEP, {}, packed=packed)[:left])
     with pytest.raises(MediaError, match="damaged or cut short"):
         read_still(path)

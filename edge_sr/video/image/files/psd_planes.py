@@ -6,6 +6,7 @@ Each plane becomes a TIFF of one grey channel: both formats pack rows alike, so 
 from __future__ import annotations
 
 import io
+import os
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,7 +43,7 @@ def composite_tags(path: Path) -> dict[int, Any]:
         if len(head) < HEAD.size:
             return {}
         signature, version, channels, height, width, bits, mode = HEAD.unpack(head)
-        if signature != SIGNATURE or mode not in KINDS or bits not in (8, 16):
+        if signature != SIGNATURE or version not in (1, 2) or mode not in KINDS or bits not in (8, 16):
             return {}
         packing = PACKINGS.get(_packing(file, version))
     colours = 3 if KINDS[mode] == RGB else 1
@@ -62,10 +63,12 @@ def composite_tags(path: Path) -> dict[int, Any]:
 
 def _packing(file: BinaryIO, version: int) -> int:
     """The picture's compression, the file standing behind it."""
+    end = file.seek(0, os.SEEK_END)
     file.seek(HEAD.size)
     for section in range(3):  # a palette, resources, layers
         size = 8 if section == 2 and version == 2 else 4
-        file.seek(int.from_bytes(file.read(size), "big"), 1)
+        length = int.from_bytes(file.read(size), "big")
+        file.seek(min(file.tell() + length, end))
     return int.from_bytes(file.read(2), "big")
 
 
@@ -80,6 +83,8 @@ def composite_planes(path: Path, tags: Any, count: int) -> list[io.BytesIO]:
         else:
             counts = file.read(tags[SAMPLES_PER_PIXEL] * height * 2 * version)
             rows = np.frombuffer(counts, f">u{2 * version}").reshape(-1, height).astype(int)
+            if len(rows) < count:
+                raise ValueError("it ends in its counts")
         data = [file.read(int(plane.sum())) for plane in rows[:count]]
     return [
         _alone(width, bits, tags[COMPRESSION], lengths, plane)

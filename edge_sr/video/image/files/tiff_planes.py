@@ -43,7 +43,7 @@ def is_read_by_planes(tags: Any) -> bool:
     """
     channels, kind = tags.get(SAMPLES_PER_PIXEL, 1), tags.get(PHOTOMETRIC)
     bits, interleaved = set(tags.get(BITS, ())), tags.get(PLANAR, 1) == 1
-    if not {WIDTH, HEIGHT} <= tags.keys():
+    if not all(isinstance(tags.get(side), int) for side in (WIDTH, HEIGHT)):
         return False
     if channels == 1:  # of which Pillow knows one byte order, and in a plane neither bytes' nor white's
         plain = not interleaved and tags.get(COMPRESSION, 1) == 1 and bits in ({1}, {8}, {16})

@@ -10,6 +10,8 @@ from edge_sr.errors import MediaError
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, PLANAR, TILE_WIDTH = 256, 257, 258, 259, 262, 284, 322
 SAMPLES_PER_PIXEL, GREY, WHITE_IS_ZERO, RGB, CMYK = 277, (0, 1), 0, 2, 5
 EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
+LISTS = {BITS, EXTRA_SAMPLES, SAMPLE_FORMAT}
+NUMBERS = {WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, PLANAR, SAMPLES_PER_PIXEL} | LISTS
 BIG_TIFF = b"II+\0"
 # What tag 338 says of a channel beside the colours: nothing, alpha that they are multiplied by, or other alpha.
 NOT_ALPHA, PREMULTIPLIED, STRAIGHT = 0, 1, 2
@@ -47,9 +49,17 @@ def read_tags(path: Path) -> Any:
             directory: Any = ImageFileDirectory_v2(head if head[:4] == BIG_TIFF else head[:8])
             file.seek(directory.next)
             directory.load(file)
-            return dict(directory)
+            tags = dict(directory)
+            if not _are_numbers(tags):
+                raise ValueError("a number is none")
+            return tags
         except Exception as error:  # a damaged directory makes Pillow raise nearly anything
             raise MediaError(f"{path} is a damaged TIFF, whose tags cannot be read") from error
+
+
+def _are_numbers(tags: dict[int, Any]) -> bool:
+    found = (tags[tag] if tag in LISTS else (tags[tag],) for tag in NUMBERS & tags.keys())
+    return all(isinstance(number, int) for numbers in found for number in numbers)
 
 
 def refuse_big(path: Path) -> None:
