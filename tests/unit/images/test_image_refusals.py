@@ -155,6 +155,14 @@ def test_a_lossless_jpeg_that_ffmpeg_misreads_is_told_for_what_it_is(
         read_info(path)
 
 
+@pytest.mark.parametrize("length", [0, 1, 2])
+def test_a_jpeg_whose_segment_is_shorter_than_its_length_is_refused(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "scan.jpg"
+    path.write_bytes(b"\xff\xd8" + struct.pack(">BBH", 0xFF, 0xDB, length) + bytes(500))
+    with pytest.raises(MediaError, match=r"scan\.jpg is no picture that can be read"):
+        read_info(path)
+
+
 def test_of_jpeg_ls_what_ffmpeg_misreads_is_told_for_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "scan.jls"
     with av.open(str(path), "w", format="image2") as file:

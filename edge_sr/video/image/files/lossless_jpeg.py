@@ -38,7 +38,7 @@ def _headers(path: Path) -> tuple[tuple[int, int, int] | None, bytes]:
             head = file.read(4)
             if len(head) < 4 or head[0] != 0xFF:
                 break
-            data = file.read(struct.unpack_from(">H", head, 2)[0] - 2)
+            data = file.read(max(0, struct.unpack_from(">H", head, 2)[0] - 2))
             if head[1] in (LOSSLESS, LS) and len(data) > 5:
                 frame = head[1], data[0], data[5]
             if head[1] == SCAN:
