@@ -200,12 +200,31 @@ def bits_a_channel(path: Path, image: Any) -> int:
     return 16 if image.mode.startswith("I") or ";16" in _rawmode(image) else 8
 
 
-@minding_damage()
-def deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
-    """The 16 bits of a TIFF, or None for a layout whose low bytes Pillow does not give.
+def deep_tiff_pixels(path: Path, image: Any) -> tuple[Pixels | None, str]:
+    """The 16 bits of a TIFF, or None for a layout whose low bytes Pillow does not give, and what is damaged, in words.
 
-    Of a colour picture Pillow keeps one byte of two; told that the bytes lie the other way round, it gives the other.
+    Raises ``MediaError`` when nothing decodes.
     """
+    try:
+        with minding_damage():
+            return _deep_tiff_pixels(path, image), ""
+    except Exception as error:  # as above
+        refuse_compression(path, image.tag_v2)
+        damage = f"damaged: {error}"
+    try:
+        with lenient():
+            again = open_picture(path)
+            as_stored(again)
+            pixels = _deep_tiff_pixels(path, again)
+    except Exception:
+        pixels = None
+    if pixels is None or pixels.colour.min() == pixels.colour.max():
+        raise MediaError(f"{path} is damaged or cut short, and nothing of it decodes")
+    return pixels, damage
+
+
+def _deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
+    """Of colours Pillow keeps one byte of two; told that the bytes lie the other way round, it gives the other."""
     tags, icc, raw = image.tag_v2, image.info.get("icc_profile"), _rawmode(image)
     if image.mode.startswith("I;16"):
         return deep_grey_pixels(image, 4095 if raw == "I;12" else 65535)

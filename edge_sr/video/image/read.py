@@ -117,9 +117,9 @@ def _decoded(file: PictureFile) -> tuple[Pixels, Metadata, list[str], str]:
         return _by_ffmpeg(file)
     deep = file.deep  # known only until the pixels are loaded
     if deep:
-        pixels = _deep_pixels(file)
+        pixels, damage = _deep_pixels(file)
         if pixels is not None:
-            return pixels, *_said(file), pillow_reader.missing_rows(file.path, file.image)
+            return pixels, *_said(file), damage or pillow_reader.missing_rows(file.path, file.image)
     image, damage = pillow_reader.loaded(file.path, file.image)
     file = dataclasses.replace(file, image=image)
     pixels = pillow_reader.eight_bit_pixels(file.path, image, of_more=deep)
@@ -162,17 +162,17 @@ def _with_profile(pixels: Pixels, icc: bytes | None) -> Pixels:
     return pixels._replace(lost=(*pixels.lost, "the colour profile, which is none of RGB"))
 
 
-def _deep_pixels(file: PictureFile) -> Pixels | None:
-    """More than 8 bits, or None where only 8 can be read."""
+def _deep_pixels(file: PictureFile) -> tuple[Pixels | None, str]:
+    """More than 8 bits, or None where only 8 can be read, and what of a TIFF is damaged, in words."""
+    if file.image.format == "TIFF":
+        return pillow_reader.deep_tiff_pixels(file.path, file.image)
     if file.heif is not None:
-        return heif_pixels(file.path, file.heif)
+        return heif_pixels(file.path, file.heif), ""
     if file.image.format == "JXL":
         # Of colours its reader gives 8 bits.
-        return pillow_reader.deep_grey_pixels(file.image) if file.image.mode == "I;16" else None
-    if file.image.format != "TIFF":
-        icc = file.image.info.get("icc_profile")
-        return frame_pixels(first_frame(file.path))._replace(icc=icc)
-    return pillow_reader.deep_tiff_pixels(file.path, file.image)
+        return pillow_reader.deep_grey_pixels(file.image) if file.image.mode == "I;16" else None, ""
+    icc = file.image.info.get("icc_profile")
+    return frame_pixels(first_frame(file.path))._replace(icc=icc), ""
 
 
 def _frame_of(file: PictureFile) -> Pixels:

@@ -13,7 +13,7 @@ import numpy as np
 import PIL
 import pytest
 from PIL import Image
-from support.images import chunk, png
+from support.images import chunk, png, write_tiff
 from support.upscaling import nano_request
 
 from edge_sr.errors import MediaError
@@ -57,6 +57,22 @@ def test_what_decodes_of_a_cut_picture_is_kept(tmp_path: Path, name: str, share:
     part = (still.pixels[::-1] if bottom_up else still.pixels)[:40].astype(int)
     wanted = (CARD[::-1] if bottom_up else CARD)[:40]
     assert np.abs(part - wanted).mean() < 45
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_what_decodes_of_a_cut_tiff_of_16_bits_is_kept(tmp_path: Path, channels: int) -> None:
+    path, deep = tmp_path / "a.tif", CARD[..., [0, 1, 2, 0]].astype(np.uint16) * 257
+    write_tiff(path, deep[..., :channels], {338: 2} if channels == 4 else {})
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    still = read_still(path)
+    assert still.damage.startswith("damaged: ")
+    half = len(CARD) // 2
+    assert np.array_equal(np.rint(still.pixels[:half, :, 0] * 65535), deep[:half, :, 0])
+    assert not still.pixels[-1].any()
+    path.write_bytes(whole[:300])
+    with pytest.raises(MediaError, match="damaged or cut short, and nothing of it decodes"):
+        read_still(path)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.tif", "a.qoi"])
