@@ -208,6 +208,8 @@ def deep_tiff_pixels(path: Path, image: Any) -> tuple[Pixels | None, str]:
     try:
         with minding_damage():
             return _deep_tiff_pixels(path, image), ""
+    except MemoryError:
+        raise
     except Exception as error:  # as above
         refuse_compression(path, image.tag_v2)
         damage = f"damaged: {error}"
@@ -216,6 +218,8 @@ def deep_tiff_pixels(path: Path, image: Any) -> tuple[Pixels | None, str]:
             again = open_picture(path)
             as_stored(again)
             pixels = _deep_tiff_pixels(path, again)
+    except MemoryError:
+        raise
     except Exception:
         pixels = None
     if pixels is None or pixels.colour.min() == pixels.colour.max():

@@ -66,6 +66,8 @@ def _channel(path: Path, file: io.BytesIO, tags: Any) -> tuple[NDArray[Any], str
     try:
         with minding_damage():
             samples, damage = _samples(file), ""
+    except MemoryError:
+        raise
     except Exception as error:  # damaged data make Pillow's decoders raise nearly anything
         refuse_compression(path, tags)
         damage = f"damaged: {error}"

@@ -75,6 +75,21 @@ def test_what_decodes_of_a_cut_tiff_of_16_bits_is_kept(tmp_path: Path, channels:
         read_still(path)
 
 
+@pytest.mark.parametrize("planar", [False, True])
+def test_a_deep_tiff_that_memory_does_not_hold_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planar: bool
+) -> None:
+    path, deep = tmp_path / "a.tif", CARD.astype(np.uint16)
+    write_tiff(path, deep.transpose(2, 0, 1) if planar else deep, {284: 2} if planar else {})
+
+    def load(_image: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.TiffImagePlugin.TiffImageFile.load", load)
+    with pytest.raises(MemoryError):
+        read_still(path)
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.tif", "a.qoi"])
 @pytest.mark.parametrize("share", [0.02, 0.0])
 def test_of_a_headers_rest_nothing_is_made(tmp_path: Path, name: str, share: float) -> None:
