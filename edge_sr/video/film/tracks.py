@@ -80,10 +80,10 @@ def plan_tracks(source: av.container.InputContainer, picture: int, container: Co
     ways: list[tuple[int, Way]] = []
     dropped: list[str] = []
     changed: list[str] = []
-    trials = Trials(source, container)
-    for stream in source.streams:
-        if stream.index == picture or _is_kept_otherwise(source, stream):
-            continue
+    others = (stream for stream in source.streams if stream.index != picture)
+    streams = [stream for stream in others if not _is_kept_otherwise(source, stream)]
+    trials = Trials(source, streams, container)
+    for stream in streams:
         way = _way(source, stream, container, trials)
         if way is None:
             dropped.append(track_name(stream))

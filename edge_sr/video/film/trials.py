@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ SOON = 1000
 
 
 class Trials:
-    """Trials of one track each in a file of its own, which goes nowhere."""
+    """Trials of one of ``streams`` each in a file of its own, which goes nowhere."""
 
-    def __init__(self, source: Any, container: Container) -> None:
+    def __init__(self, source: Any, streams: Iterable[Any], container: Container) -> None:
         self._container = container
-        wanted = {stream.index for stream in source.streams if stream.type in ("audio", "data")}
+        wanted = {stream.index for stream in streams if stream.type in ("audio", "data")}
         self._first = first_packets(source, wanted)
 
     def hold(self, stream: Any) -> bool:

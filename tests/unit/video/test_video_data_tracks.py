@@ -13,6 +13,9 @@ from support.films import Making, make_film
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
+from edge_sr.video.encode.containers import CONTAINERS
+from edge_sr.video.film.tracks import plan_tracks
+from edge_sr.video.opening import open_input
 
 TAG = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)
 
@@ -57,6 +60,15 @@ def test_telemetry_is_kept_by_mp4(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "out.mp4")) as file:
         packets = [bytes(packet) for packet in file.demux(file.streams.data[0]) if packet.size]
     assert packets == [TAG] * 5
+
+
+def test_of_chapters_no_packet_is_waited_for(tmp_path: Path) -> None:
+    """QuickTime has them in a track of data, which FFmpeg hands on no packet of."""
+    making = Making(frames=50, audio=("eng",), chapters=(("One", 0, 1000), ("Two", 1000, 2000)))
+    with open_input(str(make_film(tmp_path / "in.mp4", making))) as source:
+        assert source.streams.data
+        plan_tracks(source, 0, CONTAINERS[0])
+        assert sum(bool(packet.size) for packet in source.demux()) > 50
 
 
 @pytest.mark.parametrize(("handler", "is_lost"), [(b"MetadataHand", True), (b"TimeCodeHand", False)])
