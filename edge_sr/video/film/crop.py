@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_sr.sizes import Box, Size
 from edge_sr.tensors import SMALLEST_SIDE
-from edge_sr.video.film.headers import header_of
+from edge_sr.video.film.headers import boxes, header_of
 from edge_sr.video.film.matroska import EBML, SEGMENT, TRACK, TRACKS, VIDEO, elements
 from edge_sr.video.surfaces.read import on_host
 
@@ -62,34 +62,44 @@ class Aperture:
         return Box(int(left), int(top), int(left + self.width), int(top + self.height))
 
 
-def crop_of(name: str) -> Crop | None:
-    """What the file asks for; None for one that asks for nothing, or is no such file."""
-    path = Path(name)
+def crop_of(stream: Any) -> Crop | None:
+    """What the file asks for of that track; None for one that asks for nothing, or is in no such file."""
+    path = Path(stream.container.name)
     if not path.is_file():
         return None
     with path.open("rb") as file:
         header = header_of(file)
-    return _edges(header) if header.startswith(EBML) else _aperture(header)
+    if header.startswith(EBML):
+        return _edges(header, sum(other.index < stream.index for other in stream.container.streams.video))
+    return _aperture(header, stream.id)
 
 
-def _edges(header: bytes) -> Edges | None:
-    """Of the first track with a picture."""
+def _edges(header: bytes, number: int) -> Edges | None:
+    """Of the track with so many that have a picture before it."""
     found = [header]
     for wanted in (SEGMENT, TRACKS, TRACK, VIDEO):
         found = [body for data in found for ident, body in elements(data) if ident == wanted]
-    asked = dict(elements(found[0])) if found else {}
+    asked = dict(elements(found[number])) if number < len(found) else {}
     edges = [int.from_bytes(asked.get(ident, b""), "big") for ident in _EDGES]
     return Edges(*edges) if any(edges) else None
 
 
-def _aperture(header: bytes) -> Aperture | None:
-    found = _APERTURE.search(header)
+def _aperture(header: bytes, track: int) -> Aperture | None:
+    bodies = (body for kind, body in boxes(header) if kind == b"trak")
+    found = next((_APERTURE.search(body) for body in bodies if _track_id(body) == track), None)
     if found is None:
         return None
     numbers = struct.unpack(">IIIIiIiI", found[1])
     if not all(numbers[1::2]):
         return None
     return Aperture(*(Fraction(over, under) for over, under in zip(numbers[::2], numbers[1::2], strict=True)))
+
+
+def _track_id(trak: bytes) -> int:
+    header = dict(boxes(trak)).get(b"tkhd", b"")
+    # Behind the times, which have eight bytes each in version 1.
+    place = 20 if header[:1] == b"\1" else 12
+    return int.from_bytes(header[place : place + 4], "big")
 
 
 def _on_chroma(box: Box, pixel_format: av.VideoFormat) -> Box:

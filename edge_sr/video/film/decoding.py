@@ -43,7 +43,7 @@ class FrameDecoder:
     ) -> None:
         self._context = decoder_with_alpha(stream) or stream.codec_context
         self._warn = warn
-        self._cropper = Cropper(crop_of(stream.container.name))
+        self._cropper = Cropper(crop_of(stream))
         self._deinterlacer = Deinterlacer(self._context.codec.canonical_name)
         self._aspects = PixelAspects(self._context)
         self.bad_frames = 0

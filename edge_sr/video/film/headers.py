@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from edge_sr.video.film.matroska import EBML, HEADER
@@ -26,3 +27,14 @@ def header_of(file: BinaryIO) -> bytes:
         if size < 8 or start + size > end:
             return b""
         file.seek(start + size)
+
+
+def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each box's kind and content; one that is cut short goes to the end."""
+    place = 0
+    while place + 8 <= len(data):
+        size = int.from_bytes(data[place : place + 4], "big")
+        if size < 8:
+            return
+        yield data[place + 4 : place + 8], data[place + 8 : place + size]
+        place += size

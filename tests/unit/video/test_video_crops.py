@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +31,13 @@ def with_crop_top(path: Path, pixels: int) -> Path:
 
 def with_aperture(path: Path, numbers: tuple[int, ...]) -> Path:
     """An MP4, its header at the end, whose picture's description ends in ``clap`` in place of ``pasp`` and ``btrt``."""
-    data = make_film(path.with_stem("plain"), Making(frames=3)).read_bytes()
+    return with_aperture_of_last(
+        path, make_film(path.with_stem("plain"), Making(frames=3)).read_bytes(), numbers
+    )
+
+
+def with_aperture_of_last(path: Path, data: bytes, numbers: tuple[int, ...]) -> Path:
+    """The film ``data`` with the aperture in its last track."""
     entry = data.rfind(b"avc1") - 4
     end = entry + int.from_bytes(data[entry : entry + 4], "big")
     box = struct.pack(">I4s8i", 40, b"clap", *numbers)
@@ -41,6 +48,19 @@ def with_aperture(path: Path, numbers: tuple[int, ...]) -> Path:
     for place in sizes:
         whole[place : place + 4] = (int.from_bytes(whole[place : place + 4], "big") + 40).to_bytes(4, "big")
     path.write_bytes(whole)
+    return path
+
+
+def pictures_together(path: Path, *films: Path) -> Path:
+    """A film with the picture of each."""
+    with contextlib.ExitStack() as opened, av.open(str(path), "w") as target:
+        sources = [opened.enter_context(av.open(str(film))) for film in films]
+        twins = [target.add_stream_from_template(source.streams.video[0]) for source in sources]
+        for source, twin in zip(sources, twins, strict=True):
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = twin
+                    target.mux(packet)
     return path
 
 
@@ -89,3 +109,14 @@ def test_a_film_is_upscaled_without_them(tmp_path: Path) -> None:
     report = upscale(Request(str(film), tmp_path / "out.mkv", scale=Fraction(2), **plain))
     assert (report.input_size, report.output_size, report.dropped) == ((56, 40), (112, 80), ())
     assert report.frames == 3
+
+
+def test_what_another_track_asks_for_is_not_done_to_the_picture(tmp_path: Path) -> None:
+    """As of a preview or a map of depths, which are smaller."""
+    large, small = (
+        make_film(tmp_path / name, Making(size=size, frames=3))
+        for name, size in (("large.mp4", (96, 64)), ("small.mp4", SIZE))
+    )
+    data = pictures_together(tmp_path / "plain.mp4", large, small).read_bytes()
+    with_aperture_of_last(tmp_path / "film.mp4", data, (32, 1, 32, 1, 0, 1, 0, 1))
+    assert pixels(tmp_path / "film.mp4")[0].shape == (64, 96, 3)
