@@ -68,8 +68,9 @@ def _changed(data: bytes, aspect: Fraction) -> bytes | None:
     kinds = [ident for ident, _ in parts]
     if kinds[:2] != [SEEK_HEAD, VOID] or kinds[-1] != TRACKS:
         return None
-    tracks = element(TRACKS, _checked(parts[-1][1], lambda body: _shown(body, aspect)))
-    grown = len(tracks) - (ends[-1] - ends[-2])
+    room = ends[-1] - ends[-2]
+    tracks = _tracks(parts[-1][1], aspect, room)
+    grown = len(tracks) - room
     gap = ends[2] - ends[1] - VOID_HEAD - grown
     listed = _checked(parts[0][1], lambda body: _moved(body, range(ends[2], ends[-1]), grown))
     listing = element(SEEK_HEAD, listed)
@@ -77,6 +78,16 @@ def _changed(data: bytes, aspect: Fraction) -> bytes | None:
         return None
     void = VOID + b"\x01" + gap.to_bytes(VOID_HEAD - 2, "big") + bytes(gap)
     return listing + void + data[ends[2] : ends[-2]] + tracks
+
+
+def _tracks(body: bytes, aspect: Fraction, room: int) -> bytes:
+    """The tracks, no shorter than ``room``: places further on may take more bytes than the list has for them."""
+    made = element(TRACKS, _checked(body, lambda tracks: _shown(tracks, aspect)))
+    missing = room - len(made)
+    if missing <= 0:
+        return made
+    filling = element(VOID, bytes(max(0, missing - 2)))
+    return element(TRACKS, _checked(body, lambda tracks: _shown(tracks, aspect) + filling))
 
 
 def _checked(body: bytes, change: Callable[[bytes], bytes]) -> bytes:

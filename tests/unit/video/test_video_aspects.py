@@ -14,8 +14,8 @@ from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.streaming import Outgoing, stream_film
 from edge_sr.upscale.upscale import upscale
-from edge_sr.video.film.matroska import SEGMENT, TRACKS, spans
-from edge_sr.video.mux.matroska_aspect import SEEK_HEAD, VOID, write_aspect
+from edge_sr.video.film.matroska import SEGMENT, TRACKS, elements, spans
+from edge_sr.video.mux.matroska_aspect import POSITION, SEEK, SEEK_HEAD, VOID, says_aspect, write_aspect
 from edge_sr.video.mux.streamed import Trial
 
 PLAIN: dict[str, Any] = {"model": "diinn-nano", "backend": "onnxruntime", "precision": "fp32"}
@@ -49,6 +49,21 @@ def test_what_follows_the_header_stays_in_its_place(tmp_path: Path) -> None:
     tracks = next(end for ident, _, end in spans(before[place:]) if ident == TRACKS)
     assert after[place + tracks :] == before[place + tracks :] and after != before
     assert [ident for ident, _, _ in spans(after[place:])] == [ident for ident, _, _ in spans(before[place:])]
+
+
+@pytest.mark.parametrize("tracks", range(7))
+def test_the_list_of_parts_still_says_where_they_are(tmp_path: Path, tracks: int) -> None:
+    film = make_film(tmp_path / "in.mkv", Making(frames=3, codec="ffv1", audio=("eng",) * tracks))
+    assert write_aspect(film, Fraction(2)) and says_aspect(str(film), Fraction(2))
+    data = film.read_bytes()
+    segment = data[next(start for ident, start, _ in spans(data) if ident == SEGMENT) :]
+    listed = [
+        dict(elements(body)) for ident, body in elements(dict(elements(segment))[SEEK_HEAD]) if ident == SEEK
+    ]
+    assert len(listed) >= 3
+    for entry in listed:
+        place = int.from_bytes(entry[POSITION], "big")
+        assert segment[place:].startswith(entry[b"\x53\xab"])
 
 
 def test_a_3d_film_keeps_it_too(tmp_path: Path) -> None:
