@@ -103,6 +103,8 @@ def _request(
     bundle = open_bundle(name)
     _check_place(bundle, output)
     out = bundle.path if output is None else output
+    if out.name in ("", ".."):  # "." has no name to put a lock or a draft beside
+        out = out.resolve()
     return CalibrationRequest(
         bundle=bundle,
         frames=tuple(frames),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,21 @@ def test_a_bundle_that_another_run_is_making_is_refused_at_once(
         answer = calibrate("diinn-nano", "--frames", scenes, "-o", out, "--recipe", recipe(tmp_path))
     assert_refused(answer, 2, out, "another run is writing")
     assert len(answer.err.splitlines()) == 1
+
+
+def test_the_bundle_of_the_working_folder_is_calibrated_where_it_lies(
+    calibrate: Command, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(open_bundle("diinn-nano").path, own)
+    text = json.loads((own / "bundle.json").read_text())
+    text["graphs"] = [graph for graph in text["graphs"] if not graph["precision"].startswith("int8")]
+    (own / "bundle.json").write_text(json.dumps(text))
+    monkeypatch.chdir(own)
+    answer = calibrate(".", "--frames", scenes, "--recipe", recipe(tmp_path), "--json")
+    assert answer.code == 0, answer.err
+    assert "int8" in open_bundle(own).precisions
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["minmax.toml", "own", "scenes"]
 
 
 def test_bad_frames_are_refused(calibrate: Command, tmp_path: Path) -> None:
