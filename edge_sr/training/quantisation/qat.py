@@ -32,7 +32,7 @@ from edge_sr.training.quantisation.rounding import RoundedConvolution, Rounding
 from edge_sr.training.tasks.sampled import content_moves
 
 SCHEME = "int8"
-CONTENT = "content."
+CONTENT, CHAINED = "content.", "chained."
 
 
 class RoundedTraining:
@@ -104,12 +104,19 @@ def _enlarged(graph: GraphMap, table: ScaleTable) -> Callable[[str, int], Tensor
 
 def _modules(network: Diinn, layer: str) -> list[str]:
     """Paths of what computes a layer of the encoder graph: itself, or modulation layers for content terms."""
+    if layer.startswith(CHAINED):
+        raise ConfigError(
+            "--qat is for decoders of mode 3, or of one layer: in modes 1 and 2 training computes the further layers "
+            f"of modulation at the output, where INT8 does not round them, and the table has {layer}"
+        )
     if not layer.startswith(CONTENT):
         return [layer]
     index = int(layer.removeprefix(CONTENT))
     last = len(network.decoder.K) if network.spec.decoder.mode >= 3 and index == 1 else index + 1
     if not content_moves(network.spec.decoder):
-        raise ConfigError("--qat is for decoders whose content terms move to LR: modes 1 to 3, no init_q")
+        raise ConfigError(
+            "--qat is for decoders whose content terms move to LR: mode 3, or of one layer, no init_q"
+        )
     return [f"decoder.K.{i}.0" for i in range(index, last)]
 
 

@@ -62,6 +62,15 @@ def spec(**changes: object) -> ModelSpec:
     return dataclasses.replace(made, **changes)
 
 
+def calibrated(place: Path, frames: Path, decoder: DecoderSpec) -> tuple[Bundle, Path]:
+    """A random network with such a decoder, and its checkpoint."""
+    torch.manual_seed(0)
+    made = spec(decoder=decoder)
+    checkpoint = place / "first.safetensors"
+    save_weights(made.network(), random_network(made.encoder, decoder).state_dict(), checkpoint)
+    return bundle_of(checkpoint, frames, place / "first"), checkpoint
+
+
 def bundle_of(checkpoint: Path, frames: Path, out: Path, table: ScaleTable | None = None) -> Bundle:
     loaded = load_checkpoint(checkpoint)
     identity = Identity("tiny", "1", Source(checkpoint.name, loaded.sha256))
@@ -74,11 +83,7 @@ def bundle_of(checkpoint: Path, frames: Path, out: Path, table: ScaleTable | Non
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Holds ``scenes``, ``first.safetensors`` (a random network), and ``first``, the same calibrated."""
     place = tmp_path_factory.mktemp("qat")
-    write_scenes(place / "scenes", 5)
-    torch.manual_seed(0)
-    network = random_network(spec().encoder, spec().decoder)
-    save_weights(spec().network(), network.state_dict(), place / "first.safetensors")
-    bundle_of(place / "first.safetensors", place / "scenes", place / "first")
+    calibrated(place, write_scenes(place / "scenes", 5), spec().decoder)
     return place
 
 
@@ -165,3 +170,9 @@ def test_other_weights_and_bundles_without_int8_are_refused(
     save_weights(spec().network(), other.state_dict(), tmp_path / "other.safetensors")
     with pytest.raises(ConfigError, match=r"first\.safetensors"):
         RoundedTraining(first).check_start(tmp_path / "other.safetensors")
+
+
+def test_modulation_that_training_computes_at_the_output_is_refused(folder: Path, tmp_path: Path) -> None:
+    bundle, checkpoint = calibrated(tmp_path, folder / "scenes", DecoderSpec(1, False, (8, 6)))
+    with pytest.raises(ConfigError, match=r"mode 3, or of one layer.*chained\.0"):
+        RoundedTraining(bundle).put_into(load_checkpoint(checkpoint).network())
