@@ -52,7 +52,7 @@ def _require_same_pictures(name: str, runs: Sequence[Evaluation]) -> None:
     known: dict[tuple[str, float], Row] = {}
     for row in (row for run in runs for row in run.rivals if row.bundle in SIMPLE):
         first = known.setdefault((row.bundle, row.scale), row)
-        if row.images != first.images or abs((row.psnr_y or 0) - (first.psnr_y or 0)) > SAME_DB:
+        if not _alike(row, first):
             found = " and ".join(
                 f"{_pictures(one.images)} with {row.bundle} at {_text(one.psnr_y)} dB" for one in (first, row)
             )
@@ -60,6 +60,11 @@ def _require_same_pictures(name: str, runs: Sequence[Evaluation]) -> None:
                 f"expected runs over the same pictures, found two sets called {name}, at x{row.scale:g} {found}: "
                 "make a report of each, or rename a folder and measure again"
             )
+
+
+def _alike(one: Row, other: Row) -> bool:
+    """Whether two rows came to the same figures."""
+    return one.images == other.images and abs((one.psnr_y or 0) - (other.psnr_y or 0)) <= SAME_DB
 
 
 def _resource(name: str) -> str:
@@ -113,11 +118,20 @@ def _labelled(runs: Sequence[Evaluation]) -> Iterable[tuple[str, Row, bool]]:
 
     Plain interpolation comes first, then the networks, then their whole scales brought to size.
     """
-    baselines = [(row.label, row, True) for run in runs for row in run.rivals]
+    baselines = [(_baseline_label(row, run, runs), row, True) for run in runs for row in run.rivals]
     yield from (entry for entry in baselines if entry[1].bundle in SIMPLE)
     for run in runs:
         yield from ((_label(row, run, runs), row, False) for row in run.results)
     yield from (entry for entry in baselines if entry[1].bundle not in SIMPLE)
+
+
+def _baseline_label(row: Row, run: Evaluation, runs: Sequence[Evaluation]) -> str:
+    """Its own, and the run's number where others come to other figures: a network's whole scales change with it."""
+    found = [
+        one for other in runs for one in other.rivals if (one.label, one.scale) == (row.label, row.scale)
+    ]
+    number = next(number for number, other in enumerate(runs, 1) if other is run)
+    return row.label if all(_alike(row, one) for one in found) else f"{row.label} (run {number})"
 
 
 def _label(row: Row | RowSpeed, run: Evaluation, runs: Sequence[Evaluation]) -> str:

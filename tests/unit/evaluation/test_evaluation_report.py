@@ -108,6 +108,20 @@ def test_a_network_that_was_measured_again_has_a_row_for_each_run() -> None:
     assert ">37.36<" in html and ">37.90<" in html
 
 
+def test_so_have_its_whole_scales_where_they_changed_with_it() -> None:
+    whole = Row("edge x2 + lanczos", "fp32", 2.5, 31.25, 0.9, 30.0, 5)
+    before = dataclasses.replace(evaluation(), rivals=(*evaluation().rivals, whole))
+    assert "run 1" not in page([before])
+    changed = dataclasses.replace(whole, psnr_y=31.75)
+    results = (dataclasses.replace(evaluation().results[0], scale=2.5),)
+    runs = [dataclasses.replace(before, results=results, rivals=(one,)) for one in (whole, changed)]
+    html = page(runs)
+    assert "edge x2 + lanczos fp32 (run 1)" in html and "edge x2 + lanczos fp32 (run 2)" in html
+    assert ">31.25<" in html and ">31.75<" in html
+    alike = page([runs[0], dataclasses.replace(runs[0], results=results)])
+    assert alike.count("edge x2 + lanczos fp32") == 1
+
+
 def test_scales_of_several_runs_share_a_row() -> None:
     whole = evaluation()
     parts = [
