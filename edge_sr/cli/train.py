@@ -28,7 +28,7 @@ EXAMPLES = (
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="Model spec (TOML): network, data and schedule.")]
 Images = Annotated[
     list[Path],
-    typer.Option("--images", metavar="DIR...", help="Folders of images, or packed files."),
+    typer.Option("--images", metavar="DIR...", help="Folders of images, or one packed file."),
 ]
 Checkpoint = Annotated[
     Path,
