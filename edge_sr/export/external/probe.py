@@ -222,7 +222,7 @@ def _least_multiple(run: Run, channels: int) -> tuple[int, int]:
     obstacle: CheckpointError | None = None
     for multiple in MULTIPLES:
         size = (_sharply(multiple, PROBED[0]), _sharply(multiple, PROBED[1]))
-        larger = (_sharply(multiple, size[0] + 1), _sharply(multiple, size[1] + 1))
+        larger = (size[0] + multiple, size[1] + multiple)
         try:
             scale = _scale(size, run(_black(size, channels)))
             if multiple > 1:  # what takes one size alone seems to take its multiples

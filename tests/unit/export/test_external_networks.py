@@ -24,7 +24,7 @@ from edge_sr.bundle import read_bundle
 from edge_sr.errors import CheckpointError, InputNotFoundError, OutputExistsError
 from edge_sr.export.external.model import read_model
 from edge_sr.export.external.network import export_external, freed
-from edge_sr.export.external.probe import Stated, probe
+from edge_sr.export.external.probe import Stated, _least_multiple, probe
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 
@@ -84,6 +84,21 @@ def test_nodes_may_stand_behind_those_that_read_them(tmp_path: Path) -> None:
     read = read_model(saved(tmp_path, made))
     assert read.graph.node[0].output[0] == first
     assert {node.op_type for node in read.graph.node} == {node.op_type for node in model().graph.node}
+
+
+@pytest.mark.parametrize(("multiple", "side"), [(1, 37), (8, 48), (64, 128), (128, 256)])
+def test_multiples_are_tried_on_small_pictures(multiple: int, side: int) -> None:
+    """A network of windows and attention takes gigabytes for large ones, and has so much memory and time."""
+    sides = []
+
+    def run(picture: np.ndarray) -> np.ndarray:
+        if any(length % multiple for length in picture.shape[:2]):
+            raise CheckpointError("refused")
+        sides.extend(picture.shape[:2])
+        return picture.repeat(2, 0).repeat(2, 1)
+
+    assert _least_multiple(run, 3) == (multiple, 2)
+    assert max(sides) == side
 
 
 def windowed(multiple: int, made: onnx.ModelProto) -> onnx.ModelProto:
