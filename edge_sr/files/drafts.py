@@ -9,6 +9,7 @@ file system has no locks, drafts of killed runs stay: nothing tells them from th
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import platform
@@ -95,8 +96,8 @@ def takes_files(folder: Path) -> bool:
         with drafting(folder / "any"):
             return True
     except OSError as error:
-        # A full disk is told as one, by whoever comes to write.
-        return error.errno in OUT_OF_DISK
+        # A full disk, or too many open files, is told as such by whoever comes to write.
+        return error.errno in (*OUT_OF_DISK, errno.EMFILE, errno.ENFILE)
 
 
 def remove_dead_drafts(folder: Path) -> None:

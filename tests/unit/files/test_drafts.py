@@ -298,6 +298,17 @@ def test_a_folder_takes_files_where_one_can_be_made(tmp_path: Path) -> None:
     assert not takes_files(tmp_path / "none")
 
 
+def test_too_many_open_files_are_no_fault_of_a_folder(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    earlier = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, earlier[1]))
+    try:
+        takes = takes_files(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, earlier)
+    assert takes
+
+
 @pytest.mark.skipif(
     not Path("/proc/self").exists(), reason="no file system here that takes no files of anybody"
 )
