@@ -26,7 +26,7 @@ def test_a_slow_network_is_no_gap_of_the_source(tmp_path: Path) -> None:
     with contextlib.closing(writer.queue):
         writer.start(time.monotonic())
         writer.expecting = True
-        writer.queue.put(Finished(np.zeros((48, 64, 3), np.uint8), SIZE, time.monotonic(), 0.0, 1))
+        writer.queue.put(Finished(np.zeros((48, 64, 3), np.uint8), SIZE, None, time.monotonic(), 0.0, 1))
         time.sleep(2.2 * SHORTEST_GAP)
         assert (writer.written, writer.repeated) == (1, 0)
         writer.expecting = False
