@@ -121,10 +121,17 @@ def missing_rows(path: Path, image: Any) -> str:
     return "" if present == expected else f"damaged: only {present} of {expected} rows are there"
 
 
+def _opened_again(path: Path) -> Any:
+    """The picture opened to be read, not mapped: Pillow before 13 maps whole files alone."""
+    image = open_picture(path)
+    image.filename = ""
+    return image
+
+
 def _as_far_as_it_decodes(path: Path) -> Any:
     try:
         with lenient():
-            image = _with_key(open_picture(path))
+            image = _with_key(_opened_again(path))
             as_stored(image)
             image.load()
     except Exception as error:  # as above
@@ -215,7 +222,7 @@ def deep_tiff_pixels(path: Path, image: Any) -> tuple[Pixels | None, str]:
         damage = f"damaged: {error}"
     try:
         with lenient():
-            again = open_picture(path)
+            again = _opened_again(path)
             as_stored(again)
             pixels = _deep_tiff_pixels(path, again)
     except MemoryError:

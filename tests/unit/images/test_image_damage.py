@@ -59,6 +59,17 @@ def test_what_decodes_of_a_cut_picture_is_kept(tmp_path: Path, name: str, share:
     assert np.abs(part - wanted).mean() < 45
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.pgm"])
+def test_what_decodes_of_a_cut_picture_in_grey_is_kept(tmp_path: Path, name: str) -> None:
+    path, grey = tmp_path / name, CARD[..., 0]
+    Image.fromarray(grey).save(path)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size * 2 // 3)
+    still = read_still(path)
+    assert still.damage.startswith("damaged: ")
+    assert np.array_equal(still.pixels[:50, :, 0], grey[:50])
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_what_decodes_of_a_cut_tiff_of_16_bits_is_kept(tmp_path: Path, channels: int) -> None:
     path, deep = tmp_path / "a.tif", CARD[..., [0, 1, 2, 0]].astype(np.uint16) * 257
