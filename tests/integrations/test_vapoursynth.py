@@ -123,6 +123,8 @@ def test_yuv_is_what_upscale_gives(case: tuple[str, int, int, int], place: int, 
 def test_luma_beyond_black_and_white_is_kept(depth: int, full: int) -> None:
     planes = planes_of(depth, "420")
     planes[0][:12], planes[0][24:] = 250 << (depth - 8), 4 << (depth - 8)
+    # Colours would take what is this bright, or dark, out of RGB's range.
+    planes[1][:] = planes[2][:] = 128 << (depth - 8)
     clip = clip_of(yuv(depth, "420"), [planes], _Matrix=1, _Range=full)
     options = {"width": SIZE[0], "height": SIZE[1], "model": "diinn-nano", "precision": "fp32"}
     for made in (core.edgesr.Upscale(clip, **options), upscale(clip, **options)):
