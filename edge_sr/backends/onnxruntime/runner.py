@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.backends.base import CpuRunner, RunnerConfig
+from edge_sr.backends.onnxruntime.forks import kept_in_forks
 from edge_sr.backends.sampling import TileSampler
 from edge_sr.backends.tiles import TILE_PIXELS, TILE_VALUES, Tile, decoder_strips, row_tiles
 from edge_sr.errors import BundleError, MemoryLimitError, first_line
@@ -33,11 +34,12 @@ def open_session(graph: Path, threads: int) -> Any:
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no public base class
         if ran_out(error):
             raise MemoryLimitError(f"not enough memory to open {graph.name}: close other programs") from error
         raise BundleError(f"ONNX Runtime refuses {graph.name}: {first_line(error)}") from error
+    return kept_in_forks(session)
 
 
 def run_session(session: Any, feeds: dict[str, NDArray[Any]]) -> NDArray[Any]:

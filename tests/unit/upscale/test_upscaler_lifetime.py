@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -185,6 +187,29 @@ def test_a_child_that_was_forked_during_a_call_can_close(
         go_on.set()
         thread.join()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+FORKING = """
+import gc, os, signal, sys
+import numpy as np
+from edge_sr import Upscaler
+up = Upscaler("diinn-nano", backend="onnxruntime", precision="fp32", threads=2)
+up(np.zeros((16, 16, 3), np.uint8), scale=2)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    {}
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("end", ["sys.exit(0)", "del up; gc.collect(); os._exit(0)"])
+def test_a_forked_child_that_ends_or_lets_the_upscaler_go_does_not_hang(end: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING.format(end)], timeout=60, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
