@@ -98,8 +98,11 @@ class Film(AbstractContextManager["Film"]):
     @property
     def lost(self) -> list[str]:
         """A name for each part of the picture that cannot be kept, as far as the film has been read."""
-        kept = {CAPTIONS: self.captions is not None, MARK_OF_3D: self.keeps_stereo}
-        kept[TRANSPARENCY] = self.info.keeps_alpha
+        kept = {
+            CAPTIONS: self.captions is not None,
+            MARK_OF_3D: self.keeps_stereo,
+            TRANSPARENCY: self.info.keeps_alpha,
+        }
         found = dict.fromkeys((*self.info.lost, *self._decoder.lost))
         return [name for name in found if not kept.get(name)]
 
@@ -128,7 +131,7 @@ class Film(AbstractContextManager["Film"]):
         return self._on_gpu
 
     def _begin_reading(self) -> None:
-        self._times = self._within_excerpt(self._target(self.excerpt.start))
+        self._times = self._within_excerpt()
         self._first = next(self._times, None)
 
     def skip_to(self, count: int, pts: int) -> None:
@@ -144,9 +147,7 @@ class Film(AbstractContextManager["Film"]):
             self._times = self._until_end(itertools.chain([first], found))
         else:
             self._reopen()
-            self._times = itertools.islice(
-                self._within_excerpt(self._target(self.excerpt.start)), count, None
-            )
+            self._times = itertools.islice(self._within_excerpt(), count, None)
         self._first, self.decoded = None, count
 
     def frames(self) -> Iterator[Timed[av.VideoFrame]]:
@@ -191,9 +192,6 @@ class Film(AbstractContextManager["Film"]):
     @property
     def _shift(self) -> int:
         return self.excerpt.shift(self._packets.begins, self._unit)
-
-    def _target(self, start: Fraction) -> Fraction | None:
-        return self._packets.begins + start if start else None
 
     def _open(self) -> None:
         self._container = self._given or open_input(
@@ -240,14 +238,14 @@ class Film(AbstractContextManager["Film"]):
         has_times = self._packets.has_times
         return with_times(self._decoder.frames(packets), self._tick, self._warn, has_times=has_times)
 
-    def _within_excerpt(self, target: Fraction | None) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _within_excerpt(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """The frames shown within the excerpt: the one that began before it begins with it."""
-        if target is None:
+        if not self.excerpt.start:
             yield from self._until_end(self._read(None))
             return
         earlier: av.VideoFrame | None = None
         until: int | None = None
-        for pts, frame in self._until_end(self._read(target)):
+        for pts, frame in self._until_end(self._read(self._packets.begins + self.excerpt.start)):
             if pts < self._shift:
                 earlier, until = frame, pts + (frame.duration or self._tick)
                 continue

@@ -146,11 +146,11 @@ class ToRgb:
         return np.concatenate([colours, alpha[..., None]], axis=2)
 
     def _colours(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> NDArray[Any]:
-        own = layout_of(frame.format).depth
         if self._layout.is_grey:
             frame = with_neutral_chroma(frame)
         if self._layout.fits_uint8:
             return self._convert(frame, "rgb24", to_full=True, size=size).to_ndarray()
+        own = layout_of(frame.format).depth
         if self._layout.is_rgb:
             # swscale brings eight bits to sixteen by way of YUV, and errs by more than a level.
             name, top = ("rgb24", 255) if own == 8 else ("rgb48le", 65535)

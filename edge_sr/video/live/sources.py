@@ -200,7 +200,9 @@ def _request(address: Address, rate: Fraction | None) -> tuple[str, str | None, 
 
 def _network(address: Address) -> tuple[str, str | None, dict[str, str]]:
     options = {"probesize": "500000", "analyzeduration": "1000000"}
-    if not address.kind.startswith("http"):
+    if address.kind.startswith("http"):
+        options.update(live_start_index="-1")
+    else:
         # It throws away what was looked at, which of a film over HTTP is the beginning.
         options.update(fflags="nobuffer")
     if address.kind == "udp":
@@ -208,8 +210,6 @@ def _network(address: Address) -> tuple[str, str | None, dict[str, str]]:
     if address.kind.startswith("rtsp"):
         # Few lose packets by TCP; some cameras send by UDP alone.
         options.update(rtsp_flags="prefer_tcp")
-    if address.kind.startswith("http"):
-        options.update(live_start_index="-1")
     return address.target, None, options
 
 
