@@ -103,8 +103,7 @@ class Film(AbstractContextManager["Film"]):
             MARK_OF_3D: self.keeps_stereo,
             TRANSPARENCY: self.info.keeps_alpha,
         }
-        found = dict.fromkeys((*self.info.lost, *self._decoder.lost))
-        return [name for name in found if not kept.get(name)]
+        return [name for name in dict.fromkeys((*self.info.lost, *self._decoder.lost)) if not kept.get(name)]
 
     def keep_alpha(self) -> None:
         """Has the alpha channel read beside the colours, as ``info.keeps_alpha`` says from then on."""

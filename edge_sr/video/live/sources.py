@@ -292,9 +292,8 @@ def _playback(address: Address, container: Any, ends: bool) -> Playback | None:
 def _has_end(address: Address, container: Any) -> bool:
     if address.kind in ("file", "pipe"):
         return True
-    if not address.kind.startswith("http"):
-        return False
-    return bool(container.duration) or (not _in_pieces(container) and container.size > 0)
+    by_http = address.kind.startswith("http")
+    return by_http and bool(container.duration or (not _in_pieces(container) and container.size > 0))
 
 
 def _in_pieces(container: Any) -> bool:
