@@ -16,6 +16,7 @@ from edge_sr.sizes import Box, Size
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.video.film.headers import boxes, header_of
 from edge_sr.video.film.matroska import EBML, SEGMENT, TRACK, TRACKS, VIDEO, elements
+from edge_sr.video.frames.filtering import FrameFilter
 from edge_sr.video.surfaces.read import on_host
 
 if TYPE_CHECKING:
@@ -118,8 +119,7 @@ class Cropper:
 
     def __init__(self, crop: Crop | None) -> None:
         self._crop = crop
-        self._graph: Any = None
-        self._shape: tuple[int, int, str] | None = None
+        self._cut = FrameFilter("crop")
 
     @property
     def crops(self) -> bool:
@@ -134,30 +134,4 @@ class Cropper:
         inside = 0 <= box.x0 <= box.x1 <= whole.x1 and 0 <= box.y0 <= box.y1 <= whole.y1
         if not inside or box == whole or min(box.width, box.height) < SMALLEST_SIDE:
             return frame
-        return self._cut(on_host(frame), box)
-
-    def _cut(self, frame: av.VideoFrame, box: Box) -> av.VideoFrame:
-        shape = (frame.width, frame.height, frame.format.name)
-        if shape != self._shape:
-            self._open(frame, box)
-            self._shape = shape
-        self._graph.vpush(frame)
-        cut: av.VideoFrame = self._graph.vpull()
-        return cut
-
-    def _open(self, frame: av.VideoFrame, box: Box) -> None:
-        import av.filter
-
-        self._graph = av.filter.Graph()
-        self._graph.threads = 1
-        source = self._graph.add_buffer(
-            width=frame.width,
-            height=frame.height,
-            format=frame.format,
-            time_base=Fraction(frame.time_base or 1),
-        )
-        cutting = self._graph.add("crop", f"{box.width}:{box.height}:{box.x0}:{box.y0}")
-        sink = self._graph.add("buffersink")
-        source.link_to(cutting)
-        cutting.link_to(sink)
-        self._graph.configure()
+        return self._cut(on_host(frame), f"{box.width}:{box.height}:{box.x0}:{box.y0}")

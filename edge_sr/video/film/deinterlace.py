@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.video.frames.progressive import as_progressive
+from edge_sr.video.frames.filtering import as_progressive, open_filter
 
 if TYPE_CHECKING:
     import av
@@ -42,7 +42,7 @@ class Deinterlacer:
             self._open(frame)
             self._shape = shape
         self._graph.vpush(frame)
-        yield from self._ready()
+        yield from self._drain(self._graph)
 
     def flush(self) -> Iterator[av.VideoFrame]:
         """The frames still inside; the filter is closed."""
@@ -53,23 +53,9 @@ class Deinterlacer:
         yield from self._drain(graph)
 
     def _open(self, frame: av.VideoFrame) -> None:
-        import av.filter
-
         self.active = True
         self._time_base = Fraction(frame.time_base or 1)
-        self._graph = av.filter.Graph()
-        self._graph.threads = 1
-        source = self._graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=self._time_base
-        )
-        filtering = self._graph.add("bwdif", mode="send_frame", parity="auto", deint="interlaced")
-        sink = self._graph.add("buffersink")
-        source.link_to(filtering)
-        filtering.link_to(sink)
-        self._graph.configure()
-
-    def _ready(self) -> Iterator[av.VideoFrame]:
-        yield from self._drain(self._graph)
+        self._graph = open_filter(frame, "bwdif", "mode=send_frame:parity=auto:deint=interlaced")
 
     def _drain(self, graph: Any) -> Iterator[av.VideoFrame]:
         import av

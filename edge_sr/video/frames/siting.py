@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_sr.video.frames.filtering import FrameFilter
+
 if TYPE_CHECKING:
     import av
 
@@ -102,29 +104,7 @@ class Marker:
     """Marks frames with where their chroma lies, or is to lie in what swscale makes of them; pixels are not copied."""
 
     def __init__(self, siting: str) -> None:
-        self._siting = siting
-        self._graph: Any = None
-        self._shape: tuple[int, int, str] | None = None
+        self._filter, self._words = FrameFilter("setparams"), f"chroma_location={siting}"
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        shape = (frame.width, frame.height, frame.format.name)
-        if shape != self._shape:
-            self._open(frame)
-            self._shape = shape
-        self._graph.vpush(frame)
-        marked: av.VideoFrame = self._graph.vpull()
-        return marked
-
-    def _open(self, frame: av.VideoFrame) -> None:
-        import av.filter
-
-        self._graph = av.filter.Graph()
-        self._graph.threads = 1
-        source = self._graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=1
-        )
-        mark = self._graph.add("setparams", f"chroma_location={self._siting}")
-        sink = self._graph.add("buffersink")
-        source.link_to(mark)
-        mark.link_to(sink)
-        self._graph.configure()
+        return self._filter(frame, self._words)

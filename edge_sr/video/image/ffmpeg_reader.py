@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from edge_sr.errors import MediaError
 from edge_sr.video.frames.alpha import read_alpha
 from edge_sr.video.frames.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
+from edge_sr.video.frames.filtering import as_progressive
 from edge_sr.video.frames.pixels import PixelLayout, ToRgb, layout_of
-from edge_sr.video.frames.progressive import as_progressive
 from edge_sr.video.frames.siting import CENTER, LEFT, stated_siting
 from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
 from edge_sr.video.image.pillow_reader import Pixels
