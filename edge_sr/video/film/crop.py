@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_sr.sizes import Box, Size
 from edge_sr.tensors import SMALLEST_SIDE
-from edge_sr.video.film.headers import boxes, header_of
+from edge_sr.video.boxes import boxes
+from edge_sr.video.film.headers import header_of
 from edge_sr.video.film.matroska import EBML, SEGMENT, TRACK, TRACKS, VIDEO, elements
 from edge_sr.video.frames.filtering import FrameFilter
 from edge_sr.video.surfaces.read import on_host
@@ -65,11 +66,7 @@ class Aperture:
 
 def crop_of(stream: Any) -> Crop | None:
     """What the file asks for of that track; None for one that asks for nothing, or is in no such file."""
-    path = Path(stream.container.name)
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        header = header_of(file)
+    header = header_of(Path(stream.container.name))
     if header.startswith(EBML):
         return _edges(header, sum(other.index < stream.index for other in stream.container.streams.video))
     return _aperture(header, stream.id)

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from typing import BinaryIO
+from pathlib import Path
 
+from edge_sr.video.boxes import boxes_in
 from edge_sr.video.film.matroska import EBML, HEADER
 
 MOST = 64 << 20
+# Boxes and Matroska mappings that hold Dolby Vision's description; profile 5 has no base layer that others can show.
+_DOLBY = (b"dvcC", b"dvvC", b"dvwC")
+WITHOUT_BASE = 5
+_MATROSKA_DATA = b"\x41\xed"
 
 
-def header_of(file: BinaryIO) -> bytes:
+def header_of(path: Path) -> bytes:
     """From Matroska's first byte on, else what is in the ``moov`` box; empty for other files."""
-    if (mark := file.read(len(EBML))) == EBML:
-        return mark + file.read(HEADER)
-    end = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    while True:
-        start = file.tell()
-        size, kind = int.from_bytes(file.read(4), "big"), file.read(4)
-        if size == 1:
-            size = int.from_bytes(file.read(8), "big")
-        if kind == b"moov":
-            return file.read(min(size or MOST, MOST))
-        if size < 8 or start + size > end:
-            return b""
-        file.seek(start + size)
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        if (mark := file.read(len(EBML))) == EBML:
+            return mark + file.read(HEADER)
+        length = next((length for kind, length in boxes_in(file) if kind == b"moov"), 0)
+        return file.read(length if 0 <= length < MOST else MOST)
 
 
-def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each box's kind and content; one that is cut short goes to the end."""
-    place = 0
-    while place + 8 <= len(data):
-        size = int.from_bytes(data[place : place + 4], "big")
-        if size < 8:
-            return
-        yield data[place + 4 : place + 8], data[place + 8 : place + size]
-        place += size
+def dolby_profile(path: Path) -> int | None:
+    """The profile of Dolby Vision that the file says its picture has; None where it says nothing."""
+    header = header_of(path)
+    for kind in _DOLBY:
+        at = header.find(kind)
+        if at >= 0:
+            return _profile(header[at + len(kind) : at + len(kind) + 48])
+    return None
+
+
+def _profile(data: bytes) -> int | None:
+    """From the record: two bytes of version, then seven bits of profile (Dolby Vision streams within ISO BMFF)."""
+    inner = data.find(_MATROSKA_DATA, 0, 8)
+    if inner >= 0:
+        # The element's size takes one byte: the record is 24 bytes long.
+        data = data[inner + len(_MATROSKA_DATA) + 1 :]
+    return data[2] >> 1 if len(data) > 2 else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import HdrError, OptionError
-from edge_sr.video.film.dolby import WITHOUT_BASE, dolby_profile
+from edge_sr.video.film.headers import WITHOUT_BASE, dolby_profile
 from edge_sr.video.film.pixel_aspects import marked_aspect
 from edge_sr.video.frames.alpha import states_alpha
 from edge_sr.video.frames.colour import UNSPECIFIED, Colour, read_colour
@@ -158,7 +159,7 @@ def _lost(stream: av.video.stream.VideoStream, stereo: str | None) -> tuple[str,
 def _refuse_dolby(name: str, frame: av.VideoFrame) -> None:
     """Profile 5's picture is in colours of its own: without Dolby's decoder they come out green and purple."""
     untagged = int(frame.color_trc) == UNSPECIFIED and "DOVI_RPU_BUFFER" in side_data(frame)
-    if untagged or dolby_profile(name) == WITHOUT_BASE:
+    if untagged or dolby_profile(Path(name)) == WITHOUT_BASE:
         raise HdrError(
             f"{name} is Dolby Vision profile 5, whose colours only a Dolby decoder knows: "
             "use a release of the film in HDR10 or SDR"

@@ -6,33 +6,19 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge_sr.video.boxes import boxes, boxes_in
+
 LARGEST_HEADER = 64 << 20
 
 
 def meta_box(path: Path) -> bytes:
     with path.open("rb") as file:
-        while len(head := file.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", head)
-            if length == 1:
-                length = struct.unpack(">Q", file.read(8))[0] - 8
+        for kind, length in boxes_in(file):
             if kind == b"meta":
-                if not 8 < length < LARGEST_HEADER:
+                if not 0 < length < LARGEST_HEADER:
                     raise ValueError(f"a meta box of {length} bytes")
-                return file.read(length - 8)
-            if length < 8:
-                break
-            file.seek(length - 8, 1)
+                return file.read(length)
     raise ValueError("no meta box")
-
-
-def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = 0
-    while place + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        if length < 8:
-            return
-        yield kind, data[place + 8 : place + length]
-        place += length
 
 
 def item_entries(body: bytes) -> Iterator[tuple[int, bytes, bool]]:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from edge_sr.errors import MediaError
 from edge_sr.sizes import Box
+from edge_sr.video.boxes import boxes
 from edge_sr.video.frames.orientation import UPRIGHT, Orientation
 from edge_sr.video.image.files.heif_boxes import (
     LARGEST_HEADER,
-    boxes,
     item_entries,
     meta_box,
     nclx,

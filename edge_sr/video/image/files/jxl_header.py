@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_sr.video.image.files.jp2_boxes import boxes_of
+from edge_sr.video.boxes import boxes_in
 
 CODESTREAM = b"\xff\x0a"
 USUAL = 8
@@ -24,8 +24,7 @@ def _codestream(path: Path) -> bytes:
         head = file.read(64)
         if head.startswith(CODESTREAM):
             return head[2:]
-        file.seek(0)
-        for kind, _ in boxes_of(file):
+        for kind, _ in boxes_in(file):
             if kind in (b"jxlc", b"jxlp"):
                 # A part begins with its number.
                 return file.read(64)[2 if kind == b"jxlc" else 6 :]
