@@ -11,7 +11,7 @@ from edge_sr.errors import EdgeSRError, MediaError, OptionError
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
-from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
+from edge_sr.upscale.film_plan import check_named_output, plan_film
 from edge_sr.upscale.inputs.animations import as_film, needs_pillow
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.places import check_free, check_place
@@ -19,9 +19,8 @@ from edge_sr.upscale.run.report import Failure, Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Excerpt, Film, FilmInfo
-from edge_sr.video.film.tracks import track_name
 from edge_sr.video.image.recognise import is_still
-from edge_sr.video.opening import is_opened_by_name, open_input
+from edge_sr.video.opening import is_opened_by_name
 from edge_sr.video.protocols import is_address
 
 # Enough for the encoder's first frames to matter little, few enough for a 4K film on two cores.
@@ -81,7 +80,8 @@ def _film(request: Request, controls: Controls) -> Outline:
     check_named_output(request)
     with Film(request.input, request.excerpt, protocols=request.protocols, tone_map=request.tonemap) as film:
         plan, info = plan_film(request, film, controls.watcher.say), film.info
-        lost = (*plan.muxing.tracks.dropped, *film.lost)
+        tracks = plan.muxing.tracks
+        lost = (*tracks.dropped, *film.lost)
     model, reason = (request.model, "as asked for") if request.model else suited_model(info)
     settled = dataclasses.replace(request, model=model)
     with scratch_folder() as folder:
@@ -92,7 +92,7 @@ def _film(request: Request, controls: Controls) -> Outline:
     return Outline(
         **_facts(request, plan.output, report, reason),
         frames=info.frames,
-        tracks_kept=_kept(request, plan),
+        tracks_kept=tuple(tracks.names[index] for index in tracks.kept),
         tracks_lost=tuple(dict.fromkeys((*lost, *report.dropped))),
         estimated_seconds=None if share is None else round(report.frames / report.fps * share, 1),
         estimated_bytes=None if share is None else round(size * share),
@@ -132,11 +132,6 @@ def _middle(excerpt: Excerpt, info: FilmInfo) -> Excerpt:
     """A few frames from the middle: the first ones of a film are often black."""
     frames = max(0, info.frames - SAMPLE_FRAMES)
     return Excerpt(excerpt.start + Fraction(frames // 2) / info.rate, SAMPLE_FRAMES / info.rate)
-
-
-def _kept(request: Request, plan: FilmPlan) -> tuple[str, ...]:
-    with open_input(request.input, protocols=request.protocols) as source:
-        return tuple(track_name(source.streams[index]) for index in plan.muxing.tracks.kept)
 
 
 def _picture(request: Request, path: Path, controls: Controls) -> Outline:

@@ -160,7 +160,7 @@ def _mux_plan(
         source=request.input,
         picture=film.stream_index,
         container=container,
-        tracks=_tracks(request, film, container),
+        tracks=TrackPlan((), ()),
         excerpt=request.excerpt,
         time_base=info.time_base,
         rate=info.rate,
@@ -171,10 +171,10 @@ def _mux_plan(
         stereo=info.stereo if film.keeps_stereo and (info.is_tagged_3d or codec != "x264") else None,
         protocols=request.protocols,
     )
-    lost = [] if request.reads_pipe else lost_beforehand(plan, recipe.encoding)
-    tracks = dataclasses.replace(plan.tracks, dropped=(*plan.tracks.dropped, *lost))
-    _tell_changes(request, film, tracks, container.name.upper(), say)
-    return dataclasses.replace(plan, tracks=tracks)
+    if not request.reads_pipe:
+        plan = dataclasses.replace(plan, tracks=_tracks(plan, recipe.encoding))
+    _tell_changes(request, film, plan.tracks, container.name.upper(), say)
+    return plan
 
 
 def _tell_changes(
@@ -191,13 +191,12 @@ def _tell_changes(
         raise MediaError(f"--strict asks for all, and {holder} does not take as it is: {'; '.join(refused)}")
 
 
-def _tracks(request: Request, film: Film, container: Container) -> TrackPlan:
-    if request.reads_pipe:
-        return TrackPlan((), ())
-    with open_input(request.input, protocols=request.protocols) as source:
-        tracks = plan_tracks(source, film.stream_index, container)
-        late = late_tracks(request.input, source, request.protocols)
-        return dataclasses.replace(tracks, dropped=(*tracks.dropped, *late))
+def _tracks(plan: MuxPlan, encoding: Encoding) -> TrackPlan:
+    with open_input(plan.source, protocols=plan.protocols) as source:
+        tracks = plan_tracks(source, plan.picture, plan.container)
+        late = late_tracks(plan.source, source, plan.protocols)
+        lost = lost_beforehand(source, dataclasses.replace(plan, tracks=tracks), encoding)
+        return dataclasses.replace(tracks, dropped=(*tracks.dropped, *late, *lost))
 
 
 def _container(request: Request) -> Container:

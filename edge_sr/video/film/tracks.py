@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +34,17 @@ class Way(enum.Enum):
 @dataclasses.dataclass(frozen=True)
 class TrackPlan:
     """``ways``: the streams to take over, by index, and how; ``dropped``: a name for each that cannot be;
-    ``changed``: a sentence for each that is encoded again."""
+    ``changed``: a sentence for each that is encoded again.
+
+    So that the source need not be opened again, ``names`` of all its streams and the ``first`` packets of those that
+    were looked for, by index.
+    """
 
     ways: tuple[tuple[int, Way], ...]
     dropped: tuple[str, ...]
     changed: tuple[str, ...] = ()
+    names: Mapping[int, str] = dataclasses.field(default_factory=dict, compare=False)
+    first: Mapping[int, bytes] = dataclasses.field(default_factory=dict, compare=False)
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -48,12 +54,20 @@ class TrackPlan:
     def through_tee(self) -> bool:
         return Way.TEE in dict(self.ways).values()
 
+    def is_kind(self, index: int, kind: str) -> bool:
+        """Whether the stream's name is that of an ``audio`` track, a ``cover`` and so on."""
+        return self.names[index].startswith(kind)
 
-def fewer_and_fewer(tracks: TrackPlan, names: dict[int, str]) -> Iterator[TrackPlan]:
+    def left_out(self, fewer: TrackPlan) -> list[str]:
+        """A name for each of its tracks that is not among ``fewer``."""
+        return [self.names[index] for index in self.kept if index not in fewer.kept]
+
+
+def fewer_and_fewer(tracks: TrackPlan) -> Iterator[TrackPlan]:
     """All tracks; should they not go together, all but one, where that is sound encoded again before it is left out;
     should that not go either, sound alone, or none."""
     yield tracks
-    sound = tuple((index, way) for index, way in tracks.ways if names[index].startswith("audio"))
+    sound = tuple((index, way) for index, way in tracks.ways if tracks.is_kind(index, "audio"))
     others = [one for one in tracks.ways if one not in sound]
     for one in (*others, *sound):
         if one in sound and one[1] is not Way.ENCODE:
@@ -91,7 +105,8 @@ def plan_tracks(source: av.container.InputContainer, picture: int, container: Co
         ways.append((stream.index, way))
         if way is Way.ENCODE:
             changed.append(f"{track_name(stream)} as {_encoded(container, stream)}")
-    return TrackPlan(tuple(ways), tuple(dropped), tuple(changed))
+    names = {stream.index: track_name(stream) for stream in source.streams}
+    return TrackPlan(tuple(ways), tuple(dropped), tuple(changed), names, trials.first)
 
 
 def _encoded(container: Container, stream: Any) -> str:

@@ -20,12 +20,15 @@ SOON = 1000
 
 
 class Trials:
-    """Trials of one of ``streams`` each in a file of its own, which goes nowhere."""
+    """Trials of one of ``streams`` each in a file of its own, which goes nowhere.
+
+    ``first``: the first packet of each track of sound or data, of those that begin soon.
+    """
 
     def __init__(self, source: Any, streams: Iterable[Any], container: Container) -> None:
         self._container = container
         wanted = {stream.index for stream in streams if stream.type in ("audio", "data")}
-        self._first = first_packets(source, wanted)
+        self.first = _first_packets(source, wanted)
 
     def hold(self, stream: Any) -> bool:
         if stream.type == "data":
@@ -48,7 +51,7 @@ class Trials:
 
         Of sound the muxer does not always tell that it cannot describe it, as MOV's of WMA: that is read back.
         """
-        if stream.index not in self._first:
+        if stream.index not in self.first:
             return self._tried(Path(os.devnull), stream, tee=True)
         try:
             with scratch_folder() as folder:
@@ -63,7 +66,7 @@ class Trials:
             with open_output(path, self._container, {}, tee=tee) as trial:
                 twin = copy_stream(trial, stream, self._container.name)
                 trial.start_encoding()
-                if data := self._first.get(stream.index):
+                if data := self.first.get(stream.index):
                     mux_one(trial, twin, data)
             return True
         except (av.error.FFmpegError, ValueError, TypeError):
@@ -89,8 +92,8 @@ def _is_described(path: Path) -> bool:
         return False
 
 
-def first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:
-    """The first packet of each track, of those that begin soon; reads the beginning of ``source``."""
+def _first_packets(source: Any, indices: set[int]) -> dict[int, bytes]:
+    """Reads the beginning of ``source``."""
     import av
 
     found: dict[int, bytes] = {}

@@ -11,25 +11,25 @@ from edge_sr.files.drafts import scratch_folder
 from edge_sr.video.encode.containers import muxer_options
 from edge_sr.video.encode.encoding import Encoding, mux_stream
 from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, suited_tags, without
-from edge_sr.video.film.tracks import Way, encoding_for
-from edge_sr.video.film.trials import first_packets, mux_one
+from edge_sr.video.film.tracks import TrackPlan, Way, encoding_for
+from edge_sr.video.film.trials import mux_one
 from edge_sr.video.mux.adts import is_undescribed_aac
 from edge_sr.video.mux.arrival import lost_words
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.mux.output import open_output
 from edge_sr.video.mux.sound import add_sound
-from edge_sr.video.opening import is_cover, open_input
+from edge_sr.video.opening import is_cover
 
 # Of a track whose own first packet was not looked for: as text it is one letter.
 ANY = b"\0\x01a"
 
 
-def lost_beforehand(plan: MuxPlan, encoding: Encoding) -> list[str]:
-    """A name for each thing said of the film or a track that the container will not hold, as far as can be told."""
+def lost_beforehand(source: Any, plan: MuxPlan, encoding: Encoding) -> list[str]:
+    """A name for each thing said of ``source`` or a track that the container will not hold, as far as can be told."""
     import av
 
     try:
-        with scratch_folder() as folder, open_input(plan.source, protocols=plan.protocols) as source:
+        with scratch_folder() as folder:
             trial = folder / "trial"
             twins = _write(trial, source, plan, encoding)
             with av.open(str(trial), metadata_errors="replace") as result:
@@ -53,18 +53,19 @@ def _write(trial: Path, source: Any, plan: MuxPlan, encoding: Encoding) -> list[
                 twins[stream.index] = _add_track(target, stream, plan, ways[stream.index])
         target.metadata.update(metadata)
         target.start_encoding()
-        first = first_packets(source, _described_by_packets(source, ways))
+        packets = _describing(source, plan.tracks)
         for index, twin in twins.items():
-            mux_one(target, twin, first.get(index, ANY))
+            mux_one(target, twin, packets.get(index, ANY))
     return list(twins)
 
 
-def _described_by_packets(source: Any, ways: dict[int, Way]) -> set[int]:
-    """Sound of which the muxer may look at a packet for what it writes; of AAC it would refuse the header."""
+def _describing(source: Any, tracks: TrackPlan) -> dict[int, bytes]:
+    """Packets of sound that the muxer may look at for what it writes; of AAC it would refuse the header."""
+    ways, sound = dict(tracks.ways), {stream.index: stream for stream in source.streams.audio}
     return {
-        stream.index
-        for stream in source.streams.audio
-        if ways.get(stream.index) in (Way.COPY, Way.TEE) and not is_undescribed_aac(stream)
+        index: packet
+        for index, packet in tracks.first.items()
+        if index in sound and ways.get(index) in (Way.COPY, Way.TEE) and not is_undescribed_aac(sound[index])
     }
 
 

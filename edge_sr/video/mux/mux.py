@@ -16,7 +16,7 @@ from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, suited_tags, without
-from edge_sr.video.film.tracks import TrackPlan, Way, cover_name, encoding_for, track_name
+from edge_sr.video.film.tracks import TrackPlan, Way, cover_name, encoding_for
 from edge_sr.video.frames.alpha import ALPHA_MODE
 from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
@@ -107,7 +107,7 @@ class MuxRun:
                 output.metadata.update(metadata)
                 output.set_chapters(moved_chapters(source.chapters(), packets, window))
                 self._write(output, packets, video, window)
-            self._tell_of_damage(source)
+            self._tell_of_damage()
 
     def _late(self, source: Any, packets: FilmPackets) -> list[Fraction]:
         """The time bases of the tracks that do not begin at 0."""
@@ -218,13 +218,13 @@ class MuxRun:
                     raise
                 self.damaged += 1
 
-    def _tell_of_damage(self, source: Any) -> None:
+    def _tell_of_damage(self) -> None:
         lost = self.damaged + sum(getattr(converter, "lost", 0) for converter in self._converters.values())
         if lost:
             self._joined.warnings.append(f"{lost} damaged packets of the film's other tracks are left out")
         for index, converter in self._converters.items():
             if not getattr(converter, "decodes", True):
-                self._joined.lost.append(f"{track_name(source.streams[index])}, of which nothing decodes")
+                self._joined.lost.append(f"{self._plan.tracks.names[index]}, of which nothing decodes")
 
 
 def av_open(path: Path) -> Any:

@@ -13,10 +13,10 @@ from edge_sr.errors import EdgeSRError
 from edge_sr.video.encode.containers import Container
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces, reorder_delay
-from edge_sr.video.film.tracks import TrackPlan, Way, fewer_and_fewer, track_name
+from edge_sr.video.film.tracks import Way, fewer_and_fewer
 from edge_sr.video.mux.matroska_aspect import PIXEL_ASPECT, says_aspect
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
-from edge_sr.video.opening import is_cover, open_input, writing
+from edge_sr.video.opening import writing
 
 # Each fragment begins with a keyframe, and stands where the stream is cut; its header waits for the first, for only
 # then is it known where the tracks begin.
@@ -43,15 +43,15 @@ class Trial:
 
 def streamable(plan: MuxPlan) -> MuxPlan:
     """The plan without what only a file can hold: tracks that FFmpeg's tee muxer would have to write, MP4's covers."""
-    with open_input(plan.source, protocols=plan.protocols) as source:
-        unfit = {
-            index: track_name(source.streams[index])
-            for index, way in plan.tracks.ways
-            if way is Way.TEE or (way is Way.COPY and is_cover(source.streams[index]))
-        }
-    ways = tuple((index, way) for index, way in plan.tracks.ways if index not in unfit)
-    dropped = (*plan.tracks.dropped, *unfit.values())
-    return dataclasses.replace(plan, tracks=TrackPlan(ways, dropped, plan.tracks.changed))
+    tracks = plan.tracks
+    ways = tuple(
+        (index, way)
+        for index, way in tracks.ways
+        if way is not Way.TEE and not (way is Way.COPY and tracks.is_kind(index, "cover"))
+    )
+    fewer = dataclasses.replace(tracks, ways=ways)
+    dropped = (*tracks.dropped, *tracks.left_out(fewer))
+    return dataclasses.replace(plan, tracks=dataclasses.replace(fewer, dropped=dropped))
 
 
 def mux_stream(
@@ -66,7 +66,7 @@ def mux_stream(
     if first is None:
         return Muxed()
     fitting, trial = _fitting(first, plan)
-    muxed = Muxed(_names(plan, set(plan.tracks.kept) - set(fitting.tracks.kept)))
+    muxed = Muxed(plan.tracks.left_out(fitting.tracks))
     begin([*muxed.lost, *trial.lost])
     pieces = Pieces(first, _used(itertools.chain([first], segments)), reorder_delay(first))
     with writing("the stream"):
@@ -80,7 +80,7 @@ def _fitting(first: Segment, plan: MuxPlan) -> tuple[MuxPlan, Muxed]:
 
     pieces = Pieces.of([first])
     until = first.end_pts * plan.time_base
-    for tracks in fewer_and_fewer(plan.tracks, dict(enumerate(_all_names(plan)))):
+    for tracks in fewer_and_fewer(plan.tracks):
         fewer, muxed, trial = dataclasses.replace(plan, tracks=tracks), Muxed(), Trial()
         try:
             MuxRun(pieces, fewer, functools.partial(_open_stream, trial, plan.container), until, muxed).run()
@@ -92,15 +92,6 @@ def _fitting(first: Segment, plan: MuxPlan) -> tuple[MuxPlan, Muxed]:
     if not says_aspect(io.BytesIO(trial.data), plan.aspect):
         muxed.lost.append(PIXEL_ASPECT)
     return fewer, muxed
-
-
-def _all_names(plan: MuxPlan) -> list[str]:
-    with open_input(plan.source, protocols=plan.protocols) as source:
-        return [track_name(stream) for stream in source.streams]
-
-
-def _names(plan: MuxPlan, indices: set[int]) -> list[str]:
-    return [name for index, name in enumerate(_all_names(plan)) if index in indices]
 
 
 def _used(segments: Iterator[Segment]) -> Iterator[Segment]:

@@ -13,7 +13,7 @@ from edge_sr.files.durable import to_disk
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces
 from edge_sr.video.film.info import Excerpt
-from edge_sr.video.film.tracks import TrackPlan, Way, encoding_for, fewer_and_fewer, track_name
+from edge_sr.video.film.tracks import TrackPlan, Way, encoding_for, fewer_and_fewer
 from edge_sr.video.mux.arrival import lost_parts, pictures_in
 from edge_sr.video.mux.matroska_aspect import PIXEL_ASPECT, says_aspect, write_aspect
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
@@ -35,13 +35,9 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
     """
     import av
 
-    with open_input(plan.source, protocols=plan.protocols) as source:
-        names = {stream.index: track_name(stream) for stream in source.streams}
     pieces = Pieces.of(segments)
-    for tracks in fewer_and_fewer(plan.tracks, names):
-        muxed = Muxed(
-            [name for index, name in names.items() if index in set(plan.tracks.kept) - set(tracks.kept)]
-        )
+    for tracks in fewer_and_fewer(plan.tracks):
+        muxed = Muxed(plan.tracks.left_out(tracks))
         try:
             fewer = dataclasses.replace(plan, tracks=tracks)
             run = MuxRun(pieces, fewer, functools.partial(_open_file, target, fewer), until, muxed)
@@ -60,7 +56,7 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
         to_disk(target)
     with open_input(plan.source, protocols=plan.protocols) as source, open_input(str(target)) as result:
         muxed.lost += lost_parts(source, {plan.picture, *tracks.kept} - run.idle, result)
-    muxed.warnings += _encoded_after_all(plan, tracks, names)
+    muxed.warnings += _encoded_after_all(plan, tracks)
     return muxed
 
 
@@ -80,13 +76,13 @@ def _lost_aspect(plan: MuxPlan, target: Path) -> list[str]:
     return [] if is_matroska and write_aspect(target, plan.aspect) else [PIXEL_ASPECT]
 
 
-def _encoded_after_all(plan: MuxPlan, tracks: TrackPlan, names: dict[int, str]) -> list[str]:
+def _encoded_after_all(plan: MuxPlan, tracks: TrackPlan) -> list[str]:
     encoded = [
         index for index, way in tracks.ways if way is Way.ENCODE and (index, way) not in plan.tracks.ways
     ]
     return [
         f"{plan.container.name.upper()} could not hold it as it is, so encoded again: "
-        f"{names[index]} as {encoding_for(plan.container, 'audio')}"
+        f"{plan.tracks.names[index]} as {encoding_for(plan.container, 'audio')}"
         for index in encoded
     ]
 

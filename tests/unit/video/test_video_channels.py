@@ -165,9 +165,9 @@ def test_a_track_that_is_silent_within_an_excerpt_is_not_lost(tmp_path: Path) ->
 
 
 def test_one_track_that_does_not_fit_is_looked_for_before_others_go() -> None:
-    tracks = TrackPlan(((1, Way.COPY), (2, Way.COPY), (3, Way.ENCODE)), ())
     names = {1: "audio track 1", 2: "audio track 2", 3: "subtitle track 3"}
-    tried = [found.ways for found in fewer_and_fewer(tracks, names)]
+    tracks = TrackPlan(((1, Way.COPY), (2, Way.COPY), (3, Way.ENCODE)), (), names=names)
+    tried = [found.ways for found in fewer_and_fewer(tracks)]
     assert tried == [
         tracks.ways,
         ((1, Way.COPY), (2, Way.COPY)),
@@ -177,4 +177,4 @@ def test_one_track_that_does_not_fit_is_looked_for_before_others_go() -> None:
         ((1, Way.COPY), (3, Way.ENCODE)),
         (),
     ]
-    assert [found.ways for found in fewer_and_fewer(TrackPlan((), ()), {})] == [()]
+    assert [found.ways for found in fewer_and_fewer(TrackPlan((), ()))] == [()]
