@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -20,7 +21,7 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def boxes_in(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Each box's kind and the length of its content, at which ``file`` stands: below 0 of one that goes to the end."""
-    place = 0
+    end, place = file.seek(0, os.SEEK_END), 0
     file.seek(place)
     while len(head := file.read(16)) >= 8:
         length, kind = struct.unpack_from(">I4s", head)
@@ -29,7 +30,7 @@ def boxes_in(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         content = 16 if wide else 8
         file.seek(place + content)
         yield kind, length - content
-        if length < content:
+        if not content <= length <= end - place:
             return
         place += length
         file.seek(place)
