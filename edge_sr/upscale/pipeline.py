@@ -27,10 +27,12 @@ from edge_sr.sizes import Box, Size
 from edge_sr.tensors import Frame
 from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.relay import Aborted, Relay, raise_first, stage
+from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.medians import PartMedians
 from edge_sr.upscale.run.pace import Pace
-from edge_sr.upscale.surfaces import stays_on_gpu
+from edge_sr.upscale.surfaces import keep_on_gpu, stays_on_gpu
 from edge_sr.upscaler import PartTimes, Result
+from edge_sr.video.film.film import Film
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.upright import UprightReader, yuv_colours
 from edge_sr.video.frames.headroom import Headroom
@@ -113,19 +115,21 @@ def run_film(
     to_yuv: Callable[[Frame], Any],
     target: Target,
     *,
-    first: int,
+    first: int = 0,
     last: int | None = None,
     stop: threading.Event,
     after_frame: Callable[[Flow], None],
+    flow: Flow | None = None,
 ) -> Flow:
     """Upscales the film's frames from number ``first`` on, up to ``last`` if that is given, which is left out.
 
     The last segment is left for the caller to close. Ends early once ``stop`` is set, with the frames that the network
-    has taken by then. Whatever goes wrong in a stage is raised here, when the other stages have ended.
+    has taken by then. Whatever goes wrong in a stage is raised here, when the other stages have ended; how far it came
+    until then says ``flow``.
     """
     decoded: Relay[Timed[Frame | YuvFrame]] = Relay(WAITING)
     upscaled: Relay[Timed[Frame]] = Relay(WAITING)
-    flow, wanted = Flow(), range(first, END if last is None else last)
+    flow, wanted = flow or Flow(), range(first, END if last is None else last)
     headroom = _headroom(to_yuv, target)
     read = _reader(film.info, network, to_yuv, target, headroom)
     began, pace = time.perf_counter(), Pace()
@@ -156,6 +160,32 @@ def run_film(
     flow.seconds = time.perf_counter() - began
     log.debug("%s", _pace(decoded, upscaled, flow.seconds))
     return flow
+
+
+def run_whole_film(
+    film: Film,
+    network: FrameNetwork,
+    writer: FrameWriter,
+    to_yuv: Callable[[Frame], Any],
+    target: Target,
+    controls: Controls,
+    flow: Flow | None = None,
+) -> Flow:
+    """As ``run_film``, all of it, told to the watcher; what the GPU decodes stays there where network and writer
+    take it."""
+    watcher = controls.watcher
+    keep_on_gpu(film, network, to_yuv)
+    watcher.begin(film.info.frames, 0)
+
+    def after_frame(flow: Flow) -> None:
+        watcher.frame(flow.taken, flow.fps)
+
+    try:
+        return run_film(
+            film, network, writer, to_yuv, target, stop=controls.stop, after_frame=after_frame, flow=flow
+        )
+    finally:
+        watcher.end()
 
 
 def _reader(

@@ -12,12 +12,11 @@ from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import with_model
 from edge_sr.upscale.film_plan import FilmPlan, plan_film
 from edge_sr.upscale.piped.film import named_film
-from edge_sr.upscale.pipeline import Flow, run_film
+from edge_sr.upscale.pipeline import Flow, run_whole_film
 from edge_sr.upscale.relay import Aborted, Relay
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, damage, report
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segments import Segment, SegmentWriter
 from edge_sr.video.film.film import Film
@@ -97,25 +96,10 @@ class _StreamRun:
         return self._report(flow, time.perf_counter() - began)
 
     def _make_segments(self) -> Flow:
-        watcher, plan = self._controls.watcher, self._plan
-        writer = SegmentWriter(
-            plan.output.parent, plan.recipe, plan.length, self._film.captions, self._pass_on
-        )
-        keep_on_gpu(self._film, self._network, plan.recipe.frame_maker())
-        watcher.begin(self._film.info.frames, 0)
-        try:
-            flow = run_film(
-                self._film,
-                self._network,
-                writer,
-                plan.recipe.frame_maker(),
-                plan.target,
-                first=0,
-                stop=self._controls.stop,
-                after_frame=lambda flow: watcher.frame(flow.taken, flow.fps),
-            )
-        finally:
-            watcher.end()
+        plan, film = self._plan, self._film
+        writer = SegmentWriter(plan.output.parent, plan.recipe, plan.length, film.captions, self._pass_on)
+        to_yuv = plan.recipe.frame_maker()
+        flow = run_whole_film(film, self._network, writer, to_yuv, plan.target, self._controls)
         if flow.interrupted:
             raise InterruptedRun(f"stopped after {flow.frames} frames")
         writer.finish()

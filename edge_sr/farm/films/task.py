@@ -121,30 +121,27 @@ class _Making:
             film.keeps_stereo = job.stereo
             if job.recipe.encoding.layout.has_alpha:
                 film.keep_alpha()
-            keep_on_gpu(film, worker_network.opened(job.network), job.recipe.frame_maker())
+            network, to_yuv = worker_network.opened(job.network), job.recipe.frame_maker()
+            keep_on_gpu(film, network, to_yuv)
             if first:
                 film.skip_to(first, self._span.pieces[0].first_pts)
             counted = CountedFilm(film, first)
             writer = SegmentWriter(
                 self._folder, job.recipe, job.length, captions, self._finished(film, counted)
             )
-            flow = self._run(counted, writer, first, last)
+            flow = run_film(
+                counted,
+                network,
+                writer,
+                to_yuv,
+                job.target,
+                first=first,
+                last=last,
+                stop=self._stop,
+                after_frame=self._progress,
+            )
             if not flow.interrupted:
                 writer.finish()
-
-    def _run(self, film: CountedFilm, writer: SegmentWriter, first: int, last: int | None) -> Flow:
-        recipe = self._job.recipe
-        return run_film(
-            film,
-            worker_network.opened(self._job.network),
-            writer,
-            recipe.frame_maker(),
-            self._job.target,
-            first=first,
-            last=last,
-            stop=self._stop,
-            after_frame=self._progress,
-        )
 
     def _progress(self, flow: Flow) -> None:
         self._times.append(flow.latest)

@@ -8,7 +8,7 @@ from threading import Event
 
 from edge_sr.upscale.film_plan import FilmPlan
 from edge_sr.upscale.making.maker import Made
-from edge_sr.upscale.pipeline import Flow, run_film
+from edge_sr.upscale.pipeline import run_film
 from edge_sr.upscale.run.networks import NetworkSource
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Watcher
@@ -30,14 +30,25 @@ class LocalMaker:
     def make(self, work: WorkFolder) -> Made:
         plan, film = self._plan, self._film
         self._writer = SegmentWriter(work.path, plan.recipe, plan.length, film.captions)
-        keep_on_gpu(film, self.network, plan.recipe.frame_maker())
+        to_yuv = plan.recipe.frame_maker()
+        keep_on_gpu(film, self.network, to_yuv)
         made, present = Made(), work.pieces()
         done = len(present) * plan.length
         self._watcher.begin(film.info.frames, done)
         for first, last in gaps(present):
             if first:
                 film.skip_to(first * plan.length, present[first - 1].end_pts)
-            flow = self._run(first, last, done + made.frames, self._writer)
+            flow = run_film(
+                film,
+                self.network,
+                self._writer,
+                to_yuv,
+                plan.target,
+                first=first * plan.length,
+                last=None if last is None else last * plan.length,
+                stop=self._stop,
+                after_frame=lambda flow: self._watcher.frame(done + made.frames + flow.taken, flow.fps),
+            )
             made.frames += flow.frames
             made.seconds += flow.seconds
             made.times.include(flow.times)
@@ -48,20 +59,6 @@ class LocalMaker:
         made.total, made.bad_frames = film.decoded, film.bad_frames
         made.warnings, made.lost = film.warnings, film.lost
         return made
-
-    def _run(self, first: int, last: int | None, done: int, writer: SegmentWriter) -> Flow:
-        plan, watcher = self._plan, self._watcher
-        return run_film(
-            self._film,
-            self.network,
-            writer,
-            plan.recipe.frame_maker(),
-            plan.target,
-            first=first * plan.length,
-            last=None if last is None else last * plan.length,
-            stop=self._stop,
-            after_frame=lambda flow: watcher.frame(done + flow.taken, flow.fps),
-        )
 
     def suspend(self) -> Segment | None:
         return None if self._writer is None else self._writer.suspend()

@@ -9,11 +9,10 @@ from edge_sr.errors import InterruptedRun, MediaError, OptionError
 from edge_sr.upscale.film_model import with_model
 from edge_sr.upscale.piped.film import BROKE_OFF, PipedFilm, opened_film
 from edge_sr.upscale.piped.output_form import OutputForm, output_form
-from edge_sr.upscale.pipeline import Flow, run_film
+from edge_sr.upscale.pipeline import Flow, run_whole_film
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, damage, report
 from edge_sr.upscale.run.request import PIPE, Request
-from edge_sr.upscale.surfaces import keep_on_gpu
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.tracks import track_name
@@ -81,32 +80,12 @@ def _tell_colours(film: Film, say: Callable[[str], None]) -> None:
 
 
 def _run(film: Film, network: Upscaler, sink: FrameSink, form: OutputForm, controls: Controls) -> Flow:
-    watcher = controls.watcher
-    latest = Flow()
-
-    def after_frame(flow: Flow) -> None:
-        nonlocal latest
-        latest = flow
-        watcher.frame(flow.taken, flow.fps)
-
-    keep_on_gpu(film, network, form.to_frame)
-    watcher.begin(film.info.frames, 0)
+    flow = Flow()
     try:
-        return run_film(
-            film,
-            network,
-            sink,
-            form.to_frame,
-            form.target,
-            first=0,
-            stop=controls.stop,
-            after_frame=after_frame,
-        )
+        return run_whole_film(film, network, sink, form.to_frame, form.target, controls, flow)
     except ReaderLeft:
-        watcher.say(f"note: whoever read the frames left after {sink.frames}: ending here")
-        return latest
-    finally:
-        watcher.end()
+        controls.watcher.say(f"note: whoever read the frames left after {sink.frames}: ending here")
+        return flow
 
 
 def _report(
