@@ -14,7 +14,7 @@ from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import check_named_output, plan_film
 from edge_sr.upscale.inputs.animations import as_film, needs_pillow
 from edge_sr.upscale.run.controls import Controls
-from edge_sr.upscale.run.places import check_free, check_place
+from edge_sr.upscale.run.places import check_output
 from edge_sr.upscale.run.report import Failure, Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
@@ -106,14 +106,8 @@ def _animation(request: Request, path: Path, controls: Controls) -> Outline:
         with as_film(aside, controls) as film:
             found = _film(dataclasses.replace(film, output=request.output), controls)
     output = request.output or path.with_name(Path(found.output).name)
-    _check_output(request, output)
+    check_output(request, output)
     return dataclasses.replace(found, input=request.input, output=str(output))
-
-
-def _check_output(request: Request, output: Path) -> None:
-    check_place(request.input, output)
-    if not request.overwrite:
-        check_free(output)
 
 
 def _sampled(request: Request, info: FilmInfo, controls: Controls) -> Report:
@@ -137,7 +131,7 @@ def _middle(excerpt: Excerpt, info: FilmInfo) -> Excerpt:
 def _picture(request: Request, path: Path, controls: Controls) -> Outline:
     report, name, size = _sample(request, path, request.output, controls)
     output = request.output or path.with_name(name)
-    _check_output(request, output)
+    check_output(request, output)
     reason = "as asked for" if request.model else "the default for images"
     return Outline(
         **_facts(request, output, report, reason),

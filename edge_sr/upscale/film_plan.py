@@ -12,7 +12,7 @@ from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Box, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.pipeline import WAITING, Target
-from edge_sr.upscale.run.places import check_free, check_place
+from edge_sr.upscale.run.places import check_output
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.captions import WITH_CAPTIONS
 from edge_sr.video.encode.codecs import Codec, find_codec, fitting_layout, fitting_siting, frame_bytes
@@ -65,7 +65,7 @@ def check_named_output(request: Request) -> None:
         raise OptionError("what comes through a pipe cannot be gone on with: leave --resume out")
     if request.output is not None and (request.reads_pipe or is_opened_by_name(request.input)):
         container_for(request.output)
-        _check_output(request, request.output)
+        check_output(request, request.output)
 
 
 def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmPlan:
@@ -89,7 +89,7 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     even = _even_size(whole, layout, say)
     target = film_target(request, info.size, even, layout.chroma)
     output = request.output or request.default_output(target.written, _suffix(request))
-    _check_output(request, output)
+    check_output(request, output)
     recipe = _recipe(request, info, codec, layout, target, output)
     _check_memory(request, recipe.encoding, info)
     probe(recipe.encoding)
@@ -218,12 +218,6 @@ def _even_box(box: Box, whole: Size, chroma: str) -> Box:
     width, height = even_neighbours((box.width, box.height), chroma)
     x0, y0 = min(box.x0, whole[0] - width), min(box.y0, whole[1] - height)
     return Box(x0, y0, x0 + width, y0 + height)
-
-
-def _check_output(request: Request, output: Path) -> None:
-    check_place(request.input, output)
-    if not request.overwrite and not request.resume:
-        check_free(output)
 
 
 def _check_size(info: FilmInfo) -> None:

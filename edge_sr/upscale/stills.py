@@ -16,7 +16,7 @@ from edge_sr.tensors import SMALLEST_SIDE
 from edge_sr.upscale.layers import Layers
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.medians import PartMedians
-from edge_sr.upscale.run.places import check_free, check_place, require_alike
+from edge_sr.upscale.run.places import check_output, require_alike
 from edge_sr.upscale.run.report import Report, finished, report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscaler import PartTimes, Upscaler
@@ -43,11 +43,9 @@ def upscale_picture(request: Request, controls: Controls) -> Report:
     output = request.output or request.default_output(size, suffix)
     _check_is_picture(source, info, output)
     check_size(output, size)
-    check_place(request.input, output)
+    check_output(request, output)
     if request.resume and not request.overwrite and output.exists():
         return _report_of_finished(info, output, size)
-    if not request.overwrite:
-        check_free(output)
     _check_memory(source, info, size)
     with controls.networks.opened(request, controls.watcher) as network:
         controls.watcher.begin(1, 0)

@@ -13,7 +13,7 @@ from edge_sr.files.drafts import drafting
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.networks import Networks
-from edge_sr.upscale.run.places import check_free, check_place, require_alike
+from edge_sr.upscale.run.places import check_output, check_place, require_alike
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent, Watcher
@@ -39,7 +39,7 @@ def upscale_pages(request: Request, pages: Pages, controls: Controls) -> Report:
     refuse_film_options(request)
     source = Path(request.input)
     if request.output is not None:
-        _check_output(request, request.output, len(pages))
+        _check_form(request, request.output, len(pages))
     # The work is done beside the output, which has a name once the first page's size is known.
     beside = request.output or source
     with _copy(source, beside) as page:
@@ -47,16 +47,14 @@ def upscale_pages(request: Request, pages: Pages, controls: Controls) -> Report:
         info = read_info(page)
         size = written_size(request, source, info)
         output = request.output or request.default_output(size, source.suffix)
-        check_place(request.input, output)
+        check_output(request, output)
         if request.resume and not request.overwrite and output.exists():
             require_alike(output, _found, _told(len(pages), size))
             return finished(output, len(pages), input_size=info.size, output_size=size)
-        if not request.overwrite:
-            check_free(output)
         return _upscaled(request, pages, controls, page, output)
 
 
-def _check_output(request: Request, output: Path, count: int) -> None:
+def _check_form(request: Request, output: Path, count: int) -> None:
     if output_format(output).name != "TIFF":
         raise OptionError(
             f"{request.input} holds {count} pages, and of the formats that are written TIFF alone holds several: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from edge_sr.errors import InputError, OptionError, OutputExistsError, OutputFolderError
@@ -13,6 +14,9 @@ from edge_sr.masking import masked
 from edge_sr.sizes import Size, size_text
 from edge_sr.video.opening import is_opened_by_name
 from edge_sr.video.protocols import is_address
+
+if TYPE_CHECKING:
+    from edge_sr.upscale.run.request import Request
 
 
 def beside_input(name: str, size: Size, suffix: str, stem: str | None = None) -> Path:
@@ -34,6 +38,13 @@ def name_of_input(name: str) -> str:
 def _name_of_address(address: str) -> str:
     """The last part of an address's path, never its query, its password or a stream's key."""
     return Path(unquote(urlsplit(masked(address)).path)).name or "film"
+
+
+def check_output(request: Request, output: Path) -> None:
+    """As ``check_place``; refuses an output that is there too, unless the run may replace it or go on with it."""
+    check_place(request.input, output)
+    if not request.overwrite and not request.resume:
+        check_free(output)
 
 
 def check_place(source: str, output: Path) -> None:
