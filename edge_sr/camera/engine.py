@@ -6,7 +6,7 @@ from edge_sr.camera.pacing.deadline import FrameCost
 from edge_sr.camera.pictures import Picture
 from edge_sr.camera.static_tiles import StaticTileUpscaler, Work
 from edge_sr.sizes import Region, Size
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.upscaler import Encoded, PartTimes, Result, Upscaler
 
 # Below this share of a frame, what it would have cost as a whole is a guess.

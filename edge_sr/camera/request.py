@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.sizes import Size, output_size
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.video.encode.codecs import refuse_odd
 from edge_sr.video.frames.pixels import even_neighbours
 from edge_sr.video.live.address import Address
@@ -32,18 +32,8 @@ class CameraRequest:
     duration: float | None = None
     lowest_scale: float = 1.0
     still_threshold: int = 0
-    model: str = "diinn-edge"
-    backend: str = "auto"
-    precision: str = "auto"
-    threads: int | None = None
-    retune: bool = False
+    network: NetworkChoice = dataclasses.field(default_factory=NetworkChoice)
     protocols: frozenset[str] = frozenset()
-
-    @property
-    def network(self) -> NetworkChoice:
-        return NetworkChoice(
-            self.model, self.backend, self.precision, threads=self.threads, retune=self.retune
-        )
 
     @property
     def source_plan(self) -> SourcePlan:

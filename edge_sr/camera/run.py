@@ -35,7 +35,8 @@ def _page(request: CameraRequest, session: CameraSession, say: Say) -> Iterator[
 
     rate = request.rate or Fraction(DEFAULT_RATE)
     audience = Audience(float(1 / rate), lambda: session.target)
-    server = open_page(request.place, audience, open_bundle(request.model), request.backend, say)
+    network = request.network
+    server = open_page(request.place, audience, open_bundle(network.model), network.backend, say)
     try:
         disclose(server.address)
         say(f"page: {server.address}")

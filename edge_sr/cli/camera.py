@@ -122,6 +122,7 @@ def camera(
     from edge_sr.camera.run import run
     from edge_sr.cli.terminal.interrupts import stopping
     from edge_sr.cli.terminal.progress import Talker
+    from edge_sr.upscale.run.networks import NetworkChoice
     from edge_sr.video.live.address import parse_address, same_place
     from edge_sr.video.protocols import parse_protocols
     from edge_sr.web.place import parse_place
@@ -144,11 +145,7 @@ def camera(
         duration=_checked_duration(duration),
         lowest_scale=_lowest(min_scale or "1", exact),
         still_threshold=_threshold(still_threshold),
-        model=model,
-        backend=backend,
-        precision=precision,
-        threads=threads,
-        retune=retune,
+        network=NetworkChoice(model, backend, precision, threads, retune=retune),
         protocols=parse_protocols(allow_protocols),
     )
     talker = Talker()

@@ -17,7 +17,7 @@ from edge_sr.farm.nodes.asking import ClusterNode, ask, node_selector
 from edge_sr.farm.nodes.connection import Cluster
 from edge_sr.farm.nodes.fleet import FitNodes, NodeWork, name_for_nodes
 from edge_sr.machine.description import describe
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 
 Named = TypeVar("Named")
 

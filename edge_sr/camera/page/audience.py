@@ -21,7 +21,7 @@ from edge_sr.camera.page.views import FEWEST_PIXELS, MOST_PIXELS, ViewPlan
 from edge_sr.camera.pictures import Picture
 from edge_sr.camera.request import LiveReport
 from edge_sr.sizes import Size
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 
 # Of a frame's time, how much the views may take together.
 SHARE = 0.75

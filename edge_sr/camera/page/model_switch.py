@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from edge_sr.camera.engine import LiveUpscaler
 from edge_sr.camera.page.viewer import Viewer
 from edge_sr.errors import EdgeSRError
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.upscaler import Upscaler
 
 

@@ -23,7 +23,7 @@ from edge_sr.camera.page.views import Acknowledged, BadMessage, View, parse_mess
 from edge_sr.camera.reader import Say
 from edge_sr.errors import EdgeSRError, ResourceError
 from edge_sr.machine.optional import require
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.web.authentication import Bucket, Gate, page_token
 from edge_sr.web.complaints import Complaints
 from edge_sr.web.connections import Connections

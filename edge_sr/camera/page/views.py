@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from edge_sr.sizes import LARGEST_SCALE, LARGEST_SIDE, Region, Size
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 
 # The most pixels computed for one view, and the fewest that load may leave of them.
 MOST_PIXELS = 1920 * 1080

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_sr.farm.films.index import Piece
 from edge_sr.upscale.pipeline import Target
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.upscaler import PartTimes
 from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.film.info import Excerpt

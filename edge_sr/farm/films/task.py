@@ -20,8 +20,8 @@ import numpy as np
 
 from edge_sr.errors import EdgeSRError, ResourceError
 from edge_sr.farm.films.job import Begun, Event, FilmJob, PieceMade, PieceRange, Progressed
-from edge_sr.farm.films.network import worker_network
 from edge_sr.farm.films.transfer import local_input
+from edge_sr.farm.nodes.trial import worker_network
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.files.durable import to_disk
 from edge_sr.machine.description import available_cores

@@ -18,7 +18,7 @@ from edge_sr.engines.store.store import EngineFile, EngineStore
 from edge_sr.errors import EngineError
 from edge_sr.farm.nodes.asking import ClusterNode, ask, on_node
 from edge_sr.machine.gpu import Gpu, gpu_if_any
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 
 
 @dataclasses.dataclass(frozen=True)

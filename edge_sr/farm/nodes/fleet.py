@@ -25,7 +25,7 @@ from edge_sr.farm.nodes.trial import (
     make_trial,
 )
 from edge_sr.kinds import GPU_BACKENDS, Precision, Scheme
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.video.encode.segment_encoder import EncodeSettings
 
 # More cores than this do not make one piece much faster.

@@ -18,14 +18,13 @@ from edge_sr.backends.measurement import computing_with
 from edge_sr.bundle import open_bundle
 from edge_sr.engines.interface.loader import Flavour, installed_version
 from edge_sr.errors import EdgeSRError
-from edge_sr.farm.films.network import worker_network
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.kinds import Precision, Scheme
 from edge_sr.machine.description import available_cores
 from edge_sr.machine.gpu import find_gpu
 from edge_sr.sizes import Size
 from edge_sr.tensors import reference_card
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import KeptNetwork, NetworkChoice
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.encode.segments import SegmentWriter
@@ -38,6 +37,8 @@ SHOWN: Size = (72, 40)
 # Even, and large enough for every encoder.
 CLIP_SIZE: Size = (320, 192)
 CLIP_FRAMES = 6
+# Open in this worker: its trial and the tasks that follow share it.
+worker_network = KeptNetwork()
 
 
 @dataclasses.dataclass(frozen=True)

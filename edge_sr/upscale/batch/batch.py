@@ -22,7 +22,6 @@ from edge_sr.masking import masked_report
 from edge_sr.upscale.batch.listing import gather, read_lists
 from edge_sr.upscale.batch.targets import Job, output_folder, plan_jobs
 from edge_sr.upscale.batch.together import Board, FilmOnBoard, work_together
-from edge_sr.upscale.inputs.single import upscale_single
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.networks import Networks
 from edge_sr.upscale.run.pace import Pace
@@ -30,6 +29,7 @@ from edge_sr.upscale.run.report import Failure, Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Silent, Watcher
 from edge_sr.upscale.stills import refuse_film_options
+from edge_sr.upscale.upscale import upscale_single
 
 State = Literal["done", "skipped", "failed"]
 

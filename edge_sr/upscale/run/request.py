@@ -10,7 +10,7 @@ from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import OptionError
 from edge_sr.masking import remember
 from edge_sr.sizes import Region, Size, output_size, size_text
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.upscale.run.places import beside_input
 from edge_sr.video.film.film import Excerpt
 from edge_sr.video.opening import HARDWARE_DECODERS

@@ -13,6 +13,7 @@ from support.films import Making, make_film
 
 from edge_sr.camera.request import CameraRequest
 from edge_sr.camera.run import run
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.outlets import plan_outlet
@@ -29,7 +30,7 @@ def played(
         place=None,
         scale=Fraction(2) if size is None else None,
         size=size,
-        model="diinn-nano",
+        network=NetworkChoice("diinn-nano"),
     )
     run(request, threading.Event(), said.append)
     return said

@@ -12,7 +12,7 @@ from edge_sr.camera.page.messages import before_region, packed
 from edge_sr.camera.page.viewer import InOrder
 from edge_sr.camera.page.views import MOST_PIXELS, Acknowledged, BadMessage, View, parse_message
 from edge_sr.sizes import output_region
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.web.authentication import Bucket, Gate, is_loopback, page_token
 
 SOURCE = (320, 180)

@@ -17,7 +17,7 @@ from edge_sr.camera.page.viewer import Viewer
 from edge_sr.camera.page.views import MOST_PIXELS, View, ViewPlan
 from edge_sr.camera.request import LiveReport
 from edge_sr.sizes import Size
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.upscaler import Upscaler
 
 FRAME = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)

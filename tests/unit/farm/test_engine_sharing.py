@@ -15,7 +15,7 @@ from edge_sr.engines.store.store import EngineStore
 from edge_sr.farm.nodes import engine_sharing
 from edge_sr.farm.nodes.engine_sharing import SharedEngine, engines_for, engines_named, take
 from edge_sr.machine.gpu import Gpu
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 
 GPU = Gpu("a GPU", "8.9", 8192, False, "13.0")
 

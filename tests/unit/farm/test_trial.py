@@ -11,7 +11,7 @@ import pytest
 from edge_sr.errors import MissingError
 from edge_sr.farm.nodes import trial
 from edge_sr.farm.nodes.trial import TrialCard, make_trial
-from edge_sr.upscale.run.network_choice import NetworkChoice
+from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.upscaler import Upscaler
 
 BUILT_FOR = (96, 64)

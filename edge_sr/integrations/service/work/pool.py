@@ -10,8 +10,7 @@ from contextlib import contextmanager
 
 from edge_sr.bundle import DEFAULT_MODEL
 from edge_sr.errors import InputError, InterruptedRun, OptionError, UnknownNameError
-from edge_sr.upscale.run.network_choice import NetworkChoice
-from edge_sr.upscale.run.networks import open_network
+from edge_sr.upscale.run.networks import NetworkChoice, open_network
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.upscaler import Upscaler
