@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 SHORT_OF = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 UNREACHABLE = {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET}
 DEVICES = Path("/dev")
-# AVFMT_NOTIMESTAMPS of FFmpeg's avformat.h.
-NO_TIMES = 0x0080
+# AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT of FFmpeg's avformat.h.
+NO_TIMES, CLOCK_MAY_JUMP = 0x0080, 0x0200
 # How a JPEG begins.
 JPEG = b"\xff\xd8"
 # How far FFmpeg looks into a file for its tracks, in bytes and microseconds: some begin late.
@@ -162,6 +162,13 @@ def _opened(name: str, options: dict[str, str]) -> av.container.InputContainer:
         )
     except av.error.FFmpegError as error:
         raise _unreadable(name, error) from error
+
+
+def open_made(path: Path) -> av.container.InputContainer:
+    """A file that this program has made; raises FFmpeg's errors."""
+    import av
+
+    return av.open(ffmpeg_name(str(path)), metadata_errors="replace")
 
 
 def _patience(options: dict[str, str]) -> tuple[float, float] | None:

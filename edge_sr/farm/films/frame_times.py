@@ -12,7 +12,7 @@ from typing import Any
 from edge_sr.machine.description import available_cores
 from edge_sr.video.film.film import RUN_UP, Film
 from edge_sr.video.film.info import Excerpt
-from edge_sr.video.film.packets import FilmPackets
+from edge_sr.video.film.packets import FilmPackets, presentation
 from edge_sr.video.opening import open_input, picture_stream
 
 
@@ -52,7 +52,7 @@ def _in_order(packets: Iterable[Any]) -> Iterator[int]:
     for packet in packets:
         if not packet.size or packet.is_discard:
             continue
-        pts = packet.dts if packet.pts is None else packet.pts
+        pts = presentation(packet)
         if pts is not None:
             heapq.heappush(waiting, pts)
         while packet.dts is not None and waiting and waiting[0] <= packet.dts:

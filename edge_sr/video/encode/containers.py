@@ -27,14 +27,15 @@ CONTAINERS = (
     Container("mov", "mov", (".mov",)),
     Container("webm", "webm", (".webm",)),
 )
+# File extension -> muxer.
+MUXERS = {extension: container.muxer for container in CONTAINERS for extension in container.extensions}
 
 
 def container_for(path: Path) -> Container:
     """The container of a file name; ``OptionError`` lists those there are."""
     found = known_container(path)
     if found is None:
-        extensions = ", ".join(extension for container in CONTAINERS for extension in container.extensions)
-        raise OptionError(f"a film is written as one of {extensions}, found {path.name}")
+        raise OptionError(f"a film is written as one of {', '.join(MUXERS)}, found {path.name}")
     return found
 
 

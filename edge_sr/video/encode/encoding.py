@@ -154,7 +154,7 @@ def configure(context: Any, encoding: Encoding, aspect: Fraction, colour: Colour
     context.options = dict(encoding.options)
 
 
-def mux_stream(file: Any, encoding: Encoding) -> Any:
+def add_packet_stream(file: Any, encoding: Encoding) -> Any:
     """A stream of the file for packets that come from another encoder than FFmpeg's."""
     width, height = encoding.size
     return file.add_mux_stream(encoding.codec.encoder, rate=encoding.rate, width=width, height=height)

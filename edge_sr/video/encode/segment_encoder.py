@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from edge_sr.errors import EdgeSRError, MissingError
 from edge_sr.files.durable import to_disk
 from edge_sr.video.encode.captions import WITH_CAPTIONS, with_captions
-from edge_sr.video.encode.encoding import Encoding, configure, mux_stream
+from edge_sr.video.encode.containers import MUXERS
+from edge_sr.video.encode.encoding import Encoding, add_packet_stream, configure
 from edge_sr.video.encode.gst_encoder import GStreamerEncoder
 from edge_sr.video.encode.refusal import refusals
 from edge_sr.video.frames.alpha import ALPHA_MODE
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 Captions = dict[int, bytes]
 # What an encoder is tried with.
 TRIAL_COLOUR = Colour(BT709, False, BT709, BT709)
-MUXERS = {".mp4": "mp4", ".mov": "mov", ".nut": "nut", ".mkv": "matroska"}
+SEGMENTS = {**MUXERS, ".nut": "nut"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,10 +141,10 @@ class SegmentEncoder:
 
         # A link of that name would have its target overwritten.
         self.path.unlink(missing_ok=True)
-        file: Any = av.open(ffmpeg_name(str(self.path)), "w", format=MUXERS[self.path.suffix])
+        file: Any = av.open(ffmpeg_name(str(self.path)), "w", format=SEGMENTS[self.path.suffix])
         encoding = self._recipe.encoding
         if encoding.codec.element:
-            stream = mux_stream(file, encoding)
+            stream = add_packet_stream(file, encoding)
         else:
             stream = file.add_stream(encoding.codec.encoder, rate=encoding.rate)
             configure(stream.codec_context, encoding, self._recipe.aspect, self._recipe.colour)
@@ -219,5 +220,5 @@ def _probe_element(encoding: Encoding) -> None:
     import av
 
     with av.open(io.BytesIO(), "w", format="mp4") as file:
-        stream = mux_stream(file, encoding)
+        stream = add_packet_stream(file, encoding)
         GStreamerEncoder(encoding, stream, Fraction(1), TRIAL_COLOUR).close()

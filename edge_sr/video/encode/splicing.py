@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.video.encode.segments import Segment
-from edge_sr.video.opening import ffmpeg_name
+from edge_sr.video.opening import open_made
 
 
 def read_packets(segment: Segment, time_base: Fraction) -> list[Any]:
@@ -17,9 +17,7 @@ def read_packets(segment: Segment, time_base: Fraction) -> list[Any]:
 
     Each lasts until the next is shown, the last one to the segment's end: not every container tells.
     """
-    import av
-
-    with av.open(ffmpeg_name(str(segment.path))) as file:
+    with open_made(segment.path) as file:
         packets: list[Any] = [packet for packet in file.demux(video=0) if packet.size]
     for packet in packets:
         packet.pts = round(packet.pts * packet.time_base / time_base) + segment.first_pts
@@ -32,10 +30,8 @@ def read_packets(segment: Segment, time_base: Fraction) -> list[Any]:
 
 def reorder_delay(segment: Segment) -> int:
     """By how many frames decoding runs ahead of display: the packets decoded before time 0."""
-    import av
-
     delay = 0
-    with av.open(ffmpeg_name(str(segment.path))) as file:
+    with open_made(segment.path) as file:
         for packet in file.demux(video=0):
             if packet.dts is None or packet.dts >= 0:
                 return delay

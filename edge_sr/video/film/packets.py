@@ -8,13 +8,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.film.timeline import Timeline, Track
-from edge_sr.video.opening import NO_TIMES, TIMEOUT, frame_rate, is_cover
+from edge_sr.video.opening import CLOCK_MAY_JUMP, NO_TIMES, TIMEOUT, frame_rate, is_cover
 
 if TYPE_CHECKING:
     import av.container
 
-# AVFMT_TS_DISCONT of FFmpeg's avformat.h.
-CLOCK_MAY_JUMP = 0x0200
 # No film means to begin later than this (seconds): its clock did not begin with it.
 LATE = 10
 # This many failures in a row and the rest of the file is given up.
@@ -98,7 +96,7 @@ class FilmPackets:
     def _place(self, packet: Any) -> None:
         index = packet.stream_index
         packet.pts, packet.dts = self._timeline.place(index, packet.pts, packet.dts, packet.duration or 0)
-        time = packet.dts if packet.pts is None else packet.pts
+        time = presentation(packet)
         if time is not None:
             end = time + (packet.duration or 0)
             self._ends[index] = max(self._ends.get(index, end), end)
@@ -168,15 +166,21 @@ def packets_for(packets: Iterable[Any], time: Fraction) -> Iterator[Any]:
         while len(waiting) > KEYFRAMES_BEFORE and count - len(waiting[0]) >= PACKETS_BEFORE:
             gone = waiting.popleft()
             count, size = count - len(gone), size - sum(one.size for one in gone)
-        shown = packet.dts if packet.pts is None else packet.pts
-        if shown is None or shown * packet.time_base > time or size > MOST_WAITING_BYTES:
+        ticks = presentation(packet)
+        if ticks is None or ticks * packet.time_base > time or size > MOST_WAITING_BYTES:
             break
     for group in waiting:
         yield from group
     yield from rest
 
 
+def presentation(packet: Any) -> int | None:
+    """When a packet is shown, in its own unit: its decoding time where it says no other."""
+    ticks: int | None = packet.dts if packet.pts is None else packet.pts
+    return ticks
+
+
 def shown(packet: Any) -> Fraction:
     """When a packet is shown; the very beginning where it does not say."""
-    time = packet.dts if packet.pts is None else packet.pts
+    time = presentation(packet)
     return Fraction(-(10**9)) if time is None else Fraction(time * packet.time_base)

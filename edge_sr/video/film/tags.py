@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.video.film.channels import usual_layout
-from edge_sr.video.film.languages import suited_language
 
 if TYPE_CHECKING:
     import av.container
@@ -15,6 +14,17 @@ STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder
 STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes", "alpha_mode", "stereo_mode"}
 # Filled in by every muxer, so of no interest when it is missing.
 FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
+# QuickTime numbers its languages, and FFmpeg's table of them (libavformat/isom.c) knows each by one code alone; by
+# these for some that have no other code there, or one that is no code of ISO 639-2.
+_OF_QUICKTIME = {"swe": "sve", "hrv": "hr ", "srp": "sr ", "fao": "fo ", "pan": "pa ", "gle": "iri"}
+_SPELT_OTHERWISE = {
+    **{"deu": "ger", "fre": "fra", "nld": "dut", "zho": "chi", "ell": "gre", "isl": "ice", "sqi": "alb"},
+    **{"cze": "ces", "slo": "slk", "rum": "ron", "mkd": "mac", "hye": "arm", "kat": "geo", "fas": "per"},
+    **{"bod": "tib", "mya": "bur", "msa": "may", "cym": "wel", "eus": "baq", "nob": "nor", "nno": "nor"},
+}
+_TO_QUICKTIME = {**_SPELT_OTHERWISE, **_OF_QUICKTIME}
+_FROM_QUICKTIME = {theirs: code for code, theirs in _OF_QUICKTIME.items()}
+UNKNOWN = ("", "und")
 
 
 def copy_stream(target: av.container.OutputContainer, stream: Any, container: str) -> Any:
@@ -42,6 +52,12 @@ def suited_tags(tags: dict[str, str], container: str) -> dict[str, str]:
         # By which FFmpeg reads a track's title in MP4 and MOV, and writes it in none.
         tags.setdefault("title", tags.pop("name"))
     return tags
+
+
+def suited_language(code: str, container: str) -> str:
+    """The code as the container's muxer knows it: ``container`` by the name that users know."""
+    code = _FROM_QUICKTIME.get(code, code)
+    return _TO_QUICKTIME.get(code, code) if container == "mov" else code
 
 
 def without(metadata: dict[str, str], stale: frozenset[str]) -> dict[str, str]:

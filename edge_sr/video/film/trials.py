@@ -14,6 +14,7 @@ from edge_sr.files.drafts import scratch_folder
 from edge_sr.video.encode.containers import Container
 from edge_sr.video.film.tags import copy_stream
 from edge_sr.video.mux.output import open_output
+from edge_sr.video.opening import open_made
 
 # So many packets of a film are looked at for the first of each track.
 SOON = 1000
@@ -74,9 +75,7 @@ class Trials:
 
 
 def _opens(path: Path) -> bool:
-    import av
-
-    with av.open(str(path), metadata_errors="replace") as file:
+    with open_made(path) as file:
         return len(file.streams) == 1
 
 
@@ -85,7 +84,7 @@ def _is_described(path: Path) -> bool:
     import av
 
     try:
-        with av.open(str(path)) as file:
+        with open_made(path) as file:
             context: Any = file.streams.audio[0].codec_context
             return bool(context and context.sample_rate and context.layout.nb_channels)
     except (av.error.FFmpegError, IndexError):

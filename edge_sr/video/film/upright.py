@@ -6,23 +6,24 @@ there already.
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.errors import MediaError
 from edge_sr.sizes import Size
 from edge_sr.tensors import Frame
-from edge_sr.video.film.frame_colours import FrameColours
 from edge_sr.video.film.info import FilmInfo
 from edge_sr.video.film.pixel_aspects import marked_aspect
 from edge_sr.video.frames.codes import CODE_DEPTHS, read_codes
-from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.colour import Colour, read_matrix
 from edge_sr.video.frames.headroom import luma_beyond
 from edge_sr.video.frames.orientation import UPRIGHT, Orientation, display_matrix, from_display_matrix
 from edge_sr.video.frames.pixels import Converter, FromRgb, PixelLayout, ToRgb
-from edge_sr.video.frames.siting import LEFT, TOPLEFT
+from edge_sr.video.frames.siting import LEFT, TOPLEFT, read_siting
 from edge_sr.video.frames.tonemap import ToneMap
 from edge_sr.video.shape import Shape, fitted
 from edge_sr.video.surfaces.read import is_on_gpu, on_host, stored_format, surface_of
@@ -35,6 +36,33 @@ if TYPE_CHECKING:
 ALIKE = Fraction(1, 50)
 # Layouts of NV12 and P010.
 KEPT = (PixelLayout(8, "420"), PixelLayout(10, "420"))
+
+
+class FrameColours:
+    """How the colours of each frame are stored, where a film's later parts say otherwise than its first.
+
+    Primaries and transfer are the film's; so is all of a frame whose matrix cannot be converted.
+    """
+
+    def __init__(self, films: Colour) -> None:
+        self._films = films
+        self._known: dict[tuple[object, ...], Colour] = {}
+
+    def __call__(self, frame: av.VideoFrame) -> Colour:
+        said = (int(frame.colorspace), int(frame.color_range), int(frame.color_trc))
+        stored = (stored_format(frame), frame.width, frame.height)
+        if (*said, *stored) not in self._known:
+            self._known[(*said, *stored)] = self._read(frame)
+        return self._known[(*said, *stored)]
+
+    def _read(self, frame: av.VideoFrame) -> Colour:
+        try:
+            matrix, full, _ = read_matrix(frame)
+        except MediaError:
+            return self._films
+        # Where chroma lies only the pixels tell: those on a GPU stay there.
+        siting = self._films.siting if is_on_gpu(frame) else read_siting(frame, full_range=full)
+        return dataclasses.replace(self._films, matrix=matrix, full_range=full, siting=siting)
 
 
 class UprightReader:

@@ -10,8 +10,7 @@ from typing import Any
 
 from edge_sr.video.frames.colour import UNSPECIFIED
 from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
-from edge_sr.video.image.files.jfif import LARGEST as LARGEST_DENSITY
-from edge_sr.video.image.files.jpeg_segments import unkept_segments
+from edge_sr.video.image.files.jpeg_segments import LARGEST_DENSITY, unkept_segments
 from edge_sr.video.image.files.png_chunks import ASPECT, HDR
 from edge_sr.video.image.files.xmp import upright, without_extension
 from edge_sr.video.image.placement import Placement, placed_exif, placed_xmp

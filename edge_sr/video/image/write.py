@@ -15,10 +15,9 @@ from edge_sr.files.drafts import drafting
 from edge_sr.files.durable import to_disk
 from edge_sr.video.frames.colour_profile import is_srgb
 from edge_sr.video.image.files import deep_files
-from edge_sr.video.image.files.avif_colours import with_colours
-from edge_sr.video.image.files.hdr_avif import write_hdr_avif
+from edge_sr.video.image.files.avif_file import with_colours, write_hdr_avif
 from edge_sr.video.image.files.heic_file import write_heic
-from edge_sr.video.image.files.jfif import LARGEST, with_aspect
+from edge_sr.video.image.files.jpeg_segments import LARGEST_DENSITY, with_aspect
 from edge_sr.video.image.files.png_chunks import with_chunks
 from edge_sr.video.image.formats import Format
 from edge_sr.video.image.metadata import saving
@@ -66,7 +65,7 @@ def write_still(still: Still, path: Path, kind: Format) -> list[str]:
         _save_8_bits(channels, path, kind, options)
     if kind.name == "PNG" and metadata.own_chunks:
         path.write_bytes(with_chunks(path.read_bytes(), metadata.own_chunks))
-    if kind.name == "JPEG" and metadata.aspect is not None and max(metadata.aspect) <= LARGEST:
+    if kind.name == "JPEG" and metadata.aspect is not None and max(metadata.aspect) <= LARGEST_DENSITY:
         path.write_bytes(with_aspect(path.read_bytes(), metadata.aspect))
     if kind.name == "AVIF" and described is not None and metadata.icc is None:
         path.write_bytes(with_colours(path.read_bytes(), *described))

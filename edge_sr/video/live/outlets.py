@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError
 from edge_sr.video.encode.codecs import Codec, find_codec
-from edge_sr.video.encode.containers import CONTAINERS
+from edge_sr.video.encode.containers import CONTAINERS, MUXERS
 from edge_sr.video.frames.siting import CENTER, LEFT
 from edge_sr.video.live.address import Address
 
@@ -17,10 +17,7 @@ _CLUSTERS = {"cluster_time_limit": "1000"}
 _PLAYABLE = {"mp4": _FRAGMENTS, "mov": _FRAGMENTS, "matroska": _CLUSTERS, "webm": _CLUSTERS}
 TRANSPORT_STREAM = "mpegts"
 # File extension -> muxer: what films are written as, and transport streams.
-FILES = {
-    **{extension: container.muxer for container in CONTAINERS for extension in container.extensions},
-    ".ts": TRANSPORT_STREAM,
-}
+FILES = {**MUXERS, ".ts": TRANSPORT_STREAM}
 STREAMS: dict[str, tuple[str, dict[str, str]]] = {
     "udp": (TRANSPORT_STREAM, {}),
     "srt": (TRANSPORT_STREAM, {}),

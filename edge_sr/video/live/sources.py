@@ -25,7 +25,15 @@ from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address
 from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Playback, Sound
-from edge_sr.video.opening import NO_TIMES, SHORT_OF, coded_rate, ffmpeg_name, frame_rate, picture_stream
+from edge_sr.video.opening import (
+    CLOCK_MAY_JUMP,
+    NO_TIMES,
+    SHORT_OF,
+    coded_rate,
+    ffmpeg_name,
+    frame_rate,
+    picture_stream,
+)
 from edge_sr.video.protocols import opening_options
 from edge_sr.video.shape import upright_aspect
 
@@ -36,8 +44,6 @@ if TYPE_CHECKING:
 PLAYLIST_READ_SECONDS = 20.0
 # Streams in pieces, each of which can be read at once.
 PLAYLISTS = frozenset({"hls", "applehttp", "dash"})
-# AVFMT_TS_DISCONT of FFmpeg's avformat.h.
-CLOCK_MAY_BREAK = 0x0200
 # What a film may give before its sound is heard, in packets.
 EARLY = 100
 # Decoded frames that may still be on their way for a packet whose arrival is remembered.
@@ -286,7 +292,7 @@ def _playback(address: Address, container: Any, ends: bool) -> Playback | None:
     has_rate = bool(address.options) or coded_rate(container) is not None
     if not (ends or _in_pieces(container)) or (is_raw_pipe and not has_rate):
         return None
-    return Playback(bool(container.format.flags & CLOCK_MAY_BREAK), address.is_network or is_raw_pipe)
+    return Playback(bool(container.format.flags & CLOCK_MAY_JUMP), address.is_network or is_raw_pipe)
 
 
 def _has_end(address: Address, container: Any) -> bool:

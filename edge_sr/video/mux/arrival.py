@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from edge_sr.video.film.languages import UNKNOWN
-from edge_sr.video.film.tags import lost_metadata
+from edge_sr.video.film.tags import UNKNOWN, lost_metadata
 from edge_sr.video.film.tracks import track_name
 from edge_sr.video.mux.time_code import KEY
-from edge_sr.video.opening import ffmpeg_name, is_cover
+from edge_sr.video.opening import is_cover, open_made
 
 # FFmpeg's names of the marks by which a track is chosen; of some there are two, and containers have one or the other.
 MARKS = {
@@ -91,11 +90,9 @@ def _kind(stream: Any) -> str:
 
 def pictures_in(paths: Iterable[Path]) -> int:
     """How many frames the files hold."""
-    import av
-
     count = 0
     for path in paths:
-        with av.open(ffmpeg_name(str(path))) as file:
+        with open_made(path) as file:
             # One that the muxer gave up has none.
             count += sum(
                 1 for stream in file.streams.video[:1] for packet in file.demux(stream) if packet.size

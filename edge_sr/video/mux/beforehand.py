@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.video.encode.containers import muxer_options
-from edge_sr.video.encode.encoding import Encoding, mux_stream
+from edge_sr.video.encode.encoding import Encoding, add_packet_stream
 from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, suited_tags, without
 from edge_sr.video.film.tracks import TrackPlan, Way, encoding_for
 from edge_sr.video.film.trials import mux_one
@@ -18,7 +18,7 @@ from edge_sr.video.mux.arrival import lost_words
 from edge_sr.video.mux.mux import MuxPlan
 from edge_sr.video.mux.output import open_output
 from edge_sr.video.mux.sound import add_sound
-from edge_sr.video.opening import is_cover
+from edge_sr.video.opening import is_cover, open_made
 
 # Of a track whose own first packet was not looked for: as text it is one letter.
 ANY = b"\0\x01a"
@@ -32,7 +32,7 @@ def lost_beforehand(source: Any, plan: MuxPlan, encoding: Encoding) -> list[str]
         with scratch_folder() as folder:
             trial = folder / "trial"
             twins = _write(trial, source, plan, encoding)
-            with av.open(str(trial), metadata_errors="replace") as result:
+            with open_made(trial) as result:
                 return lost_words(source, twins, result)
     except (av.error.FFmpegError, ValueError, TypeError, OSError):
         # What the muxer refuses shows when the film is muxed.
@@ -70,7 +70,7 @@ def _describing(source: Any, tracks: TrackPlan) -> dict[int, bytes]:
 
 
 def _add_picture(target: Any, stream: Any, plan: MuxPlan, encoding: Encoding) -> Any:
-    twin = mux_stream(target, encoding)
+    twin = add_packet_stream(target, encoding)
     twin.time_base = Fraction(1, 1000)
     twin.metadata.update(suited_tags(without(stream.metadata, STALE_OF_VIDEO), plan.container.name))
     twin.disposition = stream.disposition

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from edge_sr.video.film.info import Excerpt
-from edge_sr.video.film.packets import FilmPackets
+from edge_sr.video.film.packets import FilmPackets, presentation
 from edge_sr.video.opening import is_cover
 
 
@@ -82,7 +82,7 @@ def _fit(packet: Any, window: Window) -> bool:
     if is_cover(packet.stream):
         packet.pts = packet.dts = 0
         return True
-    time = packet.dts if packet.pts is None else packet.pts
+    time = presentation(packet)
     if time is None:
         return False
     if window.end is None and not window.cuts_begin:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+from edge_sr.video.film.packets import presentation
+
 # Codecs of a fixed number of bytes a sample or block; of the latter a block of zeros is silence, too.
 _PCM = re.compile(r"pcm_(?:[suf](\d+)(?:le|be)?|alaw|mulaw)")
 _BLOCKS = ("adpcm_ms", "adpcm_ima_wav")
@@ -39,7 +41,7 @@ class GapFiller:
     def __call__(self, packet: Any | None) -> Iterator[Any]:
         if packet is None:
             return
-        begins = Fraction((packet.dts if packet.pts is None else packet.pts) * packet.time_base)
+        begins = Fraction((presentation(packet) or 0) * packet.time_base)
         if self._end is not None and begins - self._end > LONGEST:
             self.lost += 1
             return

@@ -7,7 +7,6 @@ import dataclasses
 import heapq
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import EdgeSRError
@@ -38,7 +37,7 @@ from edge_sr.video.mux.gaps import GapFiller, closes_gaps
 from edge_sr.video.mux.sound import SoundConverter, add_sound
 from edge_sr.video.mux.time_code import moved_time_code
 from edge_sr.video.mux.words import WordsConverter
-from edge_sr.video.opening import ffmpeg_name, is_cover, open_input
+from edge_sr.video.opening import is_cover, open_input, open_made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +93,7 @@ class MuxRun:
         plan = self._plan
         with (
             open_input(plan.source, protocols=plan.protocols) as source,
-            av_open(self._pieces.first.path) as first,
+            open_made(self._pieces.first.path) as first,
         ):
             packets = FilmPackets(source)
             window = window_of(packets, plan.excerpt, self._until, plan.time_base)
@@ -225,12 +224,6 @@ class MuxRun:
         for index, converter in self._converters.items():
             if not getattr(converter, "decodes", True):
                 self._joined.lost.append(f"{self._plan.tracks.names[index]}, of which nothing decodes")
-
-
-def av_open(path: Path) -> Any:
-    import av
-
-    return av.open(ffmpeg_name(str(path)))
 
 
 def cover_data(plan: MuxPlan, index: int) -> bytes:

@@ -18,7 +18,7 @@ from edge_sr.video.mux.arrival import lost_parts, pictures_in
 from edge_sr.video.mux.matroska_aspect import PIXEL_ASPECT, says_aspect, write_aspect
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
 from edge_sr.video.mux.output import open_output
-from edge_sr.video.opening import ffmpeg_name, open_input, writing
+from edge_sr.video.opening import ffmpeg_name, open_input, open_made, writing
 
 
 def pictures_alone(segments: list[Segment], plan: MuxPlan) -> MuxPlan:
@@ -42,7 +42,8 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
             fewer = dataclasses.replace(plan, tracks=tracks)
             run = MuxRun(pieces, fewer, functools.partial(_open_file, target, fewer), until, muxed)
             run.run()
-            _check_opens(target)
+            # A muxer may write a track that makes the film unreadable.
+            open_made(target).close()
             if run.damaged and pictures_in([target]) < pictures_in([segment.path for segment in segments]):
                 raise av.error.InvalidDataError(0, "frames that the muxer refused", str(target))
             break
@@ -58,14 +59,6 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
         muxed.lost += lost_parts(source, {plan.picture, *tracks.kept} - run.idle, result)
     muxed.warnings += _encoded_after_all(plan, tracks)
     return muxed
-
-
-def _check_opens(target: Path) -> None:
-    """A muxer may write a track that makes the film unreadable."""
-    import av
-
-    with av.open(ffmpeg_name(str(target)), metadata_errors="replace"):
-        pass
 
 
 def _lost_aspect(plan: MuxPlan, target: Path) -> list[str]:

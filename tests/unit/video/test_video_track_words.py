@@ -15,7 +15,7 @@ from edge_sr.errors import MediaError
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
-from edge_sr.video.film.languages import suited_language
+from edge_sr.video.film.tags import suited_language
 
 MARKED = Disposition.comment | Disposition.hearing_impaired
 

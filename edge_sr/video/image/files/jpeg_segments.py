@@ -1,7 +1,8 @@
-"""Application segments of a JPEG (ITU-T T.81, B.2.4.6) of which nothing is handed on."""
+"""Application segments of a JPEG (ITU-T T.81, B.2.4.6): what is not handed on, and the shape of the pixels."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 
 GAIN_MAP_LOST = "the gain map (the SDR picture is read)"
@@ -17,6 +18,9 @@ HANDED_ON = {
     "APP14": (b"Adobe",),
 }
 ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
+# JFIF's header (ITU-T T.871, 10.1), whose unit of density stands behind the version.
+JFIF, LARGEST_DENSITY = b"\xff\xd8\xff\xe0\0\x10JFIF\0", 65_535
+UNIT = len(JFIF) + 2
 
 
 def unkept_segments(segments: Iterable[tuple[str, bytes]]) -> list[str]:
@@ -35,3 +39,13 @@ def unkept_segments(segments: Iterable[tuple[str, bytes]]) -> list[str]:
     )
     named = f"the JPEG segment{'s' * (len(unknown) > 1)} {', '.join(unknown)}"
     return [*[GAIN_MAP_LOST] * gain_map, *[CREDENTIALS_LOST] * signed, *[named] * bool(unknown)]
+
+
+def with_aspect(jpeg: bytes, aspect: tuple[int, int]) -> bytes:
+    """The file with so many pixels across and down for the same length, whatever that is: at most ``LARGEST_DENSITY``.
+
+    A file without such a header stays as it is.
+    """
+    if not jpeg.startswith(JFIF):
+        return jpeg
+    return jpeg[:UNIT] + struct.pack(">BHH", 0, *aspect) + jpeg[UNIT + 5 :]

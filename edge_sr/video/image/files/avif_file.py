@@ -1,7 +1,8 @@
-"""HDR pictures as AVIF of ten bits, by FFmpeg: Pillow's AVIF has eight."""
+"""AVIF beyond what Pillow writes, eight bits that always say sRGB: HDR in ten bits by FFmpeg, and other colours."""
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MissingError, OptionError
-from edge_sr.video.frames.colour import BT2020, Colour
+from edge_sr.video.frames.colour import BT2020, Colour, tag_colours
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout
 from edge_sr.video.opening import open_encoder
 
+NCLX = b"colrnclx"
 ENCODER = "libsvtav1"
 LAYOUT = PixelLayout(10, "420")
 # Of 63: flat areas stay within two codes of 1,023, and what else is lost is hard to see.
@@ -29,15 +31,15 @@ def write_hdr_avif(pixels: NDArray[Any], path: Path, primaries: int, transfer: i
     import av.codec
 
     signal = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
-    frame = FromRgb(Colour(BT2020, True, primaries, transfer), LAYOUT)(signal)
+    colour = Colour(BT2020, True, primaries, transfer)
+    frame = FromRgb(colour, LAYOUT)(signal)
     frame.pts, frame.time_base = 0, Fraction(1)
     try:
         with av.open(str(path), "w", format="avif") as file:
             stream: Any = file.add_stream(ENCODER, rate=1)
             stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, LAYOUT.name
             context = stream.codec_context
-            context.colorspace, context.color_range = frame.colorspace, frame.color_range
-            context.color_primaries, context.color_trc = primaries, transfer
+            tag_colours(context, colour)
             context.options = OPTIONS
             open_encoder(context)
             file.mux(stream.encode(frame))
@@ -50,3 +52,12 @@ def write_hdr_avif(pixels: NDArray[Any], path: Path, primaries: int, transfer: i
         raise OptionError(
             f"AVIF of 10 bits does not take {frame.width}x{frame.height}: write it as .png with -o"
         ) from error
+
+
+def with_colours(avif: bytes, primaries: int, transfer: int) -> bytes:
+    """A whole AVIF with these numbers of ITU-T H.273, which readers heed before the coded picture's; its matrix stays.
+
+    Raises ``ValueError`` for a file without a colour description.
+    """
+    place = avif.index(NCLX) + len(NCLX)
+    return avif[:place] + struct.pack(">HH", primaries, transfer) + avif[place + 4 :]
