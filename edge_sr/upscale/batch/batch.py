@@ -27,7 +27,7 @@ from edge_sr.upscale.run.networks import Networks
 from edge_sr.upscale.run.pace import Pace
 from edge_sr.upscale.run.report import Failure, Report
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.run.watcher import Silent, Watcher
+from edge_sr.upscale.run.watcher import Words
 from edge_sr.upscale.stills import refuse_film_options
 from edge_sr.upscale.upscale import upscale_single
 
@@ -144,7 +144,7 @@ class RunningBatch:
     def pictures(self, jobs: Sequence[Job]) -> None:
         """Pictures in a row, whose progress is told together."""
         watcher = self._controls.watcher
-        quiet = dataclasses.replace(self._controls, watcher=_Words(watcher))
+        quiet = dataclasses.replace(self._controls, watcher=Words(watcher))
         watcher.begin(len(jobs), 0)
         try:
             pace = Pace()
@@ -157,6 +157,12 @@ class RunningBatch:
 
     def close(self) -> None:
         self._networks.close()
+
+    @property
+    def inputs(self) -> str:
+        """How many there were so far, in words."""
+        count = len(self.outcomes)
+        return "1 input" if count == 1 else f"{count} inputs"
 
     def _check_stop(self) -> None:
         if self._controls.stop.is_set():
@@ -184,21 +190,9 @@ class RunningBatch:
             self._told(outcome)
 
     def _stopped(self, last: str) -> InterruptedRun:
-        count = len(self.outcomes)
         if last:
-            return InterruptedRun(f"stopped in input {count + 1}, {last}")
-        inputs = "1 input" if count == 1 else f"{count} inputs"
-        return InterruptedRun(f"stopped after {inputs}; go on with: {self._request.go_on}")
-
-
-class _Words(Silent):
-    """A watcher that passes on what is said, and keeps the progress of single pictures to itself."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
-
-    def say(self, text: str) -> None:
-        self._watcher.say(text)
+            return InterruptedRun(f"stopped in input {len(self.outcomes) + 1}, {last}")
+        return InterruptedRun(f"stopped after {self.inputs}; go on with: {self._request.go_on}")
 
 
 def _explained(error: Exception) -> EdgeSRError:

@@ -114,9 +114,8 @@ class _Watch:
             for folder, arrivals in zip(self._folders, self._arrivals, strict=True):
                 for path in arrivals.finished(time.monotonic()):
                     self._take(folder, path)
-        count = len(self._batch.outcomes)
-        inputs = "1 input" if count == 1 else f"{count} inputs"
-        raise InterruptedRun(f"stopped watching {names} after {inputs}; go on with: {self._request.go_on}")
+        done = self._batch.inputs
+        raise InterruptedRun(f"stopped watching {names} after {done}; go on with: {self._request.go_on}")
 
     def close(self) -> None:
         self._batch.close()

@@ -16,7 +16,7 @@ from edge_sr.upscale.run.networks import Networks
 from edge_sr.upscale.run.places import check_output, check_place, require_alike
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
-from edge_sr.upscale.run.watcher import Silent, Watcher
+from edge_sr.upscale.run.watcher import Words
 from edge_sr.upscale.stills import refuse_film_options, upscale_picture, written_size
 from edge_sr.video.image.files.tiff_pages import Pages, join, read_pages
 from edge_sr.video.image.formats import output_format
@@ -101,7 +101,7 @@ def _upscaled(request: Request, pages: Pages, controls: Controls, page: Path, ou
                     raise InterruptedRun(f"stopped after {number} of {len(pages)} pages: nothing was written")
                 pages.leave_only(number, page)
                 name = f"page {number + 1} of {source.name}"
-                watcher = _Renaming(controls.watcher, page.name, name)
+                watcher = Words(controls.watcher, page.name, name)
                 with _errors_named(page, name):
                     one = dataclasses.replace(controls, watcher=watcher, networks=networks)
                     reports.append(upscale_picture(dataclasses.replace(asked, output=target), one))
@@ -119,16 +119,6 @@ def _errors_named(page: Path, name: str) -> Iterator[None]:
         yield
     except EdgeSRError as error:
         raise type(error)(str(error).replace(str(page), name)) from error
-
-
-class _Renaming(Silent):
-    """Tells of a page by its name, and nothing of how far it is."""
-
-    def __init__(self, watcher: Watcher, draft: str, name: str) -> None:
-        self._watcher, self._draft, self._name = watcher, draft, name
-
-    def say(self, text: str) -> None:
-        self._watcher.say(text.replace(self._draft, self._name))
 
 
 def _summed(reports: list[Report], output: Path) -> Report:

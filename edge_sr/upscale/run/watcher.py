@@ -54,3 +54,13 @@ class Silent:
 
     def end(self) -> None:
         return
+
+
+class Words(Silent):
+    """Passes on to ``watcher`` what is said, a ``name`` in it replaced by another, and keeps progress to itself."""
+
+    def __init__(self, watcher: Watcher, name: str = "", shown: str = "") -> None:
+        self._watcher, self._name, self._shown = watcher, name, shown
+
+    def say(self, text: str) -> None:
+        self._watcher.say(text.replace(self._name, self._shown))

@@ -15,6 +15,7 @@ from edge_sr.video.frames.alpha import read_alpha
 from edge_sr.video.frames.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
 from edge_sr.video.frames.filtering import as_progressive
 from edge_sr.video.frames.pixels import PixelLayout, ToRgb, layout_of
+from edge_sr.video.frames.planes import read_plane, write_plane
 from edge_sr.video.frames.siting import CENTER, LEFT, stated_siting
 from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
 from edge_sr.video.image.pillow_reader import Pixels
@@ -147,34 +148,21 @@ def _assembled(path: Path, tiles: Tiles, frames: dict[int, av.VideoFrame]) -> av
     rows = len(tiles.items) // tiles.columns
     whole = av.VideoFrame(first.width * tiles.columns, first.height * rows, first.format.name)
     for number, plane in enumerate(whole.planes):
-        lines = [
-            np.hstack(
-                [_plane(frames[item], number) for item in tiles.items[row * tiles.columns :][: tiles.columns]]
-            )
-            for row in range(rows)
-        ]
-        pixels = np.vstack(lines)
-        padded = np.zeros((len(pixels), plane.line_size), np.uint8)
-        padded[:, : pixels.shape[1]] = pixels
-        plane.update(padded.tobytes())
+        codes = [_codes(frames[item], number) for item in tiles.items]
+        lines = [codes[row * tiles.columns :][: tiles.columns] for row in range(rows)]
+        write_plane(plane, np.block(lines), codes[0].dtype)
     whole.colorspace, whole.color_range = first.colorspace, first.color_range
     whole.color_primaries, whole.color_trc = first.color_primaries, first.color_trc
     return whole
 
 
-def _plane(frame: av.VideoFrame, number: int) -> NDArray[np.uint8]:
-    """The bytes of a plane without the padding of its lines."""
-    plane = frame.planes[number]
-    component = frame.format.components[number]
-    size = 1 if component.bits == 8 else 2
-    return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
-        : plane.height, : plane.width * size
-    ]
+def _codes(frame: av.VideoFrame, number: int) -> NDArray[Any]:
+    """Those of a plane, which share its memory."""
+    plane, bits = frame.planes[number], frame.format.components[number].bits
+    return read_plane(plane, np.uint8 if bits == 8 else "<u2", plane.width)
 
 
 def _luma(frame: av.VideoFrame) -> NDArray[np.float32]:
     """The first plane in [0, 1]: what a HEIF file keeps alpha in, full range."""
     bits = frame.format.components[0].bits
-    plane = _plane(frame, 0)
-    values = plane if bits == 8 else plane.view("<u2")
-    return values.astype(np.float32) / np.float32((1 << bits) - 1)
+    return _codes(frame, 0).astype(np.float32) / np.float32((1 << bits) - 1)

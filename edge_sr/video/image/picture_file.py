@@ -17,6 +17,7 @@ from edge_sr.video.image.files.lossless_jpeg import refuse_misread_jpeg
 from edge_sr.video.image.files.png_chunks import is_png, kept_chunks, repeated_texts, unkept_chunks
 from edge_sr.video.image.files.psd_planes import composite_tags
 from edge_sr.video.image.files.psd_resources import is_psd
+from edge_sr.video.image.files.tiff_pages import SUBFILE, read_pages
 from edge_sr.video.image.files.tiff_planes import is_read_by_planes
 from edge_sr.video.image.files.tiff_tags import (
     EXTRA_SAMPLES,
@@ -47,7 +48,7 @@ EXIF_ORIENTATIONS = {
     7: Orientation(transpose=True, mirror_x=True, mirror_y=True),
     8: Orientation(transpose=True, mirror_y=True),
 }
-DNG_VERSION, SUB_DIRECTORIES, SUBFILE = 50706, 330, 254
+DNG_VERSION, SUB_DIRECTORIES = 50706, 330
 # Pictures that cameras store before they are developed: a colour filter's mosaic, and linear light.
 RAW = "{} is a camera's raw picture: develop it to TIFF or PNG first"
 UNDEVELOPED = (32803, 34892)
@@ -221,20 +222,11 @@ def _single(path: Path, image: Any) -> tuple[str, ...]:
         return (f"{more} (the first of {count} is read)",) if count > 1 else ()
     if image.format == "TIFF":
         _refuse_undeveloped(path, image)
-        count = _pages(image, count)
+        pages = read_pages(path)
+        count = 1 if pages is None else len(pages)
     if count > 1 and image.format in ("TIFF", *ANIMATED):
         raise MediaError(f"{path} holds {count} pictures, expected one: split it, or make a film of it first")
     return ()
-
-
-def _pages(image: Any, count: int) -> int:
-    """Pages of a TIFF without thumbnails and masks."""
-    pages = 0
-    for page in range(count):
-        image.seek(page)
-        pages += page == 0 or not image.tag_v2.get(SUBFILE, 0) & 5
-    image.seek(0)
-    return pages
 
 
 def _refuse_undeveloped(path: Path, image: Any) -> None:
