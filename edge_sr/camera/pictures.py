@@ -57,9 +57,7 @@ class RgbReader:
     def luma_beyond(self, frame: av.VideoFrame) -> Beyond | None:
         """What the frame that was read last has of luma that RGB has no place for, upright; None where nothing."""
         beyond = None if self._full_range else luma_beyond(frame, EIGHT_BITS.depth)
-        if beyond is None:
-            return None
-        return frame_orientation(frame).apply(beyond[..., np.newaxis])[..., 0]
+        return None if beyond is None else frame_orientation(frame).apply(beyond)
 
 
 def _shrunk(size: Size, most: Size) -> Size | None:

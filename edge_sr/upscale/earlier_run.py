@@ -22,8 +22,7 @@ from edge_sr.upscale.run.places import check_free, not_ours, require_alike
 from edge_sr.upscale.run.report import Report, finished
 from edge_sr.upscale.run.request import Request
 from edge_sr.version import __version__
-from edge_sr.video.encode.changes import MODEL, NETWORK_FILES, SETTINGS, changes
-from edge_sr.video.encode.origin import OF_INPUT, noted_origin
+from edge_sr.video.encode.origin import MODEL, NETWORK_FILES, OF_INPUT, SETTINGS, changes, noted_origin
 from edge_sr.video.encode.workfolder import WorkFolder
 from edge_sr.video.film.film import Film
 from edge_sr.video.film.identity import input_identity
@@ -36,7 +35,7 @@ OF_ENCODER = ("codec options", "pixel format", "chroma")
 
 def as_before(request: Request, output: Path) -> Request:
     """When a run is gone on with, what was chosen in the earlier one: it may come to something else now."""
-    settings = _settings(output) if request.resume else {}
+    settings = WorkFolder(output).settings if request.resume else {}
     chosen = {
         name: settings[name]
         for name in ("model", "backend", "precision")
@@ -181,11 +180,6 @@ def _counted_frames(film: Film, output: Path, stop: threading.Event) -> int:
         wanted = max(given, film.info.frames) if given == enough else given
         require_alike(output, lambda _: f"{held} frames", f"{wanted} frames")
     return held
-
-
-def _settings(output: Path) -> dict[str, Any]:
-    settings: dict[str, Any] = WorkFolder(output).recorded().get("settings", {})
-    return settings
 
 
 def _text(value: Fraction | None) -> str | None:

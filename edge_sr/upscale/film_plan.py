@@ -229,7 +229,7 @@ def _check_size(info: FilmInfo) -> None:
 def _threads(output: Path, request: Request) -> int:
     """The encoder's threads, which its result depends on: those of the run that is gone on with, if any."""
     if request.resume:
-        recorded = WorkFolder(output).recorded().get("settings", {}).get("encoder threads")
+        recorded = WorkFolder(output).settings.get("encoder threads")
         if isinstance(recorded, int) and recorded > 0:
             return recorded
     return max(1, min(8, available_cores() // 2))

@@ -17,8 +17,7 @@ from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
 from edge_sr.files.drafts import remove_dead_drafts
 from edge_sr.files.durable import to_disk
 from edge_sr.files.posix import NO_FOLLOWING, is_own_folder, try_lock
-from edge_sr.video.encode.changes import changes
-from edge_sr.video.encode.origin import note_origin
+from edge_sr.video.encode.origin import SETTINGS, changes, note_origin
 from edge_sr.video.encode.segments import (
     SEGMENT_NAME,
     Segment,
@@ -77,7 +76,7 @@ class WorkFolder:
         return self.exists and _is_file(self.path / FINISHED)
 
     def recorded(self) -> dict[str, Any]:
-        """The settings of the earlier run; empty when there is none."""
+        """The input and settings of the earlier run; empty when there is none."""
         if not self.exists:
             return {}
         try:
@@ -87,6 +86,11 @@ class WorkFolder:
                 f"{self.path / STATE} cannot be read: use --overwrite to begin again"
             ) from error
         return state if isinstance(state, dict) and state.get("schema") == SCHEMA else {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the earlier run was made with; empty when there is none."""
+        return dict(self.recorded().get(SETTINGS, {}))
 
     def open(self, state: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         """Makes the folder or goes on with it."""

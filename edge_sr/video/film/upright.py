@@ -126,7 +126,7 @@ class UprightReader:
         shown = orientation.displayed(image.width, image.height)
         if not _alike(self._shape(shown, marked_aspect(image), orientation), self._info.size):
             return None
-        return orientation.apply(beyond[..., np.newaxis])[..., 0]
+        return orientation.apply(beyond)
 
     def _upright(
         self, image: av.VideoFrame, colour: Colour, orientation: Orientation, size: Size | None

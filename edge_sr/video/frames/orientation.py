@@ -24,11 +24,11 @@ class Orientation:
     mirror_y: bool = False
 
     def apply(self, picture: NDArray[Any]) -> NDArray[Any]:
-        """The displayed picture, ``H x W x C``, contiguous."""
+        """The displayed picture, ``H x W`` or ``H x W x C``, contiguous."""
         if self == UPRIGHT:
             return picture
         if self.transpose:
-            picture = picture.transpose(1, 0, 2)
+            picture = picture.swapaxes(0, 1)
         picture = picture[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
         return np.ascontiguousarray(picture)
 

@@ -74,7 +74,7 @@ def read_still(path: Path) -> Still:
     with tags_unheard(), contextlib.closing(open_file(path)) as file:
         pixels, metadata, lost, damage = _decoded(file)
     turn = UPRIGHT if pixels.upright else file.orientation
-    alpha = None if pixels.alpha is None else turn.apply(pixels.alpha[..., None])[..., 0]
+    alpha = None if pixels.alpha is None else turn.apply(pixels.alpha)
     metadata = _with_colours(metadata, file.heif)
     colour = turn.apply(pixels.colour)
     shown = colour.shape[1], colour.shape[0]

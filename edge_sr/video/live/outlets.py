@@ -27,10 +27,10 @@ STREAMS: dict[str, tuple[str, dict[str, str]]] = {
     "rtmp": ("flv", {}),
     "rtmps": ("flv", {}),
 }
-# Codecs that are found again in MPEG-TS: FFmpeg's muxer takes all others too, as data that nobody plays.
-PICTURES_IN_TRANSPORT_STREAMS = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc"})
-# Codecs and muxers that say how wide a pixel is.
-CODECS_WITH_ASPECT = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc"})
+# H.264's and H.265's: they say how wide a pixel is, and are found again in MPEG-TS, whose muxer in FFmpeg takes all
+# others too, as data that nobody plays.
+MPEG_CODECS = frozenset({"x264", "x265", "h264_nvenc", "hevc_nvenc"})
+# Muxers that say how wide a pixel is.
 MUXERS_WITH_ASPECT = ("mp4", "mov")
 
 
@@ -51,7 +51,7 @@ class Outlet:
     def takes_aspect(self) -> bool:
         """Whether pixels that are not square can be told about: of the containers MP4 and MOV take it from the codec's
         settings, and PyAV sets no others."""
-        by_codec = self.codec is not None and self.codec.name in CODECS_WITH_ASPECT
+        by_codec = self.codec is not None and self.codec.name in MPEG_CODECS
         return by_codec or self.muxer in MUXERS_WITH_ASPECT
 
     @property
@@ -115,7 +115,7 @@ def _live_codec(name: str | None, muxer: str) -> Codec:
     codec = find_codec(name, holders.get(muxer, "mkv"))
     if codec.element:
         raise OptionError(f"--codec {codec.name} is for films, not for live video: use another")
-    if muxer == TRANSPORT_STREAM and codec.name not in PICTURES_IN_TRANSPORT_STREAMS:
+    if muxer == TRANSPORT_STREAM and codec.name not in MPEG_CODECS:
         raise OptionError(
             f"MPEG-TS cannot hold {codec.title} from {codec.name}: use x264 or x265, or write another kind of file"
         )

@@ -6,7 +6,6 @@ import io
 import struct
 import sys
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_sr.errors import OptionError
 from edge_sr.video.image.files.exif import EXIF_IFD, GPS_IFD, Tags
-from edge_sr.video.image.files.png_chunks import SIGNATURE, chunk
+from edge_sr.video.image.files.png_chunks import SIGNATURE, chunk, chunks_in
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -35,7 +34,7 @@ def png16(samples: NDArray[np.uint16], options: dict[str, Any]) -> bytes:
     Image.new(MODES[channels], (1, 1)).save(around, "PNG", **options)
     header = struct.pack(">IIBBBBB", width, height, 16, PNG_TYPES[channels], 0, 0, 0)
     replaced = {b"IHDR": header, b"IDAT": zlib.compress(_filtered(samples), 6)}
-    chunks = (chunk(kind, replaced.get(kind, data)) for kind, data in _chunks(around.getvalue()))
+    chunks = (chunk(kind, replaced.get(kind) or around.read(length)) for kind, length in chunks_in(around))
     return SIGNATURE + b"".join(chunks)
 
 
@@ -46,14 +45,6 @@ def _filtered(samples: NDArray[np.uint16]) -> bytes:
     marked = np.full((len(rows), rows.shape[1] + 1), 2, np.uint8)
     marked[:, 1:] = rows - above
     return marked.tobytes()
-
-
-def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = 8
-    while place < len(png):
-        length, kind = struct.unpack_from(">I4s", png, place)
-        yield kind, png[place + 8 : place + 8 + length]
-        place += 12 + length
 
 
 def tiff(samples: Samples, options: dict[str, Any]) -> bytes:

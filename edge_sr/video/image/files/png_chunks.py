@@ -37,7 +37,7 @@ def kept_chunks(path: Path) -> dict[bytes, bytes]:
     with path.open("rb") as file:
         return {
             kind: file.read(length)
-            for kind, length in _chunks(file)
+            for kind, length in chunks_in(file)
             if kind in (*COLOUR, *HDR, b"eXIf") and length <= LARGEST_KEPT
         }
 
@@ -45,7 +45,7 @@ def kept_chunks(path: Path) -> dict[bytes, bytes]:
 def unkept_chunks(path: Path) -> list[str]:
     """Kinds of chunks that say what nobody here hands on; what has no letters for a name is damage."""
     with path.open("rb") as file:
-        kinds = dict.fromkeys(kind for kind, _ in _chunks(file) if kind.isalpha())
+        kinds = dict.fromkeys(kind for kind, _ in chunks_in(file) if kind.isalpha())
     return [kind.decode("ascii") for kind in kinds if kind not in (*COLOUR, *HDR, *TEXTS, *STRUCTURAL)]
 
 
@@ -54,7 +54,7 @@ def repeated_texts(path: Path) -> list[str]:
     with path.open("rb") as file:
         keys = [
             file.read(min(length, LONGEST_KEY + 1)).split(b"\0")[0].decode("latin-1")
-            for kind, length in _chunks(file)
+            for kind, length in chunks_in(file)
             if kind in TEXTS
         ]
     return [key for key in dict.fromkeys(keys) if keys.count(key) > 1]
@@ -74,7 +74,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def rows_present(path: Path) -> tuple[int, int]:
     """How many rows of pixels the file's data make, and how many there should be; of interlaced ones, by size."""
     with path.open("rb") as file:
-        chunks = _chunks(file)
+        chunks = chunks_in(file)
         kind, _ = next(chunks, (b"", 0))
         if kind != b"IHDR":
             return 0, 0
@@ -114,7 +114,7 @@ def _inflated(file: BinaryIO, chunks: Iterator[tuple[bytes, int]], expected: int
     return total
 
 
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+def chunks_in(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Kind and length of every chunk, the file standing at its data."""
     file.seek(0)
     if file.read(8) != SIGNATURE:
