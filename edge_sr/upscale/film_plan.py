@@ -43,9 +43,12 @@ class FilmPlan:
 
     output: Path
     target: Target
-    recipe: EncodeSettings
     muxing: MuxPlan
     length: int
+
+    @property
+    def recipe(self) -> EncodeSettings:
+        return self.muxing.recipe
 
     @property
     def encoding(self) -> Encoding:
@@ -96,7 +99,7 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     _say_depth(info, recipe.encoding, say)
     muxing = _mux_plan(request, film, container, recipe, say)
     length = request.segment_frames or frames_per_segment(recipe.encoding)
-    return FilmPlan(output, target, recipe, muxing, length)
+    return FilmPlan(output, target, muxing, length)
 
 
 def _even_size(size: Size, layout: PixelLayout, say: Callable[[str], None]) -> Size:
@@ -162,17 +165,13 @@ def _mux_plan(
         container=container,
         tracks=TrackPlan((), ()),
         excerpt=request.excerpt,
-        time_base=info.time_base,
-        rate=info.rate,
-        aspect=recipe.aspect,
-        colour=recipe.colour,
-        has_alpha=recipe.encoding.layout.has_alpha,
+        recipe=recipe,
         hdr=UNDESCRIBED if info.tone_map else info.hdr,
         stereo=info.stereo if film.keeps_stereo and (info.is_tagged_3d or codec != "x264") else None,
         protocols=request.protocols,
     )
     if not request.reads_pipe:
-        plan = dataclasses.replace(plan, tracks=_tracks(plan, recipe.encoding))
+        plan = dataclasses.replace(plan, tracks=_tracks(plan))
     _tell_changes(request, film, plan.tracks, container.name.upper(), say)
     return plan
 
@@ -191,11 +190,11 @@ def _tell_changes(
         raise MediaError(f"--strict asks for all, and {holder} does not take as it is: {'; '.join(refused)}")
 
 
-def _tracks(plan: MuxPlan, encoding: Encoding) -> TrackPlan:
+def _tracks(plan: MuxPlan) -> TrackPlan:
     with open_input(plan.source, protocols=plan.protocols) as source:
         tracks = plan_tracks(source, plan.picture, plan.container)
         late = late_tracks(plan.source, source, plan.protocols)
-        lost = lost_beforehand(source, dataclasses.replace(plan, tracks=tracks), encoding)
+        lost = lost_beforehand(source, dataclasses.replace(plan, tracks=tracks))
         return dataclasses.replace(tracks, dropped=(*tracks.dropped, *late, *lost))
 
 

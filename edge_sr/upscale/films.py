@@ -157,7 +157,7 @@ class _FilmRun:
 
     def _write_partial(self, segments: list[Segment], muxing: MuxPlan | None = None) -> Path:
         muxing = muxing or self._muxing(segments)
-        unit = muxing.time_base
+        unit = muxing.recipe.time_base
         partial = self._work.place_beside(partial_for(self._plan.output))
         _check_room(segments, partial)
         with drafting(partial) as draft:

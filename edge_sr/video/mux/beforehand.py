@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.video.encode.containers import muxer_options
-from edge_sr.video.encode.encoding import Encoding, add_packet_stream
+from edge_sr.video.encode.encoding import add_packet_stream
 from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, suited_tags, without
 from edge_sr.video.film.tracks import TrackPlan, Way, encoding_for
 from edge_sr.video.film.trials import mux_one
@@ -24,14 +24,14 @@ from edge_sr.video.opening import is_cover, open_made
 ANY = b"\0\x01a"
 
 
-def lost_beforehand(source: Any, plan: MuxPlan, encoding: Encoding) -> list[str]:
+def lost_beforehand(source: Any, plan: MuxPlan) -> list[str]:
     """A name for each thing said of ``source`` or a track that the container will not hold, as far as can be told."""
     import av
 
     try:
         with scratch_folder() as folder:
             trial = folder / "trial"
-            twins = _write(trial, source, plan, encoding)
+            twins = _write(trial, source, plan)
             with open_made(trial) as result:
                 return lost_words(source, twins, result)
     except (av.error.FFmpegError, ValueError, TypeError, OSError):
@@ -39,7 +39,7 @@ def lost_beforehand(source: Any, plan: MuxPlan, encoding: Encoding) -> list[str]
         return []
 
 
-def _write(trial: Path, source: Any, plan: MuxPlan, encoding: Encoding) -> list[int]:
+def _write(trial: Path, source: Any, plan: MuxPlan) -> list[int]:
     """Writes the film of one packet a track; gives the tracks that are in it, covers and attachments left aside."""
     metadata, ways = without(source.metadata, STALE), dict(plan.tracks.ways)
     has_cover = any(is_cover(source.streams[index]) for index in ways)
@@ -48,7 +48,7 @@ def _write(trial: Path, source: Any, plan: MuxPlan, encoding: Encoding) -> list[
     with open_output(trial, plan.container, options, tee=plan.tracks.through_tee) as target:
         for stream in source.streams:
             if stream.index == plan.picture:
-                twins[stream.index] = _add_picture(target, stream, plan, encoding)
+                twins[stream.index] = _add_picture(target, stream, plan)
             elif stream.type in ("audio", "subtitle", "data") and stream.index in ways:
                 twins[stream.index] = _add_track(target, stream, plan, ways[stream.index])
         target.metadata.update(metadata)
@@ -69,8 +69,8 @@ def _describing(source: Any, tracks: TrackPlan) -> dict[int, bytes]:
     }
 
 
-def _add_picture(target: Any, stream: Any, plan: MuxPlan, encoding: Encoding) -> Any:
-    twin = add_packet_stream(target, encoding)
+def _add_picture(target: Any, stream: Any, plan: MuxPlan) -> Any:
+    twin = add_packet_stream(target, plan.recipe.encoding)
     twin.time_base = Fraction(1, 1000)
     twin.metadata.update(suited_tags(without(stream.metadata, STALE_OF_VIDEO), plan.container.name))
     twin.disposition = stream.disposition

@@ -11,13 +11,14 @@ from typing import Any
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.video.encode.containers import Container, muxer_options
+from edge_sr.video.encode.segment_encoder import EncodeSettings
 from edge_sr.video.encode.splicing import Pieces, spliced_packets
 from edge_sr.video.film.info import Excerpt
 from edge_sr.video.film.packets import FilmPackets
 from edge_sr.video.film.tags import STALE, STALE_OF_VIDEO, carry_over, copy_stream, suited_tags, without
 from edge_sr.video.film.tracks import TrackPlan, Way, cover_name, encoding_for
 from edge_sr.video.frames.alpha import ALPHA_MODE
-from edge_sr.video.frames.colour import Colour, tag_colours
+from edge_sr.video.frames.colour import tag_colours
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
 from edge_sr.video.frames.stereo import STEREO_MODE
 from edge_sr.video.mux.adts import HeaderRemover, is_undescribed_aac
@@ -42,18 +43,14 @@ from edge_sr.video.opening import is_cover, open_input, open_made
 
 @dataclasses.dataclass(frozen=True)
 class MuxPlan:
-    """All that the muxed film takes from the source: its tracks, times, tags and excerpt."""
+    """All that the muxed film takes from the source, and the ``recipe`` of its segments."""
 
     source: str
     picture: int
     container: Container
     tracks: TrackPlan
     excerpt: Excerpt
-    time_base: Fraction
-    rate: Fraction
-    aspect: Fraction
-    colour: Colour
-    has_alpha: bool = False
+    recipe: EncodeSettings
     hdr: HdrDescription = UNDESCRIBED
     stereo: str | None = None
     protocols: frozenset[str] = frozenset()
@@ -96,7 +93,7 @@ class MuxRun:
             open_made(self._pieces.first.path) as first,
         ):
             packets = FilmPackets(source)
-            window = window_of(packets, plan.excerpt, self._until, plan.time_base)
+            window = window_of(packets, plan.excerpt, self._until, plan.recipe.time_base)
             metadata = self._tags(source, STALE)
             has_cover = any(is_cover(source.streams[index]) for index in plan.tracks.kept)
             late = self._late(source, packets)
@@ -116,7 +113,7 @@ class MuxRun:
             for stream in copied
             if stream.start_time and stream.start_time * stream.time_base != packets.origin
         ]
-        return [*units, self._plan.time_base] if self._pieces.first.first_pts else units
+        return [*units, self._plan.recipe.time_base] if self._pieces.first.first_pts else units
 
     def _add_streams(self, output: Any, source: Any, template: Any) -> Any:
         """The output's streams, in the source's order; the picture's is returned."""
@@ -135,13 +132,13 @@ class MuxRun:
         if template.codec_context.name == "prores":
             # The muxer would take it for the plainest kind of ProRes.
             video.codec_context.codec_tag = template.codec_context.codec_tag
-        video.time_base = self._plan.time_base
-        video.codec_context.sample_aspect_ratio = self._plan.aspect
-        video.codec_context.framerate = self._plan.rate
+        video.time_base = self._plan.recipe.time_base
+        video.codec_context.sample_aspect_ratio = self._plan.recipe.aspect
+        video.codec_context.framerate = self._plan.recipe.encoding.rate
         # Not every codec carries its colours itself.
-        tag_colours(video.codec_context, self._plan.colour)
+        tag_colours(video.codec_context, self._plan.recipe.colour)
         video.metadata.update(suited_tags(self._tags(stream, STALE_OF_VIDEO), self._plan.container.name))
-        if self._plan.has_alpha:
+        if self._plan.recipe.encoding.layout.has_alpha:
             video.metadata[ALPHA_MODE] = "1"
         if self._plan.stereo is not None:
             video.metadata[STEREO_MODE] = self._plan.stereo
@@ -149,7 +146,9 @@ class MuxRun:
         return video
 
     def _tags(self, part: Any, stale: frozenset[str]) -> dict[str, str]:
-        return moved_time_code(without(part.metadata, stale), self._plan.excerpt, self._plan.rate)
+        return moved_time_code(
+            without(part.metadata, stale), self._plan.excerpt, self._plan.recipe.encoding.rate
+        )
 
     def _described(self, template: Any, stack: contextlib.ExitStack) -> Any:
         """The template with what the film says of HDR, for the container's own fields."""
@@ -201,7 +200,9 @@ class MuxRun:
         import av
 
         is_mp4 = self._plan.container.name in ("mp4", "mov")
-        pictures = on_stream(spliced_packets(self._pieces, self._plan.time_base, adds_up=is_mp4), video)
+        pictures = on_stream(
+            spliced_packets(self._pieces, self._plan.recipe.time_base, adds_up=is_mp4), video
+        )
         others = other_packets(packets, self._twins, self._converters, window)
         output.start_encoding()
         others = rising(others) if is_mp4 else others

@@ -79,7 +79,7 @@ def _fitting(first: Segment, plan: MuxPlan) -> tuple[MuxPlan, Muxed]:
     import av
 
     pieces = Pieces.of([first])
-    until = first.end_pts * plan.time_base
+    until = first.end_pts * plan.recipe.time_base
     for tracks in fewer_and_fewer(plan.tracks):
         fewer, muxed, trial = dataclasses.replace(plan, tracks=tracks), Muxed(), Trial()
         try:
@@ -89,7 +89,7 @@ def _fitting(first: Segment, plan: MuxPlan) -> tuple[MuxPlan, Muxed]:
             if isinstance(error, EdgeSRError) or not tracks.ways:
                 raise
     # A header that has gone out cannot be mended, as a file's is.
-    if not says_aspect(io.BytesIO(trial.data), plan.aspect):
+    if not says_aspect(io.BytesIO(trial.data), plan.recipe.aspect):
         muxed.lost.append(PIXEL_ASPECT)
     return fewer, muxed
 

@@ -63,10 +63,10 @@ def mux(segments: list[Segment], plan: MuxPlan, target: Path, *, until: Fraction
 
 def _lost_aspect(plan: MuxPlan, target: Path) -> list[str]:
     """A name for the pixel aspect, where neither codec nor container say it and there is no room for it."""
-    if says_aspect(ffmpeg_name(str(target)), plan.aspect):
+    if says_aspect(ffmpeg_name(str(target)), plan.recipe.aspect):
         return []
     is_matroska = plan.container.name in ("mkv", "webm")
-    return [] if is_matroska and write_aspect(target, plan.aspect) else [PIXEL_ASPECT]
+    return [] if is_matroska and write_aspect(target, plan.recipe.aspect) else [PIXEL_ASPECT]
 
 
 def _encoded_after_all(plan: MuxPlan, tracks: TrackPlan) -> list[str]:

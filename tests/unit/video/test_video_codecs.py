@@ -70,10 +70,7 @@ def muxed(tmp_path: Path, recipe: EncodeSettings, segments: Path, suffix: str) -
         container=container_for(target),
         tracks=TrackPlan((), ()),
         excerpt=Excerpt(),
-        time_base=recipe.time_base,
-        rate=Fraction(25),
-        aspect=Fraction(1),
-        colour=COLOUR,
+        recipe=recipe,
     )
     mux(finished_segments(segments), plan, target)
     return target
