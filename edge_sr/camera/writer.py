@@ -7,7 +7,6 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.drop_oldest import Newest
@@ -21,9 +20,6 @@ from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sinks import PictureForm, Sink, StreamSink
 from edge_sr.video.live.sound import SoundTrack
 from edge_sr.video.piped.sink import ReaderLeft
-
-if TYPE_CHECKING:
-    import av
 
 # Silence of so many frames' time is a gap, and filled with the last frame.
 GAP_FRAMES = 5
@@ -143,10 +139,10 @@ class Writer:
             self.repeated += 1
 
     def _put(self, item: Finished, seconds: float) -> bool:
-        return self._guarded(lambda sink: sink.write(self._made(item), seconds))
+        def write(sink: Sink) -> None:
+            sink.write(self._make(item.picture, item.inner, item.beyond), seconds)
 
-    def _made(self, item: Finished) -> av.VideoFrame:
-        return self._make(item.picture, item.inner, item.beyond)
+        return self._guarded(write)
 
     def _pass_sound(self) -> None:
         while (found := self._sounds.take(0)) is not None:

@@ -71,7 +71,7 @@ def _asked(request: Request, plan: FilmPlan) -> dict[str, Any]:
         "region": list(request.region or ()),
         "start": str(request.excerpt.start),
         "tone-mapped": request.tonemap,
-        "duration": _text(request.excerpt.duration),
+        "duration": None if request.excerpt.duration is None else str(request.excerpt.duration),
         "codec": encoding.codec.name,
         "codec options": dict(encoding.options),
         "pixel format": encoding.layout.name,
@@ -180,7 +180,3 @@ def _counted_frames(film: Film, output: Path, stop: threading.Event) -> int:
         wanted = max(given, film.info.frames) if given == enough else given
         require_alike(output, lambda _: f"{held} frames", f"{wanted} frames")
     return held
-
-
-def _text(value: Fraction | None) -> str | None:
-    return None if value is None else str(value)

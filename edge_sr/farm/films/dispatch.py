@@ -172,7 +172,7 @@ class Dispatcher:
         if isinstance(error, ray.exceptions.TaskCancelledError) or lost or self._is_gone(run.node):
             queue.ended(run)
             return
-        reason = _reason(error)
+        reason = last_line(getattr(error, "cause", None) or error)
         at_fault = queue.failed(run, reason, crashed=not own)
         if at_fault is not None:
             raise ResourceError(_given_up(run, at_fault, self._nodes.nodes))
@@ -201,10 +201,6 @@ class Dispatcher:
     def _cancel(self, task: Any) -> None:
         with contextlib.suppress(Exception):
             self._ray.cancel(task, force=False)
-
-
-def _reason(error: Exception) -> str:
-    return last_line(getattr(error, "cause", None) or error)
 
 
 def _given_up(run: Run, failures: list[PieceFailure], nodes: Mapping[str, ClusterNode]) -> str:

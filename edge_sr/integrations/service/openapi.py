@@ -16,6 +16,8 @@ REFUSALS = (400, 401, 403, 408, 413, 415, 422, 429, 500, 501, 503, 504, 507)
 # Of the routes that a token opens and that take nothing, and of those that are open to all.
 GUARDED_REFUSALS, OPEN_REFUSALS = (401, 403, 429, 503), (403,)
 TEXT = {"type": "string"}
+PLAIN: dict[str, Any] = {"text/plain": {"schema": TEXT}}
+MODELS, METRICS = "The networks, formats and limits.", "Figures for Prometheus."
 JSON: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
 RESULT_HEADERS = {
     "Edge-SR-Model": "The network.",
@@ -41,8 +43,8 @@ def description(limits: ServiceLimits, *, needs_token: bool) -> dict[str, Any]:
         },
         "paths": {
             "/upscale": {"post": {**_upscale(limits), "security": secured}},
-            "/models": {"get": {**_models(), "security": secured}},
-            "/metrics": {"get": {**_metrics(), "security": secured}},
+            "/models": {"get": {**_get("models", MODELS, GUARDED_REFUSALS), "security": secured}},
+            "/metrics": {"get": {**_get("metrics", METRICS, GUARDED_REFUSALS, PLAIN), "security": secured}},
             "/healthz": {"get": _health()},
             "/openapi.json": {"get": _get("openapi", "This description.", OPEN_REFUSALS)},
         },
@@ -108,14 +110,6 @@ def _refusal(status: int) -> dict[str, Any]:
 def _get(name: str, text: str, refusals: tuple[int, ...], content: dict[str, Any] = JSON) -> dict[str, Any]:
     answer = {"description": text, "content": content}
     return {"operationId": name, "summary": text, "responses": {"200": answer, **_refusals(refusals)}}
-
-
-def _models() -> dict[str, Any]:
-    return _get("models", "The networks, formats and limits.", GUARDED_REFUSALS)
-
-
-def _metrics() -> dict[str, Any]:
-    return _get("metrics", "Figures for Prometheus.", GUARDED_REFUSALS, {"text/plain": {"schema": TEXT}})
 
 
 def _health() -> dict[str, Any]:

@@ -144,18 +144,18 @@ def check_output(folder: Path | str, output: Path) -> None:
 
 def _check_beside(jobs: Sequence[Job]) -> None:
     """Results that get their size into their name must not replace an input that has such a name."""
-    beside = {_stem_beside(Path(job.source.name), job.stem) for job in jobs if job.target is None}
-    for job in jobs:
-        path = Path(job.source.name)
+    paths = [Path(job.source.name) for job in jobs]
+    beside = {
+        (path.parent, job.stem or path.stem)
+        for job, path in zip(jobs, paths, strict=True)
+        if job.target is None
+    }
+    for path in paths:
         stem = SIZED.sub("", path.stem)
         if stem != path.stem and (path.parent, stem) in beside:
             raise OptionError(
                 f"the input {path} may be replaced by the result of {stem}: choose a folder with -o"
             )
-
-
-def _stem_beside(path: Path, stem: str | None) -> tuple[Path, str]:
-    return path.parent, stem or path.stem
 
 
 def _root(request: Request, job: Job) -> tuple[str, Path] | None:

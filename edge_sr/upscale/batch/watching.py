@@ -41,7 +41,8 @@ class Arrivals:
 
     def finished(self, now: float) -> Iterator[Path]:
         """Those that have become so since the last call; ``now`` is any clock, in seconds."""
-        found = {path: version for path in self._files() if (version := _version(path)) is not None}
+        files = sorted(files_of(self._folder, self._output, self._recursive))
+        found = {path: version for path in files if (version := _version(path)) is not None}
         self._given = {path: version for path, version in self._given.items() if path in found}
         self._growing = {path: known for path, known in self._growing.items() if path in found}
         for path, version in found.items():
@@ -49,9 +50,6 @@ class Arrivals:
                 self._given[path] = version
                 del self._growing[path]
                 yield path
-
-    def _files(self) -> list[Path]:
-        return sorted(files_of(self._folder, self._output, self._recursive))
 
     def _is_finished(self, path: Path, version: Version, now: float) -> bool:
         known, since = self._growing.get(path, (None, now))

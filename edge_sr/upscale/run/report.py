@@ -108,7 +108,7 @@ def report(
         encoder_ms=round(median.encoder_ms, 3),
         decoder_ms=round(median.decoder_ms, 3),
         peak_rss_mb=peak_rss_mb(),
-        device_mb=_megabytes(network.device_bytes),
+        device_mb=None if network.device_bytes is None else round(network.device_bytes / 1e6, 1),
         tta=network.tta or None,
         **more,
     )
@@ -149,7 +149,3 @@ def finished(
         resumed_frames=frames,
         codec=codec,
     )
-
-
-def _megabytes(count: int | None) -> float | None:
-    return None if count is None else round(count / 1e6, 1)
