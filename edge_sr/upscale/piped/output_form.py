@@ -54,7 +54,7 @@ def output_form(request: Request, source: PipedFilm) -> OutputForm:
         return OutputForm(target, lambda picture: picture, packed_rgb(packed), b"", f"raw {packed}")
     made = PixelLayout(layout.depth, chroma, is_grey=layout.is_grey)
     planes, colour = 1 if layout.is_grey else 3, info.shown_colour
-    header, shown = b"", f"raw {name or plane_format(made)}"
+    header, shown = b"", f"raw {name or made.plain_name}"
     if request.piping.output_format != RAW:
         colour = dataclasses.replace(colour, siting=told_siting(made, colour))
         aspect = pixel_aspect(info.aspect, info.size, even)
@@ -70,13 +70,6 @@ def _raw_name(request: Request, layout: PixelLayout) -> str | None:
     if request.piping.pixel_format is None and layout.is_rgb:
         return "rgb24" if layout.depth == 8 else "rgb48le"
     return request.piping.pixel_format
-
-
-def plane_format(layout: PixelLayout) -> str:
-    """FFmpeg's name for planar frames of the layout."""
-    if not layout.is_grey:
-        return layout.name
-    return "gray" if layout.depth == 8 else f"gray{layout.depth}le"
 
 
 def _header(source: PipedFilm, size: Size, aspect: Fraction, layout: PixelLayout, colour: Colour) -> bytes:

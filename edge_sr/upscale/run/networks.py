@@ -35,14 +35,7 @@ class NetworkChoice:
         """Raises what ``Upscaler`` raises; where ``auto`` has to measure, it takes many seconds."""
         from edge_sr.upscaler import Upscaler
 
-        return Upscaler(
-            self.model,
-            backend=self.backend,
-            precision=self.precision,
-            threads=self.threads,
-            tta=self.tta,
-            retune=self.retune,
-        )
+        return Upscaler(**vars(self))
 
 
 class KeptNetwork:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from edge_sr.errors import MissingError, ResourceError
 from edge_sr.video.frames.colour import Colour
+from edge_sr.video.frames.planes import read_plane
 from edge_sr.video.live.gstreamer import bindings
 
 if TYPE_CHECKING:
@@ -124,12 +127,5 @@ def tags(codec: str, aspect: Fraction, colour: Colour) -> str:
 
 def packed(frame: av.VideoFrame) -> bytes:
     """The planes of a yuv420p frame of even size, one after another, rows padded to four bytes for GStreamer."""
-    import numpy as np
-
-    parts = []
-    planes: Any = frame.planes
-    for plane in planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-        padding = -plane.width % 4
-        parts.append(np.pad(rows, ((0, 0), (0, padding))).tobytes())
-    return b"".join(parts)
+    planes = (read_plane(plane, np.uint8, plane.width) for plane in frame.planes)
+    return b"".join(np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4))).tobytes() for rows in planes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.video.frames.planes import read_plane, write_plane
+from edge_sr.video.frames.planes import codes_type, read_plane, write_plane
 
 if TYPE_CHECKING:
     import av
@@ -71,8 +71,7 @@ def _codes(frame: av.VideoFrame) -> tuple[NDArray[Any], int]:
         # In several threads swscale writes over the rows where their slices meet.
         packed = frame.reformat(format="rgba64le" if deep else "rgba", threads=1).to_ndarray()
         return packed[..., 3], 65535 if deep else 255
-    order = ">u2" if frame.format.is_big_endian else "<u2"
-    dtype = np.dtype(np.uint8 if component.bits <= 8 else order)
+    dtype = codes_type(component.bits, big_endian=frame.format.is_big_endian)
     return read_plane(frame.planes[component.plane], dtype, frame.width), (1 << component.bits) - 1
 
 
@@ -82,7 +81,7 @@ def with_alpha(frame: av.VideoFrame, alpha: NDArray[Any], pixel_format: str) -> 
 
     whole = av.VideoFrame(frame.width, frame.height, pixel_format)
     depth = whole.format.components[3].bits
-    dtype = np.dtype(np.uint8 if depth == 8 else "<u2")
+    dtype = codes_type(depth)
     if alpha.dtype != np.uint8:
         alpha = np.clip(np.rint(alpha * np.float32((1 << depth) - 1)), 0, (1 << depth) - 1)
     colours = [read_plane(plane, dtype, plane.width) for plane in frame.planes[:3]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.video.frames.planes import read_plane
+from edge_sr.video.frames.planes import codes_type, read_plane
 
 if TYPE_CHECKING:
     import av
@@ -18,7 +18,7 @@ CODE_DEPTHS = {"yuv420p": 8, "yuvj420p": 8, "nv12": 8, "yuv420p10le": 10, "p010l
 
 def read_codes(frame: av.VideoFrame) -> NDArray[Any]:
     """``3h/2 x w``, as ``YuvFrame`` has them, of a frame of these formats and of even sizes."""
-    codes = np.empty((frame.height * 3 // 2, frame.width), _dtype(frame.format.name))
+    codes = np.empty((frame.height * 3 // 2, frame.width), codes_type(CODE_DEPTHS[frame.format.name]))
     for mine, plane in _planes(frame, codes):
         np.left_shift(plane, _shift(frame.format.name), out=mine)
     return codes
@@ -33,10 +33,6 @@ def write_codes(codes: NDArray[Any], pixel_format: str) -> av.VideoFrame:
     for mine, plane in _planes(frame, codes):
         np.right_shift(mine, _shift(pixel_format), out=plane)
     return frame
-
-
-def _dtype(pixel_format: str) -> np.dtype[Any]:
-    return np.dtype(np.uint8 if CODE_DEPTHS[pixel_format] == 8 else "<u2")
 
 
 def _shift(pixel_format: str) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_sr.sizes import Box, Size
 from edge_sr.video.frames.pixels import layout_of
-from edge_sr.video.frames.planes import read_plane, write_plane
+from edge_sr.video.frames.planes import codes_type, read_plane, write_plane
 from edge_sr.video.surfaces.read import is_on_gpu
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Headroom:
         from av.video.reformatter import VideoReformatter
 
         self._scaler = self._scaler or VideoReformatter()
-        dtype = np.dtype(np.uint8 if self.depth == 8 else "<u2")
+        dtype = codes_type(self.depth)
         small = av.VideoFrame(beyond.shape[1], beyond.shape[0], self._grey)
         write_plane(small.planes[0], beyond.astype(np.int32) + self._zero, dtype)
         # In several threads swscale writes over the rows where their slices meet.
@@ -142,7 +142,6 @@ def _luma(frame: av.VideoFrame) -> tuple[NDArray[Any] | None, int, int]:
         if layout.is_grey or frame.format.name == layout.name:
             return None, layout.depth, 0
         return _luma(frame.reformat(format=layout.name, threads=1))
-    order = ">u2" if frame.format.is_big_endian else "<u2"
-    dtype = np.dtype(np.uint8 if first.bits <= 8 else order)
+    dtype = codes_type(first.bits, big_endian=frame.format.is_big_endian)
     shift = 16 - first.bits if frame.format.name.startswith(_AT_TOP) else 0
     return read_plane(frame.planes[first.plane], dtype, frame.width), first.bits, shift

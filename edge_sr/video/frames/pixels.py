@@ -16,7 +16,7 @@ from edge_sr.video.frames.alpha import has_alpha, read_alpha, with_alpha
 from edge_sr.video.frames.codes import write_codes
 from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.matrix import levels, rgb_to_yuv, yuv_to_rgb
-from edge_sr.video.frames.planes import read_plane, write_plane
+from edge_sr.video.frames.planes import codes_type, read_plane, write_plane
 from edge_sr.video.frames.siting import Marker
 from edge_sr.video.surfaces.write import frame_of
 from edge_sr.yuv import Surface
@@ -59,6 +59,13 @@ class PixelLayout:
         """FFmpeg's name for the planar YUV format of this depth and chroma, with alpha or without."""
         alpha = "a" if self.has_alpha else ""
         return f"yuv{alpha}{self.chroma}p" + ("" if self.depth == 8 else f"{self.depth}le")
+
+    @property
+    def plain_name(self) -> str:
+        """As ``name``, but grey as one plane."""
+        if not self.is_grey:
+            return self.name
+        return "gray" if self.depth == 8 else f"gray{self.depth}le"
 
 
 def layout_of(pixel_format: av.VideoFormat) -> PixelLayout:
@@ -221,12 +228,15 @@ def rounded(frame: av.VideoFrame, layout: PixelLayout) -> av.VideoFrame:
     import av
 
     made = av.VideoFrame(frame.width, frame.height, dataclasses.replace(layout, has_alpha=False).name)
-    dtype = np.uint8 if layout.depth == 8 else np.dtype("<u2")
+    dtype = codes_type(layout.depth)
     _, span, middle, _ = levels(layout.depth, True)
     _, fine_span, fine_middle, _ = levels(FINE, True)
     factor, neutral = np.float32(span / fine_span), np.float32(middle - fine_middle * span / fine_span)
     for index, (fine, coarse) in enumerate(zip(frame.planes, made.planes, strict=True)):
-        codes, rounded_codes = read_plane(fine, "<u2", fine.width), read_plane(coarse, dtype, fine.width)
+        codes, rounded_codes = (
+            read_plane(fine, codes_type(FINE), fine.width),
+            read_plane(coarse, dtype, fine.width),
+        )
         for top in range(0, fine.height, ROWS):
             values = codes[top : top + ROWS] * factor
             if index:
@@ -240,12 +250,11 @@ def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
     import av
 
     layout = layout_of(frame.format)
-    grey = "gray" if layout.depth == 8 else f"gray{layout.depth}le"
-    if frame.format.name != grey:
+    if frame.format.name != layout.plain_name:
         # Black and white of one bit, grey with alpha, other byte orders: the codes stay what they are.
-        frame = frame.reformat(format=grey, src_color_range=2, dst_color_range=2, threads=1)
+        frame = frame.reformat(format=layout.plain_name, src_color_range=2, dst_color_range=2, threads=1)
     coloured = av.VideoFrame(frame.width, frame.height, PixelLayout(layout.depth, layout.chroma).name)
-    dtype = np.dtype(np.uint8 if layout.depth == 8 else "<u2")
+    dtype = codes_type(layout.depth)
     luma, *chroma = (read_plane(plane, dtype, plane.width) for plane in coloured.planes)
     luma[...] = read_plane(frame.planes[0], dtype, frame.width)
     for codes in chroma:
@@ -256,7 +265,7 @@ def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
 def read_planes(frame: av.VideoFrame) -> NDArray[Any]:
     """The first three planes of a 4:4:4 frame as one ``3 x H x W`` array of float32 codes."""
     planes = np.empty((3, frame.height, frame.width), np.float32)
-    dtype = np.uint8 if frame.format.components[0].bits == 8 else np.dtype("<u2")
+    dtype = codes_type(frame.format.components[0].bits)
     for target, plane in zip(planes, frame.planes, strict=False):
         target[...] = read_plane(plane, dtype, frame.width)
     return planes

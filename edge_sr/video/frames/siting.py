@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_sr.video.frames.filtering import FrameFilter
+from edge_sr.video.frames.planes import read_plane
 
 if TYPE_CHECKING:
     import av
@@ -67,11 +68,8 @@ def _ramp(frame: av.VideoFrame) -> Any:
         frame, width=side, height=side, format="yuv420p", interpolation=_NEAREST, threads=1
     )
     rise = np.arange(side // 2, dtype=np.uint8) * _STEP
-    for index, plane in enumerate(small.planes):
-        codes = np.full((plane.height, plane.line_size), 128, np.uint8)
-        if index:
-            codes[:, : plane.width] = rise[None, :] if index == 1 else rise[:, None]
-        plane.update(codes.tobytes())
+    y, u, v = (read_plane(plane, np.uint8, plane.width) for plane in small.planes)
+    y[...], u[...], v[...] = 128, rise[None, :], rise[:, None]
     small.colorspace = small.color_range = small.color_trc = small.color_primaries = 1
     return small
 
@@ -91,11 +89,7 @@ def _offsets(ramp: Any) -> tuple[int, int]:
         dst_color_primaries=1,
         threads=1,
     )
-    found = (
-        int(np.frombuffer(memoryview(plane), np.uint8)[_PLACE * plane.line_size + _PLACE])
-        for plane in whole.planes
-    )
-    _, u, v = found
+    _, u, v = (int(read_plane(plane, np.uint8, plane.width)[_PLACE, _PLACE]) for plane in whole.planes)
     first = _STEP * _PLACE // 2
     return round((first - u) * 4 / _STEP), round((first - v) * 4 / _STEP)
 

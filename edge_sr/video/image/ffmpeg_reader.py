@@ -15,7 +15,7 @@ from edge_sr.video.frames.alpha import read_alpha
 from edge_sr.video.frames.colour import RGB, SMPTE170M, SWSCALE_MATRIX, UNSPECIFIED, Colour
 from edge_sr.video.frames.filtering import as_progressive
 from edge_sr.video.frames.pixels import PixelLayout, ToRgb, layout_of
-from edge_sr.video.frames.planes import read_plane, write_plane
+from edge_sr.video.frames.planes import codes_type, read_plane, write_plane
 from edge_sr.video.frames.siting import CENTER, LEFT, stated_siting
 from edge_sr.video.image.files.heif_items import HeifPicture, Tiles
 from edge_sr.video.image.pillow_reader import Pixels
@@ -159,7 +159,7 @@ def _assembled(path: Path, tiles: Tiles, frames: dict[int, av.VideoFrame]) -> av
 def _codes(frame: av.VideoFrame, number: int) -> NDArray[Any]:
     """Those of a plane, which share its memory."""
     plane, bits = frame.planes[number], frame.format.components[number].bits
-    return read_plane(plane, np.uint8 if bits == 8 else "<u2", plane.width)
+    return read_plane(plane, codes_type(bits), plane.width)
 
 
 def _luma(frame: av.VideoFrame) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_sr.errors import OptionError, ResourceError
-from edge_sr.video.frames.planes import read_plane
+from edge_sr.video.frames.planes import codes_type, read_plane
 from edge_sr.video.opening import writing
 from edge_sr.video.timed import Timed
 
@@ -77,8 +77,7 @@ def _write_all(descriptor: int, part: Any) -> None:
 
 def planes_of(frame: Any, count: int) -> list[Any]:
     """The first ``count`` planes of a planar frame, without their padding."""
-    deep = frame.format.components[0].bits > 8
-    dtype = np.dtype("<u2" if deep else np.uint8)
+    dtype = codes_type(frame.format.components[0].bits)
     return [np.ascontiguousarray(read_plane(plane, dtype, plane.width)) for plane in frame.planes[:count]]
 
 
