@@ -1,4 +1,8 @@
-"""How a source's sound is coded, so that its packets can be copied."""
+"""How a source's sound is coded, so that its packets can be copied.
+
+AAC in transport streams has a header of its own before each packet (ISO/IEC 13818-7, 6.2), which other containers hold
+once.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,8 @@ import dataclasses
 import io
 from typing import Any
 
-from edge_sr.video.live.adts import audio_config, is_adts, without_header
-
 AAC = "aac"
+HEADER, HEADER_WITH_CHECKSUM = 7, 9
 # What is found again in MPEG-TS, by FFmpeg's names: its muxer takes all else too, as data that nobody plays.
 SOUND_IN_TRANSPORT_STREAMS = frozenset(
     {"aac", "aac_latm", "ac3", "dts", "eac3", "mp2", "mp3", "opus", "s302m", "truehd"}
@@ -64,3 +67,22 @@ class SoundTrack:
     def payload(self, packet: bytes) -> bytes:
         """The packet as all containers take it, without a transport stream's header."""
         return without_header(packet) if self.coding.codec.startswith(AAC) else packet
+
+
+def is_adts(packet: bytes) -> bool:
+    return len(packet) > HEADER and packet[0] == 0xFF and packet[1] & 0xF6 == 0xF0
+
+
+def audio_config(packet: bytes) -> bytes:
+    """The two bytes that describe the stream (AudioSpecificConfig) from one packet's header."""
+    profile, rate = packet[2] >> 6, packet[2] >> 2 & 15
+    channels = (packet[2] & 1) << 2 | packet[3] >> 6
+    return ((profile + 1) << 11 | rate << 7 | channels << 3).to_bytes(2, "big")
+
+
+def without_header(packet: bytes) -> bytes:
+    """The packet's sound alone; a packet without a header comes back as it is."""
+    if not is_adts(packet):
+        return packet
+    # The last bit of the second byte says that there is no checksum.
+    return packet[HEADER if packet[1] & 1 else HEADER_WITH_CHECKSUM :]

@@ -22,7 +22,7 @@ from edge_sr.video.frames.colour import tag_colours
 from edge_sr.video.frames.hdr import UNDESCRIBED, HdrDescription
 from edge_sr.video.frames.stereo import STEREO_MODE
 from edge_sr.video.mux.adts import HeaderRemover, is_undescribed_aac
-from edge_sr.video.mux.copied_sound import SoundCopier
+from edge_sr.video.mux.copied_sound import GapFiller, SoundCopier, closes_gaps
 from edge_sr.video.mux.copying import (
     PacketConverter,
     Window,
@@ -34,7 +34,6 @@ from edge_sr.video.mux.copying import (
     window_of,
 )
 from edge_sr.video.mux.described import described_template
-from edge_sr.video.mux.gaps import GapFiller, closes_gaps
 from edge_sr.video.mux.sound import SoundConverter, add_sound
 from edge_sr.video.mux.time_code import moved_time_code
 from edge_sr.video.mux.words import WordsConverter

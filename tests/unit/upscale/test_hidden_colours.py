@@ -11,8 +11,7 @@ from PIL import Image
 from support.upscaling import run
 
 from edge_sr.sizes import Region
-from edge_sr.upscale.hidden_colours import from_visible
-from edge_sr.upscale.layers import Layers
+from edge_sr.upscale.layers import Layers, from_visible
 
 COLOUR = (220, 60, 30)
 
