@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from edge_sr.farm.films.index import Piece
 from edge_sr.upscale.pipeline import Target
 from edge_sr.upscale.run.networks import NetworkChoice
+from edge_sr.upscale.run.request import Request
 from edge_sr.upscaler import PartTimes
 from edge_sr.video.encode.segment_encoder import EncodeSettings
-from edge_sr.video.film.info import Excerpt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,15 +29,12 @@ class SharedFolder:
 class FilmJob:
     """Everything about a film that its tasks have in common.
 
-    ``identity`` tells whether a node sees the same input under that name; ``source`` serves it to those that do not.
+    ``request`` names its input in full, and ``identity`` tells whether a node sees the same under that name; ``source``
+    serves it to those that do not. ``network`` is the one that was settled.
     """
 
-    input: str
+    request: Request
     identity: dict[str, Any]
-    excerpt: Excerpt
-    hwaccel: str
-    protocols: frozenset[str]
-    tone_map: bool
     network: NetworkChoice
     recipe: EncodeSettings
     target: Target

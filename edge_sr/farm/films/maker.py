@@ -124,14 +124,10 @@ class ClusterMaker:
         return None
 
     def _job(self, shared: SharedFolder) -> FilmJob:
-        request, plan, film = self._request, self._plan, self._film
+        plan, film = self._plan, self._film
         return FilmJob(
-            input=self._asked.input,
+            request=dataclasses.replace(self._request, input=self._asked.input),
             identity=self._asked.identity,
-            excerpt=request.excerpt,
-            hwaccel=request.hwaccel,
-            protocols=request.protocols,
-            tone_map=request.tonemap,
             network=self._fleet.choice,
             recipe=plan.recipe,
             target=plan.target,

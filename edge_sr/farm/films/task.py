@@ -25,6 +25,7 @@ from edge_sr.farm.nodes.trial import worker_network
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.files.durable import to_disk
 from edge_sr.machine.description import available_cores
+from edge_sr.upscale.piped.film import named_film
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.run.medians import PartMedians
 from edge_sr.upscale.surfaces import keep_on_gpu
@@ -109,14 +110,8 @@ class _Making:
         job = self._job
         first, last = self._span.frames(job.length)
         cores = available_cores()
-        with Film(
-            local_input(job),
-            job.excerpt,
-            hwaccel=job.hwaccel,
-            threads=max(1, min(job.network.threads or cores, cores // 4)),
-            protocols=job.protocols,
-            tone_map=job.tone_map,
-        ) as film:
+        threads = max(1, min(job.network.threads or cores, cores // 4))
+        with named_film(dataclasses.replace(job.request, input=local_input(job)), threads=threads) as film:
             captions = film.keep_captions() if job.captions else None
             film.keeps_stereo = job.stereo
             if job.recipe.encoding.layout.has_alpha:

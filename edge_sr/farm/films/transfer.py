@@ -47,9 +47,10 @@ def local_input(job: FilmJob) -> str:
 
     Raises ``ResourceError`` where no copy can be made or the folder for them is not this user's alone.
     """
-    if job.source is None or sees(job.input, job.identity):
-        return job.input
-    name = Path(job.input).name
+    given = job.request.input
+    if job.source is None or sees(given, job.identity):
+        return given
+    name = Path(given).name
     with writing(f"the copy of {name}"):
         copies = _copies()
         target = copies / digest_of(job.identity) / name

@@ -30,13 +30,13 @@ class PipedFilm:
         return self.stream is not None and self.stream.ends_within_a_frame
 
 
-def named_film(request: Request, most_pixels: int | None = None) -> Film:
-    """The input opened by its name; frames of more than ``most_pixels`` are not decoded."""
+def named_film(request: Request, most_pixels: int | None = None, *, threads: int | None = None) -> Film:
+    """The input opened by its name; frames of more than ``most_pixels`` are not decoded. ``threads``: the decoder's."""
     return Film(
         request.input,
         request.excerpt,
         hwaccel=request.hwaccel,
-        threads=max(1, available_cores() // 4),
+        threads=threads or max(1, available_cores() // 4),
         protocols=request.protocols,
         tone_map=request.tonemap,
         most_pixels=most_pixels,

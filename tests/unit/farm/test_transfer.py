@@ -28,7 +28,8 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     server = ray.remote(InputServer).options(num_cpus=0).remote(str(tmp_path / "film.mkv"))
-    yield SimpleNamespace(input="/elsewhere/film.mkv", identity={"size": len(CONTENT)}, source=server)
+    request = SimpleNamespace(input="/elsewhere/film.mkv")
+    yield SimpleNamespace(request=request, identity={"size": len(CONTENT)}, source=server)
     ray.kill(server)
 
 
