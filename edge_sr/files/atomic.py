@@ -1,4 +1,4 @@
-"""A file is there whole or not at all."""
+"""A file is there whole or not at all, and where it cannot be written, one of our errors says why."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
-from edge_sr.errors import OUT_OF_DISK, DiskFullError, EdgeSRError, OutputFolderError, ResourceError
+from edge_sr.errors import (
+    OUT_OF_DISK,
+    DiskFullError,
+    EdgeSRError,
+    MemoryLimitError,
+    OutputFolderError,
+    ResourceError,
+)
 from edge_sr.files.drafts import drafting
 from edge_sr.files.durable import to_disk
 from edge_sr.files.posix import NO_FOLLOWING
@@ -38,16 +47,70 @@ def write_whole(
     """
     had_folder = path.parent.is_dir()
     try:
-        with drafting(path, mode) if draft is None else _named(draft, mode) as growing:
-            with open(growing, "wb") as file:
-                file.writelines([content] if isinstance(content, bytes) else content)
-            to_disk(growing)
-            growing.replace(path)
-            to_disk(path.parent)
+        with (
+            _taking_place(path, drafting(path, mode) if draft is None else _named(draft, mode)) as growing,
+            open(growing, "wb") as file,
+        ):
+            file.writelines([content] if isinstance(content, bytes) else content)
     except OSError as error:
         if had_folder and error.errno == errno.ENOENT:
             raise ResourceError(f"{path} cannot be written: its folder is gone") from error
         raise _explained(path, error, advice) from error
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yields an empty file beside ``target``; it takes its place when all went well, else it goes.
+
+    Raises what ``writing`` does.
+    """
+    with writing(str(target)), _taking_place(target, drafting(target)) as draft:
+        yield draft
+
+
+@contextlib.contextmanager
+def kept_beside(path: Path, suffix: str) -> Iterator[Path]:
+    """Yields an empty file beside ``path``, for this user alone, that goes when the block ends.
+
+    Raises what ``writing`` does.
+    """
+    with contextlib.ExitStack() as stack:
+        with writing(str(path)):
+            kept = stack.enter_context(drafting(path.with_suffix(suffix), 0o600))
+        yield kept
+
+
+@contextlib.contextmanager
+def writing(name: str) -> Iterator[None]:
+    """Raises ``DiskFullError`` or ``ResourceError``, naming ``name``, for what goes wrong inside.
+
+    That is what the system refuses, and FFmpeg, whose errors tell as much.
+    """
+    try:
+        yield
+    except EdgeSRError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and not hasattr(error, "strerror"):
+            raise
+        raise _refusal(name, error) from error
+
+
+def _refusal(name: str, error: Any) -> ResourceError:
+    if error.errno in OUT_OF_DISK:
+        return DiskFullError(f"no space left for {name}: free some")
+    if error.errno == errno.ENOMEM:
+        return MemoryLimitError(f"not enough memory to write {name}: use a smaller size")
+    return ResourceError(f"{name} cannot be written: {error.strerror or error}")
+
+
+@contextlib.contextmanager
+def _taking_place(path: Path, draft: AbstractContextManager[Path]) -> Iterator[Path]:
+    with draft as growing:
+        yield growing
+        to_disk(growing)
+        growing.replace(path)
+        to_disk(path.parent)
 
 
 @contextlib.contextmanager

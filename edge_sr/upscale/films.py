@@ -14,8 +14,7 @@ from edge_sr.errors import (
     ResourceError,
     as_ours,
 )
-from edge_sr.files.atomic import write_whole
-from edge_sr.files.drafts import drafting
+from edge_sr.files.atomic import replacing, write_whole, writing
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
 from edge_sr.upscale.film_model import with_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
@@ -29,7 +28,6 @@ from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder, partial_for
 from edge_sr.video.mux.mux import Muxed, MuxPlan
 from edge_sr.video.mux.whole import mux, pictures_alone
-from edge_sr.video.opening import writing
 
 
 def upscale_film(request: Request, controls: Controls) -> Report:
@@ -160,9 +158,8 @@ class _FilmRun:
         unit = muxing.recipe.time_base
         partial = self._work.place_beside(partial_for(self._plan.output))
         _check_room(segments, partial)
-        with drafting(partial) as draft:
+        with replacing(partial) as draft:
             mux(segments, muxing, draft, until=segments[-1].end_pts * unit)
-            draft.replace(partial)
         return partial
 
     def _list_segments(self, segments: list[Segment]) -> Path:

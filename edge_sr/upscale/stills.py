@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_sr.errors import MediaError, MemoryLimitError, OptionError
+from edge_sr.files.atomic import replacing
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Region, Size, output_region, size_text
 from edge_sr.tensors import SMALLEST_SIDE
@@ -27,7 +28,7 @@ from edge_sr.video.image.formats import check_size, output_format, suffix_for
 from edge_sr.video.image.placement import enlarged
 from edge_sr.video.image.read import read_info, read_still
 from edge_sr.video.image.still import Still, StillInfo, eight_bits
-from edge_sr.video.image.write import replacing, write_still
+from edge_sr.video.image.write import write_still
 
 
 def upscale_picture(request: Request, controls: Controls) -> Report:

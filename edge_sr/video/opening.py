@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sr.errors import (
-    OUT_OF_DISK,
     DeviceError,
-    DiskFullError,
     EdgeSRError,
     InputNotFoundError,
     MediaError,
-    MemoryLimitError,
     MissingError,
     ResourceError,
     UnreachableError,
@@ -261,28 +257,6 @@ def _unreadable(name: str, error: Any) -> EdgeSRError:
     if error.errno in UNREACHABLE or type(error).__name__.startswith("HTTP"):
         return UnreachableError(f"{name} cannot be reached: {error.strerror}")
     return MediaError(f"{name} is not a film or picture that FFmpeg can open: {error.strerror}")
-
-
-@contextlib.contextmanager
-def writing(name: str) -> Iterator[None]:
-    """Raises ``DiskFullError`` or ``ResourceError``, naming ``name``, for what goes wrong inside."""
-    import av
-
-    try:
-        yield
-    except EdgeSRError:
-        raise
-    except (av.error.FFmpegError, OSError) as error:
-        raise write_error(name, error) from error
-
-
-def write_error(name: str, error: Any) -> ResourceError:
-    """The error of the project's tree that says why ``name`` could not be written."""
-    if error.errno in OUT_OF_DISK:
-        return DiskFullError(f"no space left for {name}: free some")
-    if error.errno == errno.ENOMEM:
-        return MemoryLimitError(f"not enough memory to write {name}: use a smaller size")
-    return ResourceError(f"{name} cannot be written: {error.strerror or error}")
 
 
 def open_encoder(context: Any) -> None:

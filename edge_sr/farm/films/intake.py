@@ -9,12 +9,12 @@ from edge_sr.farm.films.index import Piece
 from edge_sr.farm.films.job import PieceMade, Progressed
 from edge_sr.farm.films.progress import FilmProgress
 from edge_sr.farm.films.queue import Run
+from edge_sr.files.atomic import writing
 from edge_sr.files.durable import to_disk
 from edge_sr.upscale.making.maker import Made
 from edge_sr.upscale.run.watcher import Watcher
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.workfolder import WorkFolder
-from edge_sr.video.opening import writing
 
 # Pieces of a film that does not say how long it is: many, so that tasks stay long.
 UNKNOWN = 1000

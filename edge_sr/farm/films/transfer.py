@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from edge_sr.errors import EdgeSRError, MediaError, ResourceError
 from edge_sr.farm.films.job import FilmJob
 from edge_sr.farm.nodes.trial import sees
+from edge_sr.files.atomic import writing
 from edge_sr.files.drafts import drafting
 from edge_sr.files.posix import has_owners, is_own_folder, lock_handle
-from edge_sr.video.opening import is_opened_by_name, writing
+from edge_sr.video.opening import is_opened_by_name
 
 PART_BYTES = 8 << 20
 UNUSED_SECONDS = 24 * 3600

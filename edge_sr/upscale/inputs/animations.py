@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import MediaError
-from edge_sr.files.drafts import drafting
+from edge_sr.files.atomic import kept_beside, writing
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.frames.colour_profile import is_srgb
@@ -18,7 +18,6 @@ from edge_sr.video.image.animation import to_srgb, write_film
 from edge_sr.video.image.files.png_chunks import is_png
 from edge_sr.video.image.pillow_reader import bits_a_channel
 from edge_sr.video.image.recognise import open_picture, pictures_in
-from edge_sr.video.opening import writing
 
 
 def needs_pillow(path: Path) -> bool:
@@ -58,13 +57,11 @@ def as_film(
     the film does not fit.
     """
     source = Path(request.input)
-    beside = (request.output or source).with_suffix(".mkv")
-    with contextlib.ExitStack() as stack:
-        with writing(str(beside)):
-            film = stack.enter_context(drafting(beside, 0o600))
-            with open_picture(source) as image:
-                _tell_of_profile(image, request, controls)
-                write_film(image, film, source, controls.stop, check)
+    beside = request.output or source
+    with kept_beside(beside, ".mkv") as film:
+        with writing(str(beside)), open_picture(source) as image:
+            _tell_of_profile(image, request, controls)
+            write_film(image, film, source, controls.stop, check)
         # The same animation is the same input, whenever it was decoded.
         os.utime(film, ns=(0, 0))
         yield dataclasses.replace(request, input=str(film), stem=request.stem or source.stem)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.errors import EdgeSRError, InterruptedRun, OptionError
+from edge_sr.files.atomic import kept_beside, replacing, writing
 from edge_sr.files.drafts import drafting
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.run.controls import Controls
@@ -21,8 +22,6 @@ from edge_sr.upscale.stills import refuse_film_options, upscale_picture, written
 from edge_sr.video.image.files.tiff_pages import Pages, join, read_pages
 from edge_sr.video.image.formats import output_format
 from edge_sr.video.image.read import read_info
-from edge_sr.video.image.write import replacing
-from edge_sr.video.opening import writing
 
 
 def paged(path: Path) -> Pages | None:
@@ -80,9 +79,8 @@ def _told(count: int, first: Size) -> str:
 
 @contextlib.contextmanager
 def _copy(source: Path, beside: Path) -> Iterator[Path]:
-    with contextlib.ExitStack() as stack:
+    with kept_beside(beside, source.suffix) as page:
         with writing(str(beside)):
-            page = stack.enter_context(drafting(beside.with_suffix(source.suffix), 0o600))
             shutil.copyfile(source, page)
         yield page
 

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.errors import InterruptedRun, MediaError, OptionError
-from edge_sr.files.drafts import drafting
+from edge_sr.files.atomic import kept_beside, writing
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
-from edge_sr.video.opening import writing
 
 CHUNK = 1 << 20
 
@@ -36,10 +35,7 @@ def kept_in_file(request: Request, controls: Controls) -> Iterator[Request]:
     """
     if request.output is None:
         raise OptionError(f"{request.input} is a pipe: name the output with -o")
-    with contextlib.ExitStack() as stack:
-        with writing(str(request.output)):
-            beside = request.output.with_suffix(Path(request.input).suffix)
-            draft = stack.enter_context(drafting(beside, 0o600))
+    with kept_beside(request.output, Path(request.input).suffix) as draft:
         _copy(request.input, draft, controls)
         if not draft.stat().st_size:
             raise MediaError(f"{request.input} is empty, expected a film or a picture")

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_sr.files.atomic import writing
 from edge_sr.files.durable import to_disk
 from edge_sr.video.encode.encoding import Encoding
 from edge_sr.video.encode.segment_encoder import Captions, EncodeSettings, SegmentEncoder
-from edge_sr.video.opening import writing
 from edge_sr.video.timed import Timed
 
 if TYPE_CHECKING:

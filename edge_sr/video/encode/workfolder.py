@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import OptionError, OutputExistsError, OutputFolderError, ResourceError
-from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole
+from edge_sr.files.atomic import create_exclusively, fitting_name, write_whole, writing
 from edge_sr.files.drafts import remove_dead_drafts
 from edge_sr.files.durable import to_disk
 from edge_sr.files.posix import NO_FOLLOWING, is_own_folder, try_lock
@@ -25,7 +25,6 @@ from edge_sr.video.encode.segments import (
     present_segments,
     segment_name,
 )
-from edge_sr.video.opening import writing
 
 MARKER = "edge-sr-work-folder"
 STATE = "state.json"

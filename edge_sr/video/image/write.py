@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sr.files.drafts import drafting
-from edge_sr.files.durable import to_disk
 from edge_sr.video.frames.colour_profile import is_srgb
 from edge_sr.video.image.files import deep_files
 from edge_sr.video.image.files.avif_file import with_colours, write_hdr_avif
@@ -22,16 +18,6 @@ from edge_sr.video.image.files.png_chunks import with_chunks
 from edge_sr.video.image.formats import Format
 from edge_sr.video.image.metadata import saving
 from edge_sr.video.image.still import Still, eight_bits
-from edge_sr.video.opening import writing
-
-
-@contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yields a temporary name beside ``target``; it becomes ``target`` when all went well, else it goes."""
-    with writing(str(target)), drafting(target) as draft:
-        yield draft
-        to_disk(draft)
-        draft.replace(target)
 
 
 def write_still(still: Still, path: Path, kind: Format) -> list[str]:

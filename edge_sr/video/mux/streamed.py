@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from edge_sr.errors import EdgeSRError
+from edge_sr.files.atomic import writing
 from edge_sr.video.encode.containers import Container
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces, reorder_delay
 from edge_sr.video.film.tracks import Way, fewer_and_fewer
 from edge_sr.video.mux.matroska_aspect import PIXEL_ASPECT, says_aspect
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
-from edge_sr.video.opening import writing
 
 # Each fragment begins with a keyframe, and stands where the stream is cut; its header waits for the first, for only
 # then is it known where the tracks begin.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sr.errors import OUT_OF_DISK, EdgeSRError
+from edge_sr.files.atomic import writing
 from edge_sr.files.durable import to_disk
 from edge_sr.video.encode.segments import Segment
 from edge_sr.video.encode.splicing import Pieces
@@ -18,7 +19,7 @@ from edge_sr.video.mux.arrival import lost_parts, pictures_in
 from edge_sr.video.mux.matroska_aspect import PIXEL_ASPECT, says_aspect, write_aspect
 from edge_sr.video.mux.mux import Muxed, MuxPlan, MuxRun
 from edge_sr.video.mux.output import open_output
-from edge_sr.video.opening import ffmpeg_name, open_input, open_made, writing
+from edge_sr.video.opening import ffmpeg_name, open_input, open_made
 
 
 def pictures_alone(segments: list[Segment], plan: MuxPlan) -> MuxPlan:

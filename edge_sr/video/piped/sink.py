@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from edge_sr.errors import OptionError, ResourceError
+from edge_sr.files.atomic import writing
 from edge_sr.video.frames.planes import codes_type, read_plane
-from edge_sr.video.opening import writing
 from edge_sr.video.timed import Timed
 
 STANDARD_OUTPUT = "standard output"

@@ -21,7 +21,7 @@ from edge_sr.cli.pages import check_new_page
 from edge_sr.engines.store.folder import write_private
 from edge_sr.errors import OutputFolderError
 from edge_sr.files import drafts
-from edge_sr.files.atomic import write_whole
+from edge_sr.files.atomic import replacing, write_whole
 from edge_sr.files.drafts import drafting, drafting_folder, remove_dead_drafts, scratch_folder, takes_files
 from edge_sr.sizes import parse_scale
 from edge_sr.upscale.inputs.pipes import kept_in_file
@@ -30,7 +30,6 @@ from edge_sr.upscale.run.places import check_place
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.encode.workfolder import WorkFolder
-from edge_sr.video.image.write import replacing
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills its own forks")
 Writing = Callable[[Path], None]

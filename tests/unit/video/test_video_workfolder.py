@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from edge_sr.errors import OptionError, OutputExistsError, ResourceError
+from edge_sr.files.atomic import replacing
 from edge_sr.video.encode.segments import gaps
 from edge_sr.video.encode.workfolder import MARKER, WorkFolder, folder_for, partial_for
 from edge_sr.video.film.identity import input_identity
-from edge_sr.video.image.write import replacing
 
 STATE = {"input": {"bytes": 5}, "settings": {"scale": "2", "codec options": {"crf": "18"}}}
 
