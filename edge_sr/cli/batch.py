@@ -35,7 +35,7 @@ def run_batch(request: Request, inputs: Sequence[str], controls: Controls, *, as
     finally:
         if told and not as_json:
             typer.echo(table(told))
-    check_any_done(told)
+    check_any_done([outcome.error for outcome in told])
     output = None if folder is None else output_folder(request, folder)
     if as_json and output is not None:
         _print(total(told, output).mapping())

@@ -175,8 +175,11 @@ def test_what_cannot_be_right_is_refused_before_the_work(
     assert made(tmp_path) == before
 
 
-def test_when_all_fail_by_an_option_that_is_the_exit_code(upscale: Upscale, mixed: Path) -> None:
-    answer = upscale(mixed / "film.mkv", mixed / "old.avi", "-o", "out", "--crf", "99")
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_when_all_fail_by_an_option_that_is_the_exit_code(
+    upscale: Upscale, mixed: Path, dry: tuple[str, ...]
+) -> None:
+    answer = upscale(mixed / "film.mkv", mixed / "old.avi", "-o", "out", "--crf", "99", *dry)
     assert answer.code == 2
     assert "none of 2" in answer.err
 

@@ -8,11 +8,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge_sr.errors import EdgeSRError, InterruptedRun, MediaError
+from edge_sr.errors import EdgeSRError, InterruptedRun
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.masking import masked_report
 from edge_sr.sizes import Size
 from edge_sr.upscale.batch.batch import plan_batch
+from edge_sr.upscale.batch.folder import check_any_done
 from edge_sr.upscale.batch.targets import Job
 from edge_sr.upscale.dry_run import Outline, outline, refuse_resume
 from edge_sr.upscale.inputs.pages import paged
@@ -110,10 +111,9 @@ def _pixels(size: Size) -> int:
 
 
 def total_outline(found: Sequence[Foreseen], source: str, output: Path) -> Outline:
-    """The sum for a folder: sizes and network are those of the first; ``MediaError`` when all would fail."""
+    """The sum for a folder: sizes and network are those of the first. Raises what ``check_any_done`` does."""
+    check_any_done([one.error for one in found])
     outlines = [one.outline for one in found if one.outline is not None]
-    if not outlines:
-        raise MediaError(f"none of {len(found)} inputs could be upscaled; the first: {found[0].error}")
     seconds = [one.estimated_seconds for one in outlines]
     sizes = [one.estimated_bytes for one in outlines]
     return dataclasses.replace(

@@ -26,20 +26,18 @@ def upscale_folder(request: Request, controls: Controls) -> Report:
     return total(outcomes, output_folder(request, Path(request.input)))
 
 
-def check_any_done(outcomes: Sequence[InputOutcome]) -> None:
-    """Raises ``MediaError`` when all failed, ``OptionError`` when what was asked for is why."""
-    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    if not errors or len(errors) < len(outcomes):
+def check_any_done(found: Sequence[EdgeSRError | None]) -> None:
+    """Raises ``MediaError`` when all inputs have an error, ``OptionError`` when what was asked for is why."""
+    errors = [error for error in found if error is not None]
+    if not errors or len(errors) < len(found):
         return
-    kind: type[EdgeSRError] = MediaError
-    if all(isinstance(error, OptionError) for error in errors):
-        kind = OptionError
+    kind = OptionError if all(isinstance(error, OptionError) for error in errors) else MediaError
     raise kind(f"none of {len(errors)} inputs could be upscaled; the first: {errors[0]}")
 
 
 def total(outcomes: Sequence[InputOutcome], output: Path) -> Report:
     """The sum of all reports: sizes and network are those of the first, times the medians."""
-    check_any_done(outcomes)
+    check_any_done([outcome.error for outcome in outcomes])
     reports = [outcome.report for outcome in outcomes if outcome.report is not None]
     made = [report for report in reports if not report.was_done] or reports[:1]
     first = made[0]
