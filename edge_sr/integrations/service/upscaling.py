@@ -22,6 +22,7 @@ from edge_sr.integrations.service.settings import ServiceLimits
 from edge_sr.integrations.service.work.admission import Admission, Kind
 from edge_sr.integrations.service.work.jobs import TYPES, Answer, UploadJob, Workshop, recognise
 from edge_sr.machine.optional import require
+from edge_sr.sizes import size_text
 from edge_sr.web.complaints import Complaints
 
 Found = TypeVar("Found")
@@ -158,11 +159,11 @@ class Upscaling:
         return working.result()
 
     def _response(self, answer: Answer) -> Any:
-        width, height = answer.size
+        size = size_text(answer.size)
         headers = {
             **answer.made_by,
-            "Edge-SR-Size": f"{width}x{height}",
-            "Content-Disposition": f'inline; filename="upscaled-{width}x{height}{answer.suffix}"',
+            "Edge-SR-Size": size,
+            "Content-Disposition": f'inline; filename="upscaled-{size}{answer.suffix}"',
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
         }

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from edge_sr.errors import OptionError
+from edge_sr.errors import MissingError, OptionError
 from edge_sr.masking import masked, remember
 
 NETWORK = frozenset({"rtsp", "rtsps", "udp", "srt", "rtmp", "rtmps", "http", "https", "tcp", "rtp"})
@@ -81,3 +81,12 @@ def same_place(source: Address, sink: Address) -> bool:
         return source.target == sink.target
     files = Path(source.target), Path(sink.target)
     return all(file.exists() for file in files) and files[0].samefile(files[1])
+
+
+def without_protocol(address: Address, instead: str = "") -> MissingError:
+    """This FFmpeg was built without what ``address`` needs, as PyAV's wheels are without SRT. ``instead``: what else
+    can be had, with a comma behind it."""
+    return MissingError(
+        f"PyAV's own FFmpeg has no {address.kind}://: use another protocol, {instead}"
+        "or build PyAV against an FFmpeg that has it (pip install --no-binary av av)"
+    )

@@ -21,11 +21,10 @@ from edge_sr.video.encode.codecs import fitting_layout, pixel_format
 from edge_sr.video.encode.refusal import refusals
 from edge_sr.video.frames.colour import Colour, tag_colours
 from edge_sr.video.frames.pixels import PixelLayout
-from edge_sr.video.live.address import Address
+from edge_sr.video.live.address import Address, without_protocol
 from edge_sr.video.live.cadence import Cadence
 from edge_sr.video.live.outlets import Outlet
 from edge_sr.video.live.sound import SoundTrack
-from edge_sr.video.live.sources import without_protocol
 from edge_sr.video.opening import ffmpeg_name, open_encoder
 from edge_sr.video.piped.sink import ReaderLeft
 

@@ -15,15 +15,15 @@ from edge_sr.errors import (
     EdgeSRError,
     InputNotFoundError,
     MediaError,
-    MissingError,
     OptionError,
     UnreachableError,
     as_ours,
 )
+from edge_sr.sizes import size_text
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.live import v4l2
-from edge_sr.video.live.address import Address
+from edge_sr.video.live.address import Address, without_protocol
 from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Playback, Sound
 from edge_sr.video.opening import (
     CLOCK_MAY_JUMP,
@@ -234,7 +234,7 @@ def _device(address: Address, rate: Fraction | None) -> tuple[str, str | None, d
     mode = v4l2.best_mode(v4l2.modes(address.target), rate)
     options: dict[str, str] = {}
     if mode is not None:
-        options = {"video_size": "{}x{}".format(*mode.size), "framerate": str(mode.rate)}
+        options = {"video_size": size_text(mode.size), "framerate": str(mode.rate)}
         options["input_format"] = mode.pixel_format
     return address.target, "video4linux2", options
 
@@ -251,15 +251,6 @@ def _unopened(address: Address, error: Any) -> EdgeSRError:
     if address.is_network:
         return UnreachableError(f"{address.shown} cannot be reached: {reason}; check that it is sending")
     return MediaError(f"{address.shown} is no film or camera that FFmpeg can open: {reason}")
-
-
-def without_protocol(address: Address, instead: str = "") -> MissingError:
-    """This FFmpeg was built without what ``address`` needs, as PyAV's wheels are without SRT. ``instead``: what else
-    can be had, with a comma behind it."""
-    return MissingError(
-        f"PyAV's own FFmpeg has no {address.kind}://: use another protocol, {instead}"
-        "or build PyAV against an FFmpeg that has it (pip install --no-binary av av)"
-    )
 
 
 def _decode_without_delay(stream: Any) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import MissingError, OptionError
+from edge_sr.sizes import size_text
 from edge_sr.video.frames.colour import BT2020, Colour, tag_colours
 from edge_sr.video.frames.pixels import FromRgb, PixelLayout
 from edge_sr.video.opening import open_encoder
@@ -50,7 +51,7 @@ def write_hdr_avif(pixels: NDArray[Any], path: Path, primaries: int, transfer: i
         ) from error
     except (av.error.ArgumentError, av.error.ExternalError) as error:
         raise OptionError(
-            f"AVIF of 10 bits does not take {frame.width}x{frame.height}: write it as .png with -o"
+            f"AVIF of 10 bits does not take {size_text((frame.width, frame.height))}: write it as .png with -o"
         ) from error
 
 
