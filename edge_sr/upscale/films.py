@@ -18,9 +18,9 @@ from edge_sr.files.atomic import replacing, write_whole, writing
 from edge_sr.upscale.earlier_run import as_before, finished_report, is_finished, run_state
 from edge_sr.upscale.film_model import with_model
 from edge_sr.upscale.film_plan import FilmPlan, check_named_output, plan_film
+from edge_sr.upscale.film_source import PipedFilm, opened_film
 from edge_sr.upscale.making.here import Here
 from edge_sr.upscale.making.maker import Made, Maker
-from edge_sr.upscale.piped.film import PipedFilm, opened_film
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report, damage, report
 from edge_sr.upscale.run.request import Request

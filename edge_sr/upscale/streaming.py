@@ -11,7 +11,7 @@ from edge_sr.errors import InterruptedRun, MediaError
 from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import with_model
 from edge_sr.upscale.film_plan import FilmPlan, plan_film
-from edge_sr.upscale.piped.film import named_film
+from edge_sr.upscale.film_source import named_film
 from edge_sr.upscale.pipeline import Flow, run_whole_film
 from edge_sr.upscale.relay import Aborted, Relay
 from edge_sr.upscale.run.controls import Controls

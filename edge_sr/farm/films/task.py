@@ -25,7 +25,7 @@ from edge_sr.farm.nodes.trial import worker_network
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.files.durable import to_disk
 from edge_sr.machine.description import available_cores
-from edge_sr.upscale.piped.film import named_film
+from edge_sr.upscale.film_source import named_film
 from edge_sr.upscale.pipeline import Flow, run_film
 from edge_sr.upscale.run.medians import PartMedians
 from edge_sr.upscale.surfaces import keep_on_gpu

@@ -10,7 +10,7 @@ from typing import Any
 from edge_sr.machine.memory import BASE_BYTES, require_bytes
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.film_plan import film_target
-from edge_sr.upscale.piped.film import PipedFilm
+from edge_sr.upscale.film_source import PipedFilm
 from edge_sr.upscale.pipeline import WAITING, Target
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.codecs import refuse_odd

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_sr.errors import InterruptedRun, MediaError, OptionError
 from edge_sr.upscale.film_model import with_model
-from edge_sr.upscale.piped.film import BROKE_OFF, PipedFilm, opened_film
+from edge_sr.upscale.film_source import BROKE_OFF, PipedFilm, opened_film
 from edge_sr.upscale.piped.output_form import OutputForm, output_form
 from edge_sr.upscale.pipeline import Flow, run_whole_film
 from edge_sr.upscale.run.controls import Controls
