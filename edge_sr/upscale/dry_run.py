@@ -13,6 +13,7 @@ from edge_sr.sizes import Size
 from edge_sr.upscale.film_model import suited_model
 from edge_sr.upscale.film_plan import check_named_output, plan_film
 from edge_sr.upscale.inputs.animations import as_film, needs_pillow
+from edge_sr.upscale.inputs.pipes import is_pipe
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.places import check_output
 from edge_sr.upscale.run.report import Failure, Report
@@ -61,7 +62,7 @@ class Outline:
 def outline(request: Request, controls: Controls) -> Outline:
     """The outline of one film or picture; raises what ``upscale`` would refuse, and ``OptionError`` for a stream."""
     path = Path(request.input)
-    if is_address(request.input) or request.input == "-":
+    if is_address(request.input) or request.reads_pipe or is_pipe(request.input):
         raise OptionError("--dry-run reads a sample first, so it needs a file or a folder, not a stream")
     refuse_resume(request)
     if not is_opened_by_name(request.input) and is_still(path):

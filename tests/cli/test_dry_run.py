@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -112,6 +113,9 @@ def test_what_a_run_refuses_a_dry_run_refuses_too(upscale: Command, tmp_path: Pa
     assert "exists already" in refused(upscale(film, "-o", "there.mp4", *asked), 2)
     assert "leave --resume out" in refused(upscale(film, "--resume", *asked), 2)
     assert "needs a file or a folder" in refused(upscale("rtsp://192.0.2.1/cam", *asked), 2)
+    if hasattr(os, "mkfifo"):  # of which nothing may be read, as nobody may write to it
+        os.mkfifo("pipe.mkv")
+        assert "needs a file or a folder" in refused(upscale("pipe.mkv", "-o", "out.mkv", *asked), 2)
     assert "from --start 99 s on" in refused(upscale(film, "--start", "99", *asked), 4)
     assert "missing.mp4" in refused(upscale("missing.mp4", *asked), 4)
 
