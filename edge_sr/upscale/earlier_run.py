@@ -70,7 +70,7 @@ def _asked(request: Request, plan: FilmPlan) -> dict[str, Any]:
         "size": list(plan.target.size),
         "region": list(request.region or ()),
         "start": str(request.excerpt.start),
-        "tone-mapped": request.tonemap,
+        "tone-mapped": plan.tone_mapped,
         "duration": None if request.excerpt.duration is None else str(request.excerpt.duration),
         "codec": encoding.codec.name,
         "codec options": dict(encoding.options),

@@ -39,12 +39,16 @@ BESIDE_LOOKAHEAD = 8
 
 @dataclasses.dataclass(frozen=True)
 class FilmPlan:
-    """Where to, what to compute, how to encode it in segments of ``length`` frames, and how to mux them."""
+    """Where to, what to compute, how to encode it in segments of ``length`` frames, and how to mux them.
+
+    ``tone_mapped``: whether the film is brought to SDR, which one that is SDR cannot be.
+    """
 
     output: Path
     target: Target
     muxing: MuxPlan
     length: int
+    tone_mapped: bool
 
     @property
     def recipe(self) -> EncodeSettings:
@@ -99,7 +103,7 @@ def plan_film(request: Request, film: Film, say: Callable[[str], None]) -> FilmP
     _say_depth(info, recipe.encoding, say)
     muxing = _mux_plan(request, film, container, recipe, say)
     length = request.segment_frames or frames_per_segment(recipe.encoding)
-    return FilmPlan(output, target, muxing, length)
+    return FilmPlan(output, target, muxing, length, info.tone_map)
 
 
 def _even_size(size: Size, layout: PixelLayout, say: Callable[[str], None]) -> Size:

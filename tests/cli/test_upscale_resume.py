@@ -50,6 +50,8 @@ def test_a_film_that_was_made_otherwise_is_not_taken_as_done(upscale: Upscale, t
     made = Path("out.mkv").read_bytes()
     told = upscale(film, "-o", "out.mkv", "--crf", "30", "--resume", "--json").json
     assert (told["was_done"], told["model"], told["precision"]) == (True, "diinn-nano", "fp32")
+    needless = upscale(film, "-o", "out.mkv", "--crf", "30", "--resume", "--tonemap")
+    assert (needless.code, needless.out) == (0, "out.mkv: done already, 6 frames\n")
     for words, found in (
         (("--crf", "20"), "codec options crf was 30, now 20"),
         (("--crf", "30", "--model", "diinn-edge"), "model was diinn-nano, now diinn-edge"),
