@@ -46,18 +46,31 @@ class RgbReader:
             frame.color_range,
         )
         if self._convert is None or shape != self._shape:
-            layout = dataclasses.replace(EIGHT_BITS, is_grey=layout_of(frame.format).is_grey)
             colour = read_colour(frame)[0]
-            self._convert, self._shape = ToRgb(colour, layout), shape
+            self._convert, self._shape = ToRgb(colour, _layout_for(frame, colour)), shape
             self._full_range = colour.full_range
         turn = frame_orientation(frame)
         size = None if most is None else _shrunk((frame.width, frame.height), turn.displayed(*most))
-        return turn.apply(self._convert(frame, size))
+        return turn.apply(_in_bytes(self._convert(frame, size)))
 
     def luma_beyond(self, frame: av.VideoFrame) -> Beyond | None:
         """What the frame that was read last has of luma that RGB has no place for, upright; None where nothing."""
         beyond = None if self._full_range else luma_beyond(frame, EIGHT_BITS.depth)
         return None if beyond is None else frame_orientation(frame).apply(beyond)
+
+
+def _layout_for(frame: av.VideoFrame, colour: Colour) -> PixelLayout:
+    """As what the frame is read: of deep codes in full range swscale drops the lower bits, and so errs by a level."""
+    own = dataclasses.replace(layout_of(frame.format), has_alpha=False)
+    if own.depth > EIGHT_BITS.depth and (own.is_rgb or colour.full_range):
+        return own
+    return dataclasses.replace(EIGHT_BITS, is_grey=own.is_grey)
+
+
+def _in_bytes(pixels: NDArray[Any]) -> Picture:
+    if pixels.dtype == np.uint8:
+        return pixels
+    return np.rint(pixels * np.float32(255)).astype(np.uint8)
 
 
 def _shrunk(size: Size, most: Size) -> Size | None:

@@ -20,6 +20,7 @@ from edge_sr.errors import (
     as_ours,
 )
 from edge_sr.sizes import size_text
+from edge_sr.video.film.crop import Cropper, crop_of
 from edge_sr.video.film.deinterlace import Deinterlacer
 from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.live import v4l2
@@ -112,6 +113,7 @@ class StreamSource:
         self.rate = None if found is None else found.limit_denominator(1001)
         self.playback = _playback(address, self._container, self.ends)
         self.sound_head, self.fault = b"", ""
+        self._cropper = Cropper(crop_of(self._video))
         self._deinterlacer = Deinterlacer(self._video.codec_context.codec.canonical_name)
 
     def close(self) -> None:
@@ -164,10 +166,8 @@ class StreamSource:
     def _arrival(self, frame: av.VideoFrame, arrived: float) -> Arrival:
         captured = self._arrivals.pop(frame.pts, arrived) if frame.pts is not None else arrived
         seconds = None if frame.time is None else float(frame.time)
-        turned = frame_orientation(frame).transpose
-        return Arrival(
-            frame, captured, seconds, upright_aspect(self._video.sample_aspect_ratio, turned=turned)
-        )
+        aspect = upright_aspect(self._video.sample_aspect_ratio, turned=frame_orientation(frame).transpose)
+        return Arrival(self._cropper(frame), captured, seconds, aspect)
 
     def _remember(self, pts: int, arrived: float) -> None:
         self._arrivals[pts] = arrived

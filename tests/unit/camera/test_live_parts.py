@@ -153,3 +153,16 @@ def test_grey_is_read_by_its_range(
     frame.color_range = code_range
     levels = RgbReader()(frame)[8, [8, 24, 40]].astype(int)
     assert np.abs(levels - np.array([[0], [127], [255]])).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "top"), [("gray16le", 65535), ("gray10le", 1023), ("rgb48le", 65535)]
+)
+def test_deep_codes_of_full_range_are_rounded(pixel_format: str, top: int) -> None:
+    """As of thermal cameras and of screens: swscale's own way to bytes is more than a level off."""
+    shape = (16, 64, 3) if "rgb" in pixel_format else (16, 64)
+    codes = np.random.default_rng(0).integers(0, top + 1, shape).astype(np.uint16)
+    frame = av.VideoFrame.from_ndarray(codes, format=pixel_format)
+    frame.color_range = 2
+    wanted = codes.reshape(16, 64, -1) * (255 / top)
+    assert np.abs(RgbReader()(frame) - wanted).max() <= 0.51

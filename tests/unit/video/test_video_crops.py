@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from support.films import Making, make_film
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.arrival import Arrival
+from edge_sr.video.live.sources import SourcePlan
 
 SIZE = (64, 48)
 
@@ -109,6 +113,14 @@ def test_a_film_is_upscaled_without_them(tmp_path: Path) -> None:
     report = upscale(Request(str(film), tmp_path / "out.mkv", scale=Fraction(2), **plain))
     assert (report.input_size, report.output_size, report.dropped) == ((56, 40), (112, 80), ())
     assert report.frames == 3
+
+
+def test_a_live_run_shows_the_film_without_them(tmp_path: Path) -> None:
+    film = with_crop_top(tmp_path / "film.mkv", 8)
+    with contextlib.closing(SourcePlan(parse_address(str(film))).open(threading.Event())) as source:
+        shown = [item for item in source if isinstance(item, Arrival)]
+    assert [(one.frame.width, one.frame.height) for one in shown] == [(64, 40)] * 3
+    assert [one.seconds for one in shown] == pytest.approx([0.0, 0.04, 0.08], abs=1e-3)
 
 
 def test_what_another_track_asks_for_is_not_done_to_the_picture(tmp_path: Path) -> None:
