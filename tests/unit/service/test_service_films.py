@@ -15,7 +15,7 @@ import pytest
 aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("prometheus_client")
 
-from PIL import Image
+from PIL import Image, features
 from support.films import Making, make_film, moving_picture, packets
 from support.service import expected, run, served, until
 
@@ -122,16 +122,46 @@ def test_a_cover_that_fragments_cannot_hold_is_named(container: str, kept: bool,
     run(work)
 
 
-def animation(size: tuple[int, int] = (48, 32), frames: int = 4) -> bytes:
+@pytest.mark.parametrize(
+    ("suffix", "query", "kind"),
+    [
+        (".mov", {}, "video/quicktime"),
+        (".webm", {}, "video/webm"),
+        (".mp4", {}, "video/mp4"),
+        (".mp4", {"codec": "ffv1"}, "video/x-matroska"),
+        (".avi", {}, "video/x-matroska"),
+    ],
+)
+def test_a_film_comes_back_in_its_own_container(
+    tmp_path: Path, suffix: str, query: dict[str, str], kind: str
+) -> None:
+    """As ``upscale`` names it by the input's name, which an upload lacks."""
+    codec = "libvpx-vp9" if suffix == ".webm" else "libx264"
+    source = make_film(tmp_path / f"film{suffix}", Making(frames=2, codec=codec))
+
+    async def work() -> None:
+        async with served() as there:
+            status, headers, found = await there.upscale(source.read_bytes(), scale=2, **query)
+        assert (status, headers["Content-Type"]) == (200, kind), found
+        assert len(frames_of(found)) == 2
+
+    run(work)
+
+
+def animation(size: tuple[int, int] = (48, 32), frames: int = 4, form: str = "WEBP") -> bytes:
     buffer = io.BytesIO()
     first, *others = [Image.fromarray(moving_picture(size, index)) for index in range(frames)]
-    first.save(buffer, "WEBP", save_all=True, append_images=others, duration=80, lossless=True)
+    options = {"lossless": True} if form == "WEBP" else {}
+    first.save(buffer, form, save_all=True, append_images=others, duration=80, **options)
     return buffer.getvalue()
 
 
-def test_an_animated_webp_comes_back_as_a_film(tmp_path: Path) -> None:
-    source = tmp_path / "moves.webp"
-    source.write_bytes(animation())
+@pytest.mark.parametrize("form", ["WEBP", "AVIF", "GIF", "PNG"])
+def test_an_animation_comes_back_as_a_film(tmp_path: Path, form: str) -> None:
+    if form == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    source = tmp_path / f"moves.{form.lower()}"
+    source.write_bytes(animation(form=form))
     wanted = expected(source, tmp_path / "wanted.mkv")
 
     async def work() -> None:

@@ -25,6 +25,8 @@ from edge_sr.upscale.run.watcher import Silent
 from edge_sr.upscale.stills import upscale_picture
 from edge_sr.upscale.streaming import Outgoing, stream_film
 from edge_sr.upscaler import Upscaler
+from edge_sr.video.encode.containers import film_suffix
+from edge_sr.video.film.matroska import EBML
 from edge_sr.video.image.files.heif_items import read_items
 from edge_sr.video.image.formats import suffix_for
 from edge_sr.video.image.read import read_info
@@ -102,7 +104,8 @@ class Workshop:
 
     def film(self, job: UploadJob, sink: ByteSink, begin: Callable[[Answer], None]) -> Report:
         """Upscales the upload into ``sink`` as it is made; ``begin`` is told of it before the first byte."""
-        suffix = _suffix(job.asked, FILM_FORMATS, "a picture", _own_film_suffix(job.upload))
+        own = film_suffix(Path("film" + _film_suffix(job.upload)), job.asked.codec)
+        suffix = _suffix(job.asked, FILM_FORMATS, "a picture", own)
 
         def planned(plan: FilmPlan, network: Upscaler, lost: tuple[str, ...]) -> None:
             begin(Answer(suffix, plan.written, _made_by(network), lost))
@@ -181,10 +184,15 @@ def _suffix(asked: Asked, formats: dict[str, str], other: str, own: str) -> str:
     return formats[asked.format]
 
 
-def _own_film_suffix(path: Path) -> str:
-    """MP4 for what comes as such, else Matroska's, which holds most."""
+def _film_suffix(path: Path) -> str:
+    """The container's, by content; Matroska's for animations and all else that is not written."""
     with path.open("rb") as file:
-        return ".mp4" if file.read(8)[4:] == b"ftyp" else ".mkv"
+        head = file.read(64)
+    if head.startswith(EBML):
+        return ".webm" if b"webm" in head else ".mkv"
+    if head[4:8] != b"ftyp" or b"avis" in head:
+        return ".mkv"
+    return ".mov" if head[8:12] == b"qt  " else ".mp4"
 
 
 def _made_by(network: Upscaler | Report) -> dict[str, str]:
