@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge_sr.errors import CheckpointError
+from edge_sr.errors import CheckpointError, MissingError
 from edge_sr.training import loss
 from edge_sr.training.branches import fused, values_of
 from edge_sr.training.captured import CapturedStep
@@ -81,14 +81,20 @@ class Learner:
         return value.detach()
 
     def _differentiated(self, batch: Any, absolute: bool) -> Tensor:
-        """The loss; its gradients are in the network. Both are computed anew where their compiler was broken off."""
+        """The loss; its gradients are in the network. Both are computed anew where their compiler was broken off.
+
+        Raises ``MissingError`` for a compiler that does not work.
+        """
         random = torch.get_rng_state()
         try:
             return self._backward(batch, absolute)
         except torch._dynamo.exc.BackendCompilerFailed:
             # A terminal sends Ctrl-C to the compiler as well, and the step under way is to be done.
             torch.set_rng_state(random)
+        try:
             return self._backward(batch, absolute)
+        except torch._dynamo.exc.BackendCompilerFailed as error:
+            raise _no_compiler(error) from error
 
     def _backward(self, batch: Any, absolute: bool) -> Tensor:
         value = self._loss(batch, absolute)
@@ -165,6 +171,15 @@ def compiler(device: torch.device) -> Compile:
     """``torch.compile`` where a compiler is at hand."""
     ready = device.type == "cuda" or shutil.which("g++") is not None
     return _compiled if ready else _as_is
+
+
+def _no_compiler(error: Exception) -> MissingError:
+    lines = str(error).splitlines() or [type(error).__name__]
+    reason = next((line for line in lines if "error: " in line), lines[0])
+    return MissingError(
+        f"PyTorch cannot compile the step: {reason}; install a C++ compiler and Python's headers, as by apt install "
+        "g++ python3-dev, or set training.compile = false"
+    )
 
 
 def _compiled(module: nn.Module) -> Any:

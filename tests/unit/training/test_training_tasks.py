@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from edge_sr.errors import MissingError
 from edge_sr.resample import resize
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training import loss
@@ -100,8 +101,8 @@ def noise_gain_after_learning(steadiness: float) -> float:
 class BrokenOff(torch._dynamo.exc.BackendCompilerFailed):  # type: ignore[misc]
     """What PyTorch raises when Ctrl-C, which a terminal sends to all, ends the compiler that a step waits for."""
 
-    def __init__(self) -> None:
-        RuntimeError.__init__(self, "CppCompileError")
+    def __init__(self, said: str = "CppCompileError") -> None:
+        RuntimeError.__init__(self, said)
 
 
 @pytest.mark.parametrize("broken", [1, 2])
@@ -129,3 +130,25 @@ def test_a_step_whose_compiler_was_broken_off_is_done_all_the_same(broken: int) 
         learner._predict = breaking
         found.append([learner.step(batch, 0, 0.1), *learner.network.parameters(), torch.rand(1)])
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+def test_a_compiler_that_does_not_work_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As g++ is where Python's headers are missing."""
+    spec = ModelSpec("m", EncoderSpec("residual", 8, 1), DecoderSpec(3, False, (8,), bilinear_base=True))
+    schedule = ScheduleSpec(batch=2, patch=12, samples=2)
+    crops = np.zeros((3, 72, 72, 3), np.uint8)
+    scaled = [scale_crops(crops, Fraction(3, 2))]
+    task = task_for(spec)
+    learner = Learner(task.network(), task, schedule, torch.device("cpu"), compiled=False, exact=True)
+
+    def broken(*_: Any) -> Any:
+        raise BrokenOff(
+            "CppCompileError: C++ compile error\n\nOutput:\nx.h:1:10: fatal error: Python.h: none"
+        )
+
+    monkeypatch.setattr(learner, "_predict", broken)
+    batch = task.draw(BatchSource(crops, np.full(3, 1 / 3), scaled, np.ones(1), schedule, 0))
+    with pytest.raises(
+        MissingError, match=r"cannot compile the step: x\.h:1:10: fatal error: Python\.h: none; "
+    ):
+        learner.step(batch, 0, 0.1)
