@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
-from itertools import chain
 from string import Template
 
 from edge_sr.chart import SHAPES, Level, Point, scatter
@@ -43,7 +42,7 @@ def page(evaluations: Sequence[Evaluation]) -> str:
         sections="\n".join(sections),
         protocol=escape(protocols.pop()),
         amplified=AMPLIFIED,
-        machines="\n".join(_machine(evaluation) for evaluation in evaluations),
+        machines="\n".join(_machine(run, runs[name]) for name in sets for run in runs[name]),
     )
 
 
@@ -82,7 +81,7 @@ def _section(name: str, runs: Sequence[Evaluation], index: int) -> str:
         f'<div class="charts">{"".join(charts)}</div>',
         times([(_label(speed, run, runs), speed) for run in runs for speed in run.speed]),
         layer_losses(list(dict.fromkeys(entry for run in runs for entry in run.layers))),
-        _worst(list(chain.from_iterable(run.worst for run in runs))),
+        _worst([(_label(entry, run, runs), entry) for run in runs for entry in run.worst if entry.crops]),
         "</section>",
     ]
     return "\n".join(parts)
@@ -130,24 +129,26 @@ def _baseline_label(row: Row, run: Evaluation, runs: Sequence[Evaluation]) -> st
     found = [
         one for other in runs for one in other.rivals if (one.label, one.scale) == (row.label, row.scale)
     ]
-    number = next(number for number, other in enumerate(runs, 1) if other is run)
-    return row.label if all(_alike(row, one) for one in found) else f"{row.label} (run {number})"
+    return row.label if all(_alike(row, one) for one in found) else f"{row.label} ({_numbered(run, runs)})"
 
 
-def _label(row: Row | RowSpeed, run: Evaluation, runs: Sequence[Evaluation]) -> str:
+def _label(row: Row | RowSpeed | Worst, run: Evaluation, runs: Sequence[Evaluation]) -> str:
     """Bundle and precision, and what else tells this run from the others: its device, its backend, its number."""
     devices = {_device(other) for other in runs}
     backends = {speed.backend for other in runs for speed in other.speed}
     marks = [_device(run)] if len(devices) > 1 else []
     if len(backends) > 1:
         marks.append(_backend(row, run))
-    alike = [number for number, other in enumerate(runs, 1) if other is run or _repeats(other, run, row)]
-    if len(alike) > 1:
-        marks.append(f"run {next(number for number in alike if runs[number - 1] is run)}")
+    if any(other is not run and _repeats(other, run, row) for other in runs):
+        marks.append(_numbered(run, runs))
     return f"{row.bundle} {row.precision}" + (f" ({', '.join(marks)})" if marks else "")
 
 
-def _repeats(other: Evaluation, run: Evaluation, row: Row | RowSpeed) -> bool:
+def _numbered(run: Evaluation, runs: Sequence[Evaluation]) -> str:
+    return f"run {next(number for number, other in enumerate(runs, 1) if other is run)}"
+
+
+def _repeats(other: Evaluation, run: Evaluation, row: Row | RowSpeed | Worst) -> bool:
     """Whether ``other`` measured what the row tells of too, as before and after a network's update."""
     name = row.bundle, row.precision
     scales = [
@@ -164,7 +165,7 @@ def _device(run: Evaluation) -> str:
     return f"{computing} of {machine['node']}" if "node" in machine else computing
 
 
-def _backend(row: Row | RowSpeed, run: Evaluation) -> str:
+def _backend(row: Row | RowSpeed | Worst, run: Evaluation) -> str:
     here = (speed for speed in run.speed if (speed.bundle, speed.precision) == (row.bundle, row.precision))
     return next((speed.backend for speed in here), "unknown")
 
@@ -233,18 +234,17 @@ def _points(runs: Sequence[Evaluation], scale: float) -> Iterable[Point]:
                 yield Point(speed.total_ms, value, _label(speed, run, runs), names.index(speed.bundle))
 
 
-def _worst(entries: Sequence[Worst]) -> str:
-    shown = [entry for entry in entries if entry.crops]
-    if not shown:
+def _worst(entries: Sequence[tuple[str, Worst]]) -> str:
+    if not entries:
         return ""
     return (
         "<h3>Where it does worst</h3><p>The lowest pictures of each row, where they err most. "
-        "Focus or click a crop to enlarge it.</p>" + "".join(_worst_entry(entry) for entry in shown)
+        "Focus or click a crop to enlarge it.</p>" + "".join(_worst_entry(*entry) for entry in entries)
     )
 
 
-def _worst_entry(entry: Worst) -> str:
-    title = f"{entry.bundle} {entry.precision} x{entry.scale:g}: {entry.picture}, {_text(entry.psnr_y)} dB"
+def _worst_entry(label: str, entry: Worst) -> str:
+    title = f"{label} x{entry.scale:g}: {entry.picture}, {_text(entry.psnr_y)} dB"
     x, y, width, height = entry.box
     crops = "".join(
         f'<figure><img tabindex="0" src="{escape(entry.crops[name])}" alt="{name} of {escape(entry.picture)}">'
@@ -255,12 +255,18 @@ def _worst_entry(entry: Worst) -> str:
     return f'<h4>{escape(title)} {place}</h4><div class="crops">{crops}</div>'
 
 
-def _machine(evaluation: Evaluation) -> str:
+def _machine(evaluation: Evaluation, runs: Sequence[Evaluation]) -> str:
     facts = {
         "Backends": ", ".join(sorted({speed.backend for speed in evaluation.speed})) or "none timed",
         **{key: str(value) for key, value in evaluation.machine.items()},
     }
     items = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
     bundles = ", ".join(sorted({row.bundle for row in evaluation.results}))
-    measured = f'<p class="faint">{escape(f"{bundles} on {evaluation.set}")}</p>'
+    repeated = any(
+        other is not evaluation and _repeats(other, evaluation, row)
+        for other in runs
+        for row in evaluation.results
+    )
+    which = f" ({_numbered(evaluation, runs)})" if repeated else ""
+    measured = f'<p class="faint">{escape(f"{bundles} on {evaluation.set}{which}")}</p>'
     return f"<h3>Machine</h3>{measured}<dl>{items}</dl>"

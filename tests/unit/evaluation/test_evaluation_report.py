@@ -106,6 +106,9 @@ def test_a_network_that_was_measured_again_has_a_row_for_each_run() -> None:
     html = page([before, dataclasses.replace(before, results=(better, before.results[1]))])
     assert "edge fp32 (run 1)" in html and "edge fp32 (run 2)" in html
     assert ">37.36<" in html and ">37.90<" in html
+    for number in (1, 2):
+        assert f"<h4>edge fp32 (run {number}) x2: " in html
+        assert f"edge on Set &amp; more (run {number})" in html
 
 
 def test_so_have_its_whole_scales_where_they_changed_with_it() -> None:
