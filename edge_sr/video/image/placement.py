@@ -1,6 +1,7 @@
 """What a picture's file says in pixels stays true where the picture is turned, enlarged and cut.
 
-EXIF's subject, and XMP's sizes, panorama (Google's GPano) and regions of faces (the Metadata Working Group's mwg-rs).
+EXIF's subject, and XMP's sizes, panorama (Google's GPano) and regions of faces (the Metadata Working Group's mwg-rs,
+Microsoft's MPReg).
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ AREA = re.compile(rb"<(mwg-rs:Area)(?=[\s/>])")
 SIDES = re.compile(rb"(?P<name>stArea:(?P<side>[xywh]))\b" + NUMBER)
 SUBJECT = re.compile(rb"<(exif:SubjectArea)(?=[\s/>])")
 ITEMS = re.compile(rb"(<rdf:li>)([^<]*)(</rdf:li>)")
-REGIONS = re.compile(rb"<(mwg-rs:Regions)(?=[\s/>])")
+REGIONS = re.compile(rb"<(mwg-rs:Regions|MPRI:Regions)(?=[\s/>])")
+# Left, top, width and height, in parts of the picture's.
+PART = rb"\s*\d?\.?\d{1,20}\s*"
+RECTANGLE = re.compile(rb"""(MPReg:Rectangle\s*(?:=\s*["']|>))(%b(?:,%b){3})(?=["'<])""" % (PART, PART))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +123,9 @@ def placed_xmp(xmp: bytes, placement: Placement) -> tuple[bytes, list[str]]:
     xmp = with_elements(SIZES.sub(sized, xmp), APPLIED_TO, lambda element: DIMENSIONS.sub(sized, element))
     xmp = PANORAMA.sub(lambda match: _with(match, _panorama(match, placement)), xmp)
     xmp = with_elements(xmp, SUBJECT, lambda element: _listed_subject(element, placement))
-    return with_elements(xmp, AREA, lambda element: _area(element, placement)), lost
+    if placement.turn != UPRIGHT:
+        xmp = RECTANGLE.sub(lambda match: match[1] + _turned_rectangle(match[2], placement.turn), xmp)
+    return with_elements(xmp, AREA, lambda element: _area(element, placement.turn)), lost
 
 
 def _listed_subject(span: bytes, placement: Placement) -> bytes:
@@ -149,13 +155,26 @@ def _panorama(match: re.Match[bytes], placement: Placement) -> int:
     return max(0, enlarged + (start if match["of"] == b"CroppedArea" else -start))
 
 
-def _area(span: bytes, placement: Placement) -> bytes:
+def _area(span: bytes, turn: Orientation) -> bytes:
     """A region by its centre and size, in parts of the picture's."""
     found = {match["side"]: float(match["number"]) for match in SIDES.finditer(span)}
-    if not {b"x", b"y"} <= found.keys() or placement.turn == UPRIGHT:
+    if not {b"x", b"y"} <= found.keys() or turn == UPRIGHT:
         return span
-    unit = Placement(placement.turn, (1, 1), (1, 1), Box(0, 0, 1, 1))
-    x, y = unit.point(found[b"x"], found[b"y"])
-    wide, high = unit.extent(found.get(b"w", 0), found.get(b"h", 0))
-    moved = {b"x": x, b"y": y, b"w": wide, b"h": high}
+    centre, extent = (found[b"x"], found[b"y"]), (found.get(b"w", 0), found.get(b"h", 0))
+    moved = dict(zip((b"x", b"y", b"w", b"h"), _turned_region(turn, centre, extent), strict=True))
     return SIDES.sub(lambda match: _with(match, moved[match["side"]]), span)
+
+
+def _turned_rectangle(numbers: bytes, turn: Orientation) -> bytes:
+    left, top, width, height = map(float, numbers.split(b","))
+    centre = left + width / 2, top + height / 2
+    x, y, wide, high = _turned_region(turn, centre, (width, height))
+    return ", ".join(f"{number:.10g}" for number in (x - wide / 2, y - high / 2, wide, high)).encode()
+
+
+def _turned_region(
+    turn: Orientation, centre: tuple[float, float], extent: tuple[float, float]
+) -> tuple[float, ...]:
+    """Centre and size once the picture is turned, in parts of its own."""
+    unit = Placement(turn, (1, 1), (1, 1), Box(0, 0, 1, 1))
+    return (*unit.point(*centre), *unit.extent(*extent))

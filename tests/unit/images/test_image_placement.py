@@ -92,6 +92,23 @@ def test_faces_turn_with_their_picture_and_go_where_it_is_cut() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'<MPRI:Regions><rdf:li MPReg:PersonDisplayName="A" MPReg:Rectangle="%b"/></MPRI:Regions>',
+        b"<MPRI:Regions><rdf:li><MPReg:Rectangle>%b</MPReg:Rectangle></rdf:li></MPRI:Regions>",
+    ],
+)
+def test_so_do_those_in_microsofts_words(said: bytes) -> None:
+    xmp = said % b"0.15, 0.175, 0.1, 0.25"
+    assert placed_xmp(xmp, turned(EXIF_ORIENTATIONS[6], SIZE)) == (said % b"0.575, 0.15, 0.25, 0.1", [])
+    assert placed_xmp(xmp, enlarged(SIZE, TWICE, None)) == (xmp, [])
+    cut = enlarged(SIZE, TWICE, Box(0, 0, 50, 50))
+    assert placed_xmp(xmp, cut) == (b"", ["the regions of its faces (the picture is cut)"])
+    for odd in (b"", b"0.1, 0.2", b"0.1, 0.2, nan, 1", b"1.2.3, 0, 0, 0", b"-1, 0, 0, 0"):
+        assert placed_xmp(said % odd, turned(EXIF_ORIENTATIONS[6], SIZE)) == (said % odd, [])
+
+
 def test_xmp_says_the_size_and_the_subject() -> None:
     said = b"<exif:SubjectArea><rdf:Seq><rdf:li>20</rdf:li><rdf:li>30</rdf:li></rdf:Seq></exif:SubjectArea>"
     found, lost = placed_xmp(SIZED + said, enlarged(SIZE, TWICE, None))
