@@ -43,8 +43,8 @@ PROBING = {"probesize": str(64 << 20), "analyzeduration": str(120_000_000)}
 SEQUENCES = ("avis", "msf1")
 # Seconds until a host that says nothing is given up, as it is opened and between two packets.
 TIMEOUT = (30.0, 60.0)
-# Frames a second, a film's.
-SLOWEST = Fraction(1, 1000)
+# Frames a second: of time lapses, of what is taken for a rate, and of high-speed cameras.
+SLOWEST, QUICK, QUICKEST = Fraction(1, 1000), 240, 1000
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
@@ -179,7 +179,7 @@ def coded_rate(container: av.container.InputContainer) -> Fraction | None:
         return None
     context = container.streams.video[0].codec_context
     coded = context.framerate if context is not None else None
-    return Fraction(coded) if coded and 1 <= coded <= 240 else None
+    return Fraction(coded) if coded and 1 <= coded <= QUICK else None
 
 
 def _by_gpu(
@@ -235,8 +235,10 @@ def is_still_of_sequence(container: Any, stream: Any) -> bool:
 
 def frame_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
     """Frames a second, as far as the headers say."""
+    # Beyond what most cameras give it may be a clock's ticks, unless all of the film comes at it.
+    most = QUICKEST if stream.average_rate == stream.base_rate else QUICK
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 1 <= rate <= 240:
+        if rate and 1 <= rate <= most:
             return Fraction(rate).limit_denominator(1_000_000)
     return None
 

@@ -18,6 +18,8 @@ from edge_sr.video.frames.stereo import stereo_words
 
 # The encoder may hold this much in frames that wait for its lookahead, and so many of them.
 LOOKAHEAD_BYTES, LEAST_LOOKAHEAD, USUAL_LOOKAHEAD = 1 << 30, 4, 40
+# Frames a second beyond which SVT-AV1 refuses; the packets' own times say what they are.
+SVT_QUICKEST = Fraction(240)
 _NUMBER = re.compile(r"-?\d+")
 
 
@@ -77,6 +79,8 @@ def plan_encoding(
     for words in (described, _siting_words(codec.name, siting), stereo_words(codec.name, stereo)):
         if words is not None:
             options[words[0]] = ":".join(filter(None, (options.get(words[0]), words[1])))
+    if codec.name == "svt-av1":
+        rate = min(rate, SVT_QUICKEST)
     return Encoding(codec, layout, size, rate, tuple(sorted(options.items())), threads)
 
 

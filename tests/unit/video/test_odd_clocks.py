@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
-from support.films import Making, frame_times, make_film, packets
+from support.films import Making, frame_times, make_film, moving_picture, packets
 from support.upscaling import run
 
 from edge_sr.video.mux.arrival import pictures_in
@@ -54,6 +54,21 @@ def test_a_last_frame_of_weeks(tmp_path: Path, name: str) -> None:
                 packet.duration = MONTH if packet.pts == 160 else packet.duration
                 target.mux(packet)
     assert run(source, tmp_path / name).frames == 5
+
+
+@pytest.mark.parametrize("codec", ["x264", "svt-av1"])
+def test_a_high_speed_film_keeps_its_rate(tmp_path: Path, codec: str) -> None:
+    """It was taken for one of 25 frames a second; SVT-AV1 refuses more than 240."""
+    source = tmp_path / "in.mp4"
+    with av.open(str(source), "w") as film:
+        stream = film.add_stream("libx264", rate=480)
+        stream.width, stream.height = 64, 48
+        for index in range(6):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(moving_picture((64, 48), index))))
+        film.mux(stream.encode(None))
+    assert run(source, tmp_path / "out.mkv", codec=codec).frames == 6
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        assert film.streams.video[0].base_rate == 480
 
 
 def test_a_file_without_a_picture_holds_none(tmp_path: Path) -> None:
