@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_sr.errors import HdrError, OptionError
+from edge_sr.errors import HdrError, MediaError, OptionError
 from edge_sr.video.film.headers import WITHOUT_BASE, dolby_profile
 from edge_sr.video.film.pixel_aspects import marked_aspect
 from edge_sr.video.frames.alpha import states_alpha
@@ -121,6 +121,7 @@ def describe(
 ) -> FilmInfo:
     """The film's facts; ``HdrError`` or ``MediaError`` for colours that are refused."""
     _refuse_dolby(name, frame)
+    _refuse_raw(name, frame)
     colour, notes = read_colour(frame)
     layout = layout_of(frame.format)
     if colour.is_hdr:
@@ -164,6 +165,12 @@ def _refuse_dolby(name: str, frame: av.VideoFrame) -> None:
             f"{name} is Dolby Vision profile 5, whose colours only a Dolby decoder knows: "
             "use a release of the film in HDR10 or SDR"
         )
+
+
+def _refuse_raw(name: str, frame: av.VideoFrame) -> None:
+    """Linear light behind a colour filter, as of ProRes RAW and CinemaDNG: unless it is developed it comes out dark."""
+    if frame.format.name.startswith("bayer_"):
+        raise MediaError(f"{name} is a camera's raw film: develop it first, as to ProRes")
 
 
 def _bits_per_pixel(container: Any, stream: Any, frame: av.VideoFrame, rate: Fraction) -> float:

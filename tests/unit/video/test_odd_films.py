@@ -348,6 +348,18 @@ def test_dolby_vision_without_a_base_is_refused(odd: Path, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("pixels", ["bayer_rggb16le", "bayer_bggr8"])
+def test_a_cameras_raw_film_is_refused(tmp_path: Path, pixels: str) -> None:
+    """As ProRes RAW is decoded, and CinemaDNG."""
+    with av.open(str(tmp_path / "raw.nut"), "w") as film:
+        stream: Any = film.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        light = np.zeros((48, 64), np.uint16 if "16" in pixels else np.uint8)
+        film.mux(stream.encode(av.VideoFrame.from_ndarray(light, format=pixels)))
+    with pytest.raises(MediaError, match="a camera's raw film: develop it first"):
+        run(tmp_path / "raw.nut", tmp_path / "out.mkv")
+
+
 def test_an_impossible_header_is_refused(odd: Path, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="header is damaged"):
         run(odd / "b28_aspect.y4m", tmp_path / "out.mkv")
