@@ -106,8 +106,8 @@ def read_matrix(frame: av.VideoFrame) -> tuple[int, bool, list[str]]:
         label = "BT.709" if matrix == BT709 else "BT.601"
         notes.append(f"the film names no colour matrix: {label} assumed from its size, as players do")
     _refuse_unsupported(matrix)
-    # Black and white of one bit is all of the range.
-    full = int(frame.color_range) == 2 or name.startswith(("yuvj", "mono"))
+    # Black and white of one bit is all of the range, and so is grey in floating point.
+    full = int(frame.color_range) == 2 or name.startswith(("yuvj", "mono", "grayf"))
     if frame.format.is_rgb or frame.format.has_palette:
         full = False
     return matrix, full, notes

@@ -35,6 +35,10 @@ ROWS = 32
 # swscale's bicubic, accurate_rnd, full_chroma_int and full_chroma_inp, by number: older PyAVs name only the first.
 # Without the others swscale repeats chroma and errs by up to three levels.
 INTERPOLATION = 0x4 | 0x40000 | 0x2000 | 0x4000
+# Grey in floating point, which swscale takes for grey of limited range, as NumPy calls it.
+FLOATS = {
+    f"grayf{8 * size}{end}": f"{mark}f{size}" for size in (2, 4) for end, mark in (("le", "<"), ("be", ">"))
+}
 # Packed RGB that swscale takes to eight bits with its bytes the wrong way round, but swaps rightly.
 MISREAD = {f"{order}{bits}be": f"{order}{bits}le" for order in ("rgb", "bgr") for bits in (555, 565)}
 
@@ -250,15 +254,17 @@ def with_neutral_chroma(frame: av.VideoFrame) -> av.VideoFrame:
     import av
 
     layout = layout_of(frame.format)
-    if frame.format.name != layout.plain_name:
+    number = FLOATS.get(frame.format.name)
+    if number is None and frame.format.name != layout.plain_name:
         # Black and white of one bit, grey with alpha, other byte orders: the codes stay what they are.
         frame = frame.reformat(format=layout.plain_name, src_color_range=2, dst_color_range=2, threads=1)
     coloured = av.VideoFrame(frame.width, frame.height, PixelLayout(layout.depth, layout.chroma).name)
     dtype = codes_type(layout.depth)
     luma, *chroma = (read_plane(plane, dtype, plane.width) for plane in coloured.planes)
-    luma[...] = read_plane(frame.planes[0], dtype, frame.width)
-    for codes in chroma:
-        codes[...] = 1 << (layout.depth - 1)
+    codes = read_plane(frame.planes[0], np.dtype(number or dtype), frame.width)
+    luma[...] = codes if number is None else np.rint(np.clip(codes.astype(np.float32), 0, 1) * 65535)
+    for plane in chroma:
+        plane[...] = 1 << (layout.depth - 1)
     return coloured
 
 
