@@ -9,17 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 from edge_sr.video.frames.colour import UNSPECIFIED
-from edge_sr.video.image.files.exif import RESOLUTION, Tags, described, fitting
+from edge_sr.video.image.files.exif import PHOTOSHOP, RESOLUTION, Tags, described, fitting
 from edge_sr.video.image.files.jpeg_segments import LARGEST_DENSITY, unkept_segments
 from edge_sr.video.image.files.png_chunks import ASPECT, HDR
-from edge_sr.video.image.files.xmp import upright, without_extension
+from edge_sr.video.image.files.psd_resources import without_thumbnails
+from edge_sr.video.image.files.xmp import renewed, without_extension
 from edge_sr.video.image.placement import Placement, placed_exif, placed_xmp
 
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
 CICP = b"cICP"
 XMP_KEY = "XML:com.adobe.xmp"
 # How a JPEG's segment of Photoshop's resources begins, IPTC's data among them; TIFF keeps them under a tag.
-PHOTOSHOP, PHOTOSHOP_TAG = b"Photoshop 3.0\0", 34377
+RESOURCES = b"Photoshop 3.0\0"
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 # A JPEG segment less XMP's signature, and the longest comment.
 LONGEST_XMP, LONGEST_COMMENT = 65_504, 65_533
@@ -103,11 +104,11 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
         exif=exif,
         dpi=dpi,
         aspect=_aspect(image) if dpi is None else None,
-        xmp=upright(xmp) if isinstance(xmp, bytes) and xmp else None,
+        xmp=renewed(xmp) if isinstance(xmp, bytes) and xmp else None,
         text=_text(image),
         comment=b"\n".join(data for name, data in segments if name == "COM") or _comment(info),
         chunks={kind: data for kind, data in chunks.items() if kind != b"eXIf"},
-        photoshop=b"".join(data for name, data in segments if name == "APP13"),
+        photoshop=_resources([data for name, data in segments if name == "APP13"]),
     )
     return metadata, lost
 
@@ -122,6 +123,14 @@ def raw_exif(image: Any, chunks: dict[bytes, bytes]) -> Any:
     if b"eXIf" in chunks:
         exif.load(b"Exif\0\0" + chunks[b"eXIf"])
     return exif
+
+
+def _resources(segments: list[bytes]) -> bytes:
+    """One segment of all Photoshop's resources, which go on from one to the next; others as they are."""
+    if not all(data.startswith(RESOURCES) for data in segments):
+        return b"".join(segments)
+    block = without_thumbnails(b"".join(data.removeprefix(RESOURCES) for data in segments))
+    return RESOURCES + block if block else b""
 
 
 def _dpi(image: Any, exif: Any) -> tuple[float, float] | None:
@@ -243,8 +252,8 @@ def _with_photoshop(tags: Tags, metadata: Metadata, kind: str) -> Tags:
     """TIFF's tags, with what a JPEG keeps in segments of its own."""
     if kind != "TIFF" or not _holds_photoshop(metadata.photoshop, kind):
         return tags
-    resources = metadata.photoshop.replace(PHOTOSHOP, b"")
-    return dataclasses.replace(tags, main={**tags.main, PHOTOSHOP_TAG: resources})
+    resources = metadata.photoshop.removeprefix(RESOURCES)
+    return dataclasses.replace(tags, main={**tags.main, PHOTOSHOP: resources})
 
 
 def _holds_aspect(aspect: tuple[int, int], kind: str) -> bool:
@@ -253,7 +262,7 @@ def _holds_aspect(aspect: tuple[int, int], kind: str) -> bool:
 
 def _holds_photoshop(segments: bytes, kind: str) -> bool:
     if kind == "TIFF":
-        return segments.startswith(PHOTOSHOP)
+        return segments.startswith(RESOURCES)
     return kind == "JPEG" and len(segments) <= LONGEST_COMMENT
 
 

@@ -12,7 +12,7 @@ from edge_sr.video.image.files.deep_files import ICC, XMP
 from edge_sr.video.image.files.exif import EXIF_IFD, GPS_IFD, Tags, described
 from edge_sr.video.image.files.heif_items import HeifPicture
 from edge_sr.video.image.files.tiff_tags import BIG_TIFF
-from edge_sr.video.image.files.xmp import upright
+from edge_sr.video.image.files.xmp import renewed
 from edge_sr.video.image.metadata import Metadata, stated_dpi
 
 FIXED_POINT = 1 << 16
@@ -66,4 +66,4 @@ def _exif(load: Callable[[Any], None]) -> tuple[Tags | None, tuple[float, float]
 
 
 def _xmp(found: Any) -> bytes | None:
-    return upright(found) if isinstance(found, bytes) else None
+    return renewed(found) if isinstance(found, bytes) else None

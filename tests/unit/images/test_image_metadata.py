@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 from support.images import chunk, png, psd, through, write_tiff
 
@@ -290,6 +290,24 @@ def test_comments_iptc_and_long_xmp(tmp_path: Path) -> None:
     Image.fromarray(CARD).save(tmp_path / "long.png", pnginfo=info)
     _, lost = through(tmp_path / "long.png", "JPEG")
     assert lost == ["XMP (longer than JPEG's 65,504 bytes)"]
+
+
+def test_thumbnails_of_the_old_picture_go(tmp_path: Path) -> None:
+    """They show all of a picture that is cut. Photoshop's resources go on from segment to segment."""
+    words, copyright = (b"8BIM" + struct.pack(">HHI", *head) + b"x " for head in ((1028, 0, 2), (1034, 0, 1)))
+    small = b"8BIM" + struct.pack(">HHI", 1036, 0, 70_001) + b"y" * 70_002
+    block = words + small + copyright
+    parts = [b"Photoshop 3.0\0" + part for part in (block[:60_000], block[60_000:])]
+    extra = b"".join(b"\xff\xed" + struct.pack(">H", 2 + len(part)) + part for part in parts)
+    image = b"<xmp:Thumbnails><rdf:Alt><rdf:li><xmpGImg:image>/9j/</xmpGImg:image></rdf:li></rdf:Alt></xmp:Thumbnails>"
+    path = tmp_path / "in.jpg"
+    Image.fromarray(CARD).save(path, extra=extra, xmp=b"<r>" + image + b"<s/></r>")
+    jpeg, lost = through(path, "JPEG")
+    assert (jpeg.info["photoshop"], jpeg.info["xmp"], lost) == ({1028: b"x ", 1034: b"x"}, b"<r><s/></r>", [])
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[34377] = block
+    Image.fromarray(CARD).save(tmp_path / "in.tif", tiffinfo=tags)
+    assert through(tmp_path / "in.tif", "TIFF")[0].tag_v2[34377] == words + copyright
 
 
 def test_limits_of_formats_are_known_before_the_work(tmp_path: Path) -> None:

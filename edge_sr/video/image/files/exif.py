@@ -6,9 +6,12 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from edge_sr.video.image.files.psd_resources import without_thumbnails
+
 ORIENTATION, EXIF_IFD, GPS_IFD = 274, 34665, 34853
 WIDTH, HEIGHT, INTEROPERABILITY = 40962, 40963, 40965
 RESOLUTION = (282, 283, 296)
+PHOTOSHOP = 34377
 # A JPEG segment holds 65,533 bytes, of which 6 are EXIF's signature.
 LIMITS = {"JPEG": 65_527}
 # How and where the old file keeps its pixels (strips, tiles, colour layout), which is wrong for any other file, and
@@ -24,7 +27,7 @@ STRUCTURAL = frozenset(
 COLOURS = (318, 319)
 # What a person, a program or a camera wrote about the picture: EXIF's own tags, IPTC's, Photoshop's and PrintIM.
 DESCRIPTIVE = frozenset(
-    {*COLOURS, 269, 270, 271, 272, 285, 305, 306, 315, 316, 3281, 18246, 18249, 33432, 33723, 34377, 50341}
+    {*COLOURS, 269, 270, 271, 272, 285, 305, 306, 315, 316, 3281, 18246, 18249, 33432, 33723, PHOTOSHOP, 50341}
 ) | {*range(33434, 33438), 34850, 34852, *range(34855, 34868), *range(36864, 42241)}  # fmt: skip
 
 
@@ -84,6 +87,9 @@ def described(exif: Any) -> tuple[Tags, list[str]]:
         exposure[INTEROPERABILITY] = dict(exif.get_ifd(INTEROPERABILITY))
     tables = {tag: exif[tag] for tag in exif if tag in DESCRIPTIVE}, exposure, exif.get_ifd(GPS_IFD)
     tags = Tags(*({tag: _kept(value) for tag, value in table.items()} for table in tables))
+    resources = tags.main.get(PHOTOSHOP)
+    if isinstance(resources, bytes):
+        tags.main[PHOTOSHOP] = without_thumbnails(resources)
     return tags, [f"tag {_name(tag)}" for tag in exif if tag not in DESCRIPTIVE | STRUCTURAL]
 
 

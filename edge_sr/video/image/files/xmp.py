@@ -1,4 +1,4 @@
-"""XMP of a picture that is written anew: upright, and without what it says of what is left out."""
+"""XMP of a picture that is written anew: upright, and without the old one's thumbnails and what is left out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 
 TURNED = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[2-8](?![\w.])""")
+# Small pictures of it as it was.
+THUMBNAILS = re.compile(rb"<((?:xmp|xap):Thumbnails)(?=[\s/>])")
 # By which a JPEG's XMP refers to what did not fit into its segment.
 EXTENDED = re.compile(
     rb"""\sxmpNote:HasExtendedXMP\s*=\s*("[^"]*"|'[^']*')"""
@@ -28,8 +30,9 @@ ELEMENTS_OF_PARTS = re.compile(
 MOST_UNCLOSED = 100
 
 
-def upright(xmp: bytes) -> bytes:
-    return TURNED.sub(rb"\g<1>1", xmp)
+def renewed(xmp: bytes) -> bytes:
+    """Of a picture that was turned upright, without thumbnails."""
+    return TURNED.sub(rb"\g<1>1", with_elements(xmp, THUMBNAILS, lambda element: b""))
 
 
 def without_extension(xmp: bytes) -> bytes:
