@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge_sr.video.frames.colour import UNSPECIFIED
+from edge_sr.video.image.files import raw_profiles
 from edge_sr.video.image.files.exif import PHOTOSHOP, RESOLUTION, Tags, described, fitting
 from edge_sr.video.image.files.jpeg_segments import LARGEST_DENSITY, unkept_segments
 from edge_sr.video.image.files.png_chunks import ASPECT, HDR
@@ -92,7 +93,7 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
         exif, lost = described(found)
     except Exception:  # Pillow's decoder raises whatever malformed EXIF makes it raise
         lost = ["EXIF (malformed)"]
-    xmp = info.get("xmp")
+    xmp = info.get("xmp") or raw_profiles.decoded(info.get(raw_profiles.XMP, ""))
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     segments = getattr(image, "applist", ())
     if any(name == "APP1" and data.startswith(EXTENDED_XMP) for name, data in segments):
@@ -115,7 +116,7 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
 
 def raw_exif(image: Any, chunks: dict[bytes, bytes]) -> Any:
     """EXIF as Pillow finds it; of a PNG wherever it stands, without decoding the pixels."""
-    if image.format != "PNG" or "Raw profile type exif" in image.info:
+    if image.format != "PNG" or raw_profiles.EXIF in image.info:
         return image.getexif()
     from PIL import Image
 
@@ -167,9 +168,9 @@ def _sound(resolution: Callable[[], Any]) -> tuple[float, float] | None:
 def _text(image: Any) -> tuple[tuple[str, str], ...]:
     if image.format != "PNG":
         return ()
-    entries = getattr(image, "text", {}).items()
+    texts = raw_profiles.renewed(getattr(image, "text", {}))
     # Values as Pillow has them, with their language.
-    return tuple(entry for entry in entries if entry[0] not in (XMP_KEY, "Raw profile type exif"))
+    return tuple(entry for entry in texts.items() if entry[0] not in (XMP_KEY, raw_profiles.EXIF))
 
 
 def _comment(info: dict[str, Any]) -> bytes:

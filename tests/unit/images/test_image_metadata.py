@@ -310,6 +310,34 @@ def test_thumbnails_of_the_old_picture_go(tmp_path: Path) -> None:
     assert through(tmp_path / "in.tif", "TIFF")[0].tag_v2[34377] == words + copyright
 
 
+def test_so_do_those_that_imagemagick_keeps_in_a_png(tmp_path: Path) -> None:
+    """In texts of hexadecimal digits; XMP in one of them says what any says."""
+    words = b"8BIM" + struct.pack(">HHI", 1028, 0, 2) + b"x "
+    small = b"8BIM" + struct.pack(">HHI", 1036, 0, 100) + b"y" * 100
+    info = PngInfo()
+    for name, data in (("8bim", words + small), ("xmp", b'<r tiff:Orientation="6"/>'), ("iptc", words)):
+        info.add_text(
+            f"Raw profile type {name}", f"\n{name}\n{len(data):8}\n{data.hex()[:40]}\n{data.hex()[40:]}\n"
+        )
+    info.add_text("Author", "A")
+    Image.fromarray(CARD).save(tmp_path / "in.png", pnginfo=info)
+    image, lost = through(tmp_path / "in.png", "PNG")
+    assert image.text["Raw profile type 8bim"].split() == ["8bim", "14", words.hex()]
+    assert image.text["Raw profile type iptc"].split()[:2] == ["iptc", "14"]
+    assert (image.info["xmp"], image.text["Author"], lost) == (b'<r tiff:Orientation="1"/>', "A", [])
+    assert "Raw profile type xmp" not in image.text
+
+
+@pytest.mark.parametrize("odd", ["", "xmp", "xmp 3", "\nxmp\n 2\n3c723e\n", "\nxmp\n 3\nno digits\n"])
+def test_texts_that_are_no_profiles_stay(tmp_path: Path, odd: str) -> None:
+    info = PngInfo()
+    for name in ("xmp", "8bim"):
+        info.add_text(f"Raw profile type {name}", odd)
+    Image.fromarray(CARD).save(tmp_path / "in.png", pnginfo=info)
+    image, _ = through(tmp_path / "in.png", "PNG")
+    assert [image.text.get(f"Raw profile type {name}", "") for name in ("xmp", "8bim")] == [odd, odd]
+
+
 def test_limits_of_formats_are_known_before_the_work(tmp_path: Path) -> None:
     check_size(tmp_path / "x.webp", (16_383, 10))
     for name, side in (("x.webp", 16_384), ("x.jpg", 65_501), ("x.avif", 32_769)):
