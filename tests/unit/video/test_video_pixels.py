@@ -220,10 +220,11 @@ def test_rgb_of_five_bits_is_read_in_either_byte_order(name: str, order: str) ->
 )
 def test_grey_in_floating_point_is_black_at_0_and_white_at_1(name: str, number: str) -> None:
     """As of EXR and PFM; beyond them it is cut off."""
-    if name not in av.video.format.names:
-        pytest.skip(f"this FFmpeg has no {name}")
     values = np.tile(np.linspace(-0.25, 1.25, 64), (48, 1)).astype(number)
-    frame = av.VideoFrame(64, 48, name)
+    try:
+        frame = av.VideoFrame(64, 48, name)
+    except ValueError:
+        pytest.skip(f"this FFmpeg has no {name}")
     write_plane(frame.planes[0], values, np.dtype(number))
     found = ToRgb(read_colour(frame)[0], layout_of(frame.format))(frame)
     assert np.abs(found - values.clip(0, 1)[..., None]).max() < 1e-4
