@@ -43,8 +43,8 @@ PROBING = {"probesize": str(64 << 20), "analyzeduration": str(120_000_000)}
 SEQUENCES = ("avis", "msf1")
 # Seconds until a host that says nothing is given up, as it is opened and between two packets.
 TIMEOUT = (30.0, 60.0)
-# Frames a second: of time lapses, of what is taken for a rate, and of high-speed cameras.
-SLOWEST, QUICK, QUICKEST = Fraction(1, 1000), 240, 1000
+# Frames a second: of time lapses, of what is taken for a rate, of phones' slow motion (milliseconds look like 1000).
+SLOWEST, QUICK, QUICKEST = Fraction(1, 1000), 240, 960
 HARDWARE_DECODERS = ("auto", "none", "cuda")
 
 
