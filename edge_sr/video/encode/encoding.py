@@ -79,8 +79,6 @@ def plan_encoding(
     for words in (described, _siting_words(codec.name, siting), stereo_words(codec.name, stereo)):
         if words is not None:
             options[words[0]] = ":".join(filter(None, (options.get(words[0]), words[1])))
-    if codec.name == "svt-av1":
-        rate = min(rate, SVT_QUICKEST)
     return Encoding(codec, layout, size, rate, tuple(sorted(options.items())), threads)
 
 
@@ -150,7 +148,8 @@ def configure(context: Any, encoding: Encoding, aspect: Fraction, colour: Colour
     """Sets an encoder up; its time base counts frames, the true times are put on its packets."""
     context.width, context.height = encoding.size
     context.pix_fmt = encoding.pixel_format
-    context.framerate = encoding.rate
+    quick = encoding.codec.name == "svt-av1" and encoding.rate > SVT_QUICKEST
+    context.framerate = SVT_QUICKEST if quick else encoding.rate
     context.time_base = 1 / encoding.rate
     context.sample_aspect_ratio = aspect
     tag_colours(context, colour)
