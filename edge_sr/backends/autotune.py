@@ -94,12 +94,15 @@ def choose(bundle: Bundle, backend: str, precision: str, threads: int, *, retune
         return _candidate(bundle, chosen, _checked(precision, bundle, chosen)).chosen("as asked for")
     if backend == "auto" and (on_gpu := _on_gpu(bundle, precision)):
         return on_gpu
-    candidates = list(_candidates(bundle, backend, precision))
+    found = None if retune else stored(_graphs(bundle), device_identity(threads))
+    # What could not be opened to be measured is a candidate again where it is all that fits: opening it says why.
+    known = list(_candidates(bundle, backend, precision, found))
+    candidates = known or list(_candidates(bundle, backend, precision))
     if not candidates:
         raise OptionError(f"model {bundle.name} has no {precision!r} on any backend here: see edge-sr doctor")
     if len(candidates) == 1:
         return candidates[0].chosen("the only one here that fits")
-    best = _best(candidates, measured(bundle, threads, retune=retune))
+    best = _best(candidates, found or measured(bundle, threads, retune=retune))
     log.debug("auto: %s", best.times)
     return dataclasses.replace(best, why=best.times) if retune and best.times else best
 
@@ -108,7 +111,7 @@ def _on_gpu(bundle: Bundle, precision: str) -> Choice | None:
     """The GPU's kernels, where there is one, they know the network, and their first pictures are right."""
     gpu = BACKENDS[GPU]
     wanted = next((name for name in gpu.precisions(bundle) if precision in ("auto", name)), None)
-    if wanted is None or not gpu.takes(bundle) or gpu.unavailable_reason():
+    if wanted is None or gpu.unavailable_reason() or not gpu.takes(bundle):
         return None
     try:
         gpu.open(RunnerConfig(bundle, wanted, scheme=gpu.scheme_for(bundle, wanted))).close()
@@ -122,7 +125,7 @@ def _on_gpu(bundle: Bundle, precision: str) -> Choice | None:
 def known_choice(bundle: Bundle, threads: int) -> Choice | None:
     """What ``auto`` takes by a measurement that was made before; ``None`` before the first."""
     found = stored(_graphs(bundle), device_identity(threads))
-    candidates = list(_candidates(bundle, "auto", "auto"))
+    candidates = list(_candidates(bundle, "auto", "auto", found))
     return None if found is None or not candidates else _best(candidates, found)
 
 
@@ -186,11 +189,17 @@ def measured(bundle: Bundle, threads: int, *, retune: bool = False) -> Measureme
     return found
 
 
-def _candidates(bundle: Bundle, backend: str, precision: str) -> Iterator[Candidate]:
-    """What may be chosen; a precision asked for by name needs no stated loss."""
+def _candidates(
+    bundle: Bundle, backend: str, precision: str, found: Measurement | None = None
+) -> Iterator[Candidate]:
+    """What may be chosen; a precision asked for by name needs no stated loss.
+
+    Of what was ``found`` by a measurement alone, where there is one.
+    """
     budget = budget_of(bundle)
     for one in _asked(bundle, backend):
-        for name in one.precisions(bundle):
+        # OpenVINO takes longer to say what it lowers than a small picture to upscale; the measurement knows.
+        for name in one.precisions(bundle) if found is None else found.precisions(one.name):
             candidate = _candidate(bundle, one, name)
             within = candidate.loss is not None and candidate.loss.within(budget)
             if name == precision or (precision == "auto" and within and backend != GPU):
@@ -228,8 +237,8 @@ def _usable(bundle: Bundle) -> Iterator[Backend]:
     for backend in BACKENDS.values():
         if (
             backend.name not in (*BY_NAME_ALONE, GPU)
-            and backend.takes(bundle)
             and not backend.unavailable_reason()
+            and backend.takes(bundle)
         ):
             yield backend
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from edge_sr.errors import EdgeSRError
 from edge_sr.files.atomic import write_whole
 from edge_sr.files.untrusted_json import read_json
+from edge_sr.kinds import Precision
 from edge_sr.machine.cache import choices_folder
 from edge_sr.machine.description import cpu_name
 from edge_sr.version import __version__, package_version
@@ -53,6 +54,11 @@ class Measurement:
         return f"{day}, {self.rounds} rounds" + (
             "" if self.steady else " that scattered: the machine was busy"
         )
+
+    def precisions(self, backend: str) -> list[Precision]:
+        """Those that the backend was timed in."""
+        timed = [name.partition(" ") for name in self.milliseconds]
+        return [cast(Precision, precision) for name, _, precision in timed if name == backend]
 
     def stands(self, now: datetime) -> bool:
         """Whether it need not be made again."""

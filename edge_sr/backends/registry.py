@@ -148,7 +148,7 @@ def _open_cuda(config: RunnerConfig) -> Runner:
 
 
 def _cuda_unavailable() -> str | None:
-    from edge_sr.backends.cuda.open import unavailable_reason
+    from edge_sr.backends.cuda.driver.choose import unavailable_reason
 
     return unavailable_reason()
 
@@ -231,7 +231,7 @@ def choose_backend(name: str, bundle: Bundle) -> Backend:
         return next(
             backend
             for backend in BACKENDS.values()
-            if backend.takes(bundle) and not backend.unavailable_reason()
+            if not backend.unavailable_reason() and backend.takes(bundle)
         )
     if name not in BACKENDS:
         raise OptionError(f"backend must be auto or one of {', '.join(BACKENDS)}, found {name!r}")

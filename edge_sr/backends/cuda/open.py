@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.cuda import variants
 from edge_sr.backends.cuda.device import Arena, KernelDevice
-from edge_sr.backends.cuda.driver import choose
+from edge_sr.backends.cuda.driver.choose import open_driver
 from edge_sr.backends.cuda.encoder_run import Variant
 from edge_sr.backends.cuda.kernels import decoder_kernels
 from edge_sr.backends.cuda.network.form import (
@@ -33,11 +33,6 @@ from edge_sr.bundle import Bundle
 from edge_sr.errors import BundleError
 from edge_sr.machine.gpu import Gpu, find_gpu
 from edge_sr.spec import NetworkSpec
-
-
-def unavailable_reason() -> str | None:
-    """What is missing here, in one line, or ``None``."""
-    return choose.unavailable_reason()
 
 
 def forms_of(bundle: Bundle) -> tuple[EncoderForm, DecoderForm] | None:
@@ -90,7 +85,7 @@ def open_runner(config: RunnerConfig) -> Runner:
         raise BundleError(
             f"backend cuda has no kernels for bundle {config.bundle.name}; use --backend native"
         )
-    gpu, driver = find_gpu(), choose.open_driver()
+    gpu, driver = find_gpu(), open_driver()
     device = KernelDevice(driver)
     arena = Arena(device)
     try:

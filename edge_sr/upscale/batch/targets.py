@@ -14,7 +14,7 @@ from edge_sr.upscale.batch.listing import BatchInput
 from edge_sr.upscale.run.places import check_folder, folder_of_input
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.encode.containers import film_suffix
-from edge_sr.video.film.film import Excerpt
+from edge_sr.video.film.info import Excerpt
 from edge_sr.video.image.formats import suffix_for
 from edge_sr.video.image.read import read_info
 from edge_sr.video.protocols import is_address

@@ -12,7 +12,7 @@ from edge_sr.masking import remember
 from edge_sr.sizes import Region, Size, output_size, size_text
 from edge_sr.upscale.run.networks import NetworkChoice
 from edge_sr.upscale.run.places import beside_input
-from edge_sr.video.film.film import Excerpt
+from edge_sr.video.film.info import Excerpt
 from edge_sr.video.opening import HARDWARE_DECODERS
 from edge_sr.video.piped.forms import PipeFormat
 

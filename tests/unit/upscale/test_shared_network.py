@@ -19,7 +19,7 @@ from edge_sr.upscale.run.request import Request
 @pytest.fixture(autouse=True)
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Measurement({"onnxruntime fp32": 9.0}, True, 6, "2026-01-02T03:04:05+00:00")
-    monkeypatch.setattr(autotune, "measured", lambda *_, **__: found)
+    monkeypatch.setattr(autotune, "stored", lambda *_: found)
 
 
 def test_the_first_run_that_uses_a_network_is_told_of_it_and_no_other() -> None:
@@ -31,7 +31,7 @@ def test_the_first_run_that_uses_a_network_is_told_of_it_and_no_other() -> None:
         for request in (nano, nano, edge):
             with networks.opened(request, listener):
                 pass
-    tail = "in fp32 on onnxruntime: the fastest of 1 measured here, and exact; more: edge-sr doctor"
+    tail = "in fp32 on onnxruntime: the only one here that fits; more: edge-sr doctor"
     assert listener.said == [f"diinn-nano {tail}", f"diinn-edge {tail}"]
 
 
