@@ -6,9 +6,10 @@ Only the fields that matter here are looked at (onnx.proto's numbers); weights a
 from __future__ import annotations
 
 import dataclasses
-import mmap
 from collections.abc import Iterator
 from pathlib import Path
+
+from edge_sr.files.protocol_buffers import read_fields
 
 GRAPH, FUNCTIONS = 7, 25
 NODE, INITIALIZER, INPUT, OUTPUT = 1, 5, 11, 12
@@ -26,8 +27,6 @@ TYPES = {
     16: "bfloat16",
 }
 
-Buffer = bytes | mmap.mmap
-
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
@@ -40,12 +39,11 @@ class Declared:
 
 def declared(path: Path) -> Declared:
     """What the file says; ``ValueError`` when it is no ONNX file."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return _graph(data)
+    return _graph(memoryview(path.read_bytes()))
 
 
-def _graph(model: Buffer) -> Declared:
-    parts = list(_fields(model))
+def _graph(model: memoryview) -> Declared:
+    parts = list(_messages(model))
     graphs = [value for number, value in parts if number == GRAPH]
     if len(graphs) != 1:
         raise ValueError(f"it holds {len(graphs)} graphs, expected one")
@@ -53,7 +51,7 @@ def _graph(model: Buffer) -> Declared:
     outputs: dict[str, str] = {}
     constants: set[str] = set()
     nested: list[str] = []
-    for number, value in _fields(graphs[0]):
+    for number, value in _messages(graphs[0]):
         if number == NODE:
             nested += [_operator(value)] if _is_nested(value) else []
         elif number == INITIALIZER:
@@ -65,72 +63,30 @@ def _graph(model: Buffer) -> Declared:
     return Declared(given, outputs, tuple(nested))
 
 
-def _is_nested(node: Buffer) -> bool:
-    attributes = (value for number, value in _fields(node) if number == ATTRIBUTE)
-    return any(number in (SUBGRAPH, SUBGRAPHS) for one in attributes for number, _ in _fields(one))
+def _is_nested(node: memoryview) -> bool:
+    attributes = (value for number, value in _messages(node) if number == ATTRIBUTE)
+    return any(number in (SUBGRAPH, SUBGRAPHS) for one in attributes for number, _ in _messages(one))
 
 
-def _operator(node: Buffer) -> str:
+def _operator(node: memoryview) -> str:
     return f"operator {_text(node, OPERATOR)}"
 
 
-def _type(value: Buffer) -> str:
+def _type(value: memoryview) -> str:
     """Of a ``ValueInfoProto``: its type, that type's tensor, and the tensor's element type."""
     for number in (2, 1):
-        value = next((inner for found, inner in _fields(value) if found == number), b"")
-    kind = next((inner for found, inner in _numbers(value) if found == 1), 0)
+        value = next((inner for found, inner in _messages(value) if found == number), memoryview(b""))
+    kind = next((inner for found, inner in read_fields(value) if found == 1 and isinstance(inner, int)), 0)
     return TYPES.get(kind, f"type {kind}")
 
 
-def _text(message: Buffer, number: int) -> str:
+def _text(message: memoryview, number: int) -> str:
     return next(
-        (bytes(value).decode("utf-8", "replace") for found, value in _fields(message) if found == number), ""
+        (bytes(value).decode("utf-8", "replace") for found, value in _messages(message) if found == number),
+        "",
     )
 
 
-def _fields(message: Buffer) -> Iterator[tuple[int, Buffer]]:
-    """Number and content of every field that has a length."""
-    for number, _, content in _walk(message):
-        if content is not None:
-            yield number, content
-
-
-def _numbers(message: Buffer) -> Iterator[tuple[int, int]]:
-    for number, value, content in _walk(message):
-        if content is None:
-            yield number, value
-
-
-def _walk(message: Buffer) -> Iterator[tuple[int, int, Buffer | None]]:
-    """Every field of a message of protocol buffers: number, value, and content where it has a length."""
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
-        number, wire = key >> 3, key & 7
-        content: Buffer | None = None
-        value = 0
-        if wire == 0:
-            value, place = _varint(message, place)
-        elif wire == 2:
-            length, place = _varint(message, place)
-            content, place = message[place : place + length], place + length
-        elif wire in (1, 5):
-            place += 8 if wire == 1 else 4
-        else:
-            raise ValueError(f"field of kind {wire}, expected protocol buffers")
-        if place > len(message):
-            raise ValueError("it ends early")
-        yield number, value, content
-
-
-def _varint(message: Buffer, place: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if place >= len(message):
-            raise ValueError("it ends early")
-        byte = message[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-    raise ValueError("a number without end")
+def _messages(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Number and content of every field that is no number."""
+    return ((number, value) for number, value in read_fields(message) if isinstance(value, memoryview))

@@ -1,8 +1,7 @@
 """What an ONNX file says of its graph, read without the package ``onnx``: nodes, initialisers and outputs.
 
 The base install runs networks whose weights are in such files. Only what the exporter writes is understood. For
-the messages see https://onnx.ai/onnx/repo-docs/IR.html, for their bytes
-https://protobuf.dev/programming-guides/encoding.
+the messages see https://onnx.ai/onnx/repo-docs/IR.html.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sr.errors import BundleError
+from edge_sr.files.protocol_buffers import Field, read_fields, read_varint
 
 # Numbers of the fields that are read, in ModelProto, GraphProto, ValueInfoProto, NodeProto, AttributeProto and
 # TensorProto.
@@ -34,9 +34,7 @@ TYPES: dict[int, Any] = {
     10: np.float16,
     11: np.float64,
 }
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
-Field = tuple[int, Any]
 Attribute = str | tuple[int, ...]
 
 
@@ -70,15 +68,15 @@ def read_graph(path: Path) -> OnnxGraph:
     """The graph of an ONNX file; ``BundleError`` where it is none."""
     try:
         return _graph(memoryview(path.read_bytes()))
-    except (IndexError, KeyError, StopIteration, UnicodeDecodeError, ValueError) as error:
+    except (IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
         raise BundleError(f"{path} cannot be read as an ONNX graph; export the bundle again") from error
 
 
 def _graph(model: memoryview) -> OnnxGraph:
-    fields = list(_fields(next(value for number, value in _fields(model) if number == MODEL_GRAPH)))
+    fields = list(read_fields(next(value for number, value in read_fields(model) if number == MODEL_GRAPH)))
     nodes = tuple(_node(value) for number, value in fields if number == GRAPH_NODE)
     tensors = (_tensor(value) for number, value in fields if number == GRAPH_INITIALIZER)
-    outputs = (dict(_fields(value))[VALUE_NAME] for number, value in fields if number == GRAPH_OUTPUT)
+    outputs = (dict(read_fields(value))[VALUE_NAME] for number, value in fields if number == GRAPH_OUTPUT)
     arrays = {name: array for name, array in tensors if array is not None}
     return OnnxGraph(nodes, arrays, tuple(str(name, "utf-8") for name in outputs))
 
@@ -86,11 +84,11 @@ def _graph(model: memoryview) -> OnnxGraph:
 def _node(message: memoryview) -> Node:
     found: dict[int, list[str]] = {NODE_INPUT: [], NODE_OUTPUT: [], NODE_OPERATOR: []}
     attributes: dict[str, Attribute] = {}
-    for number, value in _fields(message):
+    for number, value in read_fields(message):
         if number in found:
             found[number].append(str(value, "utf-8"))
         if number == NODE_ATTRIBUTE:
-            attributes |= _attribute(list(_fields(value)))
+            attributes |= _attribute(list(read_fields(value)))
     return Node(found[NODE_OPERATOR][0], tuple(found[NODE_INPUT]), tuple(found[NODE_OUTPUT]), attributes)
 
 
@@ -106,7 +104,7 @@ def _attribute(fields: list[Field]) -> dict[str, Attribute]:
 
 def _tensor(message: memoryview) -> tuple[str, NDArray[Any] | None]:
     """A tensor's name and values; no values where they are not stored raw, or of another type."""
-    fields = list(_fields(message))
+    fields = list(read_fields(message))
     single = dict(fields)
     name, raw = str(single[TENSOR_NAME], "utf-8"), single.get(TENSOR_RAW, b"")
     kind = TYPES.get(single[TENSOR_TYPE])
@@ -123,33 +121,5 @@ def _integers(value: int | memoryview) -> Iterator[int]:
         return
     at = 0
     while at < len(value):
-        number, at = _varint(value, at)
+        number, at = read_varint(value, at)
         yield number
-
-
-def _fields(message: memoryview) -> Iterator[Field]:
-    """Number and value of each field: an integer, or bytes."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        kind = key & 7
-        if kind == VARINT:
-            value, at = _varint(message, at)
-            yield key >> 3, value
-            continue
-        size, at = _varint(message, at) if kind == BYTES else ({FIXED64: 8, FIXED32: 4}[kind], at)
-        if at + size > len(message):
-            raise ValueError("a field is longer than its message")
-        yield key >> 3, message[at : at + size]
-        at += size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """An integer in groups of seven bits, lowest first, and the place after it."""
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at

@@ -175,7 +175,8 @@ def test_graphs_are_read_as_onnx_reads_them(bundle: Bundle) -> None:
 def test_a_damaged_graph_is_named(tmp_path: Path, nano: Bundle) -> None:
     path = tmp_path / "graph.onnx"
     whole = nano.graph("encoder", "fp32", "uint8").read_bytes()
-    for content in (b"", b"no graph", whole[: len(whole) // 2]):
+    number_for_a_name = b"\x3a\x04\x0a\x02\x08\x01"
+    for content in (b"", b"no graph", number_for_a_name, whole[: len(whole) // 2]):
         path.write_bytes(content)
         with pytest.raises(BundleError, match=r"graph\.onnx"):
             read_graph(path)
