@@ -131,6 +131,11 @@ def tensors(checkpoint: Path) -> dict[str, Any]:
     return load_checkpoint(checkpoint).tensors
 
 
+def same_weights(first: Path, second: Path) -> bool:
+    expected, found = tensors(first), tensors(second)
+    return all(torch.equal(expected[key], found[key]) for key in expected)
+
+
 def test_a_run_writes_weights_curve_and_one_json_object(
     spec: Path, images: Path, tmp_path: Path, train: Train
 ) -> None:
@@ -206,8 +211,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
     resumed = train_apart(spec, images, cut, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert f"resumed at step {reached}" in resumed.stderr
-    expected, found = tensors(whole), tensors(cut)
-    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    assert same_weights(whole, cut)
 
 
 @pytest.mark.slow
@@ -225,8 +229,7 @@ def test_a_run_that_is_stopped_twice_ends_as_if_it_never_were(
     stopped(command(spec, images, cut, "--resume"), signal.SIGTERM)
     resumed = train_apart(spec, images, cut, "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    expected, found = tensors(whole), tensors(cut)
-    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    assert same_weights(whole, cut)
 
 
 def stopped(line: list[str], number: signal.Signals) -> str:
@@ -305,8 +308,7 @@ def test_a_packed_file_stands_for_the_folder(spec: Path, images: Path, tmp_path:
     assert train(spec, images, first, "--steps", "3").code == 0
     assert train(spec, tmp_path / "first.crops", second, "--steps", "3").code == 0
     assert (tmp_path / "first.crops").stat().st_size < 2**20
-    expected, found = tensors(first), tensors(second)
-    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    assert same_weights(first, second)
 
 
 def test_branches_and_a_teacher_leave_a_plain_network(

@@ -53,6 +53,15 @@ def write(folder: Path, name: str, size: tuple[int, int], seed: int = 0) -> Path
     return path
 
 
+def write_many(folder: Path, count: int, size: tuple[int, int] = (64, 64)) -> None:
+    for index in range(count):
+        write(folder, f"{index}.png", size, index)
+
+
+def collected(sources: list[Path], spec: DataSpec, cache: Path, *, resume: bool = False) -> packed.Crops:
+    return packed.collect(sources, spec, cache, lambda text: None, resume=resume)
+
+
 def model(**training: object) -> ModelSpec:
     return ModelSpec("m", EncoderSpec("residual", 8, 1), DecoderSpec(3, False, (8,)), training=dict(training))
 
@@ -83,8 +92,7 @@ def test_sixteen_bits_are_rounded_to_eight(tmp_path: Path, name: str) -> None:
 
 
 def test_a_picture_that_is_cut_short_is_left_out_and_named(tmp_path: Path) -> None:
-    for index in range(3):
-        write(tmp_path, f"{index}.png", (64, 64), index)
+    write_many(tmp_path, 3)
     path = write(tmp_path, "short.jpg", (128, 128))
     path.write_bytes(path.read_bytes()[:4000])
     said: list[str] = []
@@ -94,12 +102,11 @@ def test_a_picture_that_is_cut_short_is_left_out_and_named(tmp_path: Path) -> No
 
 
 def test_the_curve_of_a_run_among_its_pictures_is_none_of_them(tmp_path: Path) -> None:
-    for index in range(3):
-        write(tmp_path, f"{index}.png", (64, 64), index)
+    write_many(tmp_path, 3)
     cache = tmp_path / "mine.crops"
-    first = packed.collect([tmp_path], SMALL, cache, lambda text: None)
+    first = collected([tmp_path], SMALL, cache)
     write(tmp_path, "mine.png", (64, 64), 9)
-    again = packed.collect([tmp_path], SMALL, cache, lambda text: None, resume=True)
+    again = collected([tmp_path], SMALL, cache, resume=True)
     assert np.array_equal(again.train, first.train)
 
 
@@ -119,12 +126,11 @@ def test_factors_need_not_be_whole(tmp_path: Path) -> None:
 
 
 def test_a_listing_marks_what_is_kept_apart_however_many_others_there_are(tmp_path: Path) -> None:
-    for index in range(6):
-        write(tmp_path, f"{index}.png", (64, 64), index)
+    write_many(tmp_path, 6)
     rows = [f"{index}.png\t1" + "\tvalidation" * (index == 4) for index in range(6)]
     (tmp_path / "files.tsv").write_text("\n".join(rows))
     spec = DataSpec(crop=64, cache_mb=1, validation=3, listing="files.tsv")
-    crops = packed.collect([tmp_path], spec, tmp_path / "made.crops", lambda text: None)
+    crops = collected([tmp_path], spec, tmp_path / "made.crops")
     assert len(crops.train) == 5
     assert np.array_equal(crops.validation, [np.asarray(Image.open(tmp_path / "4.png"))])
 
@@ -145,9 +151,8 @@ def test_a_listing_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_crops_tile_the_pictures_and_keep_validation_apart(tmp_path: Path) -> None:
-    for index in range(4):
-        write(tmp_path, f"{index}.png", (130, 64), index)
-    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
+    write_many(tmp_path, 4, (130, 64))
+    crops = collected([tmp_path], SMALL, tmp_path / "made.crops")
     assert crops.train.shape == (6, 64, 64, 3)
     assert crops.validation.shape == (1, 64, 64, 3)
     assert crops.weights().sum() == pytest.approx(1)
@@ -157,15 +162,14 @@ def test_crops_overlap_where_a_quarter_of_one_is_new(tmp_path: Path) -> None:
     pixels = np.arange(96 * 70 * 3).reshape(96, 70, 3).astype(np.uint8)
     for index in range(2):
         Image.fromarray(pixels).save(tmp_path / f"{index}.png")
-    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
+    crops = collected([tmp_path], SMALL, tmp_path / "made.crops")
     assert np.array_equal(crops.train, [pixels[:64, 3:67], pixels[32:, 3:67]])
 
 
 def test_each_picture_is_taken_at_every_shrink(tmp_path: Path) -> None:
-    for index in range(2):
-        write(tmp_path, f"{index}.png", (128, 128), index)
+    write_many(tmp_path, 2, (128, 128))
     spec = DataSpec(crop=64, cache_mb=1, validation=1, shrinks=(1.0, 1.5, 2.0, 3.0))
-    crops = packed.collect([tmp_path], spec, tmp_path / "made.crops", lambda text: None)
+    crops = collected([tmp_path], spec, tmp_path / "made.crops")
     assert len(crops.train) == 4 + 4 + 1
     halved = resize(np.asarray(Image.open(tmp_path / "1.png")), (64, 64), "lanczos3")
     assert np.array_equal(crops.train[-1], halved)
@@ -181,7 +185,7 @@ def test_the_flattest_crops_go_when_there_is_no_room(tmp_path: Path) -> None:
     Image.new("RGB", (640, 640), (90, 90, 90)).save(tmp_path / "1-flat.png")
     write(tmp_path, "0-rich.png", (64, 64), 1)
     write(tmp_path, "2-rich.png", (64, 64), 2)
-    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
+    crops = collected([tmp_path], SMALL, tmp_path / "made.crops")
     room = 2**20 // (3 * 64 * 64) - 1
     assert len(crops.train) == room
     assert sorted(crops.hardness)[-1] > 10
@@ -189,11 +193,10 @@ def test_the_flattest_crops_go_when_there_is_no_room(tmp_path: Path) -> None:
 
 
 def test_a_packed_file_is_all_that_another_machine_needs(tmp_path: Path) -> None:
-    for index in range(3):
-        write(tmp_path / "in", f"{index}.png", (64, 64), index)
+    write_many(tmp_path / "in", 3)
     cache = tmp_path / "all.crops"
-    crops = packed.collect([tmp_path / "in"], SMALL, cache, lambda text: None)
-    again = packed.collect([cache], SMALL, tmp_path / "unused.crops", lambda text: None)
+    crops = collected([tmp_path / "in"], SMALL, cache)
+    again = collected([cache], SMALL, tmp_path / "unused.crops")
     pictures = [np.asarray(Image.open(tmp_path / "in" / f"{index}.png")) for index in range(3)]
     assert np.array_equal(again.validation, pictures[:1])
     assert np.array_equal(again.train, pictures[1:])
@@ -202,13 +205,13 @@ def test_a_packed_file_is_all_that_another_machine_needs(tmp_path: Path) -> None
 
 
 def test_crops_of_other_pictures_are_cut_anew_and_never_gone_on_with(tmp_path: Path) -> None:
+    write_many(tmp_path / "one", 2)
     for index in range(2):
-        write(tmp_path / "one", f"{index}.png", (64, 64), index)
         write(tmp_path / "other", f"{index}.png", (64, 64), index + 2)
     cache, one, other = tmp_path / "run.crops", [tmp_path / "one"], [tmp_path / "other"]
 
     def crops(sources: list[Path], *, resume: bool = False, spec: DataSpec = SMALL) -> bytes:
-        return bytes(packed.collect(sources, spec, cache, lambda text: None, resume=resume).train)
+        return bytes(collected(sources, spec, cache, resume=resume).train)
 
     first = crops(one)
     written = cache.stat().st_mtime_ns
@@ -224,25 +227,23 @@ def test_crops_of_other_pictures_are_cut_anew_and_never_gone_on_with(tmp_path: P
 
 
 def test_a_file_that_does_not_say_what_it_was_cut_from_is_not_replaced(tmp_path: Path) -> None:
-    for index in range(2):
-        write(tmp_path / "in", f"{index}.png", (64, 64), index)
+    write_many(tmp_path / "in", 2)
     cache = tmp_path / "run.crops"
-    crops = packed.collect([tmp_path / "in"], SMALL, cache, lambda text: None)
+    crops = collected([tmp_path / "in"], SMALL, cache)
     stacks = {field: getattr(crops, field).copy() for field in ("train", "validation", "hardness")}
     packed_file.write_arrays(
         cache, {name: packed_file.Stack.of(one) for name, one in stacks.items()}, "crops"
     )
     before = cache.read_bytes()
     with pytest.raises(OutputExistsError, match="does not say"):
-        packed.collect([tmp_path / "in"], SMALL, cache, lambda text: None)
-    packed.collect([tmp_path / "in"], SMALL, cache, lambda text: None, resume=True)
+        collected([tmp_path / "in"], SMALL, cache)
+    collected([tmp_path / "in"], SMALL, cache, resume=True)
     assert cache.read_bytes() == before
 
 
 def test_crops_are_read_from_their_file_and_not_held(tmp_path: Path) -> None:
-    for index in range(2):
-        write(tmp_path, f"{index}.png", (64, 64), index)
-    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
+    write_many(tmp_path, 2)
+    crops = collected([tmp_path], SMALL, tmp_path / "made.crops")
     assert isinstance(crops.train.base, np.memmap)
     before = (tmp_path / "made.crops").read_bytes()
     crops.train[0] = 0
@@ -250,9 +251,8 @@ def test_crops_are_read_from_their_file_and_not_held(tmp_path: Path) -> None:
 
 
 def test_any_reader_of_safetensors_reads_a_packed_file(tmp_path: Path) -> None:
-    for index in range(2):
-        write(tmp_path, f"{index}.png", (64, 64), index)
-    crops = packed.collect([tmp_path], SMALL, tmp_path / "made.crops", lambda text: None)
+    write_many(tmp_path, 2)
+    crops = collected([tmp_path], SMALL, tmp_path / "made.crops")
     tensors = safetensors_numpy.load_file(tmp_path / "made.crops")
     assert np.array_equal(tensors["train"], crops.train)
     assert np.array_equal(tensors["hardness"], crops.hardness)
@@ -260,19 +260,18 @@ def test_any_reader_of_safetensors_reads_a_packed_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kept", [0, 9, 200, -1])
 def test_a_file_that_is_not_packed_or_not_whole_is_refused(tmp_path: Path, kept: int) -> None:
-    for index in range(2):
-        write(tmp_path, f"{index}.png", (64, 64), index)
+    write_many(tmp_path, 2)
     path = tmp_path / "made.crops"
-    packed.collect([tmp_path], SMALL, path, lambda text: None)
+    collected([tmp_path], SMALL, path)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"made.crops"):
-        packed.collect([path], SMALL, path, lambda text: None)
+        collected([path], SMALL, path)
 
 
 def test_a_safetensors_file_of_other_things_is_refused(tmp_path: Path) -> None:
     safetensors_numpy.save_file({"train": np.zeros((1, 2), np.uint8)}, tmp_path / "all.crops")
     with pytest.raises(InputError, match="holds train"):
-        packed.collect([tmp_path / "all.crops"], SMALL, tmp_path / "all.crops", lambda text: None)
+        collected([tmp_path / "all.crops"], SMALL, tmp_path / "all.crops")
 
 
 def stored(folder: Path, crops: np.ndarray, **training: object) -> ScaleStore:
