@@ -30,7 +30,8 @@ from edge_sr.sizes import size_text
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from edge_sr.camera.request import LiveReport
+    from edge_sr.camera.request import CameraRequest, LiveReport
+    from edge_sr.video.live.address import Address
     from edge_sr.video.live.outlets import Outlet
 
 
@@ -119,11 +120,8 @@ def camera(
 ) -> None:
     """Upscale a camera or a stream as it comes in, the newest frame first."""
     from edge_sr.camera.request import CameraRequest
-    from edge_sr.camera.run import run
-    from edge_sr.cli.terminal.interrupts import stopping
-    from edge_sr.cli.terminal.progress import Talker
     from edge_sr.upscale.run.networks import NetworkChoice
-    from edge_sr.video.live.address import parse_address, same_place
+    from edge_sr.video.live.address import parse_address
     from edge_sr.video.protocols import parse_protocols
     from edge_sr.web.place import parse_place
 
@@ -131,9 +129,7 @@ def camera(
         raise OptionError("nowhere to show it: give -o SINK, --serve PORT or both")
     _check_companions(output, codec, fps, min_scale)
     address = parse_address(source)
-    if output is not None and same_place(address, parse_address(output)):
-        raise OptionError("the sink is the source: name another")
-    outlet = None if output is None else _outlet(output, codec, overwrite)
+    outlet = None if output is None else _outlet(address, output, codec, overwrite)
     exact, wanted = _target(scale, size)
     request = CameraRequest(
         source=address,
@@ -148,13 +144,20 @@ def camera(
         network=NetworkChoice(model, backend, precision, threads, retune=retune),
         protocols=parse_protocols(allow_protocols),
     )
+    _run(request, as_json=as_json, on_stderr=output == "-")
+
+
+def _run(request: CameraRequest, *, as_json: bool, on_stderr: bool) -> None:
+    from edge_sr.camera.run import run
+    from edge_sr.cli.terminal.interrupts import stopping
+    from edge_sr.cli.terminal.progress import Talker
+
     talker = Talker()
     with stopping(talker.say) as stop:
         report = run(request, stop, talker.say)
-    text = json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report)
-    typer.echo(text, err=output == "-")
+    typer.echo(json.dumps(report.mapping(), allow_nan=False) if as_json else summary(report), err=on_stderr)
     if report.interrupted:
-        raise InterruptedRun(_stopped(outlet))
+        raise InterruptedRun(_stopped(request.outlet))
 
 
 def _stopped(outlet: Outlet | None) -> str:
@@ -188,11 +191,14 @@ def _check_companions(output: str | None, codec: str | None, fps: str | None, mi
         raise OptionError("--min-scale is for a deadline: give --fps too, or leave it out")
 
 
-def _outlet(output: str, codec: str | None, overwrite: bool) -> Outlet:
-    from edge_sr.video.live.address import parse_address
+def _outlet(source: Address, output: str, codec: str | None, overwrite: bool) -> Outlet:
+    from edge_sr.video.live.address import parse_address, same_place
     from edge_sr.video.live.outlets import plan_outlet
 
-    return plan_outlet(parse_address(output), codec, overwrite)
+    sink = parse_address(output)
+    if same_place(source, sink):
+        raise OptionError("the sink is the source: name another")
+    return plan_outlet(sink, codec, overwrite)
 
 
 def _target(scale: str | None, size: str | None) -> tuple[Fraction | None, tuple[int, int] | None]:
