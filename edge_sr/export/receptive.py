@@ -66,7 +66,7 @@ def _fields(
 ) -> dict[str, Field]:
     """The field of each tensor that depends on the first input; ``after``: a node's, from those that it reads."""
     constants = _constants(model)
-    fields = {_picture(model): Field()}
+    fields = {str(given_inputs(model)[0].name): Field()}
     for node in model.graph.node:
         known = [fields[name] for name in node.input if name in fields]
         if known:
@@ -95,10 +95,10 @@ def _past_gaps(node: onnx.NodeProto, constants: Constants, known: list[Field]) -
     return dataclasses.replace(field, step=after.step)
 
 
-def _picture(model: onnx.ModelProto) -> str:
-    """The first input that is none of the constants, which older files list as inputs too."""
+def given_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """The inputs but for constants, which older files list among them."""
     held = {value.name for value in model.graph.initializer}
-    return next(str(value.name) for value in model.graph.input if value.name not in held)
+    return [value for value in model.graph.input if value.name not in held]
 
 
 def _constants(model: onnx.ModelProto) -> Constants:

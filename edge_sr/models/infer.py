@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from edge_sr.errors import CheckpointError
+from edge_sr.models.published.family import count
 from edge_sr.spec import DecoderSpec, EncoderSpec, NetworkSpec
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -21,7 +21,7 @@ def infer_spec(
     """
     encoder = infer_encoder(shapes)
     widths = tuple(
-        _outputs(shapes, f"decoder.K.{i}.0") for i in range(_count(shapes, r"decoder\.[KQ]\.(\d+)\."))
+        _outputs(shapes, f"decoder.K.{i}.0") for i in range(count(shapes, r"decoder\.[KQ]\.(\d+)\."))
     )
     if not widths:
         raise CheckpointError(
@@ -55,15 +55,15 @@ def infer_encoder(shapes: Shapes) -> EncoderSpec:
         return EncoderSpec(
             "rdn",
             channels=_outputs(shapes, "encoder.SFENet1"),
-            blocks=_count(shapes, r"encoder\.RDBs\.(\d+)\."),
-            layers=_count(shapes, r"encoder\.RDBs\.\d+\.convs\.(\d+)\."),
+            blocks=count(shapes, r"encoder\.RDBs\.(\d+)\."),
+            layers=count(shapes, r"encoder\.RDBs\.\d+\.convs\.(\d+)\."),
             growth=_outputs(shapes, "encoder.RDBs.0.convs.0.conv.0"),
         )
     if _has(shapes, "encoder.head.0."):
-        blocks = _count(shapes, r"encoder\.body\.(\d+)\.body\.")
+        blocks = count(shapes, r"encoder\.body\.(\d+)\.body\.")
         return EncoderSpec("edsr", channels=_outputs(shapes, "encoder.head.0"), blocks=blocks)
     if _has(shapes, "encoder.head."):
-        blocks = _count(shapes, r"encoder\.body\.(\d+)\.")
+        blocks = count(shapes, r"encoder\.body\.(\d+)\.")
         return EncoderSpec("residual", channels=_outputs(shapes, "encoder.head"), blocks=blocks)
     raise CheckpointError(
         "expected the encoder's encoder.SFENet1 (RDN), encoder.head.0 (EDSR) or encoder.head (small residual); "
@@ -93,11 +93,6 @@ def _either(modes: list[int]) -> str:
 
 def _has(shapes: Shapes, prefix: str) -> bool:
     return any(key.startswith(prefix) for key in shapes)
-
-
-def _count(shapes: Shapes, pattern: str) -> int:
-    found = [int(match[1]) for key in shapes if (match := re.match(pattern, key))]
-    return max(found, default=-1) + 1
 
 
 def _outputs(shapes: Shapes, name: str) -> int:

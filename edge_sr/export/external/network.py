@@ -25,7 +25,7 @@ from edge_sr.export.external.model import read_model
 from edge_sr.export.external.probe import Findings, Stated, probe, white_at
 from edge_sr.export.graphs import with_uint8_pictures
 from edge_sr.export.parity import CaseResult, Key, check_parity, open_graph
-from edge_sr.export.receptive import receptive_radius
+from edge_sr.export.receptive import given_inputs, receptive_radius
 from edge_sr.export.single_graph import SIZES, PictureForm, describe
 from edge_sr.files.drafts import scratch_folder
 from edge_sr.machine.child import ended_by_sigterm
@@ -73,11 +73,10 @@ def export_external(
 
 def freed(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model without fixed sides on its input and output: most are fixed by the exporter's example alone."""
-    constants = {value.name for value in model.graph.initializer}
-    for value in (*model.graph.input, *model.graph.output):
+    for value in (*given_inputs(model), *model.graph.output):
         dims = value.type.tensor_type.shape.dim
         for i, dim in enumerate(dims):
-            if len(dims) == 4 and value.name not in constants and dim.dim_value not in (1, 3):
+            if len(dims) == 4 and dim.dim_value not in (1, 3):
                 dim.Clear()
                 dim.dim_param = f"{value.name}.{i}"
     del model.graph.value_info[:]
@@ -86,8 +85,7 @@ def freed(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _stated_sides(model: onnx.ModelProto) -> str:
     """The one input's shape where it is fixed, such as ``1x3x224x224``."""
-    constants = {value.name for value in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in constants]
+    inputs = given_inputs(model)
     for value in inputs if len(inputs) == 1 else ():
         sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         if len(sides) == 4 and all(side > 0 for side in sides[2:]):

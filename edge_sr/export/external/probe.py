@@ -22,6 +22,7 @@ from edge_sr.backends.onnxruntime.runner import open_session
 from edge_sr.errors import BundleError, CheckpointError, ConfigError
 from edge_sr.export.external.gain import LEAST_GAIN_DB, PROBED, Array, Run, gain_db, padded_to
 from edge_sr.export.external.reach import reach_of
+from edge_sr.export.receptive import given_inputs
 from edge_sr.files.config import from_mapping
 from edge_sr.machine.child import python_child
 from edge_sr.sizes import size_text
@@ -140,8 +141,7 @@ def examine(path: Path, stated: Stated) -> Findings:
 
 
 def _ports(path: Path, model: onnx.ModelProto) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
-    constants = {value.name for value in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in constants]
+    inputs = given_inputs(model)
     if len(inputs) != 1 or len(model.graph.output) != 1:
         raise CheckpointError(
             f"{path}: expected one input and one output, a picture each; found inputs "

@@ -71,21 +71,26 @@ def _content_layers(network: Diinn) -> tuple[nn.ModuleList, nn.ModuleList]:
     channels = network.spec.encoder.channels
     layers = first_convolutions(network.decoder.K)
     if network.spec.decoder.mode == 1:
-        return nn.ModuleList([_conv3(layers[:1], channels)]), nn.ModuleList(copy.deepcopy(layers[1:]))
+        return nn.ModuleList([_content_conv(layers[:1], channels)]), nn.ModuleList(copy.deepcopy(layers[1:]))
     if network.spec.decoder.mode == 2:
-        content = [_conv3([layer], channels) for layer in layers]
+        content = [_content_conv([layer], channels) for layer in layers]
         chained = [_conv1(layer.weight[:, : -9 * channels]) for layer in layers[1:]]
         return nn.ModuleList(content), nn.ModuleList(chained)
-    later = [_conv3(layers[1:], channels)] if len(layers) > 1 else []
-    return nn.ModuleList([_conv3(layers[:1], channels), *later]), nn.ModuleList()
+    later = [_content_conv(layers[1:], channels)] if len(layers) > 1 else []
+    return nn.ModuleList([_content_conv(layers[:1], channels), *later]), nn.ModuleList()
 
 
-def _conv3(layers: Sequence[nn.Conv2d], channels: int) -> nn.Conv2d:
+def _content_conv(layers: Sequence[nn.Conv2d], channels: int) -> nn.Conv2d:
     """The last ``9 * channels`` inputs of 1 x 1 layers as one 3 x 3 convolution, biases included."""
     weight = torch.cat([layer.weight[:, -9 * channels :] for layer in layers])
-    conv = nn.Conv2d(channels, len(weight), 3, padding=1)
-    conv.weight.data = weight.detach().reshape(-1, channels, 3, 3).clone()
-    conv.bias = nn.Parameter(torch.cat([bias_of(layer) for layer in layers]).detach().clone())
+    return conv3(weight, torch.cat([bias_of(layer) for layer in layers]))
+
+
+def conv3(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    """A linear layer over unfolded features, ``outputs x 9C``, as a 3 x 3 convolution."""
+    conv = nn.Conv2d(weight.shape[1] // 9, len(weight), 3, padding=1)
+    conv.weight.data = weight.detach().reshape(len(weight), -1, 3, 3).clone()
+    conv.bias = nn.Parameter(bias.detach().clone())
     return conv
 
 
@@ -96,10 +101,10 @@ def _conv1(weight: Tensor) -> nn.Conv2d:
 
 
 def _biases(layers: Sequence[nn.Conv2d]) -> nn.ParameterList:
-    return nn.ParameterList(nn.Parameter(_channelwise(bias_of(layer))) for layer in layers)
+    return nn.ParameterList(nn.Parameter(channelwise(bias_of(layer))) for layer in layers)
 
 
-def _channelwise(values: Tensor) -> Tensor:
+def channelwise(values: Tensor) -> Tensor:
     """One value a channel, shaped to broadcast over a picture."""
     return values.detach().reshape(1, -1, 1, 1).clone()
 
@@ -119,8 +124,8 @@ class PositionalSine(nn.Module):
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()
         for i, name in enumerate(("by_y", "by_x", "by_ratio")):
-            self.register_buffer(name, _channelwise(layer.weight[:, i]))
-        self.register_buffer("bias", _channelwise(bias_of(layer)))
+            self.register_buffer(name, channelwise(layer.weight[:, i]))
+        self.register_buffer("bias", channelwise(bias_of(layer)))
 
     def forward(self, offset_y: Tensor, offset_x: Tensor, ratio: Tensor) -> Tensor:
         row = offset_y * self.by_y + (ratio * self.by_ratio + self.bias)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edge_sr.export.split.diinn import frame, gathered
+from edge_sr.export.split.diinn import conv3, frame, gathered
 from edge_sr.export.split.form import Form
-from edge_sr.export.split.points import ContentEncoder, PositionalTerm, conv1, conv3
+from edge_sr.export.split.points import ContentEncoder, PositionalTerm, conv1
 from edge_sr.files.config import to_mapping
 from edge_sr.models.implicit.metasr import MetaSr
 from edge_sr.spec import PublishedSpec

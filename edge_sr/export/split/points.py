@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from edge_sr.export.split.diinn import planes
+from edge_sr.export.split.diinn import channelwise, planes
 from edge_sr.models.implicit.diinn import normalised
 
 
@@ -37,8 +37,8 @@ class PositionalTerm(nn.Module):
         """``weight`` ``outputs x 4``, ``bias`` ``outputs``."""
         super().__init__()
         for i in range(4):
-            self.register_buffer(f"by_{i}", _channelwise(weight[:, i]))
-        self.register_buffer("bias", _channelwise(bias))
+            self.register_buffer(f"by_{i}", channelwise(weight[:, i]))
+        self.register_buffer("bias", channelwise(bias))
 
     def forward(self, y: Tensor, x: Tensor, cell: Tensor) -> Tensor:
         values = (y, x, cell[:, :1], cell[:, 1:])
@@ -46,22 +46,9 @@ class PositionalTerm(nn.Module):
         return (row + (shared[0] + shared[1] + self.bias)) + column
 
 
-def _channelwise(values: Tensor) -> Tensor:
-    """One value a channel, shaped to broadcast over a picture."""
-    return values.detach().reshape(1, -1, 1, 1).clone()
-
-
 def conv1(layer: nn.Linear) -> nn.Conv2d:
     """A linear layer over channels as a 1 x 1 convolution."""
     conv = nn.Conv2d(layer.in_features, layer.out_features, 1)
     conv.weight.data = layer.weight.detach()[:, :, None, None].clone()
     conv.bias = nn.Parameter(layer.bias.detach().clone())
-    return conv
-
-
-def conv3(weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    """A linear layer over unfolded features, ``outputs x 9C``, as a 3 x 3 convolution."""
-    conv = nn.Conv2d(weight.shape[1] // 9, len(weight), 3, padding=1)
-    conv.weight.data = weight.detach().reshape(len(weight), -1, 3, 3).clone()
-    conv.bias = nn.Parameter(bias.detach().clone())
     return conv

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -34,9 +34,9 @@ class Family:
     assumed: Callable[[Tensors], frozenset[str]] = lambda tensors: frozenset()
 
 
-def count(tensors: Tensors, pattern: str) -> int:
+def count(keys: Iterable[str], pattern: str) -> int:
     """One more than the largest number that ``pattern``'s group finds in the keys."""
-    found = [int(match[1]) for key in tensors if (match := re.match(pattern, key))]
+    found = [int(match[1]) for key in keys if (match := re.match(pattern, key))]
     return max(found, default=-1) + 1
 
 

@@ -14,10 +14,12 @@ from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.tensorrt.network import TensorRTNetwork
 from edge_sr.backends.tensorrt.verification.verified import (
     CORNER_SIDE,
+    Corner,
     Engines,
     VerificationRun,
     Verified,
     built_in_picture,
+    corners,
     flattened,
     trial,
     verifying_first,
@@ -26,8 +28,6 @@ from edge_sr.bundle import Bundle
 from edge_sr.engines.store.identity import Shape
 from edge_sr.engines.store.shapes import shape_text
 from edge_sr.tensors import Frame, Image
-
-Corner = tuple[slice, slice]
 
 
 class VerifiedNetwork(Verified[TensorRTNetwork]):
@@ -56,23 +56,17 @@ class VerifiedNetwork(Verified[TensorRTNetwork]):
         """A whole window on the device, and on the CPU its first and its last corner."""
         config = self._engines.config
         picture, scale = built_in_picture(window, config.sample_type), config.bundle.description.scale
-        corners = list(_corners(window, -(-CORNER_SIDE // scale)))
+        looked_at = corners(window[1], window[2], -(-CORNER_SIDE // scale))
 
         def on_device() -> NDArray[Any]:
             frame = self._inner.encode(picture)[0]
-            return flattened([frame[_scaled(rows, scale), _scaled(cols, scale)] for rows, cols in corners])
+            return flattened([frame[_scaled(rows, scale), _scaled(cols, scale)] for rows, cols in looked_at])
 
         def on_cpu() -> NDArray[Any]:
             network = OnnxEncoder(RunnerConfig(config.bundle, "fp32", config.sample_type), "network")
-            return flattened([_on_cpu(network, config.bundle, picture, corner) for corner in corners])
+            return flattened([_on_cpu(network, config.bundle, picture, corner) for corner in looked_at])
 
         return trial(on_device, on_cpu, lambda: shape_text(self._inner.window_for(window)))
-
-
-def _corners(window: Shape, side: int) -> Iterator[Corner]:
-    _, height, width, _ = window
-    yield slice(0, min(height, side)), slice(0, min(width, side))
-    yield slice(max(0, height - side), height), slice(max(0, width - side), width)
 
 
 def _scaled(span: slice, scale: int) -> slice:

@@ -15,11 +15,11 @@ from edge_sr.backends.onnxruntime.runner import OnnxRunner
 from edge_sr.backends.tensorrt.memory import DeviceMaps
 from edge_sr.backends.tensorrt.runner import TensorRTRunner
 from edge_sr.backends.tensorrt.verification.verified import (
-    CORNER_SIDE,
     Engines,
     VerificationRun,
     Verified,
     built_in_picture,
+    corners,
     flattened,
     trial,
     verifying_first,
@@ -67,24 +67,18 @@ class VerifiedRunner(Verified[TensorRTRunner], OpenRunner):
         """The whole grid on the device as a film's frame goes there, and its first and last corner on the CPU."""
         config = self._engines.config
         picture, halo = built_in_picture(image, config.sample_type), config.bundle.description.halo
-        corners = list(_corners(grid, halo))
+        looked_at = corners(grid.height - 2 * halo, grid.width - 2 * halo)
 
         def on_device() -> NDArray[Any]:
             plan = Plan(grid.input_size, grid.output_size, Box(0, 0, grid.width, grid.height), grid, ())
             (result,) = self._inner.stream(picture, plan)
-            return flattened([result.frame[rows, cols] for rows, cols in corners])
+            return flattened([result.frame[rows, cols] for rows, cols in looked_at])
 
         def on_cpu() -> NDArray[Any]:
-            parts = (grid.part(_with_halo(rows, halo), _with_halo(cols, halo)) for rows, cols in corners)
+            parts = (grid.part(_with_halo(rows, halo), _with_halo(cols, halo)) for rows, cols in looked_at)
             return flattened([_on_cpu(config, picture, part) for part in parts])
 
         return trial(on_device, on_cpu, lambda: self._shapes(image, grid))
-
-
-def _corners(grid: SamplingGrid, halo: int) -> Iterator[tuple[slice, slice]]:
-    height, width = grid.height - 2 * halo, grid.width - 2 * halo
-    yield slice(0, min(height, CORNER_SIDE)), slice(0, min(width, CORNER_SIDE))
-    yield slice(max(0, height - CORNER_SIDE), height), slice(max(0, width - CORNER_SIDE), width)
 
 
 def _with_halo(span: slice, halo: int) -> slice:

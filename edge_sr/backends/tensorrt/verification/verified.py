@@ -36,6 +36,8 @@ CORNER_SIDE = 96
 # Shapes that are verified and remembered; a live picture has no end of them, and so many tell enough.
 MOST_SHAPES = 64
 
+Corner = tuple[slice, slice]
+"""Rows and columns."""
 Inner = TypeVar("Inner", bound=Runner | DeviceNetwork)
 
 
@@ -79,6 +81,12 @@ def trial(
     result = on_device()
     milliseconds = 1000 * (time.perf_counter() - began)
     return VerificationRun(result, on_cpu(), milliseconds, shapes())
+
+
+def corners(height: int, width: int, side: int = CORNER_SIDE) -> list[Corner]:
+    """The first and the last corner of a picture, of ``side`` pixels each way where there are so many."""
+    first = slice(0, min(height, side)), slice(0, min(width, side))
+    return [first, (slice(max(0, height - side), height), slice(max(0, width - side), width))]
 
 
 def verifying_first(frames: Iterable[Frame], verify: Callable[[Shape], None]) -> Iterator[Frame]:
