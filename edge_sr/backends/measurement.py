@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from statistics import median
-from typing import Any, cast
+from typing import cast
 
-from edge_sr.errors import EdgeSRError
-from edge_sr.files.atomic import write_whole
-from edge_sr.files.untrusted_json import read_json
+from edge_sr.backends.kept import keep, kept_file, read_kept
 from edge_sr.kinds import Precision
-from edge_sr.machine.cache import choices_folder
 from edge_sr.machine.description import cpu_name
 from edge_sr.version import __version__, package_version
 
@@ -29,7 +23,6 @@ SCATTER = 0.15
 CLOSE = 1.5
 # What scattered to the end was measured on a busy machine, and is measured again after this time.
 DOUBTFUL_FOR = timedelta(hours=1)
-MOST_BYTES = 1 << 16
 
 Clock = Callable[[], float]
 Times = dict[str, list[float]]
@@ -109,28 +102,19 @@ def computing_with() -> dict[str, str]:
 
 def stored(graphs: Iterable[str], identity: dict[str, str]) -> Measurement | None:
     """The measurement kept for these graphs, by their hashes, on this device."""
-    path = _path(graphs, identity)
+    content = read_kept(kept_file([list(graphs), identity]))
     try:
-        content = {} if path is None else read_json(path, MOST_BYTES)
         times = {str(name): float(spent) for name, spent in content["milliseconds"].items()}
         found = Measurement(times, bool(content["steady"]), int(content["rounds"]), str(content["at"]))
         return found if found.stands(_now()) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def store(name: str, graphs: Iterable[str], identity: dict[str, str], found: Measurement) -> bool:
     """Keeps the measurement; False where nothing can be kept, so that it is made again next time."""
-    path = _path(graphs, identity)
-    if path is None:
-        return False
-    content: dict[str, Any] = {"bundle": name, "device": identity, **dataclasses.asdict(found)}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(content, indent=1).encode())
-    except (OSError, EdgeSRError):
-        return False
-    return True
+    content = {"bundle": name, "device": identity, **dataclasses.asdict(found)}
+    return keep(kept_file([list(graphs), identity]), content)
 
 
 def stopwatch(work: Callable[[], object]) -> Clock:
@@ -142,12 +126,6 @@ def stopwatch(work: Callable[[], object]) -> Clock:
         return 1000 * (time.perf_counter() - start)
 
     return clock
-
-
-def _path(graphs: Iterable[str], identity: dict[str, str]) -> Path | None:
-    folder = choices_folder()
-    digest = hashlib.sha256(json.dumps([list(graphs), identity]).encode()).hexdigest()[:24]
-    return None if folder is None else folder / f"{digest}.json"
 
 
 def _native_kernels() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import numpy as np
 from edge_sr.backends.cuda import kernels
 from edge_sr.backends.cuda.device import KernelDevice
 from edge_sr.backends.cuda.encoder_run import FEATURES, Features, Variant
-from edge_sr.backends.cuda.kept import keep, kept_file, read_kept
 from edge_sr.backends.cuda.network.form import EncoderForm, Int8Form
 from edge_sr.backends.cuda.programs import EncoderProgram
+from edge_sr.backends.kept import keep, kept_file, read_kept
 from edge_sr.machine.gpu import Gpu
 
 ROUNDS = 2
@@ -105,5 +104,4 @@ def _picture(device: KernelDevice, form: EncoderForm) -> tuple[int, int]:
 def _file(device: KernelDevice, gpu: Gpu, form: EncoderForm, encoder: EncoderProgram) -> Path | None:
     images = sorted(hashlib.sha256(image.data).hexdigest() for image in device.images.values())
     identity = [gpu.identity, gpu.driver_cuda, device.driver.multiprocessors, form.name, encoder.layers]
-    text = json.dumps([*identity, images])
-    return kept_file(f"kernels-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json")
+    return kept_file([*identity, images], "kernels-")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import closing
 from pathlib import Path
 
 from edge_sr.backends.base import Runner, RunnerConfig
 from edge_sr.backends.cuda.device import KernelDevice
-from edge_sr.backends.cuda.kept import keep, kept_file, read_kept
+from edge_sr.backends.kept import keep, kept_file, read_kept
 from edge_sr.backends.onnxruntime.runner import OnnxRunner
 from edge_sr.backends.tensorrt.verification.verified import LEAST_DB, built_in_picture, difference
 from edge_sr.errors import EngineError
@@ -69,5 +68,4 @@ def _file(config: RunnerConfig, device: KernelDevice, gpu: Gpu) -> Path | None:
     ]
     images = sorted(hashlib.sha256(image.data).hexdigest() for image in device.images.values())
     identity = [gpu.identity, gpu.driver_cuda, config.precision, config.sample_type]
-    digest = hashlib.sha256(json.dumps([graphs, images, identity]).encode()).hexdigest()[:24]
-    return kept_file(f"verified-{digest}.json")
+    return kept_file([graphs, images, identity], "verified-")

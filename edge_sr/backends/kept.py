@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from edge_sr.machine.cache import choices_folder
 MOST_BYTES = 1 << 16
 
 
-def kept_file(name: str) -> Path | None:
+def kept_file(identity: object, kind: str = "") -> Path | None:
+    """Where what depends on all of ``identity``, JSON's kinds of values, is kept; None where nothing can be."""
     folder = choices_folder()
-    return None if folder is None else folder / name
+    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
+    return None if folder is None else folder / f"{kind}{digest}.json"
 
 
 def read_kept(path: Path | None) -> dict[str, Any]:
@@ -29,9 +31,13 @@ def read_kept(path: Path | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def keep(path: Path | None, content: object) -> None:
+def keep(path: Path | None, content: object) -> bool:
+    """Whether it could be kept."""
     if path is None:
-        return
-    with contextlib.suppress(OSError, EdgeSRError):
+        return False
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(content, indent=1).encode())
+    except (OSError, EdgeSRError):
+        return False
+    return True
