@@ -24,9 +24,9 @@ from edge_sr.training.branches import open_up
 from edge_sr.training.data import crops as packed
 from edge_sr.training.data.batches import BatchSource
 from edge_sr.training.data.device_scales import DeviceScales
+from edge_sr.training.data.scale_set import shrinker
 from edge_sr.training.data.scale_store import SUFFIX as SCALES
 from edge_sr.training.data.scale_store import ScaleStore
-from edge_sr.training.data.shrinking import shrinker
 from edge_sr.training.learner import Learner, compiler
 from edge_sr.training.limit import Limit
 from edge_sr.training.outputs import curve_path, description_path, resume_path, table_path

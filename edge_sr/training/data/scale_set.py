@@ -19,7 +19,7 @@ from edge_sr import grid
 from edge_sr.quality import pair_sides
 from edge_sr.resample import resize
 from edge_sr.training.data.pictures import Pixels
-from edge_sr.training.spec import ScheduleSpec
+from edge_sr.training.spec import ScheduleSpec, TrainingSpec
 
 WHOLE_SCALES = (2, 3, 4)
 # Where more HR pixels lie midway between two of LR's than at other scales: what the nearest one knows least of.
@@ -102,3 +102,20 @@ def placed_crops(scale: Fraction, low: Pixels | Tensor, high: int) -> ScaledCrop
     side = low.shape[1]
     starts = np.array([grid.first_output(side, high, row) for row in range(side + 1)], np.int64)
     return ScaledCrops(scale, low, high, starts, grid.offsets(side, high))
+
+
+def shrinker(spec: TrainingSpec, salt: int = 0) -> Shrink:
+    """Antialiased bicubic, and with ``degradation = "codec"`` what a codec leaves of it.
+
+    ``salt`` sets apart the chance of two users of one spec.
+    """
+    if spec.data.degradation == "none":
+        return bicubic_stack
+    from edge_sr.training.data.degradation import CodecDegradation
+
+    degrade = CodecDegradation(spec.seed + 1000 * salt)
+
+    def shrink(crops: Pixels, size: tuple[int, int]) -> Pixels:
+        return degrade(bicubic_stack(crops, size))
+
+    return shrink

@@ -21,8 +21,7 @@ from edge_sr.files.drafts import remove_dead_drafts
 from edge_sr.quality import pair_sides
 from edge_sr.training.data.packed_file import Stack, map_arrays, write_arrays
 from edge_sr.training.data.pictures import Pixels
-from edge_sr.training.data.scale_set import ScaledCrops, Shrink, bicubic_stack, placed_crops
-from edge_sr.training.data.shrinking import shrinker
+from edge_sr.training.data.scale_set import ScaledCrops, Shrink, bicubic_stack, placed_crops, shrinker
 from edge_sr.training.spec import TrainingSpec
 
 SUFFIX = ".scales"
