@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from edge_sr.cli.words import command_to_go_on, parse_rate
+from edge_sr.errors import OptionError
 from edge_sr.sizes import parse_region, parse_scale, parse_size
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.film.info import parse_excerpt
@@ -40,5 +42,25 @@ def _piping(given: dict[str, Any]) -> PipeFormat:
         given["output_format"],
         given["pixel_format"],
         None if size is None else parse_size(size, "--video-size"),
-        None if rate is None else parse_rate(rate),
+        None if rate is None else _rate(rate),
     )
+
+
+def _rate(text: str) -> Fraction:
+    """Frames a second, as a number or a fraction; ``OptionError`` for anything else."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= 1000:
+        raise OptionError(f"--framerate must be frames a second, such as 25 or 30000/1001, found {text!r}")
+    return rate
+
+
+def command_to_go_on(arguments: list[str]) -> str:
+    """The command line that goes on with this run, quoted for a shell.
+
+    ``arguments`` are those that the run was started with, without the program's name.
+    """
+    more = [] if "--resume" in arguments else ["--resume"]
+    return shlex.join(["edge-sr", *arguments, *more])

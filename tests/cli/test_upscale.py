@@ -17,7 +17,7 @@ from support.calling import Answer, Command
 from support.films import Making, frame_pixels, frame_times, make_film, packets
 
 from edge_sr.cli.terminal.progress import clock, progress_line
-from edge_sr.cli.words import command_to_go_on
+from edge_sr.cli.upscale_request import command_to_go_on
 from edge_sr.tensors import reference_card
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.film.info import parse_time
