@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from edge_sr.backends.base import RunnerConfig
+from edge_sr.backends.cuda import open as open_cuda
 from edge_sr.backends.cuda.driver.choose import open_driver
 from edge_sr.backends.cuda.driver.protocol import KernelDriver, Rectangle, Stream
 from edge_sr.backends.cuda.open import joined_form
 from edge_sr.backends.cuda.runner import CudaRunner
+from edge_sr.backends.cuda.verification import _try
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.tensorrt.kernel_decoder import KernelPairEngines
 from edge_sr.backends.tensorrt.open import pair_form
@@ -24,7 +26,7 @@ from edge_sr.bundle import open_bundle
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store.identity import BuildSettings, EngineKey
 from edge_sr.engines.store.store import EngineStore
-from edge_sr.errors import BundleError, MemoryLimitError, ShapeError
+from edge_sr.errors import BundleError, EngineError, MemoryLimitError, ShapeError
 from edge_sr.grid import sampling_grid
 from edge_sr.kinds import Role
 from edge_sr.machine.gpu import find_gpu
@@ -257,3 +259,33 @@ def test_memory_is_given_back(picture: Any) -> None:
         assert upscaler.device_bytes is not None and upscaler.device_bytes < before
     with Upscaler("diinn-nano", backend="cuda") as upscaler:
         assert runner_of(upscaler)._device.gpu.free_at_start == before
+
+
+def test_a_network_that_comes_to_no_runner_leaves_nothing_on_the_gpu(
+    up: Upscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its kernels have no room or compute wrong pictures: ``auto`` goes on without the GPU."""
+    runner, config = runner_of(up), RunnerConfig(open_bundle("diinn-nano"), "fp16")
+    opened: list[KernelDriver] = []
+    closed: list[KernelDriver] = []
+
+    def noted() -> KernelDriver:
+        opened.append(driver := open_driver())
+        monkeypatch.setattr(driver, "close", lambda close=driver.close: (closed.append(driver), close()))
+        return driver
+
+    def wrong(runner: CudaRunner, *_: Any) -> None:
+        _try(runner, config)
+        raise EngineError("wrong pictures")
+
+    def free_bytes() -> int:
+        with runner._device.driver.entered():
+            return runner._device.driver.memory()[0]
+
+    monkeypatch.setattr(open_cuda.choose, "open_driver", noted)
+    before = free_bytes()
+    for stage, refusal in (("decoder_kernels", lambda *_: []), ("require_verified", wrong)):
+        with monkeypatch.context() as patch, pytest.raises((ValueError, EngineError)):
+            patch.setattr(open_cuda, stage, refusal)
+            open_cuda.open_runner(config)
+    assert len(opened) == 2 and closed == opened and free_bytes() == before

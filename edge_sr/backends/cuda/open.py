@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from numpy.typing import NDArray
@@ -86,21 +87,28 @@ def open_runner(config: RunnerConfig) -> Runner:
             f"backend cuda has no kernels for bundle {config.bundle.name}; use --backend native"
         )
     gpu, driver = find_gpu(), open_driver()
-    device = KernelDevice(driver)
-    arena = Arena(device)
-    try:
+    # What comes to no runner leaves nothing on the GPU: whoever asked may go on without it for hours.
+    with ExitStack() as undo:
+        undo.callback(driver.close)
+        device = KernelDevice(driver)
+        arena = Arena(device)
+        undo.callback(_give_back, device, arena)
         with driver.entered():
             device.load(*forms, *([Int8Form(forms[0].channels)] if config.precision == "int8" else []))
             device.require_room(*decoder_kernels(forms[1], config.sample_type))
             network = _place(config, forms, device, arena, gpu)
         runner = CudaRunner(device, network, arena, config)
+        undo.pop_all()
+        undo.callback(runner.close)
         require_verified(runner, config, device, gpu)
-        return runner
-    except BaseException:
-        with driver.entered():
-            arena.free()
-            device.close()
-        raise
+        undo.pop_all()
+    return runner
+
+
+def _give_back(device: KernelDevice, arena: Arena) -> None:
+    with device.driver.entered():
+        arena.free()
+        device.close()
 
 
 def _place(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import ExitStack
 
 from edge_sr.backends.base import DeviceNetwork, Runner, RunnerConfig
 from edge_sr.backends.cuda.driver import choose
@@ -39,11 +40,14 @@ def open_runner(config: RunnerConfig, flavour: Flavour, graphs: bool | None = No
     ``graphs``: capture CUDA graphs; by default where TensorRT allows that for sure.
     """
     _require_here(flavour)
-    driver = choose.open_driver()
-    engines = find_engines(config, flavour, driver)
     # TensorRT for RTX captures only engines that allocate nothing, which these were not built as.
     captured = flavour is Flavour.TENSORRT if graphs is None else graphs
-    inner = TensorRTRunner(pair_form(config, engines), flavour.value, engines.find, driver, captured)
+    with ExitStack() as undo:
+        driver = choose.open_driver()
+        undo.callback(driver.close)
+        engines = find_engines(config, flavour, driver)
+        inner = TensorRTRunner(pair_form(config, engines), flavour.value, engines.find, driver, captured)
+        undo.pop_all()
     if isinstance(engines, KernelPairEngines):
         engines.stream = inner.compute
     return VerifiedRunner(inner, engines, driver)
