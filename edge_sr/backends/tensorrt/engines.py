@@ -83,6 +83,7 @@ class OpenEngines:
         self.used[role] = file
         name = file.manifest.key.name
         if name not in self.opened:
+            file.note_use()
             self.opened[name] = self._open(file)
         return self.opened[name]
 

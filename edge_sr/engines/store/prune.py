@@ -84,7 +84,7 @@ def _surplus(paths: list[Path], keep: int) -> Iterator[tuple[Path, str]]:
 
 
 def _last_use(path: Path) -> float:
-    """The cache touches an engine whenever it hands it out."""
+    """``EngineFile.note_use`` touches an engine whenever it is handed out or opened."""
     return path.stat().st_mtime
 
 

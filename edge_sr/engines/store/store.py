@@ -49,6 +49,11 @@ class EngineFile:
             raise EngineError(f"engine {self.path} is not what was built (hash or length differ); {_REBUILD}")
         return data
 
+    def note_use(self) -> None:
+        """What was used last is pruned last."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
+
     @property
     def runtime_cache(self) -> Path:
         return self.path.with_suffix(".jit")
@@ -84,8 +89,7 @@ class EngineStore:
             engine.read()
         except EngineError:
             return None
-        with contextlib.suppress(OSError):
-            os.utime(path)
+        engine.note_use()
         proof = engine.manifest.proof
         wanted = engine.manifest.key == key and (proof is None or proof.passed)
         return engine if wanted else None
@@ -114,8 +118,9 @@ class EngineStore:
         return EngineFile(engine.path, manifest)
 
     def paths(self) -> list[Path]:
-        """Every engine file, sound or not, and the place of every one that a killed builder left unfinished."""
-        whole = [path for kind in ("*.engine", "*.json") for path in self.folder.glob(kind)]
+        """Every engine file, sound or not, and the place of every one of which only something else is there: of a build
+        that was killed or had no room, or of an engine that was removed while it ran."""
+        whole = [path for kind in ("engine", "json", "log", "jit") for path in self.folder.glob(f"*.{kind}")]
         unfinished = [
             path.with_suffix("") for path in self.folder.glob("*.part") if ".timing" not in path.name
         ]

@@ -199,8 +199,10 @@ def test_prune_removes_the_damaged_and_frees_their_bytes(cache: EngineStore, eng
     assert list(cache.folder.glob("tiny*")) == []
 
 
-def test_prune_removes_what_a_killed_builder_left(cache: EngineStore) -> None:
-    left = cache.folder / f"{KEY.name}.engine.part"
+@pytest.mark.parametrize("kind", [".engine.part", ".log", ".jit"])
+def test_prune_removes_what_has_no_engine(cache: EngineStore, kind: str) -> None:
+    """What a killed builder or a full disk left, or a process that ran an engine which was pruned meanwhile."""
+    left = cache.folder / f"{KEY.name}{kind}"
     left.write_bytes(b"half an engine")
     assert [removal.bytes for removal in prune(cache, Limits())] == [14]
     assert not left.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from edge_sr.bundle import Bundle
 from edge_sr.engines.build.request import BuildRequest, Workplace, engine_keys
 from edge_sr.engines.interface.loader import Flavour
 from edge_sr.engines.store.identity import EngineKey, EngineManifest, Proof
+from edge_sr.engines.store.prune import Limits, prune
 from edge_sr.engines.store.store import SCHEMA, EngineFile, EngineStore
 from edge_sr.engines.target import load_target
 from edge_sr.errors import BundleError, EngineError, MissingError
@@ -64,6 +66,15 @@ def test_a_fixed_size_is_taken_before_a_range(nano: Bundle, engine_store: Engine
     assert here.used == {"encoder": fixed[0], "decoder": fixed[1]}
     here.open_for((1, 50, 60, 3))
     assert here.used == {"encoder": ranged[0], "decoder": ranged[1]}
+
+
+def test_an_engine_that_runs_was_used_now(nano: Bundle, engine_store: EngineStore) -> None:
+    """Whenever it was built: what was not used for a time is pruned."""
+    files = store(engine_store, *keys(nano, sizes=((64, 48),)))
+    for file in files:
+        os.utime(file.path, (0, 0))
+    engines(nano, engine_store).open_for((1, 48, 64, 3))
+    assert prune(engine_store, Limits(older_than_days=30, stale=False)) == []
 
 
 def test_an_encoder_built_for_dla_is_taken_before_the_gpus(nano: Bundle, engine_store: EngineStore) -> None:
