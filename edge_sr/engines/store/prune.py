@@ -65,7 +65,7 @@ def _doomed(cache: EngineStore, limits: Limits) -> Iterator[tuple[Path, str]]:
         else:
             sound.append(path)
     if limits.keep_bytes is not None:
-        yield from _surplus(sound, limits.keep_bytes)
+        yield from _surplus(cache, sound, limits.keep_bytes)
 
 
 def _too_old(path: Path, limits: Limits) -> str:
@@ -75,10 +75,10 @@ def _too_old(path: Path, limits: Limits) -> str:
     return f"not used for {days:.0f} days"
 
 
-def _surplus(paths: list[Path], keep: int) -> Iterator[tuple[Path, str]]:
+def _surplus(cache: EngineStore, paths: list[Path], keep: int) -> Iterator[tuple[Path, str]]:
     total = 0
     for path in sorted(paths, key=_last_use, reverse=True):
-        total += path.stat().st_size
+        total += sum(cache.files(path).values())
         if total > keep:
             yield path, f"beyond the {keep:,} bytes to keep"
 
@@ -93,7 +93,7 @@ def _remove(
 ) -> Removal | None:
     """None where the engine was built anew or used since it was ``judged``."""
     if dry_run:
-        return Removal(path, reason, path.stat().st_size if path.exists() else 0)
+        return Removal(path, reason, sum(cache.files(path).values()))
     with cache.lock(path.stem):
         return Removal(path, reason, cache.remove(path)) if _state(path) == judged else None
 

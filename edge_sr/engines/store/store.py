@@ -59,6 +59,8 @@ class EngineFile:
         return self.path.with_suffix(".jit")
 
 
+# The manifest goes first: what is left of an engine without it is none.
+_KINDS = (".json", ".engine", ".log", ".jit")
 _REBUILD = "edge-sr build makes it again, edge-sr engines prune removes it"
 
 
@@ -120,7 +122,7 @@ class EngineStore:
     def paths(self) -> list[Path]:
         """Every engine file, sound or not, and the place of every one of which only something else is there: of a build
         that was killed or had no room, or of an engine that was removed while it ran."""
-        whole = [path for kind in ("engine", "json", "log", "jit") for path in self.folder.glob(f"*.{kind}")]
+        whole = [path for kind in _KINDS for path in self.folder.glob(f"*{kind}")]
         unfinished = [
             path.with_suffix("") for path in self.folder.glob("*.part") if ".timing" not in path.name
         ]
@@ -136,24 +138,17 @@ class EngineStore:
             except EngineError as error:
                 yield path, None, str(error)
 
+    def files(self, path: Path) -> dict[Path, int]:
+        """An engine and what lies beside it, with their bytes."""
+        files = (path.with_name(path.stem + kind + part) for kind in _KINDS for part in ("", ".part"))
+        return {file: file.stat().st_size for file in files if file.is_file() or file.is_fifo()}
+
     def remove(self, path: Path) -> int:
         """Delete an engine and what lies beside it; the bytes freed."""
-        freed = 0
-        for suffix in (
-            ".json",
-            ".engine",
-            ".log",
-            ".jit",
-            ".engine.part",
-            ".json.part",
-            ".log.part",
-            ".jit.part",
-        ):
-            file = path.with_name(path.stem + suffix)
-            if file.is_file() or file.is_fifo():
-                freed += file.stat().st_size
-                file.unlink()
-        return freed
+        found = self.files(path)
+        for file in found:
+            file.unlink()
+        return sum(found.values())
 
 
 def write_manifest(path: Path, manifest: EngineManifest) -> None:

@@ -204,7 +204,8 @@ def test_prune_removes_what_has_no_engine(cache: EngineStore, kind: str) -> None
     """What a killed builder or a full disk left, or a process that ran an engine which was pruned meanwhile."""
     left = cache.folder / f"{KEY.name}{kind}"
     left.write_bytes(b"half an engine")
-    assert [removal.bytes for removal in prune(cache, Limits())] == [14]
+    for dry_run in (True, False):
+        assert [removal.bytes for removal in prune(cache, Limits(), dry_run)] == [14]
     assert not left.exists()
 
 
@@ -232,9 +233,12 @@ def test_prune_leaves_what_was_built_since_it_looked(cache: EngineStore, leave: 
 
 def test_prune_by_age_and_by_size(cache: EngineStore, engine: EngineFile) -> None:
     newer = dataclasses.replace(KEY, precision="fp32")
-    cache.store(manifest(newer), DATA, "")
+    kept = cache.store(manifest(newer), DATA, "")
     os.utime(engine.path, (0, 0))
-    assert [r.path for r in prune(cache, Limits(keep_bytes=3000, stale=False), dry_run=True)] == [engine.path]
+    whole, kernels = Limits(keep_bytes=sum(cache.files(kept.path).values()), stale=False), kept.runtime_cache
+    assert [r.path for r in prune(cache, whole, dry_run=True)] == [engine.path]
+    kernels.write_bytes(b"compiled on this GPU")
+    assert [r.path for r in prune(cache, whole, dry_run=True)] == [kept.path, engine.path]
     assert [r.path for r in prune(cache, Limits(older_than_days=30, stale=False))] == [engine.path]
     assert cache.find(newer) is not None
 
