@@ -69,6 +69,8 @@ FORMS = [
     (16, DecoderForm((48, 20, 64), 3, False)),
     (32, DecoderForm((64, 64, 16, 32), 3, True)),
     (16, DecoderForm((32, 24), 1, True)),
+    (16, DecoderForm((24,), 1, False)),
+    (16, DecoderForm((16,), 2, True)),
     (16, DecoderForm((24, 48, 32), 2, False)),
 ]
 

@@ -68,7 +68,7 @@ class EncoderProgram:
         return done
 
     def _finish(self, at: Features) -> Iterator[Launch]:
-        if self._chain is not None and len(self._decoder.layers) > 1:
+        if self._chain is not None:
             kernel, pixels = kernels.chain(self._decoder), at.height * at.width
             yield Launch(
                 kernel,

@@ -88,7 +88,7 @@ def encoder_weights(tensors: Tensors, encoder: EncoderForm, decoder: DecoderForm
         blocks=tuple((first, second) for first, second in blocks),
         tail=_convolution(tensors, "encoder.tail", encoder.channels),
         maps=tuple(_maps(tensors, decoder)),
-        chained=None if decoder.shares else _chained(tensors, decoder),
+        chained=None if decoder.shares or len(decoder.widths) == 1 else _chained(tensors, decoder),
     )
 
 
