@@ -17,7 +17,6 @@ from edge_sr.backends.cuda.driver.choose import open_driver
 from edge_sr.backends.cuda.driver.protocol import KernelDriver, Rectangle, Stream
 from edge_sr.backends.cuda.open import joined_form
 from edge_sr.backends.cuda.runner import CudaRunner
-from edge_sr.backends.cuda.verification import _try
 from edge_sr.backends.onnxruntime.runner import OnnxEncoder
 from edge_sr.backends.tensorrt.kernel_decoder import KernelPairEngines
 from edge_sr.backends.tensorrt.open import pair_form
@@ -262,7 +261,7 @@ def test_memory_is_given_back(picture: Any) -> None:
 
 
 def test_a_network_that_comes_to_no_runner_leaves_nothing_on_the_gpu(
-    up: Upscaler, monkeypatch: pytest.MonkeyPatch
+    up: Upscaler, picture: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether its kernels have no room or compute wrong pictures: ``auto`` goes on without the GPU."""
     runner, config = runner_of(up), RunnerConfig(open_bundle("diinn-nano"), "fp16")
@@ -275,7 +274,8 @@ def test_a_network_that_comes_to_no_runner_leaves_nothing_on_the_gpu(
         return driver
 
     def wrong(runner: CudaRunner, *_: Any) -> None:
-        _try(runner, config)
+        image = picture[None, :12]
+        runner.decode(runner.encode(image), image, sampling_grid((SIZE[0], 12), (60, 14)))
         raise EngineError("wrong pictures")
 
     def free_bytes() -> int:
