@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from edge_sr.errors import LifetimeError
 
 
 class Turn:
-    """``taken`` refuses whom ``awaited`` lets wait; both raise ``LifetimeError`` in what runs within a turn."""
+    """``taken`` refuses whom ``awaited`` lets wait; both raise ``LifetimeError`` in what runs within a turn.
+
+    Both give the lock itself, for ``with``: Ctrl-C may end a context manager of Python's before it has let go.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,32 +23,31 @@ class Turn:
         """Whether this process forked since."""
         return os.getpid() != self._process
 
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Work for this thread; ``LifetimeError`` in a forked process, and while another thread is at work."""
+    def taken(self) -> threading.Lock:
+        """For work, which first says that it ``began``.
+
+        ``LifetimeError`` in a forked process, and while another thread is at work.
+        """
         if self.is_of_parent:
             raise LifetimeError(
                 "this Upscaler was opened before the process forked: open one in each process"
             )
         self._refuse_within()
-        if not self._lock.acquire(blocking=False):
+        if self._lock.locked():
             raise LifetimeError("this Upscaler is at work for another thread: open one for each thread")
-        try:
-            self._owner = threading.get_ident()
-            yield
-        finally:
-            self._owner = 0
-            self._lock.release()
+        return self._lock
 
-    @contextmanager
-    def awaited(self) -> Iterator[None]:
+    def began(self) -> None:
+        """This thread has the turn."""
+        self._owner = threading.get_ident()
+
+    def awaited(self) -> threading.Lock:
         """Once nothing runs any more."""
         self._refuse_within()
-        with self._lock:
-            yield
+        return self._lock
 
     def _refuse_within(self) -> None:
-        if self._owner == threading.get_ident():
+        if self._lock.locked() and self._owner == threading.get_ident():
             raise LifetimeError(
                 "this Upscaler is under way, and waits for this very code: "
                 "what gives its stream frames, or stops it, cannot use it or close it; open another"

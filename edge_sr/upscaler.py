@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -161,7 +160,8 @@ class Upscaler(Closable):
         encoded = source if isinstance(source, Encoded) else Encoded(source, None)
         whole_size = OutputSize.of(scale, size, height).from_input(encoded.size)
         box = None if region is None else output_region(region, encoded.size, whole_size)
-        with self._taking_turn():
+        with self._turn.taken():
+            self._begin()
             if encoded.maps is None:
                 return self._enlarged(encoded.frame, whole_size, box, stop)
             runner = self._runner(sample_type_of(encoded.frame))
@@ -174,7 +174,8 @@ class Upscaler(Closable):
         """
         alone = Encoded(checked_frame(frame).copy(), None)
         frame, size = alone.frame, alone.size
-        with self._taking_turn():
+        with self._turn.taken():
+            self._begin()
             if self.tta:
                 return alone
             runner = self._runner(sample_type_of(frame))
@@ -212,7 +213,8 @@ class Upscaler(Closable):
         ticket = object()
         try:
             while True:
-                with self._taking_turn(ticket):
+                with self._turn.taken():
+                    self._begin(ticket)
                     result = next(results, None)
                 if result is None:
                     return
@@ -246,16 +248,14 @@ class Upscaler(Closable):
             if error is None:
                 raise
 
-    @contextmanager
-    def _taking_turn(self, ticket: object | None = None) -> Iterator[None]:
-        """Work of one thread alone; a stream keeps its ``ticket`` between two frames."""
-        with self._turn.taken():
-            if self._closed:
-                raise LifetimeError("this Upscaler was closed: open another")
-            if self._stream not in (None, ticket):
-                raise LifetimeError("a stream of this Upscaler is under way: finish it or close it first")
-            self._stream = ticket
-            yield
+    def _begin(self, ticket: object | None = None) -> None:
+        """Work of the thread that has the turn; a stream keeps its ``ticket`` between two frames."""
+        self._turn.began()
+        if self._closed:
+            raise LifetimeError("this Upscaler was closed: open another")
+        if self._stream not in (None, ticket):
+            raise LifetimeError("a stream of this Upscaler is under way: finish it or close it first")
+        self._stream = ticket
 
     def _results(
         self, frames: Iterable[Frame | YuvFrame], wanted: OutputSize, region: Region | None, box: Box | None

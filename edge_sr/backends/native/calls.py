@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import abc
-import contextlib
 import ctypes
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 
 from edge_sr.backends.base import Closable
 from edge_sr.errors import LifetimeError
+
+POLL_SECONDS = 0.001
 
 
 class Calls:
@@ -18,24 +20,22 @@ class Calls:
 
     def __init__(self, part: str) -> None:
         self._part = part
-        self._change = threading.Condition()
-        self._running = 0
+        self._running: set[object] = set()
         self._ended = False
+        self._ending = threading.Lock()
         self._process = os.getpid()
 
-    @contextlib.contextmanager
-    def one(self) -> Iterator[None]:
-        """One call; ``LifetimeError`` after ``end``."""
-        with self._change:
+    def one(self, call: Callable[[], int]) -> int:
+        """What ``call`` gives; ``LifetimeError`` after ``end``."""
+        running = object()
+        # Ctrl-C may come between any two calls of Python's: each step is a single one, and no context manager.
+        try:
+            self._running.add(running)
             if self._ended:
                 raise LifetimeError(f"the native {self._part} was closed: create another")
-            self._running += 1
-        try:
-            yield
+            return call()
         finally:
-            with self._change:
-                self._running -= 1
-                self._change.notify_all()
+            self._running.discard(running)
 
     def end(self) -> bool:
         """Admits no further call and waits for those under way; whether this was the first to end them."""
@@ -43,9 +43,10 @@ class Calls:
             # The calls that a fork found under way are the parent's, and their lock may be held for ever.
             first, self._ended = not self._ended, True
             return first
-        with self._change:
+        with self._ending:
             first, self._ended = not self._ended, True
-            self._change.wait_for(lambda: self._running == 0)
+            while self._running:
+                time.sleep(POLL_SECONDS)
             return first
 
 

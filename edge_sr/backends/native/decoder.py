@@ -229,8 +229,7 @@ class NativeDecoder(NativePart):
         call = _Call(self, maps, image, (rows, cols, offset_y, offset_x))
         result = call.target(out, dtype)
         request = call.request(float(np.asarray(ratio).reshape(-1)[0]), result, self.threads)
-        with self._calls.one():
-            check(loaded().esr_decode(self._handle, ctypes.byref(request)))
+        check(self._calls.one(lambda: loaded().esr_decode(self._handle, ctypes.byref(request))))
         return result
 
     def _free(self, handle: ctypes.c_void_p) -> None:

@@ -109,8 +109,7 @@ class NativeEncoder(NativePart):
         picture = np.ascontiguousarray(image)
         maps = self._lender.lend((1, self._maps, *picture.shape[1:3]))
         request = self._request(picture, maps)
-        with self._calls.one():
-            check(loaded().esr_encode(self._handle, ctypes.byref(request)))
+        check(self._calls.one(lambda: loaded().esr_encode(self._handle, ctypes.byref(request))))
         return maps
 
     def _request(self, image: Array, maps: Array) -> EncodeRequest:
