@@ -23,7 +23,7 @@ from pathlib import Path
 
 from edge_sr.errors import OUT_OF_DISK
 from edge_sr.files.durable import to_disk
-from edge_sr.files.posix import NO_FOLLOWING, is_open_at, is_own, is_own_folder, try_lock
+from edge_sr.files.posix import NO_FOLLOWING, is_open_at, is_own, is_own_folder, locked_folder, try_lock
 
 _NAME = re.compile(r"\.edge-sr-([0-9a-f]{16})([0-9a-f]{16})(\..*)?", re.DOTALL)
 # The draft of a folder is locked by a file beside it, which names the folder that it becomes, if any.
@@ -55,7 +55,7 @@ def drafting_folder(target: Path) -> Iterator[Path]:
 
     A folder that was there before is kept until the new one is in its place. Raises ``OSError`` where none can be made.
     """
-    with _locked_folder(target.parent, target.name, 0o777) as draft:
+    with _marked_folder(target.parent, target.name, 0o777) as draft:
         yield draft
         for path in draft.rglob("*"):
             to_disk(path)
@@ -69,12 +69,12 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
     Without ``parent`` it is the system's folder for temporary files. Raises ``OSError`` where none can be made.
     """
-    with _locked_folder(parent or Path(tempfile.gettempdir()), "", 0o700) as folder:
+    with _marked_folder(parent or Path(tempfile.gettempdir()), "", 0o700) as folder, locked_folder(folder):
         yield folder
 
 
 @contextlib.contextmanager
-def _locked_folder(parent: Path, becomes: str, mode: int) -> Iterator[Path]:
+def _marked_folder(parent: Path, becomes: str, mode: int) -> Iterator[Path]:
     with drafting(parent / f"any{_FOLDER}") as lock:
         lock.write_bytes(os.fsencode(becomes))
         folder = lock.with_suffix("")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -31,6 +32,20 @@ def try_lock(handle: int) -> bool | None:
         return lock_handle(handle)
     except OSError:
         return None
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """While it is locked systemd-tmpfiles, which clears away what was not used for days, leaves a folder alone."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try_lock(handle)
+        yield
+    finally:
+        os.close(handle)
 
 
 def is_open_at(path: Path, handle: int) -> bool:

@@ -23,6 +23,7 @@ from edge_sr.errors import OutputFolderError
 from edge_sr.files import drafts
 from edge_sr.files.atomic import replacing, write_whole
 from edge_sr.files.drafts import drafting, drafting_folder, remove_dead_drafts, scratch_folder, takes_files
+from edge_sr.files.posix import try_lock
 from edge_sr.sizes import parse_scale
 from edge_sr.upscale.inputs.pipes import kept_in_file
 from edge_sr.upscale.run.controls import Controls
@@ -263,6 +264,16 @@ def test_a_scratch_folder_goes_and_that_of_a_killed_run_with_the_next(tmp_path: 
         remove_dead_drafts(tmp_path)
         assert folder.is_dir()
     assert not _names(tmp_path)
+
+
+def test_a_scratch_folder_is_locked_so_that_systemds_cleaner_leaves_it(tmp_path: Path) -> None:
+    """A service that nobody asked for ten days had none left, and refused all uploads."""
+    with scratch_folder(tmp_path) as folder:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            assert try_lock(handle) is False
+        finally:
+            os.close(handle)
 
 
 def test_a_kill_between_the_two_renames_loses_no_folder(tmp_path: Path) -> None:
