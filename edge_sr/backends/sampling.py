@@ -12,10 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sr.bundle import Graph
+from edge_sr.errors import ShapeError
 from edge_sr.grid import SamplingGrid
 from edge_sr.tensors import to_unit
 
 Index = NDArray[np.int32]
+
+
+def require_own(maps: Any, decoder: Graph) -> None:
+    """``ShapeError`` for maps of another network or precision, which a backend might read as what they are not."""
+    (port,) = (port for port in decoder.inputs if port.name == "maps")
+    expected, found = (port.dtype, port.shape[1]), (str(maps.dtype), maps.shape[1])
+    if found != expected:
+        raise ShapeError(
+            f"expected maps as {expected[0]} of {expected[1]} channels, found {found[0]} of {found[1]}: "
+            "decode by the Upscaler that encoded"
+        )
 
 
 def sample_maps(maps: NDArray[Any], rows: Index, cols: Index) -> NDArray[Any]:

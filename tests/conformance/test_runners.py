@@ -16,7 +16,7 @@ from edge_sr.grid import sampling_grid
 from edge_sr.resample import Kernel, resize
 from edge_sr.sizes import output_region
 from edge_sr.tensors import reference_card
-from edge_sr.upscaler import Upscaler
+from edge_sr.upscaler import Encoded, Upscaler
 
 CPU = [name for name in BACKENDS if not name.startswith(("tensorrt", "cuda"))]
 SIZES = [(37, 29), (74, 58), (111, 87), (101, 77), (122, 96), (148, 116), (296, 232), (60, 200)]
@@ -187,3 +187,14 @@ def test_wrong_frames_and_sizes_are_refused(up: Upscaler, picture: np.ndarray) -
             up(picture, **options)
     with pytest.raises(OptionError):
         up(picture, scale=2, region=(30, 0, 10, 10))
+
+
+@pytest.mark.parametrize("maps", [("uint16", 64), ("float32", 96)], ids=str)
+def test_maps_of_another_network_or_precision_are_refused(
+    up: Upscaler, picture: np.ndarray, maps: tuple[str, int]
+) -> None:
+    """OpenVINO took bfloat16's bits for numbers and gave another picture."""
+    kind, channels = maps
+    foreign = Encoded(picture, np.zeros((1, channels, *picture.shape[:2]), kind))
+    with pytest.raises(ShapeError, match="decode by the Upscaler that encoded"):
+        up.decode(foreign, scale=2)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_sr.backends.base import CpuRunner, RunnerConfig
 from edge_sr.backends.onnxruntime.forks import kept_in_forks
-from edge_sr.backends.sampling import TileSampler
+from edge_sr.backends.sampling import TileSampler, require_own
 from edge_sr.backends.tiles import TILE_PIXELS, TILE_VALUES, Tile, decoder_strips, row_tiles
 from edge_sr.errors import BundleError, MemoryLimitError, first_line
 from edge_sr.grid import SamplingGrid
@@ -77,7 +77,9 @@ class OnnxRunner(CpuRunner):
         self._encoder = OnnxEncoder(config)
         self._halo = config.bundle.description.halo
         self._sampled = config.find("decoder-sampled") is not None
-        self._decoder = open_session(config.file("decoder-sampled" if self._sampled else "decoder"), 1)
+        role: Role = "decoder-sampled" if self._sampled else "decoder"
+        self._graph = config.require(role)
+        self._decoder = open_session(config.file(role), 1)
         self._inputs = [value.name for value in self._decoder.get_inputs()]
         self._pool = ThreadPoolExecutor(config.threads, thread_name_prefix="edge-sr-decoder")
 
@@ -85,6 +87,7 @@ class OnnxRunner(CpuRunner):
         return self._encoder.encode(image)
 
     def decode(self, maps: NDArray[Any], image: Image, grid: SamplingGrid) -> Image:
+        require_own(maps, self._graph)
         margin = 2 * self._halo
         frame = np.empty((1, grid.height - margin, grid.width - margin, 3), image.dtype)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_sr.backends.base import CpuRunner, RunnerConfig
 from edge_sr.backends.openvino.core import process_core
 from edge_sr.backends.openvino.encoder import HINTS, OpenVinoEncoder, has_bf16, refused
-from edge_sr.backends.sampling import TileSampler
+from edge_sr.backends.sampling import TileSampler, require_own
 from edge_sr.backends.tiles import decoder_strips
 from edge_sr.bundle import Bundle
 from edge_sr.grid import SamplingGrid
@@ -58,12 +58,14 @@ class OpenVinoRunner(CpuRunner):
     def __init__(self, config: RunnerConfig) -> None:
         self.precision = config.precision
         self._encoder = OpenVinoEncoder(config.file("encoder"), config.precision, config.threads)
+        self._graph = config.require("decoder-sampled")
         self._decoder = _Decoder(config)
 
     def encode(self, image: Image) -> NDArray[Any]:
         return self._encoder.encode(image)
 
     def decode(self, maps: NDArray[Any], image: Image, grid: SamplingGrid) -> Image:
+        require_own(maps, self._graph)
         frame = np.empty((1, grid.height, grid.width, 3), image.dtype)
         sampler = TileSampler(maps, image)
         for tile in chain.from_iterable(decoder_strips(grid, TILE_PIXELS)):
