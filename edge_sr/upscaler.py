@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -194,11 +194,11 @@ class Upscaler(Closable):
         height: int | None = None,
         region: Region | None = None,
         box: Box | None = None,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Every frame as calling the upscaler gives it, in order; a GPU has several under way meanwhile.
 
         It then takes up to three frames before it gives the first, and what is taken is given when ``frames``
-        ends; when ``frames`` raises, or the iterator is closed, it is dropped. Frames may change size and dtype,
+        ends; when ``frames`` raises, or the generator is closed, it is dropped. Frames may change size and dtype,
         and where it ``takes_yuv``, be YUV frames.
         Beside ``size`` the part may be given as a ``box`` of the output instead of ``region``. Raises ``OptionError``
         at once for what is no size, region, box or row of frames, as calling the upscaler does for what does not fit
@@ -209,7 +209,7 @@ class Upscaler(Closable):
         box = None if box is None else checked_box(box, wanted.size)
         return self._streamed(self._results(checked_row(frames), wanted, region, box))
 
-    def _streamed(self, results: Generator[Result, None, None]) -> Iterator[Result]:
+    def _streamed(self, results: Generator[Result, None, None]) -> Generator[Result, None, None]:
         ticket = object()
         try:
             while True:

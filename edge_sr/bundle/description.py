@@ -94,8 +94,8 @@ class Description:
     macs: tuple[int, ...] = ()
     weights: Weights | None = None
     default_for: tuple[str, ...] = ()
-    parity: dict[str, Any] = dataclasses.field(default_factory=dict)
-    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+    parity: dict[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:

@@ -27,6 +27,7 @@ def test_the_door_is_what_all_says() -> None:
     assert set(edge_sr.__all__) == {"Upscaler", "__version__", "open_bundle"}
     for name in edge_sr.__all__:
         assert getattr(edge_sr, name) is not None
+    assert set(edge_sr.__all__) <= set(dir(edge_sr))
     with pytest.raises(AttributeError):
         edge_sr.nothing  # noqa: B018
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from edge_sr import Upscaler, open_bundle
 from edge_sr.errors import EdgeSRError, OptionError
 from edge_sr.sizes import Box
-from edge_sr.upscaler import Encoded
+from edge_sr.upscaler import Encoded, Result
 
 FRAME = np.zeros((8, 8, 3), np.uint8)
 ODD: tuple[Any, ...] = (
@@ -117,3 +117,11 @@ def test_what_it_gives_can_be_looked_for_and_kept_by_key(up: Upscaler) -> None:
     encoded, result = up.encode(FRAME), up.run(FRAME, scale=2)
     assert encoded in [up.encode(FRAME), encoded]
     assert {encoded: 1, result: 2}[result] == 2
+
+
+def test_bundles_can_be_kept_by_key() -> None:
+    assert len({open_bundle("diinn-nano"), open_bundle("diinn-nano"), open_bundle("diinn-edge")}) == 2
+
+
+def test_a_type_checker_knows_that_a_stream_can_be_closed() -> None:
+    assert get_type_hints(Upscaler.stream)["return"] == Generator[Result, None, None]
