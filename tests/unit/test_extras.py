@@ -57,6 +57,13 @@ def names(extra: str, machine: str) -> set[str]:
     return {requirements.Requirement(text).name for text in asked_for(extra, machine)}
 
 
+def test_pyav_17_0_is_not_taken() -> None:
+    """It has no number of threads for a graph of filters, which every film asks for."""
+    (pyav,) = (one for one in map(requirements.Requirement, PROJECT["dependencies"]) if one.name == "av")
+    assert not pyav.specifier.contains("17.0.1")
+    assert pyav.specifier.contains("17.1.0")
+
+
 def test_all_brings_what_needs_no_gpu_and_nothing_of_the_systems() -> None:
     left_out = {"all", "cuda", "dev", "docs", "gst", "pycuda", "tensorrt", "tensorrt-rtx"}
     wanted = {name for extra in set(EXTRAS) - left_out for name in names(extra, "x86_64")}
