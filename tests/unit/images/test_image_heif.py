@@ -147,6 +147,14 @@ def test_what_is_cut_or_torn_is_refused(tmp_path: Path) -> None:
             assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize("name", ["a.heic", "a.avif"])
+def test_a_picture_that_says_no_size_is_damaged(tmp_path: Path, name: str) -> None:
+    path = saved(tmp_path / name)
+    path.write_bytes(path.read_bytes().replace(b"ispe", b"free"))
+    with pytest.raises(MediaError, match="structure cannot be read"):
+        read_items(path)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_an_avif_of_eight_bits_is_cropped_to_its_clean_aperture(tmp_path: Path, mode: str) -> None:
     clear = SOFT.convert(mode)
