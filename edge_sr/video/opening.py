@@ -20,6 +20,7 @@ from edge_sr.errors import (
     as_ours,
 )
 from edge_sr.machine.gpu import find_gpu
+from edge_sr.machine.memory import available_bytes
 from edge_sr.machine.scheduling import keeping_scheduling
 from edge_sr.video.image.recognise import STREAMS
 from edge_sr.video.protocols import NEEDS, is_address, opening_options
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     import av.container
     import av.video.stream
 
-# What the machine lacks says nothing about the film.
 SHORT_OF = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+# Bytes of memory, more than opening a film takes.
+PLENTY = 1 << 30
 UNREACHABLE = {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET}
 DEVICES = Path("/dev")
 # AVFMT_NOTIMESTAMPS and AVFMT_TS_DISCONT of FFmpeg's avformat.h.
@@ -251,9 +253,17 @@ def film_rate(stream: av.video.stream.VideoStream) -> Fraction:
     return frame_rate(stream) or Fraction(25)
 
 
+def lacking(error: Any) -> EdgeSRError | None:
+    """What the machine lacks, which says nothing about the film; of some damaged headers FFmpeg says it, too."""
+    if error.errno == errno.ENOMEM and (available_bytes() or 0) > PLENTY:
+        return None
+    return as_ours(error) if error.errno in SHORT_OF else None
+
+
 def _unreadable(name: str, error: Any) -> EdgeSRError:
-    if error.errno in SHORT_OF:
-        return as_ours(error) or ResourceError(f"{name} cannot be opened: {error.strerror}")
+    short = lacking(error)
+    if short is not None:
+        return short
     if type(error).__name__ == "ExitError":
         return UnreachableError(f"{name} cannot be reached: it has not answered for {TIMEOUT[0]:.0f} seconds")
     if error.errno in UNREACHABLE or type(error).__name__.startswith("HTTP"):

@@ -17,7 +17,6 @@ from edge_sr.errors import (
     MediaError,
     OptionError,
     UnreachableError,
-    as_ours,
 )
 from edge_sr.sizes import size_text
 from edge_sr.video.film.crop import Cropper, crop_of
@@ -29,10 +28,10 @@ from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Play
 from edge_sr.video.opening import (
     CLOCK_MAY_JUMP,
     NO_TIMES,
-    SHORT_OF,
     coded_rate,
     ffmpeg_name,
     frame_rate,
+    lacking,
     picture_stream,
 )
 from edge_sr.video.protocols import opening_options
@@ -240,7 +239,7 @@ def _device(address: Address, rate: Fraction | None) -> tuple[str, str | None, d
 
 
 def _unopened(address: Address, error: Any) -> EdgeSRError:
-    short = as_ours(error) if error.errno in SHORT_OF else None
+    short = lacking(error)
     if short is not None:
         return short
     if type(error).__name__ == "ProtocolNotFoundError":

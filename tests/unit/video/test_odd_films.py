@@ -368,6 +368,15 @@ def test_an_impossible_header_is_refused(odd: Path, tmp_path: Path) -> None:
 # Names
 
 
+def test_a_damaged_header_is_no_lack_of_memory(samples: Path, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    whole = (samples / "bunny.mp4").read_bytes()
+    count = whole.index(b"stts") + 8
+    film.write_bytes(whole[:count] + b"\xff\xff\xff\xff" + whole[count + 4 :])
+    with pytest.raises(MediaError, match="not a film or picture that FFmpeg can open"):
+        run(film, tmp_path / "out.mkv")
+
+
 def test_names_with_colons_and_of_great_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     plain = make_film(tmp_path / "film.mp4", Making(size=(32, 24), frames=3, audio=("eng",)))
