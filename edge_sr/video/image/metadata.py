@@ -15,6 +15,7 @@ from edge_sr.video.image.files.jpeg_segments import LARGEST_DENSITY, unkept_segm
 from edge_sr.video.image.files.png_chunks import ASPECT, HDR
 from edge_sr.video.image.files.psd_resources import without_thumbnails
 from edge_sr.video.image.files.xmp import renewed, without_extension
+from edge_sr.video.image.pillow_reader import profile_in
 from edge_sr.video.image.placement import Placement, placed_exif, placed_xmp
 
 # PNG's chunk of primaries, transfer, matrix and range by ITU-T H.273 (PNG, third edition).
@@ -95,13 +96,15 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
         lost = ["EXIF (malformed)"]
     xmp = info.get("xmp") or raw_profiles.decoded(info.get(raw_profiles.XMP, ""))
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    if info.get("icc_profile") and profile_in(image) is None:
+        lost = [*lost, "the colour profile (malformed)"]
     segments = getattr(image, "applist", ())
     if any(name == "APP1" and data.startswith(EXTENDED_XMP) for name, data in segments):
         xmp, lost = without_extension(xmp or b""), [*lost, "XMP beyond its first 64 KB"]
     lost = [*lost, *unkept_segments(segments)]
     dpi = _dpi(image, found)
     metadata = Metadata(
-        icc=info.get("icc_profile") or None,
+        icc=profile_in(image),
         exif=exif,
         dpi=dpi,
         aspect=_aspect(image) if dpi is None else None,

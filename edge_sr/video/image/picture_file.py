@@ -229,8 +229,14 @@ def _single(path: Path, image: Any) -> tuple[str, ...]:
     return ()
 
 
+def _subfile(image: Any) -> int:
+    """What the directory's picture is, by its bits."""
+    stated = image.tag_v2.get(SUBFILE, 0)
+    return stated if isinstance(stated, int) else 0
+
+
 def _refuse_undeveloped(path: Path, image: Any) -> None:
     tags = image.tag_v2
-    thumbnail = tags.get(SUBFILE, 0) & 1 and SUB_DIRECTORIES in tags
+    thumbnail = _subfile(image) & 1 and SUB_DIRECTORIES in tags
     if thumbnail or DNG_VERSION in tags or tags.get(PHOTOMETRIC) in UNDEVELOPED:
         raise MediaError(RAW.format(path))

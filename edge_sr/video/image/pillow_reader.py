@@ -79,6 +79,12 @@ def opened(path: Path) -> tuple[Any, str]:
         return _with_key(open_picture(path)), "damaged: part of what it says beside its pixels cannot be read"
 
 
+def profile_in(image: Any) -> bytes | None:
+    """The colour profile, which a TIFF's tag of another type is none."""
+    found = image.info.get("icc_profile")
+    return found if isinstance(found, bytes) and found else None
+
+
 def _with_key(image: Any) -> Any:
     """A PNG's transparent level spread as Pillow spreads the samples; of its two bytes only a sample's bits count."""
     key, bits = image.info.get("transparency"), KEY_BITS.get(_rawmode(image))
@@ -145,7 +151,7 @@ def _as_far_as_it_decodes(path: Path) -> Any:
 def eight_bit_pixels(path: Path, image: Any, *, of_more: bool = False) -> Pixels:
     """The loaded picture of ``path`` in 8 bits (``of_more`` that it has); CMYK and LAB become sRGB, CMYK by its
     colour profile."""
-    icc, notes, lost = image.info.get("icc_profile"), [], []
+    icc, notes, lost = profile_in(image), [], []
     grey = image.mode in ("1", "L", "LA", "La")
     has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     if of_more:
@@ -236,7 +242,7 @@ def deep_tiff_pixels(path: Path, image: Any) -> tuple[Pixels | None, str]:
 
 def _deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
     """Of colours Pillow keeps one byte of two; told that the bytes lie the other way round, it gives the other."""
-    tags, icc, raw = image.tag_v2, image.info.get("icc_profile"), _rawmode(image)
+    tags, icc, raw = image.tag_v2, profile_in(image), _rawmode(image)
     if image.mode.startswith("I;16"):
         return deep_grey_pixels(image, 4095 if raw == "I;12" else 65535)
     if tags.get(PLANAR, 1) != 1 or not raw.startswith(("RGB;16", "RGBA;16", "RGBa;16", "RGBX;16")):
@@ -253,7 +259,7 @@ def _deep_tiff_pixels(path: Path, image: Any) -> Pixels | None:
 def deep_grey_pixels(image: Any, top: int = 65535) -> Pixels:
     """The 16 bits of a picture that Pillow has as such; ``top`` is white."""
     grey = np.asarray(image).astype(np.uint16).astype(np.float32) / np.float32(top)
-    return Pixels(np.repeat(grey[..., None], 3, axis=2), None, True, image.info.get("icc_profile"))
+    return Pixels(np.repeat(grey[..., None], 3, axis=2), None, True, profile_in(image))
 
 
 def _bytes_of(path: Path, rawmode: str) -> NDArray[np.uint8]:

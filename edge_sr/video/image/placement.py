@@ -104,9 +104,9 @@ def _subject(values: Any, placement: Placement) -> tuple[int, ...] | None:
         return None
     x, y = placement.point(x, y)
     width, height = placement.extent(sides[0], sides[-1]) if sides else (0.0, 0.0)
-    moved = tuple(round(value) for value in (x, y, width, height)[: len(values)])
+    moved = (x, y, width, height)[: len(values)]
     inside = 0 <= x <= placement.box.width and 0 <= y <= placement.box.height
-    return moved if inside and max(moved) <= MOST else None
+    return tuple(map(round, moved)) if inside and min(moved) >= 0 and max(moved) <= MOST else None
 
 
 def placed_xmp(xmp: bytes, placement: Placement) -> tuple[bytes, list[str]]:

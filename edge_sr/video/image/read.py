@@ -171,8 +171,7 @@ def _deep_pixels(file: PictureFile) -> tuple[Pixels | None, str]:
     if file.image.format == "JXL":
         # Of colours its reader gives 8 bits.
         return pillow_reader.deep_grey_pixels(file.image) if file.image.mode == "I;16" else None, ""
-    icc = file.image.info.get("icc_profile")
-    return frame_pixels(first_frame(file.path))._replace(icc=icc), ""
+    return frame_pixels(first_frame(file.path))._replace(icc=pillow_reader.profile_in(file.image)), ""
 
 
 def _frame_of(file: PictureFile) -> Pixels:

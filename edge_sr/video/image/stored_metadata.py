@@ -36,7 +36,9 @@ def tiff_metadata(path: Path, tags: Any) -> Found:
             file.seek(0)
             exif, dpi, lost = _exif(lambda exif: exif.load_from_fp(file))
     icc, xmp = tags.get(ICC), tags.get(XMP)
-    return Metadata(icc=icc if isinstance(icc, bytes) else None, exif=exif, dpi=dpi, xmp=_xmp(xmp)), lost
+    if icc and not isinstance(icc, bytes):
+        icc, lost = None, [*lost, "the colour profile (malformed)"]
+    return Metadata(icc=icc, exif=exif, dpi=dpi, xmp=_xmp(xmp)), lost
 
 
 def psd_metadata(path: Path) -> Found:

@@ -30,6 +30,18 @@ def test_chunks_that_nobody_hands_on_are_named(tmp_path: Path) -> None:
     assert read_still(path).lost == ("the chunks bKGD, caBX, tIME",)
 
 
+@pytest.mark.parametrize(
+    ("kind", "length"), [("cHRM", 31), ("cICP", 3), ("gAMA", 5), ("sRGB", 2), ("mDCV", 2), ("cLLI", 9)]
+)
+def test_a_colour_chunk_of_another_length_is_named_and_not_written(
+    tmp_path: Path, kind: str, length: int
+) -> None:
+    path = tmp_path / "in.png"
+    path.write_bytes(png(CARD, before=chunk(kind.encode(), bytes(length))))
+    assert through(path, "PNG")[1] == [f"the chunk {kind}"]
+    assert kind.encode() not in (tmp_path / "out.png").read_bytes()
+
+
 @pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
 def test_a_text_keeps_its_language(tmp_path: Path, card: np.ndarray) -> None:
     text = "Title\0\0\0de\0Titel\0Schön".encode()

@@ -155,6 +155,17 @@ def test_a_picture_that_says_no_size_is_damaged(tmp_path: Path, name: str) -> No
         read_items(path)
 
 
+def test_colours_that_have_no_number_are_none(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.heic")
+    whole = path.read_bytes()
+    place = whole.index(b"nclx") + 4
+    path.write_bytes(whole[:place] + b"\xff\xff\x01\x00\x7f\xff" + whole[place + 6 :])
+    found = read_items(path).nclx
+    assert found is not None
+    assert found[:3] == (2, 2, 2)
+    assert np.abs(read_still(path).pixels.astype(int) - PIXELS).mean() < 2
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_an_avif_of_eight_bits_is_cropped_to_its_clean_aperture(tmp_path: Path, mode: str) -> None:
     clear = SOFT.convert(mode)

@@ -55,6 +55,21 @@ def test_bits_that_nobody_reads_are_named(tmp_path: Path) -> None:
         read_still(path)
 
 
+@pytest.mark.parametrize("samples", [CARD, DEEP, DEEP[..., :2]], ids=lambda found: str(found.shape))
+@pytest.mark.parametrize(("tag", "lost"), [(254, []), (34675, ["the colour profile (malformed)"])])
+def test_tags_of_another_type_say_nothing(
+    tmp_path: Path, samples: np.ndarray, tag: int, lost: list[str]
+) -> None:
+    path = tmp_path / "odd.tif"
+    write_tiff(path, samples, {tag: 1, 338: 2} if samples.shape[2] == 2 else {tag: 1})
+    whole = path.read_bytes()
+    kind = {254: 7, 34675: 2}[tag]
+    path.write_bytes(whole.replace(struct.pack("<HHI", tag, 3, 1), struct.pack("<HHI", tag, kind, 1)))
+    still = read_still(path)
+    assert (still.metadata.icc, list(still.lost)) == (None, lost)
+    assert still.pixels.shape[:2] == samples.shape[:2]
+
+
 def test_a_cameras_raw_picture_is_not_its_thumbnail(tmp_path: Path) -> None:
     path = tmp_path / "raw.tif"
     write_tiff(path, CARD, {254: 1, 330: 8})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.video.boxes import boxes, boxes_in
+from edge_sr.video.frames.colour import UNSPECIFIED
 
 LARGEST_HEADER = 64 << 20
 
@@ -88,5 +89,8 @@ def properties(body: bytes) -> dict[int, list[tuple[bytes, bytes]]]:
 
 
 def nclx(body: bytes) -> tuple[int, int, int, int]:
-    primaries, transfer, matrix = struct.unpack_from(">HHH", body, 4)
+    """A number beyond those of ITU-T H.273 says nothing."""
+    primaries, transfer, matrix = (
+        number if number < 256 else UNSPECIFIED for number in struct.unpack_from(">HHH", body, 4)
+    )
     return primaries, transfer, matrix, body[10] >> 7

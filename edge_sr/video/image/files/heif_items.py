@@ -82,15 +82,7 @@ def read_items(path: Path) -> HeifPicture:
     """The picture that the file declares as its primary; ``MediaError`` for another structure."""
     try:
         return _Meta(path).picture()
-    except (
-        struct.error,
-        IndexError,
-        KeyError,
-        OSError,
-        StopIteration,
-        ValueError,
-        ZeroDivisionError,
-    ) as error:
+    except (struct.error, LookupError, ArithmeticError, OSError, ValueError, StopIteration) as error:
         raise MediaError(f"{path} is a HEIF file whose structure cannot be read: {error!r}") from error
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# What the samples mean: kept as they are, for the pixels' coding is kept.
-COLOUR = (b"cHRM", b"cICP", b"gAMA", b"sRGB")
+# What the samples mean, with its length: kept as it is, for the pixels' coding is kept.
+COLOUR = {b"cHRM": 32, b"cICP": 4, b"gAMA": 4, b"sRGB": 1}
 # An HDR picture's mastering display and light levels, which Pillow does not write.
-HDR = (b"mDCV", b"cLLI")
+HDR = {b"mDCV": 24, b"cLLI": 8}
+OF_LENGTH = COLOUR | HDR
 # How the old file keeps its pixels and what Pillow hands on: said anew, or without meaning, in the new one.
 STRUCTURAL = (
     *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"hIST", b"sBIT", b"iDOT", b"acTL", b"fcTL", b"fdAT"),
@@ -33,20 +34,21 @@ def is_png(path: Path) -> bool:
 
 
 def kept_chunks(path: Path) -> dict[bytes, bytes]:
-    """Colour chunks, HDR's and EXIF, wherever they stand in the file."""
+    """Colour chunks, HDR's and EXIF, wherever they stand in the file; none of the first two of another length."""
     with path.open("rb") as file:
         return {
             kind: file.read(length)
             for kind, length in chunks_in(file)
-            if kind in (*COLOUR, *HDR, b"eXIf") and length <= LARGEST_KEPT
+            if length == OF_LENGTH.get(kind) or (kind == b"eXIf" and length <= LARGEST_KEPT)
         }
 
 
 def unkept_chunks(path: Path) -> list[str]:
     """Kinds of chunks that say what nobody here hands on; what has no letters for a name is damage."""
     with path.open("rb") as file:
-        kinds = dict.fromkeys(kind for kind, _ in chunks_in(file) if kind.isalpha())
-    return [kind.decode("ascii") for kind in kinds if kind not in (*COLOUR, *HDR, *TEXTS, *STRUCTURAL)]
+        found = [(kind, length) for kind, length in chunks_in(file) if kind not in (*TEXTS, *STRUCTURAL)]
+    kinds = (kind for kind, length in found if kind.isalpha() and length != OF_LENGTH.get(kind))
+    return [kind.decode("ascii") for kind in dict.fromkeys(kinds)]
 
 
 def repeated_texts(path: Path) -> list[str]:
