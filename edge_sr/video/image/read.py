@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_sr.errors import MediaError
+from edge_sr.sizes import Size, size_text
 from edge_sr.video.frames.colour import BT709, HDR_TRANSFERS, RGB, UNSPECIFIED
 from edge_sr.video.frames.orientation import UPRIGHT
 from edge_sr.video.frames.pixels import layout_of
@@ -56,28 +57,43 @@ def read_info(path: Path) -> StillInfo:
         file = open_file(path)
     with contextlib.closing(file):
         if file.heif is not None:
-            size, deep = (file.heif.crop.width, file.heif.crop.height), file.deep
-            content = "AVIF" if file.image is not None else "HEIF"
+            deep, content = file.deep, "AVIF" if file.image is not None else "HEIF"
         elif file.in_planes:
-            size, deep = (file.tags[WIDTH], file.tags[HEIGHT]), max(file.tags[BITS]) > 8
-            content = "PSD" if is_psd(path) else "TIFF"
+            deep, content = max(file.tags[BITS]) > 8, "PSD" if is_psd(path) else "TIFF"
         elif file.frame is not None:
-            frame = file.frame
-            size, deep, content = (frame.width, frame.height), layout_of(frame.format).depth > 8, ""
+            deep, content = layout_of(file.frame.format).depth > 8, ""
         else:
-            size, deep, content = file.image.size, file.deep, str(file.image.format)
-        return StillInfo(file.orientation.displayed(*size), deep, content)
+            deep, content = file.deep, str(file.image.format)
+        return StillInfo(_displayed_size(file), deep, content)
+
+
+def _displayed_size(file: PictureFile) -> Size:
+    """As the header says."""
+    if file.heif is not None:
+        size = file.heif.crop.width, file.heif.crop.height
+    elif file.in_planes:
+        size = file.tags[WIDTH], file.tags[HEIGHT]
+    elif file.frame is not None:
+        size = file.frame.width, file.frame.height
+    else:
+        size = file.image.size
+    return file.orientation.displayed(*size)
 
 
 def read_still(path: Path) -> Still:
-    """The whole picture, upright, as far as it decodes; ``MediaError`` when nothing of it does."""
+    """The whole picture, upright, as far as it decodes; ``MediaError`` when nothing of it does, or another size."""
     with tags_unheard(), contextlib.closing(open_file(path)) as file:
+        size = _displayed_size(file)  # Pillow may think otherwise once the pixels are loaded
         pixels, metadata, lost, damage = _decoded(file)
     turn = UPRIGHT if pixels.upright else file.orientation
     alpha = None if pixels.alpha is None else turn.apply(pixels.alpha)
     metadata = _with_colours(metadata, file.heif)
     colour = turn.apply(pixels.colour)
     shown = colour.shape[1], colour.shape[0]
+    if shown != size:
+        raise MediaError(
+            f"{path} is damaged: its header says {size_text(size)}, and its picture is {size_text(shown)}"
+        )
     metadata, _ = metadata.placed(turned(file.orientation, file.orientation.displayed(*shown)))
     metadata, parts = _without_parts(metadata)
     return Still(

@@ -155,6 +155,19 @@ def test_a_picture_that_says_no_size_is_damaged(tmp_path: Path, name: str) -> No
         read_items(path)
 
 
+@pytest.mark.parametrize("size", [(400, 400), (150, 1000)])
+def test_a_picture_of_another_size_than_its_file_says_is_refused(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    path = saved(tmp_path / "a.heic")
+    place = (whole := path.read_bytes()).index(b"ispe") + 8
+    clap = whole.index(b"clap")
+    told = whole[:place] + struct.pack(">II", *size) + whole[place + 8 :]
+    path.write_bytes(told[:clap] + b"free" + told[clap + 4 :])
+    with pytest.raises(MediaError, match=f"header says {size[0]}x{size[1]}"):
+        read_still(path)
+
+
 def test_colours_that_have_no_number_are_none(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.heic")
     whole = path.read_bytes()
