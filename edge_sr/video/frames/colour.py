@@ -32,6 +32,9 @@ LUMA_WEIGHTS = {
     9: (0.2627, 0.0593),
 }
 
+# The primaries and transfers that H.273 defines.
+PRIMARIES = frozenset({1, 2, *range(4, 13), 22})
+TRANSFERS = frozenset({1, 2, *range(4, 19)})
 PQ, HLG = 16, 18
 # H.273 transfer -> its name.
 HDR_TRANSFERS = {PQ: "PQ (SMPTE ST 2084)", HLG: "HLG (ARIB STD-B67)"}

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from edge_sr.video.frames.colour import UNSPECIFIED
+from edge_sr.video.frames.colour import PRIMARIES, TRANSFERS, UNSPECIFIED
 from edge_sr.video.image.files import raw_profiles
 from edge_sr.video.image.files.exif import PHOTOSHOP, RESOLUTION, Tags, described, fitting
 from edge_sr.video.image.files.jpeg_segments import LARGEST_DENSITY, unkept_segments
@@ -102,6 +102,10 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
     if any(name == "APP1" and data.startswith(EXTENDED_XMP) for name, data in segments):
         xmp, lost = without_extension(xmp or b""), [*lost, "XMP beyond its first 64 KB"]
     lost = [*lost, *unkept_segments(segments)]
+    chunks = {kind: data for kind, data in chunks.items() if kind != b"eXIf"}
+    if CICP in chunks and not (chunks[CICP][0] in PRIMARIES and chunks[CICP][1] in TRANSFERS):
+        del chunks[CICP]
+        lost = [*lost, "the colour description cICP (its numbers mean nothing)"]
     dpi = _dpi(image, found)
     metadata = Metadata(
         icc=profile_in(image),
@@ -111,7 +115,7 @@ def read_metadata(image: Any, chunks: dict[bytes, bytes]) -> tuple[Metadata, lis
         xmp=renewed(xmp) if isinstance(xmp, bytes) and xmp else None,
         text=_text(image),
         comment=b"\n".join(data for name, data in segments if name == "COM") or _comment(info),
-        chunks={kind: data for kind, data in chunks.items() if kind != b"eXIf"},
+        chunks=chunks,
         photoshop=_resources([data for name, data in segments if name == "APP13"]),
     )
     return metadata, lost
@@ -171,7 +175,12 @@ def _sound(resolution: Callable[[], Any]) -> tuple[float, float] | None:
 def _text(image: Any) -> tuple[tuple[str, str], ...]:
     if image.format != "PNG":
         return ()
-    texts = raw_profiles.renewed(getattr(image, "text", {}))
+    try:
+        texts = image.text
+    except Exception:
+        # Pillow has decoded no pixels of 16 bits yet, and damaged ones make it raise nearly anything.
+        texts = {key: value for key, value in image.info.items() if isinstance(value, str)}
+    texts = raw_profiles.renewed(texts)
     # Values as Pillow has them, with their language.
     return tuple(entry for entry in texts.items() if entry[0] not in (XMP_KEY, raw_profiles.EXIF))
 

@@ -42,6 +42,25 @@ def test_a_colour_chunk_of_another_length_is_named_and_not_written(
     assert kind.encode() not in (tmp_path / "out.png").read_bytes()
 
 
+@pytest.mark.parametrize(("primaries", "transfer"), [(0, 13), (255, 13), (9, 3), (9, 19)])
+def test_colours_that_h273_does_not_define_are_named_and_not_written(
+    tmp_path: Path, primaries: int, transfer: int
+) -> None:
+    """libheif reads no file that says them."""
+    path = tmp_path / "in.png"
+    path.write_bytes(png(CARD, before=chunk(b"cICP", bytes([primaries, transfer, 0, 1]))))
+    assert through(path, "PNG")[1] == ["the colour description cICP (its numbers mean nothing)"]
+    assert b"cICP" not in (tmp_path / "out.png").read_bytes()
+
+
+@pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
+def test_damage_behind_the_pixels_costs_no_text_before_them(tmp_path: Path, card: np.ndarray) -> None:
+    path = tmp_path / "in.png"
+    text = chunk(b"tEXt", b"Author\0Ann")
+    path.write_bytes(png(card, before=text, after=chunk(b"fdAT", b"")))
+    assert read_still(path).metadata.text == (("Author", "Ann"),)
+
+
 @pytest.mark.parametrize("card", [CARD, DEEP], ids=["8 bits", "16 bits"])
 def test_a_text_keeps_its_language(tmp_path: Path, card: np.ndarray) -> None:
     text = "Title\0\0\0de\0Titel\0Schön".encode()

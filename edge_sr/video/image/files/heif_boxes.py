@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_sr.video.boxes import boxes, boxes_in
-from edge_sr.video.frames.colour import UNSPECIFIED
+from edge_sr.video.frames.colour import PRIMARIES, TRANSFERS, UNSPECIFIED
 
 LARGEST_HEADER = 64 << 20
 
@@ -89,8 +89,7 @@ def properties(body: bytes) -> dict[int, list[tuple[bytes, bytes]]]:
 
 
 def nclx(body: bytes) -> tuple[int, int, int, int]:
-    """A number beyond those of ITU-T H.273 says nothing."""
-    primaries, transfer, matrix = (
-        number if number < 256 else UNSPECIFIED for number in struct.unpack_from(">HHH", body, 4)
-    )
-    return primaries, transfer, matrix, body[10] >> 7
+    """A number of primaries or transfer that ITU-T H.273 does not define says nothing."""
+    primaries, transfer, matrix = struct.unpack_from(">HHH", body, 4)
+    primaries = primaries if primaries in PRIMARIES else UNSPECIFIED
+    return primaries, transfer if transfer in TRANSFERS else UNSPECIFIED, matrix, body[10] >> 7
