@@ -137,12 +137,12 @@ def decoding_time(packet: Any) -> Fraction:
 
 
 def moved_chapters(chapters: list[Any], packets: FilmPackets, window: Window) -> list[Any]:
-    """The chapters within the window, moved and cut to it."""
+    """The chapters within the window, moved and cut to it; none before the film, which muxers refuse."""
     moved = []
     for chapter in chapters:
         unit = Fraction(chapter["time_base"] or 1)
         shift = round((packets.origin + window.shift) / unit)
-        first = max(chapter["start"] - shift, 0 if window.cuts_begin else chapter["start"] - shift)
+        first = max(chapter["start"] - shift, 0)
         last = chapter["end"] - shift
         if window.end is not None:
             last = min(last, round((window.end - window.shift) / unit))

@@ -129,6 +129,16 @@ def test_chapters_move_with_the_excerpt(rich: Path) -> None:
     assert times(Excerpt(), Fraction(1, 2)) == [("One", 0, 0.5)]
 
 
+def test_a_chapter_before_the_film_begins_with_it(rich: Path) -> None:
+    """Muxers refuse the whole film for one."""
+    with av.open(str(rich)) as source:
+        packets = FilmPackets(source)
+        window = window_of(packets, Excerpt(), None, Fraction(1, 1000))
+        one, other = source.chapters()
+        early = [{**one, "start": -(10**15)}, {**other, "start": -2, "end": -1}]
+        assert [(c["start"], c["end"]) for c in moved_chapters(early, packets, window)] == [(0, one["end"])]
+
+
 def test_lost_metadata_is_named_and_facts_about_the_old_file_are_not() -> None:
     source = {"title": "x", "Firmware": "9", "major_brand": "isom", "ENCODER": "Lavf", "DURATION": "1"}
     assert lost_metadata(source, {"TITLE": "x"}, "the film") == ["metadata 'Firmware' of the film"]
