@@ -31,7 +31,9 @@ def read_pickled(path: Path) -> Any:
             f"{path} holds more than plain tensors and was not loaded: where a whole module was pickled, save its "
             "state_dict() with the software that made it"
         ) from error
-    except (RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make PyTorch's reader raise nearly anything
         raise CheckpointError(f"{path} is not a readable PyTorch checkpoint: {first_line(error)}") from error
 
 

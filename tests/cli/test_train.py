@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -282,7 +283,8 @@ def test_weights_that_are_no_numbers_are_not_written(spec: Path, images: Path, t
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"history": [{"x": 1}]}, {"step": "two"}, {"losses": 3}, {"data": {}}, {"optimisers": []}]
+    "wrong",
+    [{"history": [{"x": 1}]}, {"step": "two"}, {"losses": 3}, {"data": {}}, {"optimisers": []}, {"spec": 3}],
 )
 def test_a_run_with_wrong_entries_is_refused(
     spec: Path, images: Path, tmp_path: Path, wrong: dict[str, Any]
@@ -292,6 +294,14 @@ def test_a_run_with_wrong_entries_is_refused(
     torch.save({**torch.load(state, weights_only=True), **wrong}, state)
     with pytest.raises(CheckpointError, match=r"tiny\.resume\.pt"):
         prepared(spec, images, output, resume=True)
+
+
+def test_a_run_that_is_damaged_inside_is_refused(spec: Path, images: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "tiny.resume.pt", "w") as archive:
+        for name, content in (("data.pkl", b"\x80\x02h\x07."), ("byteorder", b"little"), ("version", b"3")):
+            archive.writestr(f"archive/{name}", content)
+    with pytest.raises(CheckpointError, match=r"tiny\.resume\.pt is not a readable run"):
+        prepared(spec, images, tmp_path / "tiny.safetensors", resume=True)
 
 
 def test_bad_pictures_are_named_and_left_out(spec: Path, images: Path, tmp_path: Path, train: Train) -> None:

@@ -195,6 +195,16 @@ def archive(name: str = "last.bias.npy", data: bytes | None = None) -> bytes:
     return content.getvalue()
 
 
+def array_head(kind: str, shape: tuple[int, ...]) -> str:
+    return str({"descr": kind, "fortran_order": False, "shape": shape})
+
+
+def array(head: str) -> bytes:
+    """Twelve bytes of values behind ``head``."""
+    text = head.ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(12)
+
+
 def test_damaged_decoder_weights_are_a_bad_bundle(bundle: Bundle) -> None:
     whole = archive()
     assert list(with_weights(bundle, whole).decoder_arrays()) == ["last.bias"]
@@ -205,6 +215,11 @@ def test_damaged_decoder_weights_are_a_bad_bundle(bundle: Bundle) -> None:
     pickled = io.BytesIO()
     np.save(pickled, np.array([{}], object), allow_pickle=True)
     damaged.append(archive(data=pickled.getvalue()))
+    encrypted = bytearray(whole)
+    encrypted[6] = encrypted[whole.index(b"PK\x01\x02") + 8] = 1
+    damaged.append(bytes(encrypted))
+    heads = ("{'shape': (3,", array_head("<f4", (1 << 40,)), array_head("|V4", (3,)), array_head("<i4", (3,)))
+    damaged += [archive(data=array(head)) for head in heads]
     for content in damaged:
         with pytest.raises(BundleError, match="is damaged"):
             with_weights(bundle, content).decoder_arrays()

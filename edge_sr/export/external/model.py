@@ -42,7 +42,7 @@ def read_model(path: Path) -> onnx.ModelProto:
     _sort(model)
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:  # it quotes names in its errors
         raise CheckpointError(f"{path} is not a valid ONNX model: {first_line(error)}") from error
     return model
 

@@ -354,6 +354,15 @@ def test_a_torn_file_is_refused(tmp_path: Path, cut: int) -> None:
         read_model(path)
 
 
+def test_an_unknown_operator_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    unknown = model()
+    unknown.graph.node[0].op_type = "QQQQ"
+    path = tmp_path / "net.onnx"
+    path.write_bytes(unknown.SerializeToString().replace(b"QQQQ", b"\xff\xfe\xfd\xfc"))
+    with pytest.raises(CheckpointError, match="not a valid ONNX model"):
+        read_model(path)
+
+
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     path = saved(tmp_path, model())
     (tmp_path / "out").mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,26 @@ def test_files_that_are_no_checkpoints(content: bytes, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(CheckpointError):
             load_checkpoint(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.",
+        b"\x80\x02h\x07.",
+        b"\x80\x02X\x01\x00\x00\x00\xff.",
+        b"\x80\x02}u.",
+        b"\x80\x02K\x01b.",
+    ],
+    ids=["without arguments", "what was not kept", "no text", "no mark", "no object"],
+)
+def test_pickles_that_say_nothing_are_no_checkpoints(tmp_path: Path, pickled: bytes) -> None:
+    path = tmp_path / "x.ckpt"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (("data.pkl", pickled), ("byteorder", b"little"), ("version", b"3")):
+            archive.writestr(f"archive/{name}", content)
+    with pytest.raises(CheckpointError, match=r"x\.ckpt"):
+        load_checkpoint(path)
 
 
 def test_what_a_file_is_instead_is_told(tmp_path: Path) -> None:
