@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 aiohttp = pytest.importorskip("aiohttp")
-pytest.importorskip("aiortc")
+aiortc = pytest.importorskip("aiortc")
 
 from support.chromium import Chromium
 from test_camera_page import film, needs_browser, run, served
+
+from edge_sr.camera.page import webrtc
+from edge_sr.camera.page.audience import Audience
 
 __all__ = ["film"]  # a fixture
 # What waits for cameras and clients is one worker's, while others compute.
@@ -46,10 +49,41 @@ def test_offers_that_are_none_are_refused(film: Path) -> None:
                 for _ in range(3):
                     async with session.post(address + "offer", data=offer) as answer:
                         assert answer.status == 400, offer
+            unknown = {"Content-Type": "application/sdp; charset=none"}
+            async with session.post(address + "offer", data=b"v=0", headers=unknown) as answer:
+                assert answer.status == 400
             async with session.post(address + "offer", data=b"x" * 40_000) as answer:
                 assert answer.status == 413
             foreign = {"Origin": "http://evil.example"}
             async with session.post(address + "offer", data=b"v=0", headers=foreign) as answer:
                 assert answer.status == 403
+
+    run(work())
+
+
+def test_a_browser_that_never_connects_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webrtc, "CONNECT_SECONDS", 0.05)
+
+    async def offer() -> str:
+        asking = aiortc.RTCPeerConnection()
+        asking.addTransceiver("video", direction="recvonly")
+        await asking.setLocalDescription(await asking.createOffer())
+        lines = asking.localDescription.sdp.splitlines(keepends=True)
+        await asking.close()
+        return "".join(line for line in lines if "candidate" not in line)
+
+    async def admitted(broadcast: webrtc.Broadcast, text: str) -> str:
+        while True:
+            try:
+                return await broadcast.answer(text)
+            except webrtc.BadOffer:
+                await asyncio.sleep(0.02)
+
+    async def work() -> None:
+        broadcast = webrtc.Broadcast(Audience(0.04, lambda: (64, 48)))
+        text = await offer()
+        for _ in range(webrtc.MOST_PEERS + 1):
+            await asyncio.wait_for(admitted(broadcast, text), 20)
+        await broadcast.close()
 
     run(work())

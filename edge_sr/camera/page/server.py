@@ -189,7 +189,8 @@ class Server:
     async def _offer(self, broadcast: webrtc.Broadcast, request: Any) -> Any:
         try:
             answer = await broadcast.answer(await asyncio.wait_for(request.text(), OFFER_SECONDS))
-        except (webrtc.BadOffer, UnicodeDecodeError, asyncio.TimeoutError) as error:
+        except (webrtc.BadOffer, UnicodeDecodeError, LookupError, asyncio.TimeoutError) as error:
+            # Of a character set that nobody knows it is a LookupError.
             raise self._web.HTTPBadRequest(text=f"{error}\n") from error
         return self._web.Response(text=answer, content_type="application/sdp")
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_PEERS = 4
 ANSWER_SECONDS = 10.0
+# Until a browser is connected: one that tells of no way to it never is, and would keep its place.
+CONNECT_SECONDS = 30.0
 CLOCK = 90_000
 GONE = ("failed", "closed", "disconnected")
 
@@ -35,6 +37,7 @@ class Broadcast:
     def __init__(self, audience: Audience) -> None:
         self._audience = audience
         self._peers: set[Any] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
 
     async def answer(self, offer: str) -> str:
         """The SDP that accepts ``offer``, whose pictures then come until the browser leaves; or ``BadOffer``."""
@@ -65,7 +68,15 @@ class Broadcast:
             if peer.connectionState in GONE:
                 await self._leave(peer)
 
+        waiting = asyncio.create_task(self._await(peer))
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._waiting.discard)
         return str(peer.localDescription.sdp)
+
+    async def _await(self, peer: Any) -> None:
+        await asyncio.sleep(CONNECT_SECONDS)
+        if peer.connectionState != "connected":
+            await self._leave(peer)
 
     async def _leave(self, peer: Any) -> None:
         self._audience.unwatch(peer)
@@ -73,6 +84,8 @@ class Broadcast:
         await peer.close()
 
     async def close(self) -> None:
+        for waiting in self._waiting:
+            waiting.cancel()
         for peer in list(self._peers):
             await self._leave(peer)
 

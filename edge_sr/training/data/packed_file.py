@@ -59,7 +59,7 @@ def map_arrays(path: Path) -> dict[str, Array]:
 
 def what_is_stated(path: Path) -> dict[str, str]:
     """What ``write_arrays`` was told of ``path`` besides its arrays; ``InputError`` when it is no packed file."""
-    stated: dict[str, str] = _header(path)[0].get(METADATA, {})
+    stated: dict[str, str] = _header(path)[0].get(METADATA) or {}
     return stated
 
 
