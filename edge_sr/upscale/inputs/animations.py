@@ -11,6 +11,8 @@ from typing import Any
 
 from edge_sr.errors import MediaError
 from edge_sr.files.atomic import kept_beside, writing
+from edge_sr.machine.memory import BASE_BYTES, require_bytes
+from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.video.frames.colour_profile import is_srgb
@@ -53,18 +55,25 @@ def as_film(
     """The request with a film beside the output in place of the animation; it goes at the end.
 
     ``check`` is told of the film's bytes as it grows, and raises when they are too many. Raises ``MediaError`` for an
-    animation that does not decode, and with ``strict`` for a colour profile that cannot be used; ``DiskFullError`` when
-    the film does not fit.
+    animation that does not decode, and with ``strict`` for a colour profile that cannot be used; ``OptionError`` and
+    ``MemoryLimitError`` for one too large; ``DiskFullError`` when the film does not fit.
     """
     source = Path(request.input)
     beside = request.output or source
     with kept_beside(beside, ".mkv") as film:
         with writing(str(beside)), open_picture(source) as image:
+            _check_size(request, image.size)
             _tell_of_profile(image, request, controls)
             write_film(image, film, source, controls.stop, check)
         # The same animation is the same input, whenever it was decoded.
         os.utime(film, ns=(0, 0))
         yield dataclasses.replace(request, input=str(film), stem=request.stem or source.stem)
+
+
+def _check_size(request: Request, size: Size) -> None:
+    """Before a frame of it is decoded; Pillow keeps three of them at once, and the encoder two."""
+    request.whole_size(size)
+    require_bytes(BASE_BYTES + 5 * 4 * size[0] * size[1], f"{request.input} of {size_text(size)}")
 
 
 def _tell_of_profile(image: Any, request: Request, controls: Controls) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image, ImageCms
 from support.films import frame_pixels, frame_times
 from support.upscaling import Listener, nano_request
 
-from edge_sr.errors import MediaError
+from edge_sr.errors import MediaError, MemoryLimitError, OptionError
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
@@ -109,3 +110,16 @@ def test_a_profile_that_says_nothing_of_an_animation_is_named(tmp_path: Path) ->
     assert [text for text in heard.said if text.startswith("warning: the colour profile")]
     with pytest.raises(MediaError, match="--strict"):
         upscale(request(path, strict=True, overwrite=True))
+
+
+def test_an_animation_is_too_large_before_it_is_decoded(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.webp")
+    whole = path.read_bytes()
+    # Its canvas, less one, in 24 bits a side.
+    canvas = whole.index(b"VP8X") + 12
+    for sides, error in (((40, 4_000_000), OptionError), ((60_000, 60_000), MemoryLimitError)):
+        told = b"".join(struct.pack("<I", side - 1)[:3] for side in sides)
+        path.write_bytes(whole[:canvas] + told + whole[canvas + 6 :])
+        with pytest.raises(error):
+            upscale(request(path, scale=Fraction(1)))
+        assert list(tmp_path.iterdir()) == [path]
