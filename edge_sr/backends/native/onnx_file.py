@@ -68,7 +68,7 @@ def read_graph(path: Path) -> OnnxGraph:
     """The graph of an ONNX file; ``BundleError`` where it is none."""
     try:
         return _graph(memoryview(path.read_bytes()))
-    except (IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, StopIteration, TypeError, ValueError) as error:
         raise BundleError(f"{path} cannot be read as an ONNX graph; export the bundle again") from error
 
 

@@ -182,6 +182,29 @@ def test_a_damaged_graph_is_named(tmp_path: Path, nano: Bundle) -> None:
             read_graph(path)
 
 
+def part(number: int, content: bytes) -> bytes:
+    """A field with content, as protocol buffers write it; ``content`` of less than 2 MB."""
+    size = len(content)
+    return bytes([number << 3 | 2, size & 127 | 128, size >> 7 & 127 | 128, size >> 14]) + content
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        part(8, b"w") + b"\x10\x01" + part(9, bytes(8)) + part(1, b"\xff" * 1_000_000),
+        part(8, b"w") + b"\x10\x01" + part(9, bytes(8)) + part(1, b"\xff" * 9 + b"\x01"),
+        b"\x40\x01" + b"\x10\x01",
+        part(8, b"w") + b"\x10\x01" + b"\x48\x07",
+    ],
+    ids=["a number without end", "a side beyond all", "a name that is a number", "values that are a number"],
+)
+def test_tensors_that_are_none_are_refused_at_once(tmp_path: Path, tensor: bytes) -> None:
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(part(7, part(5, tensor)))
+    with pytest.raises(BundleError, match=r"graph\.onnx"):
+        read_graph(path)
+
+
 def test_precisions_have_kernels_and_peaks() -> None:
     assert encoder_kernel("fp32") == "auto" and decoder_kernel("fp32") == "auto"
     assert encoder_kernel("fp16") is None
