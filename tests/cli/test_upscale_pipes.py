@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from support.films import Making, frame_pixels, make_film, moving_picture
 
+from edge_sr.errors import MediaError
 from edge_sr.upscaler import Upscaler
 from edge_sr.video.piped.forms import read_header
 
@@ -73,6 +74,17 @@ def test_every_layout_and_depth_keeps_its_own(tag: str) -> None:
         middle = luma.reshape(36, -1)[18, 24] / (1 << (frame.format.components[0].bits - 8))
         # The gradient's own value in the middle, whatever the network makes of its neighbourhood.
         assert abs(middle - (16 * 3 + 12 * 2 + index * 5 + 60 - 1)) < 4
+
+
+@pytest.mark.parametrize("tag", ["mono7x", "monole", "420p99", "420p010", "none"])
+def test_a_layout_that_nobody_knows_has_no_frames_of_known_length(tag: str) -> None:
+    assert read_header(f"YUV4MPEG2 W32 H24 F25:1 C{tag}".encode()).frame_bytes == 0
+
+
+@pytest.mark.parametrize("size", ["W32 H-24", "W0 H24", "W32 H99999999999", "W32 H4294967297", "W32"])
+def test_a_size_that_no_picture_has_is_damage(size: str) -> None:
+    with pytest.raises(MediaError, match="its header is damaged"):
+        read_header(f"YUV4MPEG2 {size} F25:1 C420".encode())
 
 
 def test_frames_equal_those_of_a_run_from_file_to_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge_sr.errors import MediaError, OptionError
-from edge_sr.sizes import Size, size_text
+from edge_sr.sizes import LARGEST_SIDE, Size, size_text
 from edge_sr.video.frames.colour import Colour
 from edge_sr.video.frames.pixels import PixelLayout, layout_of
 from edge_sr.video.frames.siting import CENTER, LEFT, TOPLEFT, unsaid_siting
@@ -95,7 +95,10 @@ class Y4mHeader:
         import av
 
         name = _FORMATS.get(self.chroma, "") or _deep_format(self.chroma)
-        return bytes_of(av.VideoFormat(name, *self.size)) if name else 0
+        try:
+            return bytes_of(av.VideoFormat(name, *self.size))
+        except ValueError:
+            return 0
 
 
 _FORMATS = {
@@ -122,6 +125,8 @@ def read_header(line: bytes) -> Y4mHeader:
     values = {word[0]: word[1:] for word in words[1:] if word[0] != "X"}
     try:
         size = int(values["W"]), int(values["H"])
+        if not all(0 < side <= LARGEST_SIDE for side in size):
+            raise ValueError("a side that no picture has")
     except (KeyError, ValueError) as error:
         raise MediaError("standard input is y4m without a size: its header is damaged") from error
     return Y4mHeader(size, values.get("C", "420"), any(word.startswith("XCOLORRANGE=") for word in words))
