@@ -9,6 +9,7 @@ from typing import Any
 
 from edge_sr.errors import OptionError
 from edge_sr.files.atomic import write_whole
+from edge_sr.files.untrusted_json import read_json
 
 
 class SearchCache:
@@ -39,10 +40,9 @@ class SearchCache:
 
     def _read(self) -> dict[str, Any]:
         try:
-            stored = json.loads(self.path.read_text(encoding="utf-8"))
-            results: dict[str, Any] = stored["results"]
-            key = stored["key"]
-        except (ValueError, KeyError, TypeError) as error:
+            stored = read_json(self.path)
+            results, key = dict(stored["results"]), stored["key"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise OptionError(f"{self.path} is damaged: remove it, or leave out --resume") from error
         if key != self.key:
             raise OptionError(

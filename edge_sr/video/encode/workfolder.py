@@ -35,6 +35,8 @@ BESIDE = "beside.json"
 CLUSTER = "cluster"
 RESERVED_BYTES = 1 << 18
 SCHEMA = 2
+# What a state holds beside its schema, each a table.
+PARTS = ("input", "settings")
 # Everything that a run puts into its folder; nothing else in it is ever deleted.
 _OURS = re.compile(
     rf"({MARKER}|({STATE}|{BESIDE}|{CLUSTER})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)(-[0-9a-f]+)?\.\w+"
@@ -80,6 +82,8 @@ class WorkFolder:
             return {}
         try:
             state = json.loads((self.path / STATE).read_text())
+            if isinstance(state, dict) and not all(isinstance(state.get(part, {}), dict) for part in PARTS):
+                raise ValueError("it holds no tables")
         except (OSError, ValueError, RecursionError) as error:
             raise OptionError(
                 f"{self.path / STATE} cannot be read: use --overwrite to begin again"
@@ -208,9 +212,10 @@ class WorkFolder:
         """The files beside the output that this run made."""
         if not _is_file(self.path / BESIDE):
             return []
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             names = json.loads((self.path / BESIDE).read_text())
-            return [name for name in names if Path(name).name == name]
+            if isinstance(names, list):
+                return [name for name in names if isinstance(name, str) and Path(name).name == name]
         return []
 
     def _is_ours(self) -> bool:

@@ -147,9 +147,10 @@ def test_a_folder_that_goes_meanwhile_is_told_as_gone(
         WorkFolder(output).open(STATE, resume=resume, overwrite=False)
 
 
-def test_a_damaged_state_is_refused(output: Path) -> None:
+@pytest.mark.parametrize("text", ["{", '{"schema": 2, "settings": [1]}', '{"schema": 2, "input": 3}'])
+def test_a_damaged_state_is_refused(output: Path, text: str) -> None:
     start(output)
-    (WorkFolder(output).path / "state.json").write_text("{")
+    (WorkFolder(output).path / "state.json").write_text(text)
     with pytest.raises(OptionError, match="--overwrite"):
         WorkFolder(output).open(STATE, resume=True, overwrite=False)
 
@@ -324,6 +325,16 @@ def test_beginning_again_knows_the_files_beside_the_output(output: Path) -> None
     assert work.place_beside(partial_for(output)) == partial_for(output)
     work.remove()
     assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["[1, null]", '"film"', "3", "[" * 100_000])
+def test_a_damaged_list_of_files_beside_the_output_names_none(output: Path, text: str) -> None:
+    work = WorkFolder(output)
+    work.open(STATE, resume=False, overwrite=False)
+    (work.path / "beside.json").write_text(text)
+    (output.parent / "f").touch()
+    work.remove()
+    assert [path.name for path in output.parent.iterdir()] == ["f"]
 
 
 def test_a_partial_film_has_its_own_name(output: Path) -> None:
