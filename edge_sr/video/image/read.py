@@ -179,7 +179,7 @@ def _with_profile(pixels: Pixels, icc: bytes | None) -> Pixels:
 
 
 def _deep_pixels(file: PictureFile) -> tuple[Pixels | None, str]:
-    """More than 8 bits, or None where only 8 can be read, and what of a TIFF is damaged, in words."""
+    """More than 8 bits, or None where only 8 can be read, and what of a TIFF or PNG is damaged, in words."""
     if file.image.format == "TIFF":
         return pillow_reader.deep_tiff_pixels(file.path, file.image)
     if file.heif is not None:
@@ -187,7 +187,14 @@ def _deep_pixels(file: PictureFile) -> tuple[Pixels | None, str]:
     if file.image.format == "JXL":
         # Of colours its reader gives 8 bits.
         return pillow_reader.deep_grey_pixels(file.image) if file.image.mode == "I;16" else None, ""
-    return frame_pixels(first_frame(file.path))._replace(icc=pillow_reader.profile_in(file.image)), ""
+    try:
+        return frame_pixels(first_frame(file.path))._replace(icc=pillow_reader.profile_in(file.image)), ""
+    except MediaError:
+        if file.image.format != "PNG":
+            raise
+    # Of one that is cut short FFmpeg decodes nothing.
+    image, damage = pillow_reader.loaded(file.path, file.image)
+    return (pillow_reader.deep_grey_pixels(image), damage) if image.mode == "I;16" else (None, "")
 
 
 def _frame_of(file: PictureFile) -> Pixels:

@@ -59,6 +59,21 @@ def test_what_decodes_of_a_cut_picture_is_kept(tmp_path: Path, name: str, share:
     assert np.abs(part - wanted).mean() < 45
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_deep_png_that_is_cut_short_is_read_as_far_as_it_decodes(tmp_path: Path, channels: int) -> None:
+    """In colours its upper 8 bits."""
+    path = tmp_path / "short.png"
+    samples = CARD[..., :channels].astype(np.uint16) * 257
+    whole = png(samples)
+    path.write_bytes(whole[: len(whole) * 3 // 5])
+    still = read_still(path)
+    assert still.damage.startswith("damaged")
+    levels = still.pixels if channels == 3 else np.rint(still.pixels * 255)
+    assert np.array_equal(levels[:20, :, :channels], CARD[:20, :, :channels])
+    assert bool(still.lost) == (channels == 3)
+    assert (still.pixels[-1] == still.pixels[-1, 0]).all()
+
+
 @pytest.mark.parametrize("name", ["a.tif", "a.pgm"])
 def test_what_decodes_of_a_cut_picture_in_grey_is_kept(tmp_path: Path, name: str) -> None:
     path, grey = tmp_path / name, CARD[..., 0]
