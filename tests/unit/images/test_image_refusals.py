@@ -33,6 +33,17 @@ def test_a_photoshop_file_that_nobody_reads_is_told_for_what_it_is(tmp_path: Pat
         read_still(path)
 
 
+def test_rows_longer_than_their_file_are_damage_and_no_lack_of_memory(tmp_path: Path) -> None:
+    path = tmp_path / "long.psb"
+    whole = psd(DEEP, {}, packed=True, large=True)
+    # Behind header, palette, resources, layers and compression.
+    counts = 26 + 4 + 4 + 8 + 2
+    told = b"\xff" * 4 * 3 * len(DEEP)
+    path.write_bytes(whole[:counts] + told + whole[counts + len(told) :])
+    with pytest.raises(MediaError, match="damaged"):
+        read_still(path)
+
+
 @pytest.mark.parametrize(("kind", "name"), [(2, "signed"), (3, "floating-point")])
 @pytest.mark.parametrize(
     "samples", [CARD, DEEP, DEEP[..., :1], DEEP[..., :2]], ids=lambda found: str(found.shape)

@@ -75,17 +75,19 @@ def _packing(file: BinaryIO, version: int) -> int:
 def composite_planes(path: Path, tags: Any, count: int) -> list[io.BytesIO]:
     """The first so many planes; ``tags`` are those above. Raises ``ValueError`` where the file ends before them."""
     width, height, bits = tags[WIDTH], tags[HEIGHT], tags[BITS][0]
+    # Room is taken for as many bytes as are asked for.
+    most = path.stat().st_size
     with path.open("rb") as file:
         version = HEAD.unpack(file.read(HEAD.size))[1]
         _packing(file, version)
         if tags[COMPRESSION] == 1:
-            rows = np.full((tags[SAMPLES_PER_PIXEL], height), width * bits // 8)
+            rows = np.full((count, height), width * bits // 8)
         else:
-            counts = file.read(tags[SAMPLES_PER_PIXEL] * height * 2 * version)
+            counts = file.read(min(most, tags[SAMPLES_PER_PIXEL] * height * 2 * version))
             rows = np.frombuffer(counts, f">u{2 * version}").reshape(-1, height).astype(int)
             if len(rows) < count:
                 raise ValueError("it ends in its counts")
-        data = [file.read(int(plane.sum())) for plane in rows[:count]]
+        data = [file.read(min(most, int(plane.sum()))) for plane in rows[:count]]
     return [
         _alone(width, bits, tags[COMPRESSION], lengths, plane)
         for lengths, plane in zip(rows, data, strict=False)
