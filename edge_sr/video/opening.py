@@ -15,7 +15,6 @@ from edge_sr.errors import (
     InputNotFoundError,
     MediaError,
     MissingError,
-    ResourceError,
     UnreachableError,
     as_ours,
 )
