@@ -203,11 +203,10 @@ class _Calibration:
 
     def _scheme(self, name: str, ranges: dict[str, Range]) -> SchemeEntry:
         bench = Bench(self.trial, ranges, name, self.cache)
-        candidates = self._candidates(name)
-        if self.request.table is not None and name in self.request.table.placements:
-            return self.request.table.placements[name]
-        search = Search(bench, candidates, self.recipe.budget, self.recipe.least_share, self.say)
-        layers = search.run()
+        search = Search(bench, self._candidates(name), self.recipe.budget, self.recipe.least_share, self.say)
+        reused = self.request.table
+        earlier = None if reused is None else reused.placements.get(name)
+        layers = search.run() if earlier is None else search.again(earlier)
         return self._entry(bench, layers, search)
 
     def _entry(self, bench: Bench, layers: Sequence[str], search: Search) -> SchemeEntry:

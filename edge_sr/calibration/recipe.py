@@ -42,7 +42,7 @@ class Recipe:
     adds a built-in picture to the ranges, ``equalise`` brings channels to like ranges. ``residual``
     says whether the residual stream is rounded to 8 bits as well. ``least_share`` of the
     multiply-adds must be quantised for the result to count as INT8. ``table`` names a scale table, relative
-    to the recipe, to use again instead of looking for ranges and layers.
+    to the recipe, to use again instead of looking for ranges and layers; its loss is measured anew.
     """
 
     name: str = "default"

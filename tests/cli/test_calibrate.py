@@ -99,6 +99,22 @@ def test_a_table_is_used_again_and_only_for_its_bundle(
     assert_refused(answer, 4, other, "other weights")
 
 
+def test_a_table_used_again_answers_to_the_budget_and_to_what_is_kept(
+    calibrate: Command, scenes: Path, tmp_path: Path
+) -> None:
+    first, again, other = tmp_path / "first", tmp_path / "again", tmp_path / "other"
+    assert calibrate("diinn-nano", "--frames", scenes, "-o", first, "--recipe", recipe(tmp_path)).code == 0
+    reuse = recipe(
+        tmp_path, more='table = "first/scales.json"\nkeep = ["encoder.head", "encoder.tail"]\n' + LOOSE
+    )
+    asked = ("diinn-nano", "--frames", scenes, "--recipe", reuse)
+    answer = calibrate(*asked, "-o", other, "--budget-db", "1e-9")
+    assert_refused(answer, 4, other, "table", "1e-09 dB on average", "--budget-db")
+    answer = calibrate(*asked, "-o", again, "--json")
+    assert answer.code == 0, answer.err
+    assert not any("encoder.tail" in entry["layers"] for entry in answer.json["placements"].values())
+
+
 def test_the_decoder_can_be_quantised_for_tensorrt(calibrate: Command, scenes: Path, tmp_path: Path) -> None:
     out = tmp_path / "made"
     both = recipe(tmp_path, more='parts = ["encoder", "decoder"]\n' + LOOSE)

@@ -13,7 +13,7 @@ from edge_sr.calibration.ranges.levels import Range
 from edge_sr.calibration.recipe import Budget
 from edge_sr.calibration.search.cache import SearchCache
 from edge_sr.calibration.search.trial import Picture, PsnrLoss, Trial
-from edge_sr.calibration.table import Sensitivity
+from edge_sr.calibration.table import SchemeEntry, Sensitivity
 from edge_sr.errors import BudgetError
 
 Say = Callable[[str], None]
@@ -79,6 +79,18 @@ class Search:
         chosen = self._give_back(self._within_budget())
         return tuple(name for name in self.work if name in chosen)
 
+    def again(self, earlier: SchemeEntry) -> tuple[str, ...]:
+        """The layers of an earlier calibration that may be quantised; ``BudgetError`` where they lose too much."""
+        self.sensitivity = tuple(entry for entry in earlier.sensitivity if entry.layer in self.work)
+        chosen = tuple(name for name in self.work if name in earlier.layers)
+        loss = self._loss(chosen, f"the table's {len(chosen)} layers")
+        if self._strain(loss) > 1:
+            raise BudgetError(
+                f"{self.bench.scheme}: the layers that the recipe's `table` quantises lose {loss}, expected at most "
+                f"{self._allowed}; nothing was written; allow more with --budget-db, or leave `table` out"
+            )
+        return chosen
+
     def _alone(self, name: str) -> Sensitivity:
         loss = self.bench.loss([name])
         self._tell(f"{name} alone", loss)
@@ -99,9 +111,9 @@ class Search:
         if self._strain(loss) <= 1:
             return chosen
         raise BudgetError(
-            f"{self.bench.scheme}: no assignment loses at most {self.budget.mean_db:g} dB on average and "
-            f"{self.budget.worst_db:g} dB at worst; the nearest, {len(chosen)} of {len(self.work)} layers, "
-            f"loses {loss}; nothing was written; allow more with --budget-db, or give nearer frames"
+            f"{self.bench.scheme}: no assignment loses at most {self._allowed}; the nearest, {len(chosen)} of "
+            f"{len(self.work)} layers, loses {loss}, and with fewer too little would be INT8; nothing was written; "
+            "allow more with --budget-db, lower the recipe's least_share, or give nearer frames"
         )
 
     def _give_back(self, chosen: set[str]) -> set[str]:
@@ -119,6 +131,10 @@ class Search:
 
     def _tell(self, what: str, loss: PsnrLoss) -> None:
         self.say(f"{self.bench.scheme}: {what}: {loss}")
+
+    @property
+    def _allowed(self) -> str:
+        return f"{self.budget.mean_db:g} dB on average and {self.budget.worst_db:g} dB at worst"
 
     def _strain(self, loss: PsnrLoss) -> float:
         """At most 1 within the budget."""
