@@ -51,7 +51,7 @@ class Learner:
         self._spec, self.device = spec, device
         self._optimisers = optimisers_for(self.network, spec)
         self._rates = [float(optimiser.param_groups[0]["lr"]) for optimiser in self._optimisers]
-        self._predict = task.predictor(self.network, compiler(device) if compiled else _as_is)
+        self._predict = task.predictor(self.network, compiler(device, wanted=compiled))
         self._half = half_precision(device) and not exact
         self._teacher = teacher
         self._captured: dict[bool, CapturedStep] = {}
@@ -167,10 +167,10 @@ def rate_at(spec: ScheduleSpec, number: int, fraction: float) -> float:
     )
 
 
-def compiler(device: torch.device) -> Compile:
-    """``torch.compile`` where a compiler is at hand."""
+def compiler(device: torch.device, *, wanted: bool) -> Compile:
+    """``torch.compile`` where it is ``wanted`` and a compiler is at hand."""
     ready = device.type == "cuda" or shutil.which("g++") is not None
-    return _compiled if ready else _as_is
+    return _compiled if wanted and ready else _as_is
 
 
 def _no_compiler(error: Exception) -> MissingError:

@@ -40,8 +40,7 @@ from edge_sr.training.validation import Validation
 if TYPE_CHECKING:
     from edge_sr.training.quantisation.qat import RoundedTraining
 
-# Seldom: a GPU is waited for each time.
-LOSS_EVERY = 50
+LOSS_EVERY = 50  # seldom: a GPU is waited for each time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +133,8 @@ class TrainingRun:
         if not named:
             raise ConfigError("training.schedule.distil_share needs a trained network: name training.teacher")
         network = self._diinn(load_checkpoint(self._folder / named).network(), "schedule.distil_share")
-        predict = self._task.predictor(network.to(device).requires_grad_(False), compiler(device))
+        compiled = compiler(device, wanted=self._training.compile)
+        predict = self._task.predictor(network.to(device).requires_grad_(False), compiled)
         return Ensemble(predict, self._training.schedule.distil_turns)
 
     def _diinn(self, network: nn.Module, asked: str) -> Diinn:

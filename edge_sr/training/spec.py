@@ -88,7 +88,6 @@ class ScheduleSpec:
             batch=self.batch,
             patch=self.patch,
             samples=self.samples,
-            distil_turns=self.distil_turns,
         )
         if not 1 <= self.scales[0] < self.scales[1] <= self.far_scale < math.inf:
             raise ConfigError(
@@ -110,6 +109,8 @@ class ScheduleSpec:
             raise ConfigError(
                 f"training.schedule.whole_share, half_share and far_share must add up to at most 1, found {together:g}"
             )
+        if not 1 <= self.distil_turns <= 8:
+            raise ConfigError(f"training.schedule.distil_turns must lie in [1, 8], found {self.distil_turns}")
         self._check_rates()
 
     def _check_rates(self) -> None:

@@ -348,6 +348,7 @@ def test_an_unknown_key_of_the_training_table_is_an_error() -> None:
         {"warmup": -5},
         {"far_scale": math.inf},
         {"batch": 0},
+        {"distil_turns": 9},
     ],
 )
 def test_a_schedule_out_of_range_is_an_error(values: dict[str, object]) -> None:
