@@ -25,17 +25,26 @@ class Encoded:
     """A frame and its modulation maps, to decode at many sizes.
 
     A frame whose maps would not fit in memory is kept alone, and encoded again block by block. ``times``: what
-    encoding took.
+    encoding took; ``weights``: SHA-256 of the checkpoint whose network made the maps.
     """
 
     frame: Frame
     maps: Maps | None
     times: PartTimes = dataclasses.field(default_factory=PartTimes)
+    weights: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frame", checked_frame(self.frame))
         if self.maps is not None:
             require_maps(self.maps, self.frame.shape[:2])
+
+    @staticmethod
+    def of(source: Frame | Encoded, bundle: Bundle) -> Encoded:
+        """What a caller gave to enlarge; ``OptionError`` for maps of another network than the bundle's."""
+        encoded = source if isinstance(source, Encoded) else Encoded(source, None)
+        if encoded.weights not in ("", bundle.description.source.sha256):
+            raise OptionError(f"the maps are of another network than {bundle.name}: encode the frame with it")
+        return encoded
 
     @property
     def size(self) -> Size:

@@ -24,7 +24,7 @@ from edge_sr.backends.base import (
 )
 from edge_sr.bundle import DEFAULT_MODEL, Bundle, open_bundle
 from edge_sr.door import Encoded, checked_row, checked_threads, decoded, require_flags, require_types
-from edge_sr.errors import EdgeSRError, LifetimeError
+from edge_sr.errors import EdgeSRError, LifetimeError, OptionError
 from edge_sr.kinds import SampleType
 from edge_sr.machine.description import available_cores
 from edge_sr.plan import BLOCK_BYTES, Footprint, Plan, plan_run
@@ -157,7 +157,7 @@ class Upscaler(Closable):
         stop: Stop = None,
     ) -> Result:
         """As calling it, or ``decode``, with what it took; ``stop`` ends it between two blocks: ``InterruptedRun``."""
-        encoded = source if isinstance(source, Encoded) else Encoded(source, None)
+        encoded = Encoded.of(source, self.bundle)
         whole_size = OutputSize.of(scale, size, height).from_input(encoded.size)
         box = None if region is None else output_region(region, encoded.size, whole_size)
         with self._turn.taken():
@@ -183,7 +183,8 @@ class Upscaler(Closable):
                 return alone
             began = time.perf_counter()
             maps = runner.encode(cropped(frame, whole(size)))
-            return Encoded(frame, maps, PartTimes(encoder_ms=1000 * (time.perf_counter() - began)))
+            times = PartTimes(encoder_ms=1000 * (time.perf_counter() - began))
+            return Encoded(frame, maps, times, self.bundle.description.source.sha256)
 
     def stream(
         self,
@@ -207,6 +208,8 @@ class Upscaler(Closable):
         wanted = OutputSize.of(scale, size, height)
         region = None if region is None else checked_region(region)
         box = None if box is None else checked_box(box, wanted.size)
+        if region is not None and box is not None:
+            raise OptionError("region and box both say the part of the output: give one of them")
         return self._streamed(self._results(checked_row(frames), wanted, region, box))
 
     def _streamed(self, results: Generator[Result, None, None]) -> Generator[Result, None, None]:

@@ -96,6 +96,11 @@ def test_a_stream_without_one_output_size_is_told_when_it_is_asked_for(up: Upsca
         up.stream([FRAME], **asked)
 
 
+def test_a_stream_of_two_parts_is_told_when_it_is_asked_for(up: Upscaler) -> None:
+    with pytest.raises(OptionError, match="region and box"):
+        up.stream([FRAME], size=(16, 16), region=(0, 0, 4, 4), box=Box(0, 0, 2, 2))
+
+
 def test_an_array_of_frames_is_a_row_of_frames(up: Upscaler) -> None:
     assert len(list(up.stream(np.stack([FRAME, FRAME]), size=(16, 16)))) == 2  # type: ignore[arg-type]
 
@@ -103,6 +108,16 @@ def test_an_array_of_frames_is_a_row_of_frames(up: Upscaler) -> None:
 def test_maps_of_another_frame_are_refused(up: Upscaler) -> None:
     with pytest.raises(OptionError, match="maps are those"):
         Encoded(np.zeros((9, 9, 3), np.uint8), up.encode(FRAME).maps)
+
+
+def test_maps_of_another_network_are_refused_though_they_have_its_shape() -> None:
+    options: Any = {"backend": "onnxruntime", "precision": "fp32", "threads": 1}
+    with Upscaler("diinn-edge", **options) as up, Upscaler("diinn-edge-video", **options) as other:
+        encoded = up.encode(FRAME)
+        with pytest.raises(OptionError, match="another network than diinn-edge-video"):
+            other.decode(encoded, scale=2)
+    with Upscaler("diinn-edge", **{**options, "precision": "int8"}) as same:
+        assert same.decode(encoded, scale=2).shape == (16, 16, 3)
 
 
 def test_what_is_encoded_stays_as_it_was_whatever_becomes_of_the_callers_array(up: Upscaler) -> None:
