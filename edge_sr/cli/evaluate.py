@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -108,8 +109,10 @@ def evaluate(
 ) -> None:
     """Measure quality against HR references, beside bicubic, Lanczos and the network's own whole scales."""
     if merge:
-        _merge(inputs, hr, report, as_json)
+        _merge(dict(locals()))
         return
+    if allow_mixed and cluster is None:
+        raise OptionError("--allow-mixed is about the nodes of a cluster: it needs --cluster")
     if hr is None:
         raise OptionError(
             "edge-sr evaluate needs HR references to measure against: add --hr FOLDER or --hr FILM"
@@ -161,10 +164,16 @@ def _line(row: Row) -> str:
     return f"{row.label:<34} {'x' + format(row.scale, 'g'):>6} {' '.join(scores)}{equal}"
 
 
-def _merge(inputs: list[str], hr: Path | None, report: Path | None, as_json: bool) -> None:
-    if report is None or hr is not None or as_json:
+def _merge(given: dict[str, Any]) -> None:
+    """``given``: the words of the command by their names in ``evaluate``; those that mean nothing here are refused."""
+    inputs, report = given["inputs"], given["report"]
+    taken = ("inputs", "report", "merge")
+    words = inspect.signature(evaluate).parameters.values()
+    others = [word.name for word in words if word.name not in taken and given[word.name] != word.default]
+    if report is None or others:
+        found = ", ".join(f"--{name.removeprefix('as_').replace('_', '-')}" for name in others)
         raise OptionError(
-            "edge-sr evaluate --merge takes JSON files and --report FILE.html, and no --hr or --json"
+            f"edge-sr evaluate --merge takes JSON files and --report FILE.html, found {found or 'no --report'}"
         )
     check_new_page("--report", report)
     from edge_sr.evaluation.results import load
