@@ -12,10 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from edge_sr.engines.interface.loader import RTX_COMPUTE_CAPABILITIES, Flavour
 from edge_sr.errors import ConfigError, OptionError, UnknownNameError
 from edge_sr.files.config import load_toml
+from edge_sr.kinds import Precision
 from edge_sr.machine.gpu import Gpu
 from edge_sr.sizes import Size, parse_size
 
@@ -24,6 +26,7 @@ VARIABLE = "EDGE_SR_TARGET"
 # How far a Jetson's memory and multiprocessors may be from a profile's to be that family's, in powers of two.
 FARTHEST = 1.5
 MOST_MIB = 1 << 24
+MOST_LEVEL = 5  # TensorRT's own
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ class TargetProfile:
             raise ConfigError(f"memory_mib must lie in [1, {MOST_MIB}], found {self.memory_mib}")
         if not 0 <= self.workspace_mib <= self.memory_mib:
             raise ConfigError(f"workspace_mib must lie in [0, memory_mib], found {self.workspace_mib}")
+        if self.precision not in get_args(Precision):
+            raise ConfigError(
+                f"precision must be one of {', '.join(get_args(Precision))}, found {self.precision!r}"
+            )
+        if not self.sizes:
+            raise ConfigError("sizes must name at least one input size, WxH, found none")
+        if not 0 <= self.optimization_level <= MOST_LEVEL:
+            raise ConfigError(
+                f"optimization_level must lie in [0, {MOST_LEVEL}], found {self.optimization_level}"
+            )
         try:
             _ = self.tile_size, self.input_sizes
         except OptionError as error:

@@ -150,6 +150,13 @@ def test_rtx_is_refused_where_it_cannot_build(name: str) -> None:
         ("memory_mib = 8192", "memory_mib = 0", "memory_mib must lie"),
         ("memory_mib = 8192", "memory_mib = 8192\nworkspace_mib = -5", "workspace_mib must lie"),
         ("memory_mib = 8192", "memory_mib = 8192\nworkspace_mib = 99999999999", "workspace_mib must lie"),
+        ('precision = "fp16"', 'precision = "fp99"', "precision must be one of fp32"),
+        (
+            "memory_mib = 8192",
+            "memory_mib = 8192\noptimization_level = 9",
+            r"optimization_level must lie in \[0, 5\]",
+        ),
+        ('sizes = ["640x360", "1280x720", "1920x1080"]', "sizes = []", "at least one input size"),
         ("title", "titel", "unknown key 'titel'"),
     ],
 )
