@@ -83,12 +83,14 @@ def checked_row(frames: Iterable[Frame | YuvFrame]) -> Iterator[Frame | YuvFrame
 def require_maps(maps: object, size: tuple[int, ...]) -> None:
     """``maps``: an array or device memory, ``1 x C x h x w``, of a frame of ``(h, w)``.
 
-    A network of one graph gives its picture in their place: ``1 x sh x sw x 3``, by its whole scale ``s``.
+    With ``init_q`` they are padded by one, ``1 x C x (h+2) x (w+2)``. A network of one graph gives its picture in
+    their place: ``1 x sh x sw x 3``, by its whole scale ``s``.
     """
     if hasattr(maps, "maps_address"):
         return
     shape = maps.shape if isinstance(maps, np.ndarray) else ()
-    if len(shape) != 4 or 0 in shape or not (shape[2:] == size or _is_enlarged(shape, size)):
+    padded = (size[0] + 2, size[1] + 2)
+    if len(shape) != 4 or 0 in shape or not (shape[2:] in (size, padded) or _is_enlarged(shape, size)):
         found = f"{type(maps).__name__} {shape or ''}".strip()
         raise OptionError(f"maps are those that encode gave with this frame, found {found}")
 
