@@ -64,6 +64,7 @@ def make(path: Path, out: Path) -> None:
     identity = Identity(
         spec.name, spec.version, Source(weights.name, loaded.sha256, loaded.notes), spec.default_for
     )
+    out.mkdir(parents=True, exist_ok=True)
     draft = out / f".{spec.name}.new"
     shutil.rmtree(draft, ignore_errors=True)
     bundle = export_checkpoint(loaded, identity, draft, PRECISIONS, lambda step: say(f"{spec.name}: {step}"))
