@@ -114,7 +114,7 @@ class TrainingRun:
 
     def _conditions(self) -> dict[str, Any]:
         """What an earlier run must have been of for this one to go on from it."""
-        table = {} if self._int8 is None else {"qat": self._int8.sha256}
+        table = {} if self._int8 is None else {"--qat": self._int8.sha256}
         return {**to_mapping(self._spec), **table}
 
     def _new_learner(self, network: nn.Module, device: torch.device) -> Learner:

@@ -73,7 +73,7 @@ def load_state(checkpoint: Path, spec: dict[str, Any]) -> RunState:
         raise CheckpointError(f"{path} is not a readable run: {error}") from error
     if state.spec != spec:
         changed = sorted(key for key in {*spec, *state.spec} if state.spec.get(key) != spec.get(key))
-        raise CheckpointError(f"{path} belongs to a run of another spec; {', '.join(changed)} differ")
+        raise CheckpointError(f"{path} belongs to a run of another spec: unlike in {', '.join(changed)}")
     return state
 
 

@@ -154,7 +154,7 @@ def test_a_run_goes_on_only_with_its_own_table(first: Bundle, folder: Path, tmp_
     train(folder, tmp_path / "second.safetensors", RoundedTraining(first), steps=2)
     train(folder, tmp_path / "second.safetensors", RoundedTraining(first), steps=4, resume=True)
     run = TrainingRun(spec(), folder, tmp_path / "second.safetensors", Limit(6, None), quiet)
-    with pytest.raises(CheckpointError, match="qat"):
+    with pytest.raises(CheckpointError, match="unlike in --qat"):
         run.prepare([folder / "scenes"], torch.device("cpu"), True)
 
 
