@@ -37,7 +37,9 @@ Output = Annotated[
 ]
 Precisions = Annotated[
     str,
-    typer.Option(metavar="P[,P]", help="fp32, fp16 or both.", rich_help_panel=NETWORK),
+    typer.Option(
+        metavar="P[,P]", help="fp32 alone, or fp32,fp16: fp16 never stands alone.", rich_help_panel=NETWORK
+    ),
 ]
 
 
