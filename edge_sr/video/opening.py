@@ -22,6 +22,7 @@ from edge_sr.machine.gpu import find_gpu
 from edge_sr.machine.memory import available_bytes
 from edge_sr.machine.scheduling import keeping_scheduling
 from edge_sr.video.image.recognise import STREAMS
+from edge_sr.video.missing_times import without_made_up_times
 from edge_sr.video.protocols import NEEDS, is_address, opening_options
 from edge_sr.video.sequences import numbered_files
 
@@ -90,8 +91,8 @@ def open_input(
     if container is None:
         container, reason = _by_gpu(name, hwaccel, options, stays=False)
     if container is not None:
-        return _beginning_as_one(name, container)
-    container = _beginning_as_one(name, _on_cpu(name, options))
+        return without_made_up_times(_beginning_as_one(name, container))
+    container = without_made_up_times(_beginning_as_one(name, _on_cpu(name, options)))
     if hwaccel == "cuda":
         container.close()
         raise MissingError(

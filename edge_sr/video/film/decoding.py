@@ -13,6 +13,7 @@ from edge_sr.video.frames.alpha import decoder_with_alpha, is_transparent
 from edge_sr.video.frames.colour_profile import is_srgb
 from edge_sr.video.frames.side_data import side_data
 from edge_sr.video.frames.stereo import MARK_OF_3D
+from edge_sr.video.missing_times import with_missing_times
 from edge_sr.video.surfaces.read import on_host
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class FrameDecoder:
         import av
 
         try:
-            frames: list[av.VideoFrame] = self._context.decode(packet)
+            frames = with_missing_times(self._context.decode(packet))
             self._aspects.mark(packet, frames)
             return frames
         except av.error.EOFError:
@@ -114,14 +115,18 @@ class FrameDecoder:
 def with_times(
     frames: Iterable[av.VideoFrame], tick: int, warn: Callable[[str], None], *, has_times: bool
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Frames without a time follow the one before by a ``tick``; none goes back."""
+    """Frames without a time follow the one before by a ``tick``, or by as long as its codec says that it is shown,
+    as in MPEG-2's pulldown; none goes back."""
     last: int | None = None
+    lasts = tick
     for frame in frames:
         pts = frame.pts
         if pts is None or not has_times:
-            pts = 0 if last is None else last + tick
+            pts = 0 if last is None else last + lasts
         elif last is not None and pts <= last:
             warn("some frames do not follow the one before in time: moved to just after it")
             pts = last + 1
         last = pts
+        # Of a single field it is shorter than the frame is shown.
+        lasts = tick if has_times else max(tick, frame.duration or 0)
         yield pts, frame

@@ -25,6 +25,7 @@ from edge_sr.video.frames.orientation import frame_orientation
 from edge_sr.video.live import v4l2
 from edge_sr.video.live.address import Address, without_protocol
 from edge_sr.video.live.arrival import OPEN_SECONDS, READ_SECONDS, Arrival, Playback, Sound
+from edge_sr.video.missing_times import with_missing_times, without_made_up_times
 from edge_sr.video.opening import (
     CLOCK_MAY_JUMP,
     NO_TIMES,
@@ -150,8 +151,7 @@ class StreamSource:
                     return
                 yield packet
         except (av.error.FFmpegError, IndexError):
-            # A break in the stream; what can be done about it is the reader's business. PyAV stumbles at the end
-            # over streams that turned up on the way.
+            # A break is the reader's business. PyAV stumbles at the end over streams that turned up on the way.
             return
 
     def _pictures(self, packet: Any) -> Iterator[Arrival]:
@@ -185,7 +185,8 @@ def _open(plan: SourcePlan) -> Any:
     # A pipe and a file may be as slow as they like.
     timeout = (OPEN_SECONDS, read) if address.is_network else None
     try:
-        return av.open(name, format=form, options=options, timeout=timeout, metadata_errors="replace")
+        opened = av.open(name, format=form, options=options, timeout=timeout, metadata_errors="replace")
+        return without_made_up_times(opened)
     except av.error.FFmpegError as error:
         raise _unopened(address, error) from error
 
@@ -265,11 +266,10 @@ def _decoded(packet: Any) -> list[Any]:
     import av
 
     try:
-        frames: list[Any] = packet.decode()
+        return with_missing_times(packet.decode())
     except av.error.FFmpegError:
         # Lost packets break frames on any network; the next key frame mends it.
         return []
-    return frames
 
 
 def _is_heard(packet: Any) -> bool:

@@ -1,0 +1,80 @@
+"""Films whose packets do not say when they are shown: H.264 in AVI, and raw MPEG-2 with fields shown again."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from support.films import Making, make_film
+
+from edge_sr.video.film.film import Excerpt, Film
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.arrival import Arrival
+from edge_sr.video.live.sources import SourcePlan
+
+TICK = Fraction(1, 25)
+WHOLE = Excerpt()
+REORDERED = {"bf": "3", "x264-params": "b-pyramid=normal:b-adapt=0"}
+
+
+def shown(path: Path, excerpt: Excerpt = WHOLE) -> list[tuple[Fraction, Fraction]]:
+    """When each frame begins and how long it lasts, in seconds."""
+    with Film(str(path), excerpt) as film:
+        found = [
+            (timed.pts * film.info.time_base, timed.duration * film.info.time_base) for timed in film.frames()
+        ]
+        assert film.warnings == []
+    return found
+
+
+@pytest.fixture(scope="module")
+def avi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_film(
+        tmp_path_factory.mktemp("avi") / "reordered.avi",
+        Making(frames=20, codec="libx264", options=REORDERED),
+    )
+
+
+def test_h264_in_avi_keeps_its_pace(avi: Path) -> None:
+    times = shown(avi)
+    assert len(times) == 20
+    assert {later - earlier for (earlier, _), (later, _) in itertools.pairwise(times)} == {TICK}
+    assert {length for _, length in times} == {TICK}
+
+
+def test_an_excerpt_of_h264_in_avi_begins_at_zero(avi: Path) -> None:
+    assert shown(avi, Excerpt(10 * TICK, 4 * TICK)) == [(number * TICK, TICK) for number in range(4)]
+
+
+def test_frames_of_h264_in_avi_are_played_one_after_another(avi: Path) -> None:
+    source = SourcePlan(parse_address(str(avi))).open(threading.Event())
+    try:
+        seconds = [arrival.seconds for arrival in source if isinstance(arrival, Arrival)]
+    finally:
+        source.close()
+    assert len(seconds) == 20
+    told = [second for second in seconds if second is not None]
+    assert told == sorted(set(told))
+
+
+def with_pulldown(data: bytes) -> bytes:
+    """MPEG-2 of frames without B frames, of which every other one shows its first field again."""
+    film, place, number = bytearray(data), 0, 0
+    sequence = film.index(b"\0\0\1\xb5")
+    film[sequence + 5] &= ~0x08  # not a progressive sequence
+    while (place := film.find(b"\0\0\1\0", place)) >= 0:
+        place = film.index(b"\0\0\1\xb5", place)
+        top_first, repeats = ((1, 1), (0, 0), (0, 1), (1, 0))[number % 4]
+        film[place + 7] = film[place + 7] & ~0x82 | top_first << 7 | repeats << 1
+        number += 1
+    return bytes(film)
+
+
+def test_a_raw_film_with_pulldown_lasts_as_long_as_it_is_shown(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.m2v", Making(frames=8, codec="mpeg2video"))
+    path.write_bytes(with_pulldown(path.read_bytes()))
+    field = Fraction(1, 50)
+    assert [length for _, length in shown(path)] == [3 * field, 2 * field] * 4
