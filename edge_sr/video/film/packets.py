@@ -91,10 +91,17 @@ class FilmPackets:
         return True
 
     def _new_timeline(self) -> Timeline:
-        return Timeline([_track(stream) for stream in self._streams], self.origin, jumps=self._jumps)
+        tracks, edits = [_track(stream) for stream in self._streams], "mov" in self._container.format.name
+        return Timeline(tracks, self.origin, jumps=self._jumps, edits=edits)
 
     def _place(self, packet: Any) -> None:
         index = packet.stream_index
+        if packet.is_discard:
+            # What an edit list cuts away lies wherever it lay before.
+            packet.pts, packet.dts = (
+                self._timeline.beside(index, time) for time in (packet.pts, packet.dts)
+            )
+            return
         packet.pts, packet.dts = self._timeline.place(index, packet.pts, packet.dts, packet.duration or 0)
         time = presentation(packet)
         if time is not None:

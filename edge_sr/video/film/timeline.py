@@ -71,11 +71,14 @@ class Timeline:
     """``place`` takes each packet's times, in file order, and returns those to use.
 
     ``origin`` is taken off every time, in seconds. ``jumps``: the format's clock may leap ahead, as a transport
-    stream's does; elsewhere such a gap is the film's own, as far as one frame may last.
+    stream's does; elsewhere such a gap is the film's own, as far as one frame may last. ``edits``: where an edit list
+    goes on with another part, decoding times of the picture go back, as far as its frames wait for others.
     """
 
-    def __init__(self, tracks: Sequence[Track], origin: Fraction, *, jumps: bool) -> None:
-        self._tracks = tracks
+    def __init__(
+        self, tracks: Sequence[Track], origin: Fraction, *, jumps: bool, edits: bool = False
+    ) -> None:
+        self._tracks, self._edits = tracks, edits
         self._positions = [_Position(track.unit) for track in tracks]
         self._ticks = [max(1, round(track.tick / track.unit)) for track in tracks]
         self._seconds = [max(1, int(1 / track.unit)) for track in tracks]
@@ -88,7 +91,7 @@ class Timeline:
     ) -> tuple[int | None, int | None]:
         """The presentation and decoding time of the next packet of track ``index``, in the track's unit.
 
-        Decoding times never fall within a track; a time that is not there stays away.
+        Decoding times never fall within a track, but in an edited picture; a time that is not there stays away.
         """
         raw = pts if dts is None else dts
         if raw is None:
@@ -101,12 +104,16 @@ class Timeline:
         placed = raw + self._shift(position)
         if dts is None:
             return placed, None
-        if position.last is not None:
+        if position.last is not None and not (self._edits and track.is_picture):
             placed = max(placed, position.last)
         end = placed + (duration if duration > 0 else self._ticks[index])
         position.came, position.last, position.end_units = raw, placed, max(position.end_units or end, end)
         # What was moved to stay in order is moved as a whole.
         return (None if pts is None else pts + placed - raw), placed
+
+    def beside(self, index: int, time: int | None) -> int | None:
+        """The time of a packet that is not shown, on the clock of those that are."""
+        return None if time is None else time + self._shift(self._positions[index])
 
     def has_new_clock(self, index: int) -> bool:
         """Whether the track's latest packet was the first on another clock than those before it."""
@@ -130,7 +137,7 @@ class Timeline:
             return self._nearest(time)
         if position.packets <= DOUBTFUL and self._fits_better(position, time):
             return position.before
-        if self._goes_on(track, position, time, REORDERED if reordered else BACKWARD):
+        if self._goes_on(track, position, time, REORDERED if reordered or self._edits else BACKWARD):
             return position.epoch
         newest = len(self._epochs) - 1
         if position.epoch < newest and abs(time - self._epochs[newest].begins) <= APART:
