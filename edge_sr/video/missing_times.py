@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     import av
     import av.container
 
-# Codecs whose frames wait for any number of others.
-REORDERED = ("h264", "hevc", "vvc")
+# Codecs whose frames wait for any number of others, or of which a packet may hold two, as of DivX.
+REORDERED = ("h264", "hevc", "vvc", "mpeg4")
 # AVFMT_FLAG_GENPTS of FFmpeg's avformat.h, which PyAV sets.
 MAKES_UP_TIMES = 0x0001
 

@@ -1,4 +1,4 @@
-"""Films whose packets do not say when they are shown: H.264 in AVI, and raw MPEG-2 with fields shown again."""
+"""Films whose packets do not say when they are shown: H.264 and packed MPEG-4 in AVI, raw MPEG-2 with pulldown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import itertools
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 from support.films import Making, make_film
 
@@ -58,6 +60,30 @@ def test_frames_of_h264_in_avi_are_played_one_after_another(avi: Path) -> None:
     assert len(seconds) == 20
     told = [second for second in seconds if second is not None]
     assert told == sorted(set(told))
+
+
+def packed(source: Path, target: Path) -> Path:
+    """The MPEG-4 film as DivX wrote it: each B frame lies in the packet of the frame that it waits for, and an empty
+    frame where it was."""
+    with av.open(str(source)) as film, av.open(str(target), "w") as file:
+        stream: Any = file.add_stream_from_template(film.streams.video[0])
+        found = [bytes(packet) for packet in film.demux(video=0) if packet.size]
+        first = found[0].index(b"\0\0\1\xb6")
+        found[0] = found[0][:first] + b"\0\0\1\xb2DivX503b1393p" + found[0][first:]
+        for number in range(1, len(found) - 1, 2):
+            found[number : number + 2] = [found[number] + found[number + 1], b"\0\0\1\xb6\x51\0\x7f"]
+        for number, data in enumerate(found):
+            packet: Any = av.Packet(data)
+            packet.stream, packet.time_base, packet.duration = stream, TICK, 1
+            packet.pts = packet.dts = number
+            file.mux(packet)
+    return target
+
+
+def test_packed_mpeg4_in_avi_keeps_its_pace(tmp_path: Path) -> None:
+    making = Making(frames=11, codec="mpeg4", options={"bf": "1", "b_strategy": "0", "g": "100"})
+    times = shown(packed(make_film(tmp_path / "plain.avi", making), tmp_path / "packed.avi"))
+    assert times == [(number * TICK, TICK) for number in range(1, 12)]
 
 
 def with_pulldown(data: bytes) -> bytes:
