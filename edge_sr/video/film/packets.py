@@ -98,9 +98,7 @@ class FilmPackets:
         index = packet.stream_index
         if packet.is_discard:
             # What an edit list cuts away lies wherever it lay before.
-            packet.pts, packet.dts = (
-                self._timeline.beside(index, time) for time in (packet.pts, packet.dts)
-            )
+            packet.pts, packet.dts = (self._timeline.beside(index, time) for time in (packet.pts, packet.dts))
             return
         packet.pts, packet.dts = self._timeline.place(index, packet.pts, packet.dts, packet.duration or 0)
         time = presentation(packet)

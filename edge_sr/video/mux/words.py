@@ -7,7 +7,11 @@ import re
 from fractions import Fraction
 from typing import Any
 
-_OVERRIDE = re.compile(r"\{[^}]*\}")
+from edge_sr.video.mux.one_at_a_time import OneAtATime
+
+_OVERRIDE = re.compile(r"(\{[^}]*\})")
+# Where what follows is drawn, up to a scale of 0 (Aegisub's manual of ASS tags): strokes, no words.
+_DRAWING = re.compile(r"\\p(\d+)")
 # The tags of SubRip and WebVTT (W3C, section 3.5), times of words among them: all else between < and > is text.
 _TAG = re.compile(
     r"</?(?:(?:[biusc]|ruby|rt)(?:\.[^<>\s]*)?|font(?:\s[^<>]*)?|(?:v|lang)(?:[.\s][^<>]*)?)\s*>"
@@ -28,12 +32,22 @@ def words_of(codec: str, data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     if codec in ("ass", "ssa"):
         text = text.split(",", _ASS_FIELDS)[-1]
-        text = _OVERRIDE.sub("", text).replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
+        text = _without_styles(text).replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
     if codec in _TAGGED:
         text = _TAG.sub("", text)
     if codec == "webvtt":
         text = html.unescape(text)
     return text.replace("\r\n", "\n").strip("\n\0")
+
+
+def _without_styles(text: str) -> str:
+    words, is_drawn = "", False
+    for part in _OVERRIDE.split(text):
+        if not _OVERRIDE.fullmatch(part):
+            words += "" if is_drawn else part
+        elif scales := _DRAWING.findall(part):
+            is_drawn = bool(scales[-1].strip("0"))
+    return words
 
 
 def packed_words(codec: str, text: str) -> bytes:
@@ -43,18 +57,30 @@ def packed_words(codec: str, text: str) -> bytes:
 
 
 class WordsConverter:
-    """Packets of one form of subtitles in, packets of another out."""
+    """Packets of one form of subtitles in, packets of another out; those without words are left out."""
 
     def __init__(self, source: str, target: str) -> None:
         self._source, self._target = source, target
+        self._one = OneAtATime()
+        self._unit = Fraction(1, 1000)
 
     def __call__(self, packet: Any | None) -> list[Any]:
+        """The packets that are ready; all that are left for None."""
+        if packet is None:
+            return [self._packet(*shown) for shown in self._one.rest()]
+        self._unit = Fraction(packet.time_base)
+        words = words_of(self._source, bytes(packet))
+        if not words:
+            return []
+        begins = packet.dts if packet.pts is None else packet.pts
+        if self._target != "mov_text":
+            return [self._packet(begins, packet.duration, words)]
+        return [self._packet(*shown) for shown in self._one.add(begins, packet.duration or 0, words)]
+
+    def _packet(self, begins: int, lasts: int, words: str) -> Any:
         import av
 
-        if packet is None:
-            return []
-        data = packed_words(self._target, words_of(self._source, bytes(packet)))
-        converted: Any = av.Packet(data)
-        converted.time_base = Fraction(packet.time_base)
-        converted.pts, converted.dts, converted.duration = packet.pts, packet.pts, packet.duration
-        return [converted]
+        packet: Any = av.Packet(packed_words(self._target, words))
+        packet.time_base = self._unit
+        packet.pts, packet.dts, packet.duration = begins, begins, lasts
+        return packet
