@@ -21,6 +21,7 @@ from edge_sr.video.image import pillow_reader
 from edge_sr.video.image.ffmpeg_reader import first_frame, frame_pixels, heif_pixels
 from edge_sr.video.image.files.heif_items import HeifPicture
 from edge_sr.video.image.files.jpeg_segments import GAIN_MAP_LOST
+from edge_sr.video.image.files.motion_film import has_motion_film
 from edge_sr.video.image.files.psd_resources import is_psd
 from edge_sr.video.image.files.tga_header import states_no_alpha
 from edge_sr.video.image.files.tiff_tags import (
@@ -95,7 +96,7 @@ def read_still(path: Path) -> Still:
             f"{path} is damaged: its header says {size_text(size)}, and its picture is {size_text(shown)}"
         )
     metadata, _ = metadata.placed(turned(file.orientation, file.orientation.displayed(*shown)))
-    metadata, parts = _without_parts(metadata)
+    metadata, parts = _without_parts(path, metadata)
     return Still(
         colour,
         alpha,
@@ -107,12 +108,13 @@ def read_still(path: Path) -> Still:
     )
 
 
-def _without_parts(metadata: Metadata) -> tuple[Metadata, list[str]]:
+def _without_parts(path: Path, metadata: Metadata) -> tuple[Metadata, list[str]]:
     """XMP that no longer speaks of what else the file holds, and a name for that."""
     xmp = metadata.xmp or b""
-    stated = {GAIN_MAP_LOST: states_gain_map(xmp), MOTION_LOST: states_motion_photo(xmp)}
+    is_motion = states_motion_photo(xmp) or has_motion_film(path)
+    stated = {GAIN_MAP_LOST: states_gain_map(xmp), MOTION_LOST: is_motion}
     lost = [name for name, found in stated.items() if found] or [PARTS_LOST] * lists_parts(xmp)
-    return dataclasses.replace(metadata, xmp=without_parts(xmp)) if lost else metadata, lost
+    return dataclasses.replace(metadata, xmp=without_parts(xmp) or None) if lost else metadata, lost
 
 
 def _with_colours(metadata: Metadata, heif: HeifPicture | None) -> Metadata:

@@ -54,6 +54,39 @@ def test_the_film_of_a_motion_photo_is_named_and_no_longer_stated(
     assert still.metadata.xmp == b'<rdf:Description dc:creator="Ann"></rdf:Description>'
 
 
+def samsungs_list(kind: int, data: bytes) -> bytes:
+    """What Samsung's cameras put behind a JPEG: one thing and a list of it."""
+    named = struct.pack("<2xHI", kind, 4) + b"Name" + data
+    listed = b"SEFH" + struct.pack("<II2xHII", 106, 1, kind, len(named), len(named))
+    return named + listed + struct.pack("<I", len(listed)) + b"SEFT"
+
+
+@pytest.mark.parametrize(
+    ("name", "behind"),
+    [
+        ("phone.jpg", samsungs_list(0x0A30, b"\0\0\0\x18ftypmp42")),
+        ("phone.avif", b"\0\0\0\x10mpvd\0\0\0\x08ftyp"),
+    ],
+)
+def test_the_film_of_a_motion_photo_is_named_where_no_xmp_states_it(
+    tmp_path: Path, name: str, behind: bytes
+) -> None:
+    path = tmp_path / name
+    Image.fromarray(CARD).save(path)
+    path.write_bytes(path.read_bytes() + behind)
+    still = read_still(path)
+    assert still.lost == ("the motion photo's film (its picture is read)",)
+    assert still.metadata.xmp is None
+
+
+@pytest.mark.parametrize("behind", [samsungs_list(0x0A01, b"1234"), b"SEFT", b"\xff\xff\xff\xffSEFT", b""])
+def test_what_else_lies_behind_a_photo_is_no_film(tmp_path: Path, behind: bytes) -> None:
+    path = tmp_path / "phone.jpg"
+    Image.fromarray(CARD).save(path)
+    path.write_bytes(path.read_bytes() + behind)
+    assert read_still(path).lost == ()
+
+
 def test_other_parts_of_a_photo_are_named_and_no_longer_listed(tmp_path: Path) -> None:
     listed = (
         b'<Container:Directory><rdf:Seq><rdf:li Item:Mime="image/jpeg"/>%b</rdf:Seq></Container:Directory>'

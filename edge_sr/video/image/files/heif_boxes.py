@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from edge_sr.video.boxes import boxes, boxes_in
 from edge_sr.video.frames.colour import PRIMARIES, TRANSFERS, UNSPECIFIED
 
 LARGEST_HEADER = 64 << 20
+# A file has a handful.
+MOST_BOXES = 1000
 
 
 def meta_box(path: Path) -> bytes:
@@ -20,6 +23,12 @@ def meta_box(path: Path) -> bytes:
                     raise ValueError(f"a meta box of {length} bytes")
                 return file.read(length)
     raise ValueError("no meta box")
+
+
+def has_box(path: Path, wanted: bytes) -> bool:
+    """Whether there is such a box beside ``meta``."""
+    with path.open("rb") as file:
+        return any(kind == wanted for kind, _ in itertools.islice(boxes_in(file), MOST_BOXES))
 
 
 def item_entries(body: bytes) -> Iterator[tuple[int, bytes, bool]]:
