@@ -273,7 +273,7 @@ def _decoded(packet: Any) -> list[Any]:
 
 
 def _is_heard(packet: Any) -> bool:
-    return packet.pts is not None and packet.size > 0
+    return packet.pts is not None and packet.size > 0 and not packet.is_discard
 
 
 def _playback(address: Address, container: Any, ends: bool) -> Playback | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,9 @@ from support.films import Making, frame_times, make_film, packets
 from support.upscaling import run
 
 from edge_sr.video.film.film import Excerpt, Film
+from edge_sr.video.live.address import parse_address
+from edge_sr.video.live.arrival import Sound
+from edge_sr.video.live.sources import SourcePlan
 
 PARENTS = (b"moov", b"trak", b"edts")
 TICK = Fraction(1, 25)
@@ -84,3 +88,13 @@ def test_an_excerpt_is_of_the_edited_film(edited: Path) -> None:
     with Film(str(edited)) as film:
         whole = [timed.pts * film.info.time_base for timed in film.frames()]
     assert times[1:] == [time - Fraction(7, 10) for time in whole if Fraction(7, 10) < time < Fraction(9, 10)]
+
+
+def test_sound_that_is_cut_away_is_not_played(edited: Path) -> None:
+    source = SourcePlan(parse_address(str(edited))).open(threading.Event())
+    try:
+        times = [one.seconds for one in source if isinstance(one, Sound)]
+    finally:
+        source.close()
+    assert times == sorted(times)
+    assert Fraction(1) < times[-1] < Fraction(11, 10)
