@@ -9,7 +9,6 @@ from typing import Any
 
 from edge_sr.video.mux.one_at_a_time import OneAtATime
 
-_OVERRIDE = re.compile(r"(\{[^}]*\})")
 # Where what follows is drawn, up to a scale of 0 (Aegisub's manual of ASS tags): strokes, no words.
 _DRAWING = re.compile(r"\\p(\d+)")
 # The tags of SubRip and WebVTT (W3C, section 3.5), times of words among them: all else between < and > is text.
@@ -20,6 +19,8 @@ _TAG = re.compile(
 )
 # Codecs whose text has those tags.
 _TAGGED = ("subrip", "srt", "webvtt")
+# How overrides of style begin and, up to a closing brace, are no words; in SubRip players know those of ASS too.
+_OVERRIDES = {"ass": "{", "ssa": "{", "subrip": "{\\", "srt": "{\\"}
 # How many fields of an ASS event come before its words, in the packets of a container.
 _ASS_FIELDS = 8
 
@@ -32,7 +33,10 @@ def words_of(codec: str, data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     if codec in ("ass", "ssa"):
         text = text.split(",", _ASS_FIELDS)[-1]
-        text = _without_styles(text).replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
+    if codec in _OVERRIDES:
+        text = _without_styles(text, _OVERRIDES[codec])
+    if codec in ("ass", "ssa"):
+        text = text.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
     if codec in _TAGGED:
         text = _TAG.sub("", text)
     if codec == "webvtt":
@@ -40,14 +44,14 @@ def words_of(codec: str, data: bytes) -> str:
     return text.replace("\r\n", "\n").strip("\n\0")
 
 
-def _without_styles(text: str) -> str:
-    words, is_drawn = "", False
-    for part in _OVERRIDE.split(text):
-        if not _OVERRIDE.fullmatch(part):
-            words += "" if is_drawn else part
-        elif scales := _DRAWING.findall(part):
+def _without_styles(text: str, opening: str) -> str:
+    words, at, is_drawn = list[str](), 0, False
+    while (begins := text.find(opening, at)) >= 0 and (ends := text.find("}", begins)) >= 0:
+        words += [] if is_drawn else [text[at:begins]]
+        if scales := _DRAWING.findall(text, begins, ends):
             is_drawn = bool(scales[-1].strip("0"))
-    return words
+        at = ends + 1
+    return "".join(words if is_drawn else [*words, text[at:]])
 
 
 def packed_words(codec: str, text: str) -> bytes:

@@ -26,6 +26,7 @@ LESS = "if a < b and c > d & e"
             "<v.loud Ann>Hi <c.red>you</c></v> <00:01.500>now <lang en>&lt;b&gt; &amp;amp;</lang>",
             "Hi you now <b> &amp;",
         ),
+        ("subrip", "{\\an8}Up {here} {\\fad(1,2)}there", "Up {here} there"),
         ("text", "<b>", "<b>"),
         ("ass", "0,0,Default,,0,0,0,,{\\i1}a < b{\\i0}\\Nc > d", "a < b\nc > d"),
         ("ass", "0,0,Sign,,0,0,0,,{\\pos(1,2)\\p1}m 0 0 l 9 9{\\p0} a {b", " a {b"),
