@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     import av.container
 
 # Facts about the old file or the old encoding, untrue of the new one.
-STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
-STALE_OF_VIDEO = STALE | {"rotate", "bps", "number_of_frames", "number_of_bytes", "alpha_mode", "stereo_mode"}
+STATISTICS = {"bps", "variant_bitrate", "number_of_frames", "number_of_bytes", "duration"}
+STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", *STATISTICS})
+STALE_OF_VIDEO = STALE | {"rotate", "alpha_mode", "stereo_mode"}
 # Filled in by every muxer, so of no interest when it is missing.
 FILLED_IN = frozenset({"language", "handler_name", "vendor_id"})
 # QuickTime numbers its languages, and FFmpeg's table of them (libavformat/isom.c) knows each by one code alone; by
@@ -61,11 +62,14 @@ def suited_language(code: str, container: str) -> str:
 
 
 def without(metadata: dict[str, str], stale: frozenset[str]) -> dict[str, str]:
-    """The entries that are not stale, whatever the case of their keys, nor Matroska's statistics."""
+    """The entries that are not stale, whatever the case of their keys, nor Matroska's statistics.
+
+    FFmpeg puts a tag's language behind its key, as in BPS-eng.
+    """
     return {
         key: value
         for key, value in metadata.items()
-        if key.lower() not in stale and not key.startswith("_STATISTICS")
+        if key.lower().partition("-")[0] not in stale and not key.startswith("_STATISTICS")
     }
 
 

@@ -123,3 +123,27 @@ def test_strict_knows_of_lost_words_before_the_first_frame(
     with pytest.raises(MediaError, match=f"strict asks for all.*{lost}"):
         run(source, tmp_path / name, strict=True)
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.webm"])
+def test_what_was_counted_of_the_old_tracks_is_not_said_of_the_new(tmp_path: Path, name: str) -> None:
+    counted = {
+        "BPS-eng": "1",
+        "NUMBER_OF_FRAMES-eng": "2",
+        "NUMBER_OF_BYTES": "3",
+        "DURATION-eng": "00:00:09.0",
+    }
+    plain, source = make_film(tmp_path / "plain.mkv", Making(frames=5, audio=("eng",))), tmp_path / "in.mkv"
+    with av.open(str(plain)) as film, av.open(str(source), "w") as target:
+        twins = {s.index: target.add_stream_from_template(s, opaque=True) for s in film.streams}
+        for twin in twins.values():
+            twin.metadata.update(counted)
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = twins[packet.stream_index]
+                target.mux(packet)
+    run(source, tmp_path / name)
+    with av.open(str(tmp_path / name)) as result:
+        said = {key for stream in result.streams for key in stream.metadata}
+    # The muxer's own.
+    assert said <= {"DURATION", "language"}
