@@ -21,28 +21,34 @@ class PacketConverter(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """The part of a film that is taken, in seconds of its timeline: all from ``begin`` up to ``end``."""
+    """The part of a film that is taken, in seconds of its timeline: all from ``begin`` up to ``end``.
+
+    ``early``: when the picture begins, where that is before 0; no player would show it.
+    """
 
     begin: Fraction
     end: Fraction | None
     cuts_begin: bool
+    early: Fraction = Fraction(0)
 
     @property
     def shift(self) -> Fraction:
         """What is taken off every time."""
-        return self.begin if self.cuts_begin else Fraction(0)
+        return self.begin if self.cuts_begin else self.early
 
 
-def window_of(packets: FilmPackets, excerpt: Excerpt, until: Fraction | None, unit: Fraction) -> Window:
+def window_of(
+    packets: FilmPackets, excerpt: Excerpt, until: Fraction | None, unit: Fraction, first: int = 0
+) -> Window:
     """The excerpt's window; ``until`` is where to stop, in seconds of the output, None for the end.
 
-    It begins with the picture, whose times are in ``unit``.
+    It begins with the picture, whose times are in ``unit``, the first of them ``first``.
     """
     cuts = bool(excerpt.start)
     begin = excerpt.shift(packets.begins, unit) * unit if cuts else packets.begins
     ends = [] if excerpt.duration is None else [packets.begins + excerpt.start + excerpt.duration]
     ends += [] if until is None else [until + (begin if cuts else 0)]
-    return Window(begin, min(ends) if ends else None, cuts)
+    return Window(begin, min(ends) if ends else None, cuts, min(0, first) * unit)
 
 
 def other_packets(
@@ -85,7 +91,7 @@ def _fit(packet: Any, window: Window) -> bool:
     time = presentation(packet)
     if time is None:
         return False
-    if window.end is None and not window.cuts_begin:
+    if window.end is None and not (window.cuts_begin or window.shift):
         return True
     unit = packet.time_base
     shift = round(window.shift / unit)
@@ -124,9 +130,11 @@ def rising(packets: Iterator[Any]) -> Iterator[Any]:
         yield packet
 
 
-def on_stream(packets: Iterator[Any], stream: Any) -> Iterator[Any]:
+def on_stream(packets: Iterator[Any], stream: Any, later: int) -> Iterator[Any]:
+    """The packets as ``stream``'s, so many units ``later``."""
     for packet in packets:
         packet.stream = stream
+        packet.pts, packet.dts = packet.pts + later, packet.dts + later
         yield packet
 
 

@@ -92,10 +92,11 @@ class MuxRun:
             open_made(self._pieces.first.path) as first,
         ):
             packets = FilmPackets(source)
-            window = window_of(packets, plan.excerpt, self._until, plan.recipe.time_base)
+            unit, first_pts = plan.recipe.time_base, self._pieces.first.first_pts
+            window = window_of(packets, plan.excerpt, self._until, unit, first_pts)
             metadata = self._tags(source, STALE)
             has_cover = any(is_cover(source.streams[index]) for index in plan.tracks.kept)
-            late = self._late(source, packets)
+            late = self._late(source, packets, window)
             options = muxer_options(plan.container, late, metadata, has_cover=has_cover)
             with self._open_target(options) as output:
                 video = self._add_streams(output, source, first.streams.video[0])
@@ -104,15 +105,15 @@ class MuxRun:
                 self._write(output, packets, video, window)
             self._tell_of_damage()
 
-    def _late(self, source: Any, packets: FilmPackets) -> list[Fraction]:
+    def _late(self, source: Any, packets: FilmPackets, window: Window) -> list[Fraction]:
         """The time bases of the tracks that do not begin at 0."""
         copied = [source.streams[index] for index in self._plan.tracks.kept]
         units = [
             Fraction(stream.time_base or 1)
             for stream in copied
-            if stream.start_time and stream.start_time * stream.time_base != packets.origin
+            if stream.start_time and stream.start_time * stream.time_base != packets.origin + window.early
         ]
-        return [*units, self._plan.recipe.time_base] if self._pieces.first.first_pts else units
+        return [*units, self._plan.recipe.time_base] if self._pieces.first.first_pts > 0 else units
 
     def _add_streams(self, output: Any, source: Any, template: Any) -> Any:
         """The output's streams, in the source's order; the picture's is returned."""
@@ -199,9 +200,9 @@ class MuxRun:
         import av
 
         is_mp4 = self._plan.container.name in ("mp4", "mov")
-        pictures = on_stream(
-            spliced_packets(self._pieces, self._plan.recipe.time_base, adds_up=is_mp4), video
-        )
+        unit = self._plan.recipe.time_base
+        pictures = spliced_packets(self._pieces, unit, adds_up=is_mp4)
+        pictures = on_stream(pictures, video, round(-window.early / unit))
         others = other_packets(packets, self._twins, self._converters, window)
         output.start_encoding()
         others = rising(others) if is_mp4 else others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -77,3 +78,39 @@ def test_a_file_without_a_picture_holds_none(tmp_path: Path) -> None:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(bytes(1600))
     assert pictures_in([sound]) == 0
+
+
+def leading(folder: Path) -> Path:
+    """A transport stream that begins with a keyframe, two frames that are shown before it, and sound after it."""
+    options = {
+        "x265-params": "log-level=error:open-gop=0:keyint=12:min-keyint=12:radl=2:bframes=4:b-adapt=0:scenecut=0"
+    }
+    whole = make_film(
+        folder / "whole.mkv", Making(frames=24, codec="libx265", options=options, audio=("eng",))
+    )
+    path = folder / "in.ts"
+    with av.open(str(whole)) as film, av.open(str(path), "w") as target:
+        picture = target.add_stream_from_template(film.streams.video[0])
+        sound = target.add_stream("mp2", rate=48000)
+        found = [packet for packet in film.demux(video=0) if packet.size]
+        begins = [index for index, packet in enumerate(found) if packet.is_keyframe][1]
+        first = found[begins].pts or 0
+        for packet in found[begins:]:
+            packet.stream = picture
+            target.mux(packet)
+        silent = av.AudioFrame(format="s16", layout="stereo", samples=1152)
+        silent.sample_rate, silent.pts, silent.time_base = 48000, 48 * (first + 200), Fraction(1, 48000)
+        target.mux(sound.encode(silent))
+        target.mux(sound.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_frames_that_are_shown_before_the_first_keyframe_are_kept(tmp_path: Path, name: str) -> None:
+    source = leading(tmp_path)
+    shown, heard = frame_times(source), packets(source, "audio")[0][0][0]
+    assert shown[0] < packets(source, "video")[0][0][0]
+    run(source, tmp_path / name)
+    times = frame_times(tmp_path / name)
+    assert times == [time - shown[0] for time in shown]
+    assert packets(tmp_path / name, "audio")[0][0][0] == pytest.approx(heard - shown[0], abs=0.001)
