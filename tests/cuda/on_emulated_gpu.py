@@ -282,7 +282,7 @@ def test_a_network_that_comes_to_no_runner_leaves_nothing_on_the_gpu(
         with runner._device.driver.entered():
             return runner._device.driver.memory()[0]
 
-    monkeypatch.setattr(open_cuda.choose, "open_driver", noted)
+    monkeypatch.setattr(open_cuda, "open_driver", noted)
     before = free_bytes()
     for stage, refusal in (("decoder_kernels", lambda *_: []), ("require_verified", wrong)):
         with monkeypatch.context() as patch, pytest.raises((ValueError, EngineError)):

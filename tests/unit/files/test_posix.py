@@ -56,16 +56,16 @@ def test_without_owners_a_folder_counts_as_ones_own(tmp_path: Path) -> None:
 def test_a_work_folder_does_without_its_lock(tmp_path: Path) -> None:
     for _ in range(2):
         work = WorkFolder(tmp_path / "film.mkv")
-        work.open({"input": "film"}, resume=True, overwrite=False)
+        work.open({"input": {"name": "film"}}, resume=True, overwrite=False)
         work.close()
 
 
 @on_posix
 def test_with_locks_two_runs_do_not_share_one(tmp_path: Path) -> None:
     first, second = WorkFolder(tmp_path / "film.mkv"), WorkFolder(tmp_path / "film.mkv")
-    first.open({"input": "film"}, resume=True, overwrite=False)
+    first.open({"input": {"name": "film"}}, resume=True, overwrite=False)
     with pytest.raises(OutputExistsError, match="another run"):
-        second.open({"input": "film"}, resume=True, overwrite=False)
+        second.open({"input": {"name": "film"}}, resume=True, overwrite=False)
     first.close()
 
 
