@@ -110,6 +110,9 @@ def test_a_table_used_again_answers_to_the_budget_and_to_what_is_kept(
     asked = ("diinn-nano", "--frames", scenes, "--recipe", reuse)
     answer = calibrate(*asked, "-o", other, "--budget-db", "1e-9")
     assert_refused(answer, 4, other, "table", "1e-09 dB on average", "--budget-db")
+    part = recipe(tmp_path, "entropy", more='table = "first/scales.json"\nparts = ["decoder"]\n' + LOOSE)
+    answer = calibrate("diinn-nano", "--frames", scenes, "--recipe", part, "-o", other)
+    assert_refused(answer, 4, other, "table", "least_share")
     answer = calibrate(*asked, "-o", again, "--json")
     assert answer.code == 0, answer.err
     assert not any("encoder.tail" in entry["layers"] for entry in answer.json["placements"].values())

@@ -80,9 +80,18 @@ class Search:
         return tuple(name for name in self.work if name in chosen)
 
     def again(self, earlier: SchemeEntry) -> tuple[str, ...]:
-        """The layers of an earlier calibration that may be quantised; ``BudgetError`` where they lose too much."""
+        """The layers of an earlier calibration that may be quantised.
+
+        Raises ``BudgetError`` where they have too little of the work or lose too much.
+        """
         self.sensitivity = tuple(entry for entry in earlier.sensitivity if entry.layer in self.work)
         chosen = tuple(name for name in self.work if name in earlier.layers)
+        if self._share(chosen) < self.least:
+            raise BudgetError(
+                f"{self.bench.scheme}: of {len(self.work)} layers the recipe's `table` quantises {len(chosen)}, which "
+                "is less than its `least_share` of the multiply-adds; nothing was written; lower `least_share`, or "
+                "leave `table` out"
+            )
         loss = self._loss(chosen, f"the table's {len(chosen)} layers")
         if self._strain(loss) > 1:
             raise BudgetError(
