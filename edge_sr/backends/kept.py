@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ def read_kept(path: Path | None) -> dict[str, Any]:
     except (OSError, ValueError, EdgeSRError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def kept_times(content: dict[str, Any]) -> dict[str, float]:
+    """The content's ``milliseconds`` by name; none where there are none or they are damaged."""
+    try:
+        times = {str(name): float(spent) for name, spent in content["milliseconds"].items()}
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+        return {}
+    return times if all(map(math.isfinite, times.values())) else {}
 
 
 def keep(path: Path | None, content: object) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from statistics import median
 from typing import cast
 
-from edge_sr.backends.kept import keep, kept_file, read_kept
+from edge_sr.backends.kept import keep, kept_file, kept_times, read_kept
 from edge_sr.kinds import Precision
 from edge_sr.machine.description import cpu_name
 from edge_sr.version import __version__, package_version
@@ -104,10 +104,10 @@ def stored(graphs: Iterable[str], identity: dict[str, str]) -> Measurement | Non
     """The measurement kept for these graphs, by their hashes, on this device."""
     content = read_kept(kept_file([list(graphs), identity]))
     try:
-        times = {str(name): float(spent) for name, spent in content["milliseconds"].items()}
+        times = kept_times(content)
         found = Measurement(times, bool(content["steady"]), int(content["rounds"]), str(content["at"]))
-        return found if found.stands(_now()) else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return found if times and found.stands(_now()) else None
+    except (ArithmeticError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -13,7 +13,7 @@ from edge_sr.backends.cuda.device import KernelDevice
 from edge_sr.backends.cuda.encoder_run import FEATURES, Features, Variant
 from edge_sr.backends.cuda.network.form import EncoderForm, Int8Form
 from edge_sr.backends.cuda.programs import EncoderProgram
-from edge_sr.backends.kept import keep, kept_file, read_kept
+from edge_sr.backends.kept import keep, kept_file, kept_times, read_kept
 from edge_sr.machine.gpu import Gpu
 
 ROUNDS = 2
@@ -56,7 +56,7 @@ def fastest(device: KernelDevice, gpu: Gpu, form: EncoderForm, encoder: EncoderP
     """From the file where this GPU, driver and image are known, else measured now; ``maps``: bytes of maps a pixel."""
     choices = candidates(device, form, int8=encoder.int8)
     path = _file(device, gpu, form, encoder)
-    times = {str(name): float(spent) for name, spent in read_kept(path).get("milliseconds", {}).items()}
+    times = kept_times(read_kept(path))
     if not times or not set(times) <= {variant.name for variant in choices}:
         times = {variant.name: _measure(device, form, encoder, variant, maps) for variant in choices}
         keep(path, {"gpu": gpu.name, "encoder": form.name, "int8": encoder.int8, "milliseconds": times})

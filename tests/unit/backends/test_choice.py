@@ -177,6 +177,9 @@ def test_a_cache_that_cannot_be_written_stops_nothing_and_is_told_of(
         "[" * 100_000,
         '{"milliseconds": {"native fp32": ' + "9" * 10_000 + "}}",
         '{"milliseconds": {"a": []}, "steady": 1, "rounds": 6, "at": ""}',
+        '{"milliseconds": [], "steady": 1, "rounds": 6, "at": ""}',
+        '{"milliseconds": {"native fp32": NaN}, "steady": 1, "rounds": 6, "at": ""}',
+        '{"milliseconds": {"native fp32": 1}, "steady": 1, "rounds": Infinity, "at": ""}',
     ],
 )
 def test_a_damaged_file_is_measured_again(nano: Bundle, cache: Path, text: str) -> None:
