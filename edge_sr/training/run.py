@@ -32,7 +32,7 @@ from edge_sr.training.limit import Limit
 from edge_sr.training.outputs import curve_path, description_path, resume_path, table_path
 from edge_sr.training.progress import Pace, Say, draw_curve, line
 from edge_sr.training.spec import training_spec
-from edge_sr.training.state import Record, RunState, load_state, save_state, save_weights
+from edge_sr.training.state import QAT, Record, RunState, load_state, save_state, save_weights
 from edge_sr.training.tasks.ensemble import Ensemble
 from edge_sr.training.tasks.task import Predict, task_for
 from edge_sr.training.validation import Validation
@@ -114,7 +114,7 @@ class TrainingRun:
 
     def _conditions(self) -> dict[str, Any]:
         """What an earlier run must have been of for this one to go on from it."""
-        table = {} if self._int8 is None else {"--qat": self._int8.sha256}
+        table = {} if self._int8 is None else {QAT: self._int8.sha256}
         return {**to_mapping(self._spec), **table}
 
     def _new_learner(self, network: nn.Module, device: torch.device) -> Learner:

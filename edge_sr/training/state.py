@@ -19,6 +19,8 @@ from edge_sr.spec import NetworkSpec, PublishedSpec
 from edge_sr.training.outputs import description_path, resume_path
 
 Tensors = dict[str, Tensor]
+QAT = "qat"
+"""Beside a run's spec, the scale table that it trains with."""
 
 
 @dataclasses.dataclass
@@ -72,7 +74,11 @@ def load_state(checkpoint: Path, spec: dict[str, Any]) -> RunState:
     except Exception as error:  # damaged files make PyTorch's reader raise nearly anything
         raise CheckpointError(f"{path} is not a readable run: {error}") from error
     if state.spec != spec:
-        changed = sorted(key for key in {*spec, *state.spec} if state.spec.get(key) != spec.get(key))
+        changed = sorted(
+            "--qat" if key == QAT else key
+            for key in {*spec, *state.spec}
+            if state.spec.get(key) != spec.get(key)
+        )
         raise CheckpointError(f"{path} belongs to a run of another spec: unlike in {', '.join(changed)}")
     return state
 

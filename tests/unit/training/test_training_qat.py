@@ -26,6 +26,7 @@ from edge_sr.export.checkpoint import export_checkpoint
 from edge_sr.models.checkpoint import load_checkpoint
 from edge_sr.spec import DecoderSpec, EncoderSpec, ModelSpec
 from edge_sr.training.limit import Limit
+from edge_sr.training.outputs import resume_path
 from edge_sr.training.quantisation.qat import RoundedTraining
 from edge_sr.training.run import TrainingRun
 from edge_sr.training.state import save_weights
@@ -156,6 +157,8 @@ def test_a_run_goes_on_only_with_its_own_table(first: Bundle, folder: Path, tmp_
     run = TrainingRun(spec(), folder, tmp_path / "second.safetensors", Limit(6, None), quiet)
     with pytest.raises(CheckpointError, match="unlike in --qat"):
         run.prepare([folder / "scenes"], torch.device("cpu"), True)
+    kept = torch.load(resume_path(tmp_path / "second.safetensors"), weights_only=True)
+    assert "qat" in kept["spec"], "the word that earlier versions wrote, whose runs go on"
 
 
 def test_other_weights_and_bundles_without_int8_are_refused(
