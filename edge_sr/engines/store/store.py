@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
@@ -61,6 +62,8 @@ class EngineFile:
 
 # The manifest goes first: what is left of an engine without it is none.
 _KINDS = (".json", ".engine", ".log", ".jit")
+# As ``EngineKey.name``: the folder that EDGE_SR_CACHE names may hold logs of others.
+_NAMED = re.compile(r"\.[0-9a-f]{20}$").search
 _REBUILD = "edge-sr build makes it again, edge-sr engines prune removes it"
 
 
@@ -122,7 +125,8 @@ class EngineStore:
     def paths(self) -> list[Path]:
         """Every engine file, sound or not, and the place of every one of which only something else is there: of a build
         that was killed or had no room, or of an engine that was removed while it ran."""
-        whole = [path for kind in _KINDS for path in self.folder.glob(f"*{kind}")]
+        whole = [path for kind in ("*.engine", "*.json") for path in self.folder.glob(kind)]
+        whole += [path for kind in ("*.log", "*.jit") for path in self.folder.glob(kind) if _NAMED(path.stem)]
         unfinished = [
             path.with_suffix("") for path in self.folder.glob("*.part") if ".timing" not in path.name
         ]

@@ -199,6 +199,14 @@ def test_prune_removes_the_damaged_and_frees_their_bytes(cache: EngineStore, eng
     assert list(cache.folder.glob("tiny*")) == []
 
 
+def test_a_log_that_is_no_engines_stays(cache: EngineStore) -> None:
+    """The folder that EDGE_SR_CACHE names may hold others' files."""
+    log = cache.folder / "service.log"
+    log.write_text("line\n")
+    assert cache.paths() == prune(cache, Limits()) == []
+    assert log.exists()
+
+
 @pytest.mark.parametrize("kind", [".engine.part", ".log", ".jit"])
 def test_prune_removes_what_has_no_engine(cache: EngineStore, kind: str) -> None:
     """What a killed builder or a full disk left, or a process that ran an engine which was pruned meanwhile."""
