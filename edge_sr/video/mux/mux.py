@@ -39,6 +39,10 @@ from edge_sr.video.mux.time_code import moved_time_code
 from edge_sr.video.mux.words import WordsConverter
 from edge_sr.video.opening import is_cover, open_input, open_made
 
+# FFmpeg's MOV muxer ends a subtitle too early, and then puts off the next, once another track's time is the larger
+# number, whatever their units: this one is as fine as theirs. Were it finer, a gap of hours would be too long for it.
+WORDS_UNIT = Fraction(1, 120_000)
+
 
 @dataclasses.dataclass(frozen=True)
 class MuxPlan:
@@ -178,7 +182,7 @@ class MuxRun:
             self._converters[stream.index] = SoundConverter(stream, twin)
         else:
             twin = output.add_mux_stream(codec)
-            twin.time_base = stream.time_base
+            twin.time_base = WORDS_UNIT if codec == "mov_text" else stream.time_base
             self._converters[stream.index] = WordsConverter(stream.codec_context.name, codec)
         carry_over(stream, twin, self._plan.container.name)
         self._twins[stream.index] = twin

@@ -56,7 +56,8 @@ SHOWN += [(40, 41, "f"), (41, 42, "f\ng"), (42, 43, "f\ng"), (43, 44, "g\nf"), (
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov"])
 def test_of_lines_that_are_shown_at_once_none_is_lost(tmp_path: Path, name: str) -> None:
     lines = tuple((words, begins * 100, ends * 100) for begins, ends, words in LINES)
-    run(make_film(tmp_path / "in.mkv", Making(frames=3, subtitles=lines)), tmp_path / name)
+    making = Making(frames=120, audio=("eng",), subtitles=lines)
+    run(make_film(tmp_path / "in.mkv", making), tmp_path / name)
     found = []
     with av.open(str(tmp_path / name)) as file:
         unit = Fraction(file.streams.subtitles[0].time_base or 1)
