@@ -259,7 +259,9 @@ def _decode_without_delay(stream: Any) -> None:
     context = stream.codec_context
     context.thread_type = "SLICE"
     context.thread_count = 1
-    context.flags |= Flags.low_delay
+    # Where frames wait for others, MPEG-2's and MPEG-4's decoders would give them in the order of decoding.
+    if not context.has_b_frames:
+        context.flags |= Flags.low_delay
 
 
 def _decoded(packet: Any) -> list[Any]:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import http.server
+import itertools
 import socket
 import threading
 import time
@@ -27,6 +28,23 @@ from edge_sr.video.live.sources import SourcePlan
 
 # No B-frames, so that a stream's parts can be put one behind the other.
 PLAIN = Making(frames=50, audio=("eng",), options={"tune": "zerolatency", "g": "12"})
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [("mpeg2video", "in.ts"), ("mpeg4", "in.mp4"), ("mpeg4", "in.avi")]
+)
+def test_frames_that_wait_for_others_come_in_the_order_of_display(
+    tmp_path: Path, codec: str, name: str
+) -> None:
+    film = make_film(tmp_path / name, Making(frames=12, codec=codec, options={"bf": "2"}))
+    with av.open(str(film)) as file:
+        shown = [frame.to_ndarray()[:48] for frame in file.decode(video=0)]
+    with contextlib.closing(SourcePlan(parse_address(str(film))).open(threading.Event())) as source:
+        came = [arrival for arrival in source if isinstance(arrival, Arrival)]
+    assert all((one.frame.to_ndarray()[:48] == other).all() for one, other in zip(came, shown, strict=True))
+    # Of AVI's last frames nothing says when they are shown.
+    seconds = [arrival.seconds for arrival in came if arrival.seconds is not None]
+    assert {round(later - earlier, 6) for earlier, later in itertools.pairwise(seconds)} == {0.04}
 
 
 def due(playback: Playback, seconds: list[float], came: list[float] | None = None) -> list[float]:
