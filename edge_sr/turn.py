@@ -24,7 +24,7 @@ class Turn:
         return os.getpid() != self._process
 
     def taken(self) -> threading.Lock:
-        """For work, which first says that it ``began``.
+        """For work, which first says that it ``began``, as closing does.
 
         ``LifetimeError`` in a forked process, and while another thread is at work.
         """

@@ -237,6 +237,7 @@ class Upscaler(Closable):
             self._closed = True
             return
         with self._turn.awaited():
+            self._turn.began()
             self._closed, self._stream = True, None
             while self._runners:
                 self._runners.popitem()[1].close()

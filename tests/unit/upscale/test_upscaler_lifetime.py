@@ -111,6 +111,30 @@ def test_closing_waits_for_what_runs(up: Upscaler, busy: Waiting) -> None:
     assert not closing.is_alive()
 
 
+def test_closing_waits_for_whom_closes_already(
+    up: Upscaler, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said that it was within this thread's own work, the last there was."""
+    up(picture, scale=2)
+    begun, go = threading.Event(), threading.Event()
+    (runner,) = up._runners.values()
+    close = runner.close
+
+    def slow() -> None:
+        begun.set()
+        go.wait(30)
+        close()
+
+    monkeypatch.setattr(runner, "close", slow)
+    closing = threading.Thread(target=up.close)
+    closing.start()
+    begun.wait(30)
+    threading.Timer(0.1, go.set).start()
+    up.close()
+    assert go.is_set()
+    closing.join(30)
+
+
 def test_threads_may_take_turns(up: Upscaler, picture: np.ndarray) -> None:
     wanted, found = up(picture, scale=2), list[np.ndarray]()
     for _ in range(3):
