@@ -15,18 +15,20 @@ from numpy.typing import NDArray
 from edge_sr.bundle import Graph
 from edge_sr.errors import ShapeError
 from edge_sr.grid import SamplingGrid
-from edge_sr.tensors import to_unit
+from edge_sr.tensors import Image, to_unit
 
 Index = NDArray[np.int32]
 
 
-def require_own(maps: Any, decoder: Graph) -> None:
-    """``ShapeError`` for maps of another network or precision, which a backend might read as what they are not."""
+def require_own(maps: Any, image: Image, decoder: Graph) -> None:
+    """``ShapeError`` for maps of another network, precision or picture, which a backend might read as its own."""
     (port,) = (port for port in decoder.inputs if port.name == "maps")
-    expected, found = (port.dtype, port.shape[1]), (str(maps.dtype), maps.shape[1])
+    padding = 2 if port.shape[2] == "h+2" else 0
+    sides = tuple(side + padding for side in image.shape[1:3])
+    expected, found = (port.dtype, (1, port.shape[1], *sides)), (str(maps.dtype), maps.shape)
     if found != expected:
         raise ShapeError(
-            f"expected maps as {expected[0]} of {expected[1]} channels, found {found[0]} of {found[1]}: "
+            f"expected maps as {expected[0]} {expected[1]}, found {found[0]} {found[1]}: "
             "decode by the Upscaler that encoded"
         )
 

@@ -87,7 +87,7 @@ class OnnxRunner(CpuRunner):
         return self._encoder.encode(image)
 
     def decode(self, maps: NDArray[Any], image: Image, grid: SamplingGrid) -> Image:
-        require_own(maps, self._graph)
+        require_own(maps, image, self._graph)
         margin = 2 * self._halo
         frame = np.empty((1, grid.height - margin, grid.width - margin, 3), image.dtype)
 

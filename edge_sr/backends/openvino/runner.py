@@ -65,7 +65,7 @@ class OpenVinoRunner(CpuRunner):
         return self._encoder.encode(image)
 
     def decode(self, maps: NDArray[Any], image: Image, grid: SamplingGrid) -> Image:
-        require_own(maps, self._graph)
+        require_own(maps, image, self._graph)
         frame = np.empty((1, grid.height, grid.width, 3), image.dtype)
         sampler = TileSampler(maps, image)
         for tile in chain.from_iterable(decoder_strips(grid, TILE_PIXELS)):

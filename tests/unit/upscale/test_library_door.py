@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from edge_sr import Upscaler, open_bundle
-from edge_sr.errors import EdgeSRError, OptionError
+from edge_sr.backends.registry import BACKENDS
+from edge_sr.errors import EdgeSRError, OptionError, ShapeError
 from edge_sr.sizes import Box
 from edge_sr.upscaler import Encoded, Result
 
@@ -108,6 +109,17 @@ def test_an_array_of_frames_is_a_row_of_frames(up: Upscaler) -> None:
 def test_maps_of_another_frame_are_refused(up: Upscaler) -> None:
     with pytest.raises(OptionError, match="maps are those"):
         Encoded(np.zeros((9, 9, 3), np.uint8), up.encode(FRAME).maps)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "native", "openvino"])
+def test_maps_of_a_frame_that_is_larger_by_two_are_refused(backend: str) -> None:
+    """As networks with ``init_q`` have them, which this is none of."""
+    if BACKENDS[backend].unavailable_reason():
+        pytest.skip(f"{backend} does not work here")
+    with Upscaler("diinn-nano", backend=backend, precision="fp32", threads=1) as up:
+        maps = up.encode(FRAME).maps
+        with pytest.raises(ShapeError, match="expected"):
+            up.decode(Encoded(FRAME[1:-1, 1:-1], maps), scale=2)
 
 
 def test_maps_of_another_network_are_refused_though_they_have_its_shape() -> None:
