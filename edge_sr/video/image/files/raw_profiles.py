@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from edge_sr.video.image.files.psd_resources import without_thumbnails
 
-EXIF, XMP, RESOURCES = (f"Raw profile type {name}" for name in ("exif", "xmp", "8bim"))
+EXIF, XMP = (f"Raw profile type {name}" for name in ("exif", "xmp"))
+# Photoshop's, which ImageMagick's older versions call after what they often hold.
+RESOURCES = ("8bim", "iptc")
 # Digits a line.
 LINE = 72
 
@@ -23,10 +25,16 @@ def renewed(texts: dict[str, str]) -> dict[str, str]:
     """A PNG's texts for a picture that is written anew: XMP has a place of its own, and what Photoshop's resources
     show of the old one goes."""
     result = {key: text for key, text in texts.items() if key != XMP or not decoded(text)}
-    data = decoded(result.get(RESOURCES, ""))
-    kept = without_thumbnails(data)
-    if kept != data:
-        digits = kept.hex()
-        lines = (digits[at : at + LINE] for at in range(0, len(digits), LINE))
-        result[RESOURCES] = "\n".join(["", "8bim", f"{len(kept):8}", *lines, ""])
+    for name in RESOURCES:
+        key = f"Raw profile type {name}"
+        data = decoded(result.get(key, ""))
+        kept = without_thumbnails(data)
+        if kept != data:
+            result[key] = _encoded(name, kept)
     return result
+
+
+def _encoded(name: str, data: bytes) -> str:
+    digits = data.hex()
+    lines = (digits[at : at + LINE] for at in range(0, len(digits), LINE))
+    return "\n".join(["", name, f"{len(data):8}", *lines, ""])
