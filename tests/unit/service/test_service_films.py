@@ -148,6 +148,28 @@ def test_a_film_comes_back_in_its_own_container(
     run(work)
 
 
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ({}, "video/x-matroska"),
+        ({"codec": "svt-av1"}, "video/webm"),
+        ({"tonemap": "true"}, "video/webm"),
+    ],
+)
+def test_hdr_in_webm_comes_back_in_matroska_where_no_codec_keeps_it_in_webm(
+    tmp_path: Path, query: dict[str, str], kind: str
+) -> None:
+    making = Making(frames=2, codec="libsvtav1", pixel_format="yuv420p10le", colours=(9, 1, 9, 16))
+    source = make_film(tmp_path / "film.webm", making)
+
+    async def work() -> None:
+        async with served() as there:
+            status, headers, found = await there.upscale(source.read_bytes(), scale=2, **query)
+        assert (status, headers.get("Content-Type")) == (200, kind), found
+
+    run(work)
+
+
 def animation(size: tuple[int, int] = (48, 32), frames: int = 4, form: str = "WEBP") -> bytes:
     buffer = io.BytesIO()
     first, *others = [Image.fromarray(moving_picture(size, index)) for index in range(frames)]

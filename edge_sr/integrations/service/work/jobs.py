@@ -17,6 +17,7 @@ from edge_sr.integrations.service.work.admission import Kind
 from edge_sr.integrations.service.work.pool import NetworkPool
 from edge_sr.sizes import Size, size_text
 from edge_sr.upscale.film_plan import FilmPlan
+from edge_sr.upscale.film_source import named_film
 from edge_sr.upscale.inputs.animations import as_film, needs_pillow
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
@@ -104,8 +105,7 @@ class Workshop:
 
     def film(self, job: UploadJob, sink: ByteSink, begin: Callable[[Answer], None]) -> Report:
         """Upscales the upload into ``sink`` as it is made; ``begin`` is told of it before the first byte."""
-        own = film_suffix(Path("film" + _film_suffix(job.upload)), job.asked.codec)
-        suffix = _suffix(job.asked, FILM_FORMATS, "a picture", own)
+        suffix = _suffix(job.asked, FILM_FORMATS, "a picture", self._own_film_suffix(job))
 
         def planned(plan: FilmPlan, network: Upscaler, lost: tuple[str, ...]) -> None:
             begin(Answer(suffix, plan.written, _made_by(network), lost))
@@ -114,6 +114,15 @@ class Workshop:
         controls = self._controls(job)
         with self._playable(self._request(job, suffix), controls) as request:
             return stream_film(request, outgoing, controls)
+
+    def _own_film_suffix(self, job: UploadJob) -> str:
+        """The upload's own container, or Matroska's where that is not written, or would not take what comes of it."""
+        suffix = film_suffix(Path("film" + _film_suffix(job.upload)), job.asked.codec)
+        if suffix != ".webm" or job.asked.codec is not None or job.asked.format is not None:
+            return suffix
+        # WebM's codec where none is named writes 8 bits.
+        with named_film(self._request(job, suffix), self._settings.limits.pixels, threads=1) as film:
+            return ".mkv" if film.info.colour.is_hdr and not film.info.tone_map else suffix
 
     @contextmanager
     def _playable(self, request: Request, controls: Controls) -> Iterator[Request]:
