@@ -148,6 +148,18 @@ def test_a_film_comes_back_in_its_own_container(
     run(work)
 
 
+@pytest.mark.parametrize("first", [b"free", b"skip", b"wide"])
+def test_a_mov_of_before_its_type_was_said_is_one(tmp_path: Path, first: bytes) -> None:
+    film = make_film(tmp_path / "film.mov", Making(frames=2)).read_bytes().replace(b"ftyp", first, 1)
+
+    async def work() -> None:
+        async with served() as there:
+            status, headers, found = await there.upscale(film, scale=2)
+        assert (status, headers["Content-Type"]) == (200, "video/quicktime"), found
+
+    run(work)
+
+
 @pytest.mark.parametrize(
     ("query", "kind"),
     [

@@ -48,6 +48,8 @@ TYPES = {
     ".mov": "video/quicktime",
     ".webm": "video/webm",
 }
+# The boxes that a MOV of before 2001 begins with, which has none that says what it is.
+QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,9 +201,9 @@ def _film_suffix(path: Path) -> str:
         head = file.read(64)
     if head.startswith(EBML):
         return ".webm" if b"webm" in head else ".mkv"
-    if head[4:8] != b"ftyp" or b"avis" in head:
-        return ".mkv"
-    return ".mov" if head[8:12] == b"qt  " else ".mp4"
+    if head[4:8] in QUICKTIME or (head[4:8], head[8:12]) == (b"ftyp", b"qt  "):
+        return ".mov"
+    return ".mp4" if head[4:8] == b"ftyp" and b"avis" not in head else ".mkv"
 
 
 def _made_by(network: Upscaler | Report) -> dict[str, str]:
