@@ -112,7 +112,9 @@ def tags_unheard() -> Iterator[None]:
 def pictures_in(image: Any) -> int:
     try:
         return int(getattr(image, "n_frames", 1))
-    except Exception:  # as above: a damaged directory of pictures
+    except Exception:  # as above: a damaged directory of pictures, at which Pillow then stands
+        with contextlib.suppress(Exception):
+            image.seek(0)
         return 1
 
 

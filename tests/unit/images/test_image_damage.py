@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 import zlib
@@ -46,6 +47,18 @@ def test_rows_that_are_missing_are_counted(tmp_path: Path, deep: bool) -> None:
     path.write_bytes(png(samples, rows=0))
     with pytest.raises(MediaError, match="damaged"):
         read_still(path)
+
+
+def test_a_tiff_whose_chain_of_pages_leads_nowhere_is_its_first_page(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(CARD).save(path)
+    data = bytearray(path.read_bytes())
+    (directory,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, directory)
+    struct.pack_into("<I", data, directory + 2 + 12 * count, len(data) + 100)
+    path.write_bytes(data)
+    assert read_info(path).size == (200, 150)
+    assert np.array_equal(read_still(path).pixels, CARD)
 
 
 @pytest.mark.parametrize(("name", "share"), [("a.png", 0.6), ("a.jpg", 0.6), ("a.bmp", 0.6), ("a.gif", 0.6)])
