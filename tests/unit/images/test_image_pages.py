@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.films import frame_pixels, frame_times
+from support.images import write_tiff
 from support.upscaling import Listener, nano_request
 
 from edge_sr.errors import MediaError, OptionError, OutputExistsError
+from edge_sr.tensors import reference_card
 from edge_sr.upscale.run.controls import Controls
 from edge_sr.upscale.run.report import Report
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.image.files.tiff_pages import read_pages
+from edge_sr.video.image.read import read_still
 
 SIZES = ((24, 16), (32, 20), (16, 24))
 
@@ -70,6 +73,21 @@ def test_pages_of_16_bits_and_of_grey_stay_so(tmp_path: Path) -> None:
     one, other = _pages(Path(_run(tmp_path / "scan.tif").output))
     assert (one.dtype, one.shape) == (np.dtype(np.uint16), (32, 48))
     assert (other.dtype, other.shape) == (np.dtype(np.uint8), (32, 48))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_thumbnail_that_says_so_in_two_bytes_is_none_either(tmp_path: Path, order: str) -> None:
+    path, card = tmp_path / "scan.tif", reference_card(24, 16)
+    write_tiff(path, card, {254: 1}, order)
+    data = bytearray(path.read_bytes())
+    (place,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, place)
+    directory = bytes(data[place : place + 2 + 12 * count + 4])
+    struct.pack_into(f"{order}I", data, place + len(directory) - 4, len(data))
+    path.write_bytes(data + directory)
+    pages = read_pages(path)
+    assert pages is not None and len(pages) == 1
+    assert np.array_equal(read_still(path).pixels, card)
 
 
 def test_thumbnails_are_no_pages(tmp_path: Path) -> None:

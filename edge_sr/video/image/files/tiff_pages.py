@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-SUBFILE = 254
+SUBFILE, SHORT = 254, 3
 # Bits of the tag above: a smaller copy of another page, and a mask.
 REDUCED_OR_MASK = 1 | 4
 MOST_PAGES = 10_000
@@ -106,7 +106,8 @@ def _subfile(file: BinaryIO, form: Form, entries: int, count: int) -> int:
     for index in range(min(count, 8)):
         at = entries + index * form.entry
         if number_at(file, form, at, "H") == SUBFILE:
-            return number_at(file, form, at + form.entry - struct.calcsize(form.order + form.pointer), "I")
+            kind = "H" if number_at(file, form, at + 2, "H") == SHORT else "I"
+            return number_at(file, form, at + form.entry - struct.calcsize(form.order + form.pointer), kind)
     return 0
 
 
