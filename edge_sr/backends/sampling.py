@@ -23,7 +23,8 @@ Index = NDArray[np.int32]
 def require_own(maps: Any, image: Image, decoder: Graph) -> None:
     """``ShapeError`` for maps of another network, precision or picture, which a backend might read as its own."""
     (port,) = (port for port in decoder.inputs if port.name == "maps")
-    padding = 2 if port.shape[2] == "h+2" else 0
+    # So its rows are called where ``init_q`` pads them.
+    padding = 2 if port.shape[2] == "hp" else 0
     sides = tuple(side + padding for side in image.shape[1:3])
     expected, found = (port.dtype, (1, port.shape[1], *sides)), (str(maps.dtype), maps.shape)
     if found != expected:
