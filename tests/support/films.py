@@ -11,6 +11,8 @@ from typing import Any
 import av
 import numpy as np
 
+from edge_sr.video.opening import open_encoder
+
 
 @dataclasses.dataclass(frozen=True)
 class Making:
@@ -92,6 +94,8 @@ def _video_stream(container: Any, making: Making) -> Any:
         stream.set_display_rotation(making.rotation)
     if making.interlaced:
         context.options = {**context.options, "flags": "+ilme+ildct", "x264-params": "tff=1"}
+    if making.codec == "libsvtav1":  # which would leave the process real-time
+        open_encoder(context)
     return stream
 
 
