@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import pytest
 from support.films import Making, make_film
+from support.live_sources import items_of
 
 from edge_sr.camera.pacing.clock import LiveTimeline
 from edge_sr.camera.pacing.playback import PlaybackPace
@@ -39,8 +40,7 @@ def test_frames_that_wait_for_others_come_in_the_order_of_display(
     film = make_film(tmp_path / name, Making(frames=12, codec=codec, options={"bf": "2"}))
     with av.open(str(film)) as file:
         shown = [frame.to_ndarray()[:48] for frame in file.decode(video=0)]
-    with contextlib.closing(SourcePlan(parse_address(str(film))).open(threading.Event())) as source:
-        came = [arrival for arrival in source if isinstance(arrival, Arrival)]
+    came = [item for item in items_of(film) if isinstance(item, Arrival)]
     assert all((one.frame.to_ndarray()[:48] == other).all() for one, other in zip(came, shown, strict=True))
     # Of AVI's last frames nothing says when they are shown.
     seconds = [arrival.seconds for arrival in came if arrival.seconds is not None]

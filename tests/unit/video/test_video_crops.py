@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,12 @@ import av
 import numpy as np
 import pytest
 from support.films import Making, make_film
+from support.live_sources import items_of
 
 from edge_sr.upscale.run.request import Request
 from edge_sr.upscale.upscale import upscale
 from edge_sr.video.film.film import Film
-from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.arrival import Arrival
-from edge_sr.video.live.sources import SourcePlan
 
 SIZE = (64, 48)
 
@@ -117,8 +115,7 @@ def test_a_film_is_upscaled_without_them(tmp_path: Path) -> None:
 
 def test_a_live_run_shows_the_film_without_them(tmp_path: Path) -> None:
     film = with_crop_top(tmp_path / "film.mkv", 8)
-    with contextlib.closing(SourcePlan(parse_address(str(film))).open(threading.Event())) as source:
-        shown = [item for item in source if isinstance(item, Arrival)]
+    shown = [item for item in items_of(film) if isinstance(item, Arrival)]
     assert [(one.frame.width, one.frame.height) for one in shown] == [(64, 40)] * 3
     assert [one.seconds for one in shown] == pytest.approx([0.0, 0.04, 0.08], abs=1e-3)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import struct
-import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,12 +11,11 @@ from pathlib import Path
 import av
 import pytest
 from support.films import Making, frame_times, make_film, packets
+from support.live_sources import items_of
 from support.upscaling import run
 
 from edge_sr.video.film.film import Excerpt, Film
-from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.arrival import Sound
-from edge_sr.video.live.sources import SourcePlan
 
 PARENTS = (b"moov", b"trak", b"edts")
 TICK = Fraction(1, 25)
@@ -91,10 +89,6 @@ def test_an_excerpt_is_of_the_edited_film(edited: Path) -> None:
 
 
 def test_sound_that_is_cut_away_is_not_played(edited: Path) -> None:
-    source = SourcePlan(parse_address(str(edited))).open(threading.Event())
-    try:
-        times = [one.seconds for one in source if isinstance(one, Sound)]
-    finally:
-        source.close()
+    times = [item.seconds for item in items_of(edited) if isinstance(item, Sound)]
     assert times == sorted(times)
     assert Fraction(1) < times[-1] < Fraction(11, 10)

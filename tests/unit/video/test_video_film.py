@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import av
 import numpy as np
 import pytest
 from support.films import Making, make_film, moving_picture
+from support.live_sources import items_of
 
 from edge_sr.errors import InputNotFoundError, MediaError
 from edge_sr.video.film.film import Excerpt, Film
 from edge_sr.video.frames.orientation import Orientation, from_display_matrix
 from edge_sr.video.frames.pixels import ToRgb
-from edge_sr.video.live.address import parse_address
-from edge_sr.video.live.sources import Arrival, SourcePlan
+from edge_sr.video.live.arrival import Arrival
 
 UNEVEN = (900, 3903, 4000, 9009, 12012, 20000, 20001, 33000)
 
@@ -161,8 +160,4 @@ def test_a_track_that_turns_up_on_the_way_is_told_as_damage(samples: Path) -> No
     name = str(samples / "odd" / "late-stream.flv")
     with pytest.raises(MediaError, match="no frame"):
         Film(name)
-    source = SourcePlan(parse_address(name)).open(threading.Event())
-    try:
-        assert not any(isinstance(item, Arrival) for item in source)
-    finally:
-        source.close()
+    assert not any(isinstance(item, Arrival) for item in items_of(name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from typing import Any
 import av
 import pytest
 from support.films import Making, make_film
+from support.live_sources import items_of
 
 from edge_sr.video.film.film import Excerpt, Film
-from edge_sr.video.live.address import parse_address
 from edge_sr.video.live.arrival import Arrival
-from edge_sr.video.live.sources import SourcePlan
 
 TICK = Fraction(1, 25)
 WHOLE = Excerpt()
@@ -52,11 +50,7 @@ def test_an_excerpt_of_h264_in_avi_begins_at_zero(avi: Path) -> None:
 
 
 def test_frames_of_h264_in_avi_are_played_one_after_another(avi: Path) -> None:
-    source = SourcePlan(parse_address(str(avi))).open(threading.Event())
-    try:
-        seconds = [arrival.seconds for arrival in source if isinstance(arrival, Arrival)]
-    finally:
-        source.close()
+    seconds = [item.seconds for item in items_of(avi) if isinstance(item, Arrival)]
     assert len(seconds) == 20
     told = [second for second in seconds if second is not None]
     assert told == sorted(set(told))
