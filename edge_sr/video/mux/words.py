@@ -7,6 +7,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
+from edge_sr.video.film.packets import presentation
 from edge_sr.video.mux.one_at_a_time import OneAtATime
 
 # Where what follows is drawn, up to a scale of 0 (Aegisub's manual of ASS tags): strokes, no words.
@@ -76,7 +77,7 @@ class WordsConverter:
         words = words_of(self._source, bytes(packet))
         if not words:
             return []
-        begins = packet.dts if packet.pts is None else packet.pts
+        begins = presentation(packet) or 0
         if self._target != "mov_text":
             return [self._packet(begins, packet.duration, words)]
         return [self._packet(*shown) for shown in self._one.add(begins, packet.duration or 0, words)]
