@@ -90,10 +90,9 @@ def open_input(
     container, reason = _by_gpu(name, hwaccel, options, stays=True) if on_gpu else (None, "")
     if container is None:
         container, reason = _by_gpu(name, hwaccel, options, stays=False)
-    if container is not None:
-        return without_made_up_times(_beginning_as_one(name, container))
-    container = without_made_up_times(_beginning_as_one(name, _on_cpu(name, options)))
-    if hwaccel == "cuda":
+    accelerated = container is not None
+    container = without_made_up_times(_beginning_as_one(name, container or _on_cpu(name, options)))
+    if hwaccel == "cuda" and not accelerated:
         container.close()
         raise MissingError(
             "--hwaccel cuda needs an NVIDIA GPU whose driver decodes the film, "
