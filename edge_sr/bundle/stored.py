@@ -111,9 +111,8 @@ class Bundle:
             return arrays
         except BundleError:
             raise
-        except (
-            Exception
-        ) as error:  # damaged files make the readers of ZIP and of arrays raise nearly anything
+        except Exception as error:
+            # Damaged files make the readers of ZIP and of arrays raise nearly anything.
             raise BundleError(f"{path} is damaged: {error}; export or copy the bundle again") from error
 
     def verify(self) -> None:

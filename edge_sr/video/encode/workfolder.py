@@ -36,7 +36,7 @@ CLUSTER = "cluster"
 RESERVED_BYTES = 1 << 18
 SCHEMA = 2
 # What a state holds beside its schema, each a table.
-PARTS = ("input", "settings")
+PARTS = ("input", SETTINGS)
 # Everything that a run puts into its folder; nothing else in it is ever deleted.
 _OURS = re.compile(
     rf"({MARKER}|({STATE}|{BESIDE}|{CLUSTER})(\.new)?|{LOCK}|{RESERVE}|{FINISHED}|(unfinished|whole)(-[0-9a-f]+)?\.\w+"
